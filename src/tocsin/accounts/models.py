@@ -1,0 +1,41 @@
+"""Who signs in, and the tokens of programs."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tocsin.accounts.rules import Role
+
+
+class User(AbstractUser):
+    """A sign-in. Its role is the highest of its Django groups (accounts.rules.Role); a superuser is an admin."""
+
+    language = models.CharField(_("language"), max_length=16, blank=True)
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
+
+
+def role_choices() -> list[tuple[str, str]]:
+    return [(role.value, role.value) for role in Role]
+
+
+class ApiToken(models.Model):
+    """A program's secret. Only its SHA-256 is stored; `prefix` is the part that may be shown."""
+
+    name = models.CharField(_("name"), max_length=64, unique=True)
+    prefix = models.CharField(_("prefix"), max_length=12)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    role = models.CharField(_("role"), max_length=16, choices=role_choices)
+    created_at = models.DateTimeField(_("created"))
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta:
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

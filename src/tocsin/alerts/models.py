@@ -1,0 +1,100 @@
+"""What people act on, and its timeline."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from tocsin.alerts.rules import ActivityKind, AlertState
+from tocsin.events.models import Event
+from tocsin.policies.models import NotificationPolicy, PolicyVersion
+
+
+class Alert(models.Model):
+    """One group of events of one policy. `due_at` is the queue: NULL when nothing is to be decided.
+
+    Open while `resolved_at` is NULL; at most one open alert per (policy, group_key).
+    """
+
+    policy = models.ForeignKey(NotificationPolicy, models.PROTECT, related_name="alerts", verbose_name=_("policy"))
+    policy_version = models.ForeignKey(PolicyVersion, models.PROTECT, related_name="alerts")
+    group_key = models.UUIDField(editable=False)
+    group_labels = models.JSONField(_("grouped by"))
+    title = models.CharField(_("title"), max_length=200)
+    severity = models.PositiveSmallIntegerField(_("severity"))
+    state = models.CharField(
+        _("state"),
+        max_length=8,
+        choices=[(state.value, state.value) for state in AlertState],
+        default=AlertState.PENDING,
+    )
+    opened_at = models.DateTimeField(_("opened"))
+    due_at = models.DateTimeField(null=True, blank=True)
+    notified_at = models.DateTimeField(_("last notified"), null=True, blank=True)
+    active_count = models.PositiveIntegerField(_("active events"), default=0)
+    event_count = models.PositiveIntegerField(_("events"), default=0)
+    claimed_at = models.DateTimeField(_("claimed"), null=True, blank=True)
+    claimed_by = models.CharField(_("claimed by"), max_length=150, blank=True)
+    handler = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    resolved_at = models.DateTimeField(_("resolved"), null=True, blank=True)
+    resolved_by = models.CharField(_("resolved by"), max_length=150, blank=True)
+    reasons = models.JSONField(default=list, blank=True)
+    """Who was not told and why, as last recorded; a new activity is written only when it changes."""
+
+    class Meta:
+        verbose_name = _("alert")
+        verbose_name_plural = _("alerts")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["policy", "group_key"], name="alert_open_once", condition=Q(resolved_at__isnull=True)
+            ),
+            models.CheckConstraint(
+                name="alert_resolved_has_time",
+                condition=Q(state="resolved", resolved_at__isnull=False)
+                | (~Q(state="resolved") & Q(resolved_at__isnull=True)),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["due_at", "id"], name="alert_due", condition=Q(due_at__isnull=False)),
+            models.Index(fields=["state", "-id"], name="alert_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class AlertEvent(models.Model):
+    """An event's membership in an alert. `told_state` is what people were last told of it ("" before the first)."""
+
+    alert = models.ForeignKey(Alert, models.CASCADE, related_name="memberships")
+    event = models.ForeignKey(Event, models.CASCADE, related_name="memberships")
+    joined_at = models.DateTimeField()
+    told_state = models.CharField(max_length=8, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["alert", "event"], name="event_once_in_alert")]
+
+    def __str__(self) -> str:
+        return f"{self.alert_id}/{self.event_id}"
+
+
+class Activity(models.Model):
+    """One entry of a timeline. `data` holds what the kind needs to be told in the reader's language."""
+
+    alert = models.ForeignKey(Alert, models.CASCADE, related_name="activities")
+    kind = models.CharField(max_length=24, choices=[(kind.value, kind.value) for kind in ActivityKind])
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=150, blank=True)
+    text = models.TextField(blank=True)
+    data = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("activity")
+        verbose_name_plural = _("activities")
+        ordering = ["at", "id"]
+        indexes = [models.Index(fields=["alert", "at", "id"], name="activity_timeline")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.alert_id}"

@@ -1,0 +1,203 @@
+"""The port between delivery and providers. Of ours, a provider imports this module, `kinds` and `http` only.
+
+Every reply of a vendor becomes one `Outcome`; HTTP 200 is never proof. A provider is told where to send at the moment
+of sending and keeps no address afterwards. It raises nothing but programming errors: `send` returns a `SendResult`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from tocsin.channels.kinds import Channel
+
+
+class Outcome(StrEnum):
+    """What one attempt came to."""
+
+    ACCEPTED = "accepted"
+    RATE_LIMITED = "rate_limited"
+    TRANSIENT = "transient"
+    PERMANENT_TARGET = "permanent_target"
+    """This number, address or robot cannot be reached; another account would not help."""
+    PERMANENT_CONFIG = "permanent_config"
+    """The account is broken (key, template, balance): try the next account and tell the administrators."""
+    AMBIGUOUS = "ambiguous"
+    """The request left and no reply came: it may or may not have been sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """`code` is the vendor's own code, `detail` a sentence for people; neither ever holds a secret."""
+
+    outcome: Outcome
+    code: str = ""
+    detail: str = ""
+    provider_id: str = ""
+    """The vendor's id, to which receipts refer; "" where it gives none (receipts then carry our reference)."""
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A person to mention in a group message. `phone` is E.164 or ""; `user_id` is the platform's or ""."""
+
+    name: str
+    phone: str = ""
+    user_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to one person or robot. Texts are plain and unescaped unless the name says otherwise."""
+
+    reference: str
+    """Ours, at most 13 characters of base36, stable over retries: the idempotency key and receipt key."""
+    channel: Channel
+    to: str
+    """E.164 number or email address; "" for robots, whose address is in the provider's configuration."""
+    to_name: str = ""
+    subject: str = ""
+    text: str = ""
+    html: str = ""
+    language: str = "en"
+    thread: str = ""
+    """Names the alert that messages belong to ("" for none), for email threading."""
+    is_thread_start: bool = False
+    urgent: bool = False
+    mentions: Sequence[Mention] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """For vendors that take template variables instead of free text."""
+    receipt_url: str = ""
+    """Where the vendor shall send receipts of this very message; "" when there is no public address."""
+
+
+class ReceiptStatus(StrEnum):
+    """What a vendor says later of a message or call."""
+
+    QUEUED = "queued"
+    DELIVERED = "delivered"
+    """A text or mail arrived at the device or mailbox."""
+    FAILED = "failed"
+    ANSWERED = "answered"
+    BUSY = "busy"
+    NO_ANSWER = "no_answer"
+    REJECTED = "rejected"
+    UNREACHABLE = "unreachable"
+    MACHINE = "machine"
+    KEY_PRESSED = "key_pressed"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Refers to a message by `reference` (ours) or `provider_id` (theirs); at least one is set."""
+
+    status: ReceiptStatus
+    reference: str = ""
+    provider_id: str = ""
+    key: str = ""
+    occurred_at: datetime | None = None
+    code: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackRequest:
+    """An incoming request at /callbacks/<provider>/<token>, as the provider needs to read it."""
+
+    method: str
+    url: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackReply:
+    """What the vendor expects to hear, and the receipts read. A forged request gives `status` 403 and none."""
+
+    receipts: Sequence[Receipt] = ()
+    status: int = 200
+    content_type: str = "text/plain; charset=utf-8"
+    body: bytes = b""
+
+
+class LimitScope(StrEnum):
+    ACCOUNT = "account"
+    """One lane per account or robot."""
+    TARGET = "target"
+    """One lane per account and number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `count` sends in `per`, in bursts of up to `count`."""
+
+    count: int
+    per: timedelta
+    scope: LimitScope = LimitScope.ACCOUNT
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a provider can do: planning and sending read this, never the provider's name."""
+
+    has_receipts: bool = False
+    receipt_within: timedelta | None = None
+    """No receipt after this long: a call has failed, a text stays unconfirmed."""
+    accepted_is_delivered: bool = False
+    """The vendor's acceptance is all that can ever be known, and it is good (a robot's message is in the group)."""
+    resend_is_safe: bool = False
+    """The receiver drops a second copy of the same reference (Message-ID, uuid)."""
+    carries_links: bool = True
+    limit: Limit | None = None
+    max_bytes: int | None = None
+    mentions_by: Sequence[str] = ()
+    """Which of "phone", "user_id" a mention can use, in order of preference."""
+    mentions_channel: Channel | None = None
+    concurrency: int = 16
+    is_simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigField:
+    """One setting of an account. Secret values are write-only everywhere."""
+
+    name: str
+    label: str
+    is_secret: bool = False
+    is_required: bool = True
+    default: str = ""
+    help: str = ""
+
+
+class Provider(Protocol):
+    """An open account. Built by `ProviderType.build(config)`; used from one event loop; closed once."""
+
+    async def send(self, message: Message) -> SendResult: ...
+
+    async def aclose(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderType:
+    """A row of the registry: everything about a provider that can be known without opening an account."""
+
+    name: str
+    title: str
+    channel: Channel
+    capabilities: Capabilities
+    fields: Sequence[ConfigField]
+    build: Callable[[Mapping[str, str]], Provider]
+    check: Callable[[Mapping[str, str]], Mapping[str, str]]
+    """Takes a configuration, returns field -> what is wrong; empty when it can be used. Never connects."""
+    from_url: Callable[[str], Mapping[str, str]] | None = None
+    """`tocsin provider add NAME URL`: raises ValueError with a sentence when the URL cannot be read."""
+    read_callback: Callable[[Mapping[str, str], CallbackRequest], CallbackReply] | None = None
+    capabilities_for: Callable[[Mapping[str, str]], Capabilities] | None = None
+    """Where the configuration (a gateway's preset, say) decides what the account can do."""
+    is_for_robots: bool = False
+    """Configured by a robot's row (url, secret, keyword) instead of a provider account."""

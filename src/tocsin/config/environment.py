@@ -1,0 +1,82 @@
+"""What the environment says, read without Django: the data folder, the database and the secret keys."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import platformdirs
+
+from tocsin.config.embedded_postgres import connection_settings
+from tocsin.core.errors import ConfigurationError
+
+_SECRET_FILE = "secret-key"  # noqa: S105 (a file's name)
+
+
+def data_folder() -> Path:
+    """`TOCSIN_DATA_DIR`, else /var/lib/tocsin for root, else the user's data folder."""
+    if typed := os.environ.get("TOCSIN_DATA_DIR"):
+        return Path(typed).expanduser().absolute()
+    if os.geteuid() == 0:
+        return Path("/var/lib/tocsin")
+    return Path(platformdirs.user_data_dir("tocsin", appauthor=False))
+
+
+def database_url() -> str:
+    return os.environ.get("TOCSIN_DATABASE_URL", "")
+
+
+def database_settings(folder: Path) -> dict[str, Any]:
+    """Django's DATABASES entry, for `TOCSIN_DATABASE_URL` or the embedded server of the data folder."""
+    common = {
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+    }
+    url = database_url()
+    if not url:
+        return {**common, **connection_settings(folder)}
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgres", "postgresql") or not parts.path.strip("/"):
+        raise ConfigurationError("TOCSIN_DATABASE_URL must look like postgresql://user:password@host:5432/database.")
+    options = dict(parse_qsl(parts.query))
+    return {
+        **common,
+        "NAME": unquote(parts.path.strip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": options.pop("host", unquote(parts.hostname or "")),
+        "PORT": options.pop("port", str(parts.port or "")),
+        "OPTIONS": options,
+    }
+
+
+def secret_keys(folder: Path) -> tuple[str, ...]:
+    """Keys from `TOCSIN_SECRET_KEY` (comma-separated, newest first) or the data folder; () before the first start."""
+    if typed := os.environ.get("TOCSIN_SECRET_KEY"):
+        keys = tuple(filter(None, (part.strip() for part in typed.split(","))))
+        if any(len(key) < 32 for key in keys) or not keys:
+            raise ConfigurationError("TOCSIN_SECRET_KEY needs 32 characters or more; try `openssl rand -hex 32`.")
+        return keys
+    if database_url():
+        raise ConfigurationError(
+            "TOCSIN_SECRET_KEY is required with TOCSIN_DATABASE_URL: every machine must share it. "
+            "Make one with `openssl rand -hex 32`."
+        )
+    try:
+        return tuple((folder / _SECRET_FILE).read_text().split())
+    except FileNotFoundError:
+        return ()
+
+
+def ensure_secret_key(folder: Path) -> None:
+    """Generates the data folder's key on the first start of an embedded installation (file mode 0600)."""
+    if secret_keys(folder):
+        return
+    descriptor = os.open(folder / _SECRET_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(32) + "\n")

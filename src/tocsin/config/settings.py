@@ -1,0 +1,106 @@
+"""Settings come from the environment only; each has a row in docs/operate/settings.md (a test compares them)."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from tocsin.config.environment import data_folder, database_settings, secret_keys
+
+DATA_DIR: Path = data_folder()
+DATABASES = {"default": database_settings(DATA_DIR)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+SECRET_KEYS: tuple[str, ...] = secret_keys(DATA_DIR)
+"""The first encrypts and signs; the others still decrypt."""
+SECRET_KEY = SECRET_KEYS[0] if SECRET_KEYS else "not-initialised"
+SECRET_KEY_FALLBACKS = list(SECRET_KEYS[1:])
+
+PUBLIC_URL = os.environ.get("TOCSIN_PUBLIC_URL", "").rstrip("/")
+if PUBLIC_URL and urlsplit(PUBLIC_URL).scheme not in ("http", "https"):
+    raise ImproperlyConfigured(
+        "TOCSIN_PUBLIC_URL must start with http:// or https://, like https://alerts.example.org."
+    )
+ORGANISATION = os.environ.get("TOCSIN_ORGANISATION", "Tocsin")
+DEFAULT_REGION = os.environ.get("TOCSIN_DEFAULT_REGION", "CN").upper()
+RETENTION_DAYS = int(os.environ.get("TOCSIN_RETENTION_DAYS", "90"))
+OUTGOING_ALLOW = tuple(filter(None, (part.strip() for part in os.environ.get("TOCSIN_OUTGOING_ALLOW", "").split(","))))
+"""Networks (CIDR) or host names that typed addresses may reach although they are private."""
+TRUSTED_PROXIES = tuple(
+    filter(None, (part.strip() for part in os.environ.get("TOCSIN_TRUSTED_PROXIES", "").split(",")))
+)
+
+DEBUG = False
+ALLOWED_HOSTS = ["*"]  # links are built from TOCSIN_PUBLIC_URL alone, so a forged Host header reaches nothing
+USE_TZ = True
+TIME_ZONE = os.environ.get("TOCSIN_TIME_ZONE", "UTC")
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+LOCALE_PATHS = [str(Path(__file__).resolve().parent.parent / "locale")]
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "auditlog",
+    "tocsin.accounts",
+    "tocsin.channels",
+    "tocsin.contacts",
+    "tocsin.events",
+    "tocsin.policies",
+    "tocsin.alerts",
+    "tocsin.delivery",
+]
+AUTH_USER_MODEL = "accounts.User"
+ROOT_URLCONF = "tocsin.config.urls"
+WSGI_APPLICATION = "tocsin.config.wsgi.application"
+STATIC_URL = "/static/"
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
+CSRF_TRUSTED_ORIGINS = [f"{urlsplit(PUBLIC_URL).scheme}://{urlsplit(PUBLIC_URL).netloc}"] if PUBLIC_URL else []
+
+CONTACT_USES = ["tocsin.policies.queries.uses_of_objects"]
+"""What can name the users of a notification object: callables `(ids: Collection[int]) -> list[contacts.rules.Use]`."""
+
+LOGGING_CONFIG = None

@@ -1,0 +1,216 @@
+"""People, groups and robots: everything that can be notified."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from tocsin.channels.fields import EncryptedTextField
+from tocsin.channels.kinds import ROBOT_PLATFORMS
+from tocsin.contacts.rules import Fallback, VerificationMethod
+
+
+class NotificationObject(models.Model):
+    """The one id space of contacts, groups, robots (and later schedules and webhooks), so that one key serves all."""
+
+    class Kind(models.TextChoices):
+        CONTACT = "contact", _("contact")
+        GROUP = "group", _("contact group")
+        ROBOT = "robot", _("robot")
+
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+
+    class Meta:
+        verbose_name = _("notification object")
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+class Contact(models.Model):
+    """A person. `phone` is E.164, `email` as typed (compared without case); an empty one is NULL, so it is unique."""
+
+    object = models.OneToOneField(
+        NotificationObject, models.CASCADE, primary_key=True, db_column="id", related_name="contact", editable=False
+    )
+    name = models.CharField(_("name"), max_length=64)
+    phone = models.CharField(_("phone number"), max_length=16, null=True, blank=True)  # noqa: DJ001 (unique when set)
+    phone_verified_at = models.DateTimeField(_("verified"), null=True, blank=True, editable=False)
+    email = models.EmailField(_("email"), max_length=254, null=True, blank=True)  # noqa: DJ001 (unique when set)
+    fallback = models.CharField(
+        _("method to resend notifications if phone notifications fail"),
+        max_length=16,
+        choices=[(choice.value, choice.value) for choice in Fallback],
+        default=Fallback.DEFAULT,
+    )
+    user_id = models.CharField(_("user ID"), max_length=128, blank=True)
+    dingtalk_user_id = models.CharField(_("DingTalk user ID"), max_length=128, blank=True)
+    lark_user_id = models.CharField(_("Lark open ID"), max_length=128, blank=True)
+    wecom_user_id = models.CharField(_("WeCom user ID"), max_length=128, blank=True)
+    language = models.CharField(_("language"), max_length=16, blank=True)
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
+    legacy_chatbot_url = EncryptedTextField(_("chatbot (imported)"), blank=True, editable=False)
+    external_id = models.CharField(_("external ID"), max_length=128, null=True, blank=True, unique=True)
+    sign_in = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="contact"
+    )
+    created_at = models.DateTimeField(_("created"), editable=False)
+    updated_at = models.DateTimeField(_("changed"), editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta:
+        verbose_name = _("contact")
+        verbose_name_plural = _("contacts")
+        ordering = ["name", "object_id"]
+        constraints = [
+            models.CheckConstraint(name="contact_name_length", condition=Q(name__regex=r"^.{1,64}$")),
+            models.CheckConstraint(
+                name="contact_can_be_reached_somehow",
+                condition=Q(phone__isnull=False) | Q(email__isnull=False) | ~Q(legacy_chatbot_url=""),
+            ),
+            models.CheckConstraint(name="contact_phone_is_e164", condition=Q(phone__regex=r"^\+[1-9][0-9]{4,14}$")),
+            models.CheckConstraint(name="contact_email_not_empty", condition=~Q(email="")),
+            models.CheckConstraint(
+                name="contact_verified_needs_phone",
+                condition=Q(phone_verified_at__isnull=True) | Q(phone__isnull=False),
+            ),
+            models.UniqueConstraint("phone", name="contact_phone_unique"),
+            models.UniqueConstraint(Lower("email"), name="contact_email_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ContactGroup(models.Model):
+    """A named set of contacts."""
+
+    object = models.OneToOneField(
+        NotificationObject, models.CASCADE, primary_key=True, db_column="id", related_name="group", editable=False
+    )
+    name = models.CharField(_("group name"), max_length=64, unique=True)
+    members = models.ManyToManyField(
+        Contact, through="ContactGroupMember", related_name="groups", verbose_name=_("contacts"), blank=True
+    )
+    external_id = models.CharField(_("external ID"), max_length=128, null=True, blank=True, unique=True)
+    created_at = models.DateTimeField(_("created"), editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta:
+        verbose_name = _("contact group")
+        verbose_name_plural = _("contact groups")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ContactGroupMember(models.Model):
+    group = models.ForeignKey(ContactGroup, models.CASCADE, related_name="memberships")
+    contact = models.ForeignKey(Contact, models.CASCADE, related_name="memberships")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["group", "contact"], name="contact_once_in_group")]
+
+    def __str__(self) -> str:
+        return f"{self.group_id}/{self.contact_id}"
+
+
+def robot_platform_choices() -> list[tuple[str, str]]:
+    return [(platform.value, platform.value) for platform in ROBOT_PLATFORMS]
+
+
+class Robot(models.Model):
+    """A chatbot of an IM group. The webhook URL holds its token, so it is a secret."""
+
+    object = models.OneToOneField(
+        NotificationObject, models.CASCADE, primary_key=True, db_column="id", related_name="robot", editable=False
+    )
+    name = models.CharField(_("name"), max_length=64, unique=True)
+    platform = models.CharField(_("platform"), max_length=16, choices=robot_platform_choices)
+    url = EncryptedTextField(_("webhook URL"))
+    secret = EncryptedTextField(_("signing secret"), blank=True)
+    keyword = models.CharField(_("keyword"), max_length=64, blank=True)
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+    created_at = models.DateTimeField(_("created"), editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta:
+        verbose_name = _("robot")
+        verbose_name_plural = _("robots")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PhoneVerification(models.Model):
+    """One proof, or attempt at one, that a number is a contact's. Deleted with the contact.
+
+    The link token and the code are derived from (key, id, nonce) and never stored; `code_digest` is an HMAC.
+    """
+
+    contact = models.ForeignKey(Contact, models.CASCADE, related_name="verifications")
+    phone = models.CharField(max_length=16)
+    method = models.CharField(max_length=16, choices=[(method.value, method.value) for method in VerificationMethod])
+    nonce = models.CharField(max_length=32)
+    code_digest = models.CharField(max_length=64, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    replaced_at = models.DateTimeField(null=True, blank=True)
+    verified_at = models.DateTimeField(null=True, blank=True)
+    verified_from = models.CharField(max_length=64, blank=True)
+    source = models.CharField(max_length=128, blank=True, help_text=_("who attested it, for imported proofs"))
+
+    class Meta:
+        verbose_name = _("phone verification")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["phone", "created_at"], name="verification_by_phone"),
+            models.Index(fields=["contact", "-id"], name="verification_by_contact"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.pk}"
+
+
+class ContactDefaults(models.Model):
+    """The one row of Contact Default Configuration."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    fallback = models.CharField(
+        max_length=16,
+        choices=[(choice.value, choice.value) for choice in Fallback if choice is not Fallback.DEFAULT],
+        default=Fallback.SMS,
+    )
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        verbose_name = _("contact default configuration")
+        constraints = [
+            models.CheckConstraint(name="contact_defaults_one_row", condition=Q(id=1)),
+            models.CheckConstraint(name="contact_defaults_not_default", condition=~Q(fallback="default")),
+        ]
+
+    def __str__(self) -> str:
+        return self.fallback
+
+
+class ContactReach(models.Model):
+    """When a contact was last proved reachable over a channel, and when that last failed and why."""
+
+    contact = models.ForeignKey(Contact, models.CASCADE, related_name="reach")
+    channel = models.CharField(max_length=16)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField(null=True, blank=True)
+    failure = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["contact", "channel"], name="contact_reach_once")]
+
+    def __str__(self) -> str:
+        return f"{self.contact_id} {self.channel}"

@@ -1,0 +1,1 @@
+"""Words, values and arithmetic that every part shares. No Django, no I/O."""

@@ -1,0 +1,86 @@
+"""Encryption at rest and derived secrets.
+
+A ciphertext is `v1:<key id>:<base64url(nonce + AES-256-GCM)>`. The key id is the first 8 hex digits of SHA-256 of the
+derived key, so a rotated installation can keep old keys readable: the first key encrypts, all of them decrypt.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from tocsin.core.errors import ConfigurationError
+
+_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+@lru_cache(maxsize=32)
+def derive_key(secret: str, purpose: str) -> bytes:
+    """32 bytes for one purpose; secrets of different purposes tell nothing about each other."""
+    return HKDF(algorithm=SHA256(), length=32, salt=b"tocsin", info=purpose.encode()).derive(secret.encode())
+
+
+def _key_id(key: bytes) -> str:
+    return hashlib.sha256(key).hexdigest()[:8]
+
+
+def encrypt(text: str, secrets: Sequence[str]) -> str:
+    key = derive_key(secrets[0], "at-rest")
+    nonce = os.urandom(12)
+    sealed = nonce + AESGCM(key).encrypt(nonce, text.encode(), None)
+    return f"v1:{_key_id(key)}:{base64.urlsafe_b64encode(sealed).decode()}"
+
+
+def decrypt(ciphertext: str, secrets: Sequence[str]) -> str:
+    """ConfigurationError when no given secret fits: the message never holds the ciphertext."""
+    version, _, rest = ciphertext.partition(":")
+    key_id, _, body = rest.partition(":")
+    if version != "v1":
+        raise ConfigurationError("A stored secret has an unknown format; this version of Tocsin may be too old.")
+    for secret in secrets:
+        key = derive_key(secret, "at-rest")
+        if _key_id(key) == key_id:
+            sealed = base64.urlsafe_b64decode(body)
+            try:
+                return AESGCM(key).decrypt(sealed[:12], sealed[12:], None).decode()
+            except InvalidTag as error:
+                raise ConfigurationError("A stored secret is damaged; enter it again.") from error
+    raise ConfigurationError(
+        f"A stored secret was encrypted with key {key_id}, which is not in TOCSIN_SECRET_KEY. "
+        "Add the old key after the new one, separated by a comma."
+    )
+
+
+def keyed_digest(secret: str, purpose: str, *parts: object) -> bytes:
+    """HMAC-SHA256 over the parts (joined unambiguously) under a key derived for the purpose."""
+    message = b"\0".join(str(part).encode() for part in parts)
+    return hmac.new(derive_key(secret, purpose), message, hashlib.sha256).digest()
+
+
+def to_base62(data: bytes, length: int) -> str:
+    """The first `length` base62 digits of a digest; 22 digits carry 131 bits."""
+    number = int.from_bytes(data, "big")
+    digits = []
+    for _ in range(length):
+        number, rest = divmod(number, 62)
+        digits.append(_BASE62[rest])
+    return "".join(digits)
+
+
+def hash_token(token: str) -> str:
+    """Hex SHA-256, for tokens of 128 random bits and more (a slow hash adds nothing there)."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def same(left: str, right: str) -> bool:
+    """Constant-time comparison of secrets."""
+    return hmac.compare_digest(left.encode(), right.encode())

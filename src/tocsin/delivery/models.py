@@ -1,0 +1,181 @@
+"""What was decided to be told, to whom, and what became of it."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from tocsin.alerts.models import Alert
+from tocsin.channels.models import ProviderAccount
+from tocsin.contacts.models import NotificationObject, PhoneVerification
+from tocsin.delivery.rules import Cause, DeliveryState, Priority, Purpose, Reason
+
+
+class Notification(models.Model):
+    """The decision, at one moment, to tell an alert's objects something."""
+
+    alert = models.ForeignKey(Alert, models.CASCADE, related_name="notifications")
+    cause = models.CharField(max_length=16, choices=[(cause.value, cause.value) for cause in Cause])
+    number = models.PositiveIntegerField()
+    created_at = models.DateTimeField()
+    active_count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("notification")
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["alert", "number"], name="notification_number")]
+
+    def __str__(self) -> str:
+        return f"{self.cause} {self.alert_id}"
+
+
+class Content(models.Model):
+    """A text as it was sent, shared by the deliveries of one notification, channel, language and zone."""
+
+    subject = models.TextField(blank=True)
+    text = models.TextField(blank=True)
+    html = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return self.subject or self.text[:60]
+
+
+class Delivery(models.Model):
+    """One message to one person or robot over one channel.
+
+    `next_at` is the queue: NULL when nothing is to be done. The address is read from the recipient at send time.
+    `recipient` keeps its id after the recipient is deleted (no database constraint on purpose).
+    """
+
+    purpose = models.CharField(max_length=16, choices=[(item.value, item.value) for item in Purpose])
+    notification = models.ForeignKey(Notification, models.CASCADE, null=True, blank=True, related_name="deliveries")
+    verification = models.ForeignKey(PhoneVerification, models.SET_NULL, null=True, blank=True, related_name="+")
+    recipient = models.ForeignKey(NotificationObject, models.DO_NOTHING, db_constraint=False, related_name="deliveries")
+    recipient_name = models.CharField(_("to"), max_length=64)
+    address_masked = models.CharField(_("address"), max_length=254, blank=True)
+    channel = models.CharField(_("channel"), max_length=16)
+    content = models.ForeignKey(Content, models.PROTECT, null=True, blank=True, related_name="deliveries")
+    language = models.CharField(max_length=16, default="en")
+    mention_ids = models.JSONField(default=list, blank=True)
+    is_legacy_chatbot = models.BooleanField(default=False)
+
+    state = models.CharField(
+        _("state"),
+        max_length=16,
+        choices=[(item.value, item.value) for item in DeliveryState],
+        default=DeliveryState.PLANNED,
+    )
+    reason = models.CharField(
+        _("reason"), max_length=24, blank=True, choices=[(item.value, item.value) for item in Reason]
+    )
+    detail = models.CharField(_("detail"), max_length=500, blank=True)
+    priority = models.PositiveSmallIntegerField(default=Priority.NORMAL)
+    next_at = models.DateTimeField(null=True, blank=True)
+    planned_at = models.DateTimeField(_("planned"))
+    held_since = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    accepted_at = models.DateTimeField(_("accepted"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    deadline_at = models.DateTimeField(null=True, blank=True)
+    """By when a receipt must have come; NULL when none is awaited."""
+    attempt_count = models.PositiveSmallIntegerField(default=0)
+    worker_id = models.BigIntegerField(null=True, blank=True)
+    account = models.ForeignKey(ProviderAccount, models.SET_NULL, null=True, blank=True, related_name="+")
+    tried_accounts = models.JSONField(default=list, blank=True)
+    provider_id = models.CharField(max_length=128, blank=True)
+    lane = models.CharField(max_length=80, blank=True)
+    answer = models.CharField(max_length=16, blank=True)
+    """For calls: the receipt status that ended it, and for pressed keys the key."""
+    pressed_key = models.CharField(max_length=4, blank=True)
+    fallback_of = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="fallbacks")
+    merged_into = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="merged")
+    stands_for = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        ordering = ["id"]
+        indexes = [
+            models.Index(
+                fields=["priority", "next_at", "id"], name="delivery_queue", condition=Q(next_at__isnull=False)
+            ),
+            models.Index(fields=["deadline_at"], name="delivery_deadline", condition=Q(deadline_at__isnull=False)),
+            models.Index(fields=["started_at"], name="delivery_sending", condition=Q(state="sending")),
+            models.Index(fields=["account", "provider_id"], name="delivery_provider_id", condition=~Q(provider_id="")),
+            models.Index(fields=["recipient", "-id"], name="delivery_by_recipient"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} to {self.recipient_name}"
+
+
+class Attempt(models.Model):
+    """One call to a provider."""
+
+    delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="attempts")
+    number = models.PositiveSmallIntegerField()
+    account_name = models.CharField(max_length=64, blank=True)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    outcome = models.CharField(max_length=24)
+    code = models.CharField(max_length=64, blank=True)
+    detail = models.CharField(max_length=500, blank=True)
+    provider_id = models.CharField(max_length=128, blank=True)
+
+    class Meta:
+        verbose_name = _("attempt")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id}#{self.number} {self.outcome}"
+
+
+class Receipt(models.Model):
+    """What a provider said later, exactly once per (account, reference or provider id, status, key).
+
+    `delivery` is NULL while the send's own reply, which carries the id, is not recorded yet (or never comes).
+    """
+
+    account = models.ForeignKey(ProviderAccount, models.CASCADE, related_name="receipts")
+    delivery = models.ForeignKey(Delivery, models.CASCADE, null=True, blank=True, related_name="receipts")
+    reference = models.CharField(max_length=16, blank=True)
+    provider_id = models.CharField(max_length=128, blank=True)
+    status = models.CharField(max_length=16)
+    key = models.CharField(max_length=4, blank=True)
+    code = models.CharField(max_length=64, blank=True)
+    detail = models.CharField(max_length=500, blank=True)
+    occurred_at = models.DateTimeField(null=True, blank=True)
+    received_at = models.DateTimeField()
+    count = models.PositiveIntegerField(default=1)
+    effect = models.CharField(max_length=16, blank=True)
+    """What it did: "applied", "late" (the state had moved on), or "" while it waits for its delivery."""
+
+    class Meta:
+        verbose_name = _("receipt")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "reference", "provider_id", "status", "key"], name="receipt_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["account", "provider_id"], name="receipt_waiting", condition=Q(delivery__isnull=True))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.reference or self.provider_id}"
+
+
+class Lane(models.Model):
+    """A limit's bucket. `key` names the account or robot (and the number, where the limit is per number)."""
+
+    key = models.CharField(primary_key=True, max_length=80)
+    tokens = models.FloatField()
+    refilled_at = models.DateTimeField()
+    blocked_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("lane")
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,69 @@
+"""Who is to be told of what."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from tocsin.contacts.models import NotificationObject
+
+
+class NotificationPolicy(models.Model):
+    """What an administrator edits. Its content is in the current `PolicyVersion`; enabling acts at once."""
+
+    name = models.CharField(_("name"), max_length=64, unique=True)
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+    current = models.OneToOneField(
+        "PolicyVersion", models.PROTECT, null=True, related_name="current_of", editable=False
+    )
+    created_at = models.DateTimeField(_("created"), editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta:
+        verbose_name = _("notification policy")
+        verbose_name_plural = _("notification policies")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PolicyVersion(models.Model):
+    """A policy's content as it was saved once; never changed. An alert keeps the version it began with.
+
+    `rules`: list of rules, each a list of {"key", "operator", "value"}; [] matches every event.
+    `group_by`: label names; [] puts everything into one message.
+    """
+
+    policy = models.ForeignKey(NotificationPolicy, models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    rules = models.JSONField(default=list)
+    group_by = models.JSONField(default=list)
+    group_wait_seconds = models.PositiveIntegerField(default=5)
+    group_interval_seconds = models.PositiveIntegerField(default=30)
+    sends_recovery = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=150)
+
+    class Meta:
+        verbose_name = _("policy version")
+        constraints = [models.UniqueConstraint(fields=["policy", "number"], name="policy_version_number")]
+
+    def __str__(self) -> str:
+        return f"{self.policy_id} v{self.number}"
+
+
+class PolicyTarget(models.Model):
+    """A notification object of a version and the channels it is told over (for robots: none are named)."""
+
+    policy_version = models.ForeignKey(PolicyVersion, models.CASCADE, related_name="targets")
+    object = models.ForeignKey(NotificationObject, models.CASCADE, related_name="policy_targets")
+    channels = models.JSONField(default=list)
+
+    class Meta:
+        verbose_name = _("notification object of a policy")
+        constraints = [models.UniqueConstraint(fields=["policy_version", "object"], name="policy_target_once")]
+
+    def __str__(self) -> str:
+        return f"{self.policy_version_id} -> {self.object_id}"
