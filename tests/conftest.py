@@ -5,12 +5,17 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 
+import django
 import pytest
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tocsin.config.settings"
 os.environ.setdefault("TOCSIN_SECRET_KEY", "test-key-" + "0" * 32)
 os.environ.setdefault("TOCSIN_PUBLIC_URL", "https://tocsin.example")
 os.environ.setdefault("TOCSIN_OUTGOING_ALLOW", "127.0.0.0/8")
+
+
+def pytest_configure() -> None:
+    django.setup()
 
 
 @pytest.fixture

@@ -35,4 +35,4 @@ def test_no_file_is_over_400_lines(path: Path) -> None:
 
 
 def test_no_module_is_called_utils() -> None:
-    assert not [path for path in SOURCE.rglob("utils*")], "Name it for what it does"
+    assert not list(SOURCE.rglob("utils*")), "Name it for what it does"
