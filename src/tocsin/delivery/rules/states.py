@@ -1,4 +1,4 @@
-"""States, causes and reasons of deliveries, and what may follow what. Pure; docs/delivery-states.md is made from it."""
+"""States, causes and reasons of deliveries, and what may follow what. docs/delivery-states.md is made from this."""
 
 from __future__ import annotations
 
@@ -99,28 +99,27 @@ LEGAL_MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
 
 
 class Reason(StrEnum):
-    """Why somebody is not told, or was not."""
+    """Why somebody is not told, or was not. `REASON_TEXTS` says it to people."""
 
     UNVERIFIED_PHONE = "unverified_phone"
     NO_PHONE = "no_phone"
     NO_EMAIL = "no_email"
     NO_USER_ID = "no_user_id"
     NO_ACCOUNT = "no_account"
-    NO_CHANNEL = "no_channel"
     EMPTY_GROUP = "empty_group"
     ROBOT_DISABLED = "robot_disabled"
+    NO_TARGETS = "no_targets"
     POLICY_DISABLED = "policy_disabled"
     CONTACT_DELETED = "contact_deleted"
     ROBOT_DELETED = "robot_deleted"
-    SILENCED = "silenced"
     RECOVERED = "recovered"
     CLAIMED = "claimed"
     SUPERSEDED = "superseded"
-    OUTSIDE_WINDOW = "outside_window"
     FIRING_NEVER_SENT = "firing_never_sent"
     ALREADY_TEXTED = "already_texted"
     ALREADY_VERIFIED = "already_verified"
     REPLACED = "replaced"
+    MERGED = "merged"
     HELD_TOO_LONG = "held_too_long"
     TRIES_EXHAUSTED = "tries_exhausted"
     REFUSED = "refused"
@@ -132,3 +131,37 @@ class Reason(StrEnum):
     MACHINE = "machine"
     UNDELIVERED = "undelivered"
     OUTCOME_UNKNOWN = "outcome_unknown"
+
+
+REASON_TEXTS: dict[Reason, str] = {
+    Reason.UNVERIFIED_PHONE: "the phone number is not verified",
+    Reason.NO_PHONE: "there is no phone number",
+    Reason.NO_EMAIL: "there is no email address",
+    Reason.NO_USER_ID: "there is no user ID that this IM tool can mention; the group message still goes out",
+    Reason.NO_ACCOUNT: "no enabled provider account carries this channel",
+    Reason.EMPTY_GROUP: "the group has no members",
+    Reason.ROBOT_DISABLED: "the robot is disabled",
+    Reason.NO_TARGETS: "the policy names nobody",
+    Reason.POLICY_DISABLED: "the policy is disabled",
+    Reason.CONTACT_DELETED: "the contact was deleted",
+    Reason.ROBOT_DELETED: "the robot was deleted",
+    Reason.RECOVERED: "the alert was resolved before this went out",
+    Reason.CLAIMED: "somebody claimed the alert before this went out",
+    Reason.SUPERSEDED: "the alert fires again, so this notice is out of date",
+    Reason.FIRING_NEVER_SENT: "the firing notice never reached this recipient, so there is nothing to take back",
+    Reason.ALREADY_TEXTED: "the same notification's text message was delivered",
+    Reason.ALREADY_VERIFIED: "the number was verified meanwhile",
+    Reason.REPLACED: "a newer verification message replaced this one, or it expired",
+    Reason.MERGED: "one message stands for several",
+    Reason.HELD_TOO_LONG: "a limit held the call for more than 60 seconds",
+    Reason.TRIES_EXHAUSTED: "every try failed",
+    Reason.REFUSED: "the provider refused it for good",
+    Reason.NO_RECEIPT: "nobody answered, and the provider sent no receipt in time",
+    Reason.BUSY: "the line was busy",
+    Reason.NO_ANSWER: "nobody answered",
+    Reason.REJECTED: "the call was rejected",
+    Reason.UNREACHABLE: "the phone was unreachable",
+    Reason.MACHINE: "a machine answered",
+    Reason.UNDELIVERED: "the provider reported that it was not delivered",
+    Reason.OUTCOME_UNKNOWN: "no reply came, so it may or may not have gone out",
+}

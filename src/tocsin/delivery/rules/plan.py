@@ -1,0 +1,136 @@
+"""Who is told over what, and who is not and why: one pure function for the worker, `tocsin explain` and the console."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
+from tocsin.contacts.rules import ContactView, Directory, mention_id, why_not_reachable
+from tocsin.core.phones import mask as mask_phone
+from tocsin.core.redact import mask_email
+from tocsin.delivery.rules.states import Priority, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDelivery:
+    """One message to be made. `mention_ids` are contacts that a robot's message mentions."""
+
+    recipient_id: int
+    name: str
+    channel: Channel
+    address_masked: str = ""
+    language: str = ""
+    time_zone: str = ""
+    mention_ids: tuple[int, ...] = ()
+    is_legacy_chatbot: bool = False
+
+    @property
+    def priority(self) -> Priority:
+        return Priority.PHONE if self.channel is Channel.PHONE else Priority.NORMAL
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Somebody who is not told over a channel (or, for NO_USER_ID, not mentioned), and why."""
+
+    object_id: int
+    name: str
+    channel: str
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    deliveries: tuple[PlannedDelivery, ...]
+    shortfalls: tuple[Shortfall, ...]
+
+
+def plan(
+    targets: Sequence[tuple[int, Sequence[Channel]]],
+    directory: Directory,
+    *,
+    channels_carried: Collection[Channel],
+    mentions_by: Mapping[Channel, Sequence[str]],
+) -> Plan:
+    """Each person once per channel, whatever groups name them; each robot once, mentioning everyone concerned.
+
+    `targets`: notification object id and, for people, its channels. `channels_carried`: those with an account (or,
+    for robots, a provider). `mentions_by`: per platform what a mention can use ("phone", "user_id").
+    """
+    people: dict[int, set[Channel]] = {}
+    robots: list[int] = []
+    shortfalls: list[Shortfall] = []
+    for object_id, channels in targets:
+        if object_id in directory.robots:
+            robots.append(object_id)
+        elif object_id in directory.contacts:
+            people.setdefault(object_id, set()).update(channels)
+        elif (group := directory.groups.get(object_id)) is not None:
+            if not group.member_ids:
+                shortfalls.append(Shortfall(object_id, group.name, "", Reason.EMPTY_GROUP))
+            for member_id in group.member_ids:
+                people.setdefault(member_id, set()).update(channels)
+    if not targets:
+        shortfalls.append(Shortfall(0, "", "", Reason.NO_TARGETS))
+
+    deliveries: list[PlannedDelivery] = []
+    for contact_id, channels in people.items():
+        _plan_person(directory.contacts[contact_id], channels, channels_carried, deliveries, shortfalls)
+    for robot_id in robots:
+        robot = directory.robots[robot_id]
+        if not robot.is_enabled:
+            shortfalls.append(Shortfall(robot_id, robot.name, robot.platform, Reason.ROBOT_DISABLED))
+            continue
+        if robot.platform not in channels_carried:
+            shortfalls.append(Shortfall(robot_id, robot.name, robot.platform, Reason.NO_ACCOUNT))
+            continue
+        mentioned = []
+        for contact_id in people:
+            contact = directory.contacts[contact_id]
+            if can_mention(contact, robot.platform, mentions_by.get(robot.platform, ())):
+                mentioned.append(contact_id)
+            else:
+                shortfalls.append(Shortfall(contact_id, contact.name, robot.platform, Reason.NO_USER_ID))
+        deliveries.append(PlannedDelivery(robot_id, robot.name, robot.platform, mention_ids=tuple(mentioned)))
+    return Plan(tuple(deliveries), tuple(dict.fromkeys(shortfalls)))
+
+
+def can_mention(contact: ContactView, platform: Channel, mentions_by: Sequence[str]) -> bool:
+    return ("user_id" in mentions_by and bool(mention_id(contact, platform))) or (
+        "phone" in mentions_by and bool(contact.phone)
+    )
+
+
+def _plan_person(
+    contact: ContactView,
+    channels: Collection[Channel],
+    channels_carried: Collection[Channel],
+    deliveries: list[PlannedDelivery],
+    shortfalls: list[Shortfall],
+) -> None:
+    for channel in PERSONAL_CHANNELS:
+        if channel not in channels:
+            continue
+        if (lack := why_not_reachable(contact, channel)) is not None:
+            shortfalls.append(Shortfall(contact.id, contact.name, channel, Reason(lack.value)))
+        elif channel not in channels_carried:
+            shortfalls.append(Shortfall(contact.id, contact.name, channel, Reason.NO_ACCOUNT))
+        else:
+            masked = mask_email(contact.email) if channel is Channel.EMAIL else mask_phone(contact.phone)
+            deliveries.append(
+                PlannedDelivery(
+                    contact.id, contact.name, channel, masked, language=contact.language, time_zone=contact.time_zone
+                )
+            )
+    if contact.has_legacy_chatbot and Channel.DINGTALK in channels_carried:
+        deliveries.append(
+            PlannedDelivery(
+                contact.id,
+                contact.name,
+                Channel.DINGTALK,
+                language=contact.language,
+                time_zone=contact.time_zone,
+                is_legacy_chatbot=True,
+            )
+        )

@@ -1,0 +1,132 @@
+"""What is re-checked before a send, and what follows an attempt or a receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tocsin.alerts.rules import AlertState
+from tocsin.channels.base import Capabilities, Outcome, ReceiptStatus, SendResult
+from tocsin.channels.kinds import Channel
+from tocsin.delivery.rules.states import LEGAL_MOVES, Cause, DeliveryState, Reason
+
+_SEND = None
+SEND_TABLE: dict[tuple[Cause, AlertState], Reason | None] = {
+    (Cause.FIRED, AlertState.PENDING): _SEND,
+    (Cause.FIRED, AlertState.HANDLING): Reason.CLAIMED,
+    (Cause.FIRED, AlertState.RESOLVED): Reason.RECOVERED,
+    (Cause.ADDED, AlertState.PENDING): _SEND,
+    (Cause.ADDED, AlertState.HANDLING): _SEND,
+    (Cause.ADDED, AlertState.RESOLVED): Reason.RECOVERED,
+    (Cause.REPEATED, AlertState.PENDING): _SEND,
+    (Cause.REPEATED, AlertState.HANDLING): Reason.CLAIMED,
+    (Cause.REPEATED, AlertState.RESOLVED): Reason.RECOVERED,
+    (Cause.ESCALATED, AlertState.PENDING): _SEND,
+    (Cause.ESCALATED, AlertState.HANDLING): Reason.CLAIMED,
+    (Cause.ESCALATED, AlertState.RESOLVED): Reason.RECOVERED,
+    (Cause.RECOVERED, AlertState.PENDING): Reason.SUPERSEDED,
+    (Cause.RECOVERED, AlertState.HANDLING): Reason.SUPERSEDED,
+    (Cause.RECOVERED, AlertState.RESOLVED): _SEND,
+}
+"""Looked up at the moment of sending: None sends, a reason skips. Published in docs/delivery-states.md."""
+
+
+def why_not_now(cause: Cause, alert_state: AlertState, *, firing_was_sent: bool) -> Reason | None:
+    """The table, and its one footnote: a recovery is told only to whom the firing was told."""
+    reason = SEND_TABLE[cause, alert_state]
+    if reason is None and cause is Cause.RECOVERED and not firing_was_sent:
+        return Reason.FIRING_NEVER_SENT
+    return reason
+
+
+MAX_TRIES = 6
+MAX_AMBIGUOUS_TRIES = 2
+_BACKOFF = (5.0, 15.0, 45.0, 120.0, 300.0)
+MAX_HELD_CALL = timedelta(seconds=60)
+"""A limit may hold a call this long; then it counts as failed and its fallback follows."""
+CALL_AGAIN_AFTER = timedelta(seconds=60)
+CALLS_MERGE_WITHIN = timedelta(seconds=60)
+
+
+def backoff(tries: int, random: Callable[[], float]) -> timedelta:
+    """Pause after the given number of tries (1 and up): exponential, with jitter of a fifth either way."""
+    seconds = _BACKOFF[min(tries, len(_BACKOFF)) - 1]
+    return timedelta(seconds=seconds * (0.8 + 0.4 * random()))
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Where a delivery goes. `next_at` None: nothing more to do now. `is_final`: it ended, unless a receipt comes."""
+
+    state: DeliveryState
+    reason: Reason | None = None
+    next_at: datetime | None = None
+    deadline_at: datetime | None = None
+    gives_up_account: bool = False
+
+    @property
+    def is_final(self) -> bool:
+        return self.next_at is None and self.deadline_at is None and self.state is not DeliveryState.SENDING
+
+
+def after_attempt(
+    result: SendResult,
+    *,
+    capabilities: Capabilities,
+    tries: int,
+    has_other_account: bool,
+    may_repeat_ambiguous: bool,
+    now: datetime,
+    random: Callable[[], float],
+) -> Next:
+    """What follows one attempt. `tries` counts this one; `has_other_account` means one that was not tried yet."""
+    match result.outcome:
+        case Outcome.ACCEPTED if capabilities.accepted_is_delivered:
+            return Next(DeliveryState.DELIVERED)
+        case Outcome.ACCEPTED:
+            within = capabilities.receipt_within
+            return Next(DeliveryState.ACCEPTED, deadline_at=now + within if within is not None else None)
+        case Outcome.RATE_LIMITED if tries < MAX_TRIES:
+            return Next(DeliveryState.PLANNED, next_at=now + (result.retry_after or backoff(tries, random)))
+        case Outcome.TRANSIENT if tries < MAX_TRIES:
+            if has_other_account and tries > 1 and result.retry_after is None:
+                return Next(DeliveryState.PLANNED, next_at=now, gives_up_account=True)
+            return Next(DeliveryState.PLANNED, next_at=now + (result.retry_after or backoff(tries, random)))
+        case Outcome.PERMANENT_CONFIG if has_other_account:
+            return Next(DeliveryState.PLANNED, next_at=now, gives_up_account=True)
+        case Outcome.AMBIGUOUS:
+            repeats = may_repeat_ambiguous and tries < (
+                MAX_TRIES if capabilities.resend_is_safe else MAX_AMBIGUOUS_TRIES
+            )
+            next_at = now + backoff(tries, random) if repeats else None
+            return Next(DeliveryState.AMBIGUOUS, Reason.OUTCOME_UNKNOWN, next_at=next_at)
+        case Outcome.RATE_LIMITED | Outcome.TRANSIENT:
+            return Next(DeliveryState.FAILED, Reason.TRIES_EXHAUSTED)
+        case _:
+            return Next(DeliveryState.FAILED, Reason.REFUSED)
+
+
+_RECEIPT_MOVES: dict[ReceiptStatus, tuple[DeliveryState, Reason | None]] = {
+    ReceiptStatus.DELIVERED: (DeliveryState.DELIVERED, None),
+    ReceiptStatus.ANSWERED: (DeliveryState.DELIVERED, None),
+    ReceiptStatus.KEY_PRESSED: (DeliveryState.DELIVERED, None),
+    ReceiptStatus.FAILED: (DeliveryState.FAILED, Reason.UNDELIVERED),
+    ReceiptStatus.BUSY: (DeliveryState.FAILED, Reason.BUSY),
+    ReceiptStatus.NO_ANSWER: (DeliveryState.FAILED, Reason.NO_ANSWER),
+    ReceiptStatus.REJECTED: (DeliveryState.FAILED, Reason.REJECTED),
+    ReceiptStatus.UNREACHABLE: (DeliveryState.FAILED, Reason.UNREACHABLE),
+    ReceiptStatus.MACHINE: (DeliveryState.FAILED, Reason.MACHINE),
+}
+
+
+def after_receipt(state: DeliveryState, status: ReceiptStatus) -> tuple[DeliveryState, Reason | None] | None:
+    """Where a receipt takes a delivery, or None when it changes nothing: late, doubled, reordered, or only progress."""
+    move = _RECEIPT_MOVES.get(status)
+    if move is None or move[0] not in LEGAL_MOVES[state]:
+        return None
+    return move
+
+
+def is_call(channel: str) -> bool:
+    return channel == Channel.PHONE
