@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from tocsin.accounts.rules import Role
+from tocsin.accounts.rules import Role, highest_role
 
 
 class User(AbstractUser):
@@ -14,6 +15,19 @@ class User(AbstractUser):
 
     language = models.CharField(_("language"), max_length=16, blank=True)
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta(AbstractUser.Meta):  # type: ignore[name-defined,misc]
+        ordering = ["username"]
+
+    @cached_property
+    def role(self) -> Role | None:
+        """None for the inactive and for those in no group of a role. Read once per request."""
+        if not self.is_active:
+            return None
+        if self.is_superuser:
+            return Role.ADMIN
+        return highest_role(group.name for group in self.groups.all())
 
 
 def role_choices() -> list[tuple[str, str]]:

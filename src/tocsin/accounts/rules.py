@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -34,6 +35,12 @@ _NEEDS = {
     Permission.ADMINISTER: Role.ADMIN,
 }
 _RANK = {role: rank for rank, role in enumerate(Role)}
+
+
+def highest_role(group_names: Iterable[str]) -> Role | None:
+    """Groups with other names are no roles."""
+    roles = [Role(name) for name in group_names if name in _RANK]
+    return max(roles, key=_RANK.__getitem__, default=None)
 
 
 def is_allowed(role: Role | None, permission: Permission) -> bool:

@@ -1,0 +1,236 @@
+"""Writes of users and tokens."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from tocsin.accounts import audit
+from tocsin.accounts.audit import Action
+from tocsin.accounts.models import ApiToken, User
+from tocsin.accounts.queries import users_with_role
+from tocsin.accounts.rules import Role
+from tocsin.core import crypto
+from tocsin.core.actors import Actor, ActorKind
+from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
+
+_TOKEN_MARK = "tct_"  # noqa: S105 (what a leaked token is recognised by)
+_TOKEN_DIGITS = 32
+_SEEN_EVERY = timedelta(minutes=1)
+
+
+def create_user(
+    *,
+    by: Actor,
+    now: datetime,
+    username: str,
+    password: str,
+    role: Role,
+    full_name: str = "",
+    email: str = "",
+    language: str = "",
+    time_zone: str = "",
+) -> User:
+    """InvalidInputError names `username`, `password` or `email`."""
+    user = User(
+        username=User.normalize_username(username.strip()),
+        first_name=full_name.strip(),
+        email=email.strip(),
+        language=language,
+        time_zone=time_zone,
+        date_joined=now,
+    )
+    problems = _problems(user)
+    problems.update(_password_problems(password, user))
+    if problems:
+        raise InvalidInputError(problems)
+    user.set_password(password)
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                user.save(force_insert=True)
+        except IntegrityError as error:
+            raise InvalidInputError({"username": _taken(user.username)}) from error
+        user.groups.set([_group(role)])
+        changes = {"username": ("", user.username), "role": ("", role.value), "password": ("", "***")}
+        audit.record(by=by, action=Action.CREATE, instance=user, changes=changes)
+    return user
+
+
+def change_user(
+    *,
+    by: Actor,
+    now: datetime,
+    user_id: int,
+    version: int | None = None,
+    full_name: str | None = None,
+    email: str | None = None,
+    language: str | None = None,
+    time_zone: str | None = None,
+    is_active: bool | None = None,
+) -> User:
+    """What is None stays. ConflictError when the version is not the row's, or the last administrator would go."""
+    given = {
+        "first_name": full_name,
+        "email": email,
+        "language": language,
+        "time_zone": time_zone,
+        "is_active": is_active,
+    }
+    with transaction.atomic():
+        user = _locked_user(user_id, version)
+        changes = {
+            name: (getattr(user, name), value)
+            for name, value in given.items()
+            if value is not None and value != getattr(user, name)
+        }
+        if not changes:
+            return user
+        if is_active is False:
+            _keep_an_administrator(user)
+            if by.kind is ActorKind.USER and by.id == user.pk:
+                raise ConflictError(_("You cannot disable your own account; ask another administrator."))
+        for name, (_before, after) in changes.items():
+            setattr(user, name, after)
+        if problems := _problems(user):
+            raise InvalidInputError(problems)
+        user.version += 1
+        user.save(update_fields=[*changes, "version"])
+        audit.record(by=by, action=Action.UPDATE, instance=user, changes=changes)
+    return user
+
+
+def set_role(*, by: Actor, now: datetime, user_id: int, role: Role, version: int | None = None) -> User:
+    """Replaces the user's role. ConflictError when the last administrator would go."""
+    with transaction.atomic():
+        user = _locked_user(user_id, version)
+        before = user.role
+        if before is role:
+            return user
+        if before is Role.ADMIN:
+            _keep_an_administrator(user)
+        user.groups.set([*user.groups.exclude(name__in=list(Role)), _group(role)])
+        user.is_superuser = False
+        user.version += 1
+        user.save(update_fields=["is_superuser", "version"])
+        user.__dict__.pop("role", None)
+        changes = {"role": (before.value if before else "", role.value)}
+        audit.record(by=by, action=Action.UPDATE, instance=user, changes=changes)
+    return user
+
+
+def set_password(*, by: Actor, now: datetime, user_id: int, password: str) -> User:
+    """Ends the user's other sessions. InvalidInputError names `password`."""
+    with transaction.atomic():
+        user = _locked_user(user_id, None)
+        if problems := _password_problems(password, user):
+            raise InvalidInputError(problems)
+        user.set_password(password)
+        user.version += 1
+        user.save(update_fields=["password", "version"])
+        audit.record(by=by, action=Action.UPDATE, instance=user, changes={"password": ("***", "***")})
+    return user
+
+
+def create_token(*, by: Actor, now: datetime, name: str, role: Role) -> tuple[ApiToken, str]:
+    """The row and the secret, which is shown once: only its SHA-256 is stored."""
+    name = name.strip()
+    if not 1 <= len(name) <= 64:
+        raise InvalidInputError({"name": _("A token needs a name of 1 to 64 characters.")})
+    secret = _TOKEN_MARK + crypto.to_base62(secrets.token_bytes(32), _TOKEN_DIGITS)
+    token = ApiToken(name=name, prefix=secret[:8], digest=crypto.hash_token(secret), role=role.value, created_at=now)
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                token.save(force_insert=True)
+        except IntegrityError as error:
+            problem = _("There is a token with the name %(name)s; choose another.") % {"name": name}
+            raise InvalidInputError({"name": problem}) from error
+        audit.record(by=by, action=Action.CREATE, instance=token, changes={"name": ("", name), "role": ("", role)})
+    return token, secret
+
+
+def revoke_token(*, by: Actor, now: datetime, token_id: int) -> ApiToken:
+    """Acts at once and cannot be undone; revoking again changes nothing."""
+    with transaction.atomic():
+        token = ApiToken.objects.select_for_update().filter(pk=token_id).first()
+        if token is None:
+            raise NotFoundError(_("There is no such token."))
+        if token.revoked_at is None:
+            token.revoked_at = now
+            token.version += 1
+            token.save(update_fields=["revoked_at", "version"])
+            audit.record(by=by, action=Action.UPDATE, instance=token, changes={"revoked_at": ("", now.isoformat())})
+    return token
+
+
+def authenticate_token(*, secret: str, now: datetime) -> ApiToken | None:
+    """The live token of the secret, or None. `last_used_at` moves at most once a minute."""
+    token = ApiToken.objects.filter(digest=crypto.hash_token(secret), revoked_at__isnull=True).first()
+    if token is None:
+        return None
+    ApiToken.objects.filter(Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - _SEEN_EVERY), pk=token.pk).update(
+        last_used_at=now
+    )
+    return token
+
+
+def actor_of_token(token: ApiToken, address: str = "") -> Actor:
+    """For the audit entries of what a program does."""
+    return Actor(ActorKind.TOKEN, token.name, token.pk, address)
+
+
+def _group(role: Role) -> Group:
+    return Group.objects.get_or_create(name=role.value)[0]
+
+
+def _locked_user(user_id: int, version: int | None) -> User:
+    user = User.objects.select_for_update().filter(pk=user_id).first()
+    if user is None:
+        raise NotFoundError(_("There is no such user."))
+    if version is not None and version != user.version:
+        raise ConflictError(_("Somebody changed this user since you opened it. Load it again and repeat your change."))
+    return user
+
+
+def _keep_an_administrator(user: User) -> None:
+    """Locks the administrators, so that two of them cannot remove each other at the same moment."""
+    Group.objects.select_for_update().get(pk=_group(Role.ADMIN).pk)
+    if user.role is Role.ADMIN and not users_with_role(Role.ADMIN).exclude(pk=user.pk).exists():
+        raise ConflictError(_("This is the only administrator; make somebody else one first."))
+
+
+def _problems(user: User) -> dict[str, str]:
+    try:
+        user.clean_fields(exclude={"password"})
+    except ValidationError as error:
+        names = {"first_name": "full_name"}
+        return {names.get(field, field): " ".join(texts) for field, texts in error.message_dict.items()}
+    if user.language and user.language not in dict(settings.LANGUAGES):
+        return {"language": _("Choose one of: %(codes)s.") % {"codes": ", ".join(dict(settings.LANGUAGES))}}
+    if user.time_zone and user.time_zone not in available_timezones():
+        return {"time_zone": _("Not a time zone; write one like Asia/Shanghai or Europe/Berlin.")}
+    if user._state.adding and User.objects.filter(username__iexact=user.username).exists():
+        return {"username": _taken(user.username)}
+    return {}
+
+
+def _password_problems(password: str, user: User) -> dict[str, str]:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        return {"password": " ".join(error.messages)}
+    return {}
+
+
+def _taken(username: str) -> str:
+    return _("The name %(name)s is taken; choose another.") % {"name": username}
