@@ -1,4 +1,4 @@
-"""The port between delivery and providers. Of ours, a provider imports this module, `kinds` and `http` only.
+"""The port between delivery and providers. Of ours, a provider imports this module, `kinds`, `http` and `texts` only.
 
 Every reply of a vendor becomes one `Outcome`; HTTP 200 is never proof. A provider is told where to send at the moment
 of sending and keeps no address afterwards. It raises nothing but programming errors: `send` returns a `SendResult`.
@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tocsin.channels.kinds import Channel
+
+if TYPE_CHECKING:
+    from tocsin.channels.http import HttpClient
 
 
 class Outcome(StrEnum):
@@ -63,6 +66,8 @@ class Message:
     subject: str = ""
     text: str = ""
     html: str = ""
+    markdown: str = ""
+    """The same for chat tools, what users typed already escaped; "" sends `text`."""
     language: str = "en"
     thread: str = ""
     """Names the alert that messages belong to ("" for none), for email threading."""
@@ -134,7 +139,7 @@ class LimitScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `count` sends in `per`, in bursts of up to `count`."""
+    """At most `count` sends in any window as long as `per`, wherever it begins."""
 
     count: int
     per: timedelta
@@ -172,10 +177,15 @@ class ConfigField:
     is_required: bool = True
     default: str = ""
     help: str = ""
+    choices: Sequence[str] = ()
+
+
+Config = Mapping[str, str]
+"""An account's settings by field name; a missing one takes the field's default."""
 
 
 class Provider(Protocol):
-    """An open account. Built by `ProviderType.build(config)`; used from one event loop; closed once."""
+    """An open account. Built by `ProviderType.open`; used from one event loop; closed once."""
 
     async def send(self, message: Message) -> SendResult: ...
 
@@ -184,20 +194,63 @@ class Provider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProviderType:
-    """A row of the registry: everything about a provider that can be known without opening an account."""
+    """A row of the registry: everything about a provider that can be known without opening an account.
+
+    Callers use the methods; the callables are for them alone and get every field, with its default.
+    """
 
     name: str
     title: str
     channel: Channel
     capabilities: Capabilities
     fields: Sequence[ConfigField]
-    build: Callable[[Mapping[str, str]], Provider]
-    check: Callable[[Mapping[str, str]], Mapping[str, str]]
-    """Takes a configuration, returns field -> what is wrong; empty when it can be used. Never connects."""
-    from_url: Callable[[str], Mapping[str, str]] | None = None
+    build: Callable[[Config, HttpClient], Provider]
+    """The client belongs to the caller and to one event loop; it outlives the provider."""
+    check: Callable[[Config], Mapping[str, str]]
+    """Returns field -> what is wrong; empty when it can be used. Never connects."""
+    from_url: Callable[[str], Config] | None = None
     """`tocsin provider add NAME URL`: raises ValueError with a sentence when the URL cannot be read."""
-    read_callback: Callable[[Mapping[str, str], CallbackRequest], CallbackReply] | None = None
-    capabilities_for: Callable[[Mapping[str, str]], Capabilities] | None = None
+    read_callback: Callable[[Config, CallbackRequest], CallbackReply] | None = None
+    capabilities_for: Callable[[Config], Capabilities] | None = None
     """Where the configuration (a gateway's preset, say) decides what the account can do."""
     is_for_robots: bool = False
     """Configured by a robot's row (url, secret, keyword) instead of a provider account."""
+
+    def open(self, config: Config, http: HttpClient) -> Provider:
+        return self.build(self.complete(config), http)
+
+    def capabilities_of(self, config: Config) -> Capabilities:
+        return self.capabilities_for(self.complete(config)) if self.capabilities_for else self.capabilities
+
+    def receive(self, config: Config, request: CallbackRequest) -> CallbackReply:
+        """404 where the provider has no callbacks."""
+        return self.read_callback(self.complete(config), request) if self.read_callback else CallbackReply(status=404)
+
+    def complete(self, config: Config) -> dict[str, str]:
+        """Every field of this provider, and nothing else."""
+        return {setting.name: config.get(setting.name, "") or setting.default for setting in self.fields}
+
+    def problems(self, config: Config) -> dict[str, str]:
+        """Field -> what is wrong and the way out, the provider's own `check` included."""
+        known = {setting.name: setting for setting in self.fields}
+        found = {
+            name: f"{self.title} has no such field; it has {', '.join(known)}." for name in config if name not in known
+        }
+        complete = self.complete(config)
+        for name, setting in known.items():
+            value = complete[name]
+            if not value and setting.is_required:
+                found[name] = f"{setting.label} is required."
+            elif value and setting.choices and value not in setting.choices:
+                found[name] = f"Choose one of {', '.join(setting.choices)}."
+            elif any(ord(character) < 32 or ord(character) == 127 for character in value):
+                found[name] = f"{setting.label} must not hold line breaks or control characters."
+        return found or dict(self.check(complete))
+
+    def masked(self, config: Config) -> dict[str, str]:
+        """Fit to be shown: a secret that is set reads "***"."""
+        complete = self.complete(config)
+        return {
+            setting.name: "***" if setting.is_secret and complete[setting.name] else complete[setting.name]
+            for setting in self.fields
+        }

@@ -3,5 +3,29 @@
 from __future__ import annotations
 
 from tocsin.channels.base import ProviderType
+from tocsin.channels.kinds import Channel
+from tocsin.channels.providers.outbox import OUTBOX_EMAIL, OUTBOX_PHONE, OUTBOX_SMS
+from tocsin.core.errors import NotFoundError
 
-PROVIDERS: dict[str, ProviderType] = {}
+PROVIDERS: dict[str, ProviderType] = {
+    kind.name: kind
+    for kind in (
+        OUTBOX_SMS,
+        OUTBOX_PHONE,
+        OUTBOX_EMAIL,
+    )
+}
+
+
+def provider_type(name: str) -> ProviderType:
+    """NotFoundError for a name that no row has."""
+    try:
+        return PROVIDERS[name]
+    except KeyError:
+        names = ", ".join(sorted(kind.name for kind in PROVIDERS.values() if not kind.is_for_robots))
+        raise NotFoundError(f"There is no provider {name!r}; there are {names}.") from None
+
+
+def robot_provider(platform: Channel | str) -> ProviderType | None:
+    """What carries messages to robots of this platform, or None when nothing does yet."""
+    return next((kind for kind in PROVIDERS.values() if kind.is_for_robots and kind.channel == platform), None)

@@ -1,0 +1,262 @@
+"""The one way out over HTTP. No Django, and no secret in what it raises: an error names the host and nothing more.
+
+Each request has a connection of its own. A message therefore never gets lost in a connection that the other side had
+already closed, and "not sent" and "sent, no answer" can be told apart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import ipaddress
+import json
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+_METADATA = frozenset({ipaddress.ip_address("168.63.129.16")})
+"""Addresses of cloud machinery that look public."""
+_EMBEDS_IPV4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+_MAX_BODY = 256 * 1024
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[Any, ...]]
+
+
+class HttpError(Exception):
+    """No usable reply."""
+
+
+class NotSentError(HttpError):
+    """Nothing left: the name is unknown, nobody listens, TLS failed, or time ran out before the request was written."""
+
+
+class AddressRefusedError(NotSentError):
+    """The address is private, local or reserved, and not on the allow-list; or it is no web address at all."""
+
+
+class NoReplyError(HttpError):
+    """The request left, and no whole reply came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpReply:
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """ValueError when the body is not JSON (cut, or a proxy's page)."""
+        return json.loads(self.body)
+
+    @property
+    def retry_after(self) -> timedelta | None:
+        """What the header asks for; a date is read against the reply's own Date."""
+        asked = self.headers.get("retry-after", "").strip()
+        if asked.isdigit():
+            return timedelta(seconds=min(int(asked), 86_400))
+        try:
+            until = email.utils.parsedate_to_datetime(asked)
+            pause = until - email.utils.parsedate_to_datetime(self.headers.get("date", ""))
+        except (ValueError, TypeError):
+            return None
+        return min(max(pause, timedelta(0)), timedelta(days=1))
+
+
+class HttpClient:
+    """`allow`: networks (CIDR), addresses or host names that guarded requests may reach although they are not public.
+
+    Belongs to the event loop that first uses it. Environment proxies are ignored: behind one, no address could be
+    checked.
+    """
+
+    def __init__(self, *, allow: Sequence[str] = ()) -> None:
+        self._networks = tuple(network for entry in allow if (network := _network(entry)) is not None)
+        self._names = frozenset(entry.lower().rstrip(".") for entry in allow if _network(entry) is None)
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        timeout: float = 10.0,  # noqa: ASYNC109 (covers the whole exchange, and names its phase)
+        is_trusted: bool = False,
+    ) -> HttpReply:
+        """One exchange; `url` is sent as it is, already encoded. Redirects are not followed: they are replies.
+
+        `is_trusted`: an operator typed the address, so private ones are fine. Raises HttpError.
+        """
+        target = _parse(url)
+        host = target.host or ""
+        phase = SimpleNamespace(is_sent=False)
+        is_guarded = not (is_trusted or host.lower().rstrip(".") in self._names)
+        try:
+            async with self._session(is_guarded).request(
+                method,
+                target,
+                headers=headers,
+                data=body,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=timeout),
+                trace_request_ctx=phase,
+            ) as response:
+                content = await _read(response)
+                lower = {name.lower(): value for name, value in response.headers.items()}
+                return HttpReply(response.status, lower, content)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise _translate(error, host, is_sent=phase.is_sent) from None
+
+    async def aclose(self) -> None:
+        sessions, self._sessions = list(self._sessions.values()), {}
+        for session in sessions:
+            await session.close()
+
+    def allows(self, address: str) -> bool:
+        """Whether a guarded request may connect there."""
+        try:
+            parsed = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
+            return False
+        carried = _carried(parsed)
+        if any(carried in network for network in self._networks if network.version == carried.version):
+            return True
+        return _is_public(parsed) and _is_public(carried)
+
+    def _session(self, is_guarded: bool) -> aiohttp.ClientSession:
+        if is_guarded not in self._sessions:
+            self._sessions[is_guarded] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    resolver=_Resolver(),
+                    socket_factory=self._guarded_socket if is_guarded else None,
+                    force_close=True,
+                    use_dns_cache=False,
+                    limit=0,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[_watch_for_sending()],
+                headers={"User-Agent": "Tocsin"},
+                trust_env=False,
+            )
+        return self._sessions[is_guarded]
+
+    def _guarded_socket(self, info: AddressInfo) -> socket.socket:
+        """Called with the very address that is connected to next, after any spelling and any name was resolved."""
+        family, kind, protocol, _, where = info
+        if not self.allows(str(where[0])):
+            raise _RefusedAddress(f"{where[0]} is not a public address")
+        return socket.socket(family, kind, protocol)
+
+
+class _RefusedAddress(OSError):
+    pass
+
+
+class _Resolver(AbstractResolver):
+    """The system's resolver, in the loop's thread pool. What it answers is checked when it is connected to."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+        return [
+            ResolveResult(
+                hostname=host, host=str(where[0]), port=port, family=kind, proto=protocol, flags=socket.AI_NUMERICHOST
+            )
+            for kind, _, protocol, _, where in found
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        return None
+
+
+def _carried(address: Address) -> Address:
+    """The IPv4 address inside an IPv6 one that only wraps it (mapped, 6to4, Teredo, NAT64, compatible)."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    inner = address.ipv4_mapped or address.sixtofour or (address.teredo and address.teredo[1])
+    if inner:
+        return inner
+    if int(address) > 1 and any(address in network for network in _EMBEDS_IPV4):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+def _is_public(address: Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and _carried(address) is not address:
+        return True  # judged by what it carries
+    is_local = address.is_multicast or address.is_reserved or getattr(address, "is_site_local", False)
+    return address.is_global and not is_local and address not in _METADATA
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = URL(url, encoded=True)
+    except (ValueError, TypeError):
+        raise AddressRefusedError("This is not a web address.") from None
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise AddressRefusedError("A web address starts with https:// (or http://) and names a host.")
+    return parsed
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    content = bytearray()
+    async for chunk in response.content.iter_any():
+        content += chunk
+        if len(content) > _MAX_BODY:
+            break
+    return bytes(content[:_MAX_BODY])
+
+
+def _watch_for_sending() -> aiohttp.TraceConfig:
+    async def note(_session: Any, context: Any, _params: Any) -> None:
+        if context.trace_request_ctx is not None:
+            context.trace_request_ctx.is_sent = True
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(note)
+    return trace
+
+
+def _translate(error: Exception, host: str, *, is_sent: bool) -> HttpError:
+    """Never the original text: it may hold the URL."""
+    if is_sent:
+        return NoReplyError(
+            f"{host} took the request and gave no whole reply ({'time-out' if _is_timeout(error) else 'cut off'})."
+        )
+    if isinstance(error, aiohttp.InvalidURL) or "not a public address" in str(getattr(error, "os_error", "")):
+        return AddressRefusedError(
+            f"{host} is not a public address. If it must be reached, add it to TOCSIN_OUTGOING_ALLOW."
+        )
+    if _is_timeout(error):
+        return NotSentError(f"{host} could not be connected to in time.")
+    if isinstance(error, aiohttp.ClientConnectorDNSError | socket.gaierror):
+        return NotSentError(f"The name {host} cannot be resolved.")
+    if isinstance(error, aiohttp.ClientSSLError):
+        return NotSentError(f"TLS with {host} failed: its certificate or protocol was refused.")
+    return NotSentError(f"{host} could not be connected to.")
+
+
+def _is_timeout(error: Exception) -> bool:
+    return isinstance(error, TimeoutError)
