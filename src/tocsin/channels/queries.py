@@ -1,0 +1,83 @@
+"""Reads of provider accounts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+from django.utils.translation import gettext as _
+
+from tocsin.channels.base import Capabilities, Limit, ProviderType
+from tocsin.channels.kinds import Channel
+from tocsin.channels.models import ProviderAccount
+from tocsin.channels.registry import PROVIDERS
+from tocsin.core.crypto import same
+from tocsin.core.errors import NotFoundError
+
+
+def accounts_for(channel: Channel) -> list[ProviderAccount]:
+    """Enabled, by priority. Simulated ones only where nothing real is enabled."""
+    return accounts_by_channel().get(channel, [])
+
+
+def accounts_by_channel() -> dict[Channel, list[ProviderAccount]]:
+    """`accounts_for` every channel that has one, in one statement. Accounts of an unknown provider are left out."""
+    found: dict[Channel, list[ProviderAccount]] = {}
+    for account in ProviderAccount.objects.filter(is_enabled=True).order_by("priority", "id"):
+        if account.provider in PROVIDERS:
+            found.setdefault(Channel(account.channel), []).append(account)
+    return {channel: _real_if_any(accounts) for channel, accounts in found.items()}
+
+
+def account_named(name: str) -> ProviderAccount:
+    """NotFoundError names the ones that exist."""
+    account = ProviderAccount.objects.filter(name=name).first()
+    if account is None:
+        names = ", ".join(ProviderAccount.objects.order_by("name").values_list("name", flat=True))
+        raise NotFoundError(
+            _("There is no provider account %(name)s. There are: %(names)s.") % {"name": name, "names": names or "-"}
+        )
+    return account
+
+
+def account_of_callback(provider: str, token: str) -> ProviderAccount | None:
+    """The account that a vendor's request at /callbacks/<provider>/<token> is for; tokens compared in constant time."""
+    candidates = ProviderAccount.objects.filter(provider=provider)
+    return next((account for account in list(candidates) if same(account.callback_token, token)), None)
+
+
+def kind_of(account: ProviderAccount) -> ProviderType:
+    """NotFoundError when this version of Tocsin has no such provider."""
+    kind = PROVIDERS.get(account.provider)
+    if kind is None:
+        raise NotFoundError(
+            _("The account %(name)s uses the provider %(provider)s, which this version does not have.")
+            % {"name": account.name, "provider": account.provider}
+        )
+    return kind
+
+
+def config_of(account: ProviderAccount) -> dict[str, str]:
+    """Secrets included: for opening the account, never for showing it."""
+    config: dict[str, str] = json.loads(account.config or "{}")
+    return config
+
+
+def masked_config(account: ProviderAccount) -> dict[str, str]:
+    """Fit to be shown: a secret that is set reads "***"."""
+    return kind_of(account).masked(config_of(account))
+
+
+def capabilities_of(account: ProviderAccount) -> Capabilities:
+    """The provider's, as this account's configuration and its own limit make them."""
+    capabilities = kind_of(account).capabilities_of(config_of(account))
+    if not account.limit_count or not account.limit_seconds:
+        return capabilities
+    limit = Limit(account.limit_count, timedelta(seconds=account.limit_seconds))
+    return replace(capabilities, limit=limit)
+
+
+def _real_if_any(accounts: list[ProviderAccount]) -> list[ProviderAccount]:
+    real = [account for account in accounts if not PROVIDERS[account.provider].capabilities.is_simulated]
+    return real or accounts
