@@ -3,19 +3,44 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
 
 import django
 import pytest
+
+from tocsin.config.embedded_postgres import EmbeddedPostgres, connection_settings
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tocsin.config.settings"
 os.environ.setdefault("TOCSIN_SECRET_KEY", "test-key-" + "0" * 32)
 os.environ.setdefault("TOCSIN_PUBLIC_URL", "https://tocsin.example")
 os.environ.setdefault("TOCSIN_OUTGOING_ALLOW", "127.0.0.0/8")
 
+_FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+"""What the tests write need not survive a power cut."""
+_server = pytest.StashKey[EmbeddedPostgres]()
 
-def pytest_configure() -> None:
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that the run begins in starts the server; its xdist workers find it in the environment."""
+    if not os.environ.get("TOCSIN_DATABASE_URL"):
+        folder = Path(tempfile.mkdtemp(prefix="tocsin-test-"))
+        server = config.stash[_server] = EmbeddedPostgres(folder, purpose="test", settings=_FAST)
+        server.start()
+        sockets = quote(connection_settings(folder)["HOST"])
+        os.environ["TOCSIN_DATABASE_URL"] = f"postgresql://tocsin@/tocsin?host={sockets}"
+        os.environ.setdefault("TOCSIN_DATA_DIR", str(folder))
     django.setup()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    server = config.stash.get(_server, None)
+    if server is not None:
+        server.stop()
+        shutil.rmtree(server.layout.folder)
 
 
 @pytest.fixture

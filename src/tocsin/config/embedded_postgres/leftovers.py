@@ -1,0 +1,67 @@
+"""Ends what a killed predecessor left running on a database. The caller holds the folder's lock."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable
+
+import psutil
+
+from tocsin.config.embedded_postgres.layout import Layout
+from tocsin.core.errors import ConfigurationError
+
+_FAST_SECONDS = 60
+_IMMEDIATE_SECONDS = 10
+
+
+def end_leftovers(layout: Layout) -> None:
+    """Afterwards no process uses the database, and no stale file keeps a new server from starting.
+
+    PostgreSQL itself would take any living process of the same user with a stale file's number for its predecessor.
+    """
+    if layout.pid_file.exists():
+        _end(layout)
+    layout.pid_file.unlink(missing_ok=True)
+    for path in layout.socket_folder.glob(".s.PGSQL.*"):
+        path.unlink()
+
+
+def _end(layout: Layout) -> None:
+    servers, others = _processes(layout)
+    _signal(servers, signal.SIGINT)
+    _, alive = psutil.wait_procs(servers, _FAST_SECONDS)
+    _signal(alive, signal.SIGQUIT)
+    psutil.wait_procs([*alive, *others], _IMMEDIATE_SECONDS)
+    servers, others = _processes(layout)
+    _signal([*servers, *others], signal.SIGKILL)
+    _, alive = psutil.wait_procs([*servers, *others], _IMMEDIATE_SECONDS)
+    if alive:
+        raise ConfigurationError(
+            f"Process {alive[0].pid} still uses the database in {layout.data} and does not end. End it, then try again."
+        )
+
+
+def _processes(layout: Layout) -> tuple[list[psutil.Process], list[psutil.Process]]:
+    """The server (the one that was told the folder) and its other processes (which carry its name in their title)."""
+    servers, others = [], []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+        except psutil.Error:
+            continue
+        if not words:
+            continue
+        if os.path.basename(words[0]) == "postgres" and str(layout.data) in words:
+            servers.append(process)
+        elif " ".join(words).startswith(f"postgres: {layout.cluster_name}: "):
+            others.append(process)
+    return servers, others
+
+
+def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        try:
+            process.send_signal(number)
+        except psutil.NoSuchProcess:
+            continue
