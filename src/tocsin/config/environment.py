@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -12,6 +14,9 @@ import platformdirs
 
 from tocsin.config.embedded_postgres import connection_settings
 from tocsin.core.errors import ConfigurationError
+
+FACES = ("console", "public", "ingest", "callbacks", "operator")
+"""Groups of doors that a web process can be limited to; config.urls says what is behind each."""
 
 _SECRET_FILE = "secret-key"  # noqa: S105 (a file's name)
 
@@ -67,16 +72,36 @@ def secret_keys(folder: Path) -> tuple[str, ...]:
             "TOCSIN_SECRET_KEY is required with TOCSIN_DATABASE_URL: every machine must share it. "
             "Make one with `openssl rand -hex 32`."
         )
+    path = folder / _SECRET_FILE
     try:
-        return tuple((folder / _SECRET_FILE).read_text().split())
+        return tuple(path.read_text().split())
     except FileNotFoundError:
         return ()
+    except PermissionError as error:
+        raise ConfigurationError(
+            f"{path} may be read only by its owner. Run Tocsin as that user, or as root."
+        ) from error
 
 
 def ensure_secret_key(folder: Path) -> None:
-    """Generates the data folder's key on the first start of an embedded installation (file mode 0600)."""
+    """Generates the data folder's key on the first start of an embedded installation (file mode 0600).
+
+    Complete or not there at all, and the same for two processes that start at once.
+    """
     if secret_keys(folder):
         return
-    descriptor = os.open(folder / _SECRET_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=folder, prefix=_SECRET_FILE) as file:
         file.write(secrets.token_hex(32) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            (folder / _SECRET_FILE).hardlink_to(file.name)
+
+
+def enabled_faces() -> frozenset[str]:
+    """`TOCSIN_FACES`, comma-separated; all of them unless set."""
+    typed = [part.strip() for part in os.environ.get("TOCSIN_FACES", "").split(",") if part.strip()]
+    if unknown := sorted(set(typed) - set(FACES)):
+        raise ConfigurationError(f"There are no faces called {', '.join(unknown)}; choose among {', '.join(FACES)}.")
+    return frozenset(typed or FACES)

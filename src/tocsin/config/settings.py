@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from tocsin.config.environment import data_folder, database_settings, secret_keys
+from tocsin.config.environment import data_folder, database_settings, enabled_faces, secret_keys
 
 DATA_DIR: Path = data_folder()
 DATABASES = {"default": database_settings(DATA_DIR)}
@@ -26,6 +26,8 @@ if PUBLIC_URL and urlsplit(PUBLIC_URL).scheme not in ("http", "https"):
     raise ImproperlyConfigured(
         "TOCSIN_PUBLIC_URL must start with http:// or https://, like https://alerts.example.org."
     )
+FACES = enabled_faces()
+"""What this web process serves; every other door answers 404."""
 ORGANISATION = os.environ.get("TOCSIN_ORGANISATION", "Tocsin")
 DEFAULT_REGION = os.environ.get("TOCSIN_DEFAULT_REGION", "CN").upper()
 RETENTION_DAYS = int(os.environ.get("TOCSIN_RETENTION_DAYS", "90"))
