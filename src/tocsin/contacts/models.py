@@ -6,11 +6,45 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from tocsin.channels.fields import EncryptedTextField
 from tocsin.channels.kinds import ROBOT_PLATFORMS
-from tocsin.contacts.rules import Fallback, VerificationMethod
+from tocsin.contacts.rules import MAX_TRIES, Fallback, VerificationMethod
+
+FALLBACK_LABELS = {
+    Fallback.DEFAULT: _("Use the global default"),
+    Fallback.NONE: _("Do nothing"),
+    Fallback.CALL: _("Call again (once, 60 seconds later)"),
+    Fallback.SMS: _("Send a text message"),
+}
+METHOD_LABELS = {
+    VerificationMethod.LINK: _("link in a text message"),
+    VerificationMethod.CODE: _("code in a text message"),
+    VerificationMethod.CALL: _("code in a call"),
+    VerificationMethod.ATTESTED: _("attested, not proved by the contact"),
+}
+
+
+def fallback_choices() -> list[tuple[str, Promise]]:
+    return [(item.value, label) for item, label in FALLBACK_LABELS.items()]
+
+
+def default_fallback_choices() -> list[tuple[str, Promise]]:
+    return [choice for choice in fallback_choices() if choice[0] != Fallback.DEFAULT]
+
+
+def method_choices() -> list[tuple[str, Promise]]:
+    return [(item.value, label) for item, label in METHOD_LABELS.items()]
+
+
+def _name_checks(label: str) -> list[models.BaseConstraint]:
+    """1 to 64 characters, no space at either end, no control characters."""
+    return [
+        models.CheckConstraint(name=f"{label}_name_length", condition=Q(name__regex=r"^\S(.{0,62}\S)?$")),
+        models.CheckConstraint(name=f"{label}_name_printable", condition=~Q(name__regex=r"[[:cntrl:]]")),
+    ]
 
 
 class NotificationObject(models.Model):
@@ -43,7 +77,7 @@ class Contact(models.Model):
     fallback = models.CharField(
         _("method to resend notifications if phone notifications fail"),
         max_length=16,
-        choices=[(choice.value, choice.value) for choice in Fallback],
+        choices=fallback_choices,
         default=Fallback.DEFAULT,
     )
     user_id = models.CharField(_("user ID"), max_length=128, blank=True)
@@ -66,13 +100,20 @@ class Contact(models.Model):
         verbose_name_plural = _("contacts")
         ordering = ["name", "object_id"]
         constraints = [
-            models.CheckConstraint(name="contact_name_length", condition=Q(name__regex=r"^.{1,64}$")),
+            *_name_checks("contact"),
             models.CheckConstraint(
                 name="contact_can_be_reached_somehow",
                 condition=Q(phone__isnull=False) | Q(email__isnull=False) | ~Q(legacy_chatbot_url=""),
             ),
             models.CheckConstraint(name="contact_phone_is_e164", condition=Q(phone__regex=r"^\+[1-9][0-9]{4,14}$")),
-            models.CheckConstraint(name="contact_email_not_empty", condition=~Q(email="")),
+            models.CheckConstraint(
+                name="contact_email_is_address",
+                condition=Q(email__regex=r"^[^[:cntrl:][:space:]]+@[^[:cntrl:][:space:]@]+$"),
+            ),
+            models.CheckConstraint(name="contact_fallback_known", condition=Q(fallback__in=list(Fallback))),
+            models.CheckConstraint(
+                name="contact_lark_id_is_open_id", condition=Q(lark_user_id="") | Q(lark_user_id__startswith="ou_")
+            ),
             models.CheckConstraint(
                 name="contact_verified_needs_phone",
                 condition=Q(phone_verified_at__isnull=True) | Q(phone__isnull=False),
@@ -103,6 +144,7 @@ class ContactGroup(models.Model):
         verbose_name = _("contact group")
         verbose_name_plural = _("contact groups")
         ordering = ["name"]
+        constraints = _name_checks("group")
 
     def __str__(self) -> str:
         return self.name
@@ -142,6 +184,7 @@ class Robot(models.Model):
         verbose_name = _("robot")
         verbose_name_plural = _("robots")
         ordering = ["name"]
+        constraints = _name_checks("robot")
 
     def __str__(self) -> str:
         return self.name
@@ -150,17 +193,22 @@ class Robot(models.Model):
 class PhoneVerification(models.Model):
     """One proof, or attempt at one, that a number is a contact's. Deleted with the contact.
 
-    The link token and the code are derived from (key, id, nonce) and never stored; `code_digest` is an HMAC.
+    The link's token and the code are derived from (key, id, nonce) and never stored: `token_digest` is SHA-256 of
+    the 131-bit token, to find it by; `code_digest` is an HMAC. `sent_at` and `sent_via` (the account's name) are what
+    the sender reported.
     """
 
     contact = models.ForeignKey(Contact, models.CASCADE, related_name="verifications")
     phone = models.CharField(max_length=16)
-    method = models.CharField(max_length=16, choices=[(method.value, method.value) for method in VerificationMethod])
+    method = models.CharField(max_length=16, choices=method_choices)
     nonce = models.CharField(max_length=32)
+    token_digest = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001 (unique when set)
     code_digest = models.CharField(max_length=64, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    sent_via = models.CharField(max_length=64, blank=True)
     replaced_at = models.DateTimeField(null=True, blank=True)
     verified_at = models.DateTimeField(null=True, blank=True)
     verified_from = models.CharField(max_length=64, blank=True)
@@ -173,9 +221,55 @@ class PhoneVerification(models.Model):
             models.Index(fields=["phone", "created_at"], name="verification_by_phone"),
             models.Index(fields=["contact", "-id"], name="verification_by_contact"),
         ]
+        constraints = [
+            models.UniqueConstraint(
+                name="verification_one_open",
+                fields=["contact"],
+                condition=Q(replaced_at__isnull=True, verified_at__isnull=True),
+            ),
+            models.CheckConstraint(name="verification_tries", condition=Q(tries__lte=MAX_TRIES)),
+            models.CheckConstraint(
+                name="verification_replaced_or_verified",
+                condition=Q(replaced_at__isnull=True) | Q(verified_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="verification_attested_by_someone",
+                condition=Q(method=VerificationMethod.ATTESTED) ^ Q(source=""),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.method} {self.pk}"
+
+
+class VerificationSend(models.Model):
+    """When a number was sent a verification. Outlives its contact for a day, since the limits are the number's.
+
+    `phone_digest` is an HMAC, so nothing here says whose number it was.
+    """
+
+    phone_digest = models.CharField(max_length=64)
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["phone_digest", "sent_at"], name="verification_send_by_phone"),
+            models.Index(fields=["sent_at"], name="verification_send_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return self.sent_at.isoformat()
+
+
+class AddressCount(models.Model):
+    """How often an address asked a public page for something since `started_at`. `key` is "purpose address"."""
+
+    key = models.CharField(primary_key=True, max_length=80)
+    count = models.PositiveIntegerField()
+    started_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class ContactDefaults(models.Model):
@@ -184,7 +278,7 @@ class ContactDefaults(models.Model):
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     fallback = models.CharField(
         max_length=16,
-        choices=[(choice.value, choice.value) for choice in Fallback if choice is not Fallback.DEFAULT],
+        choices=default_fallback_choices,
         default=Fallback.SMS,
     )
     version = models.PositiveIntegerField(default=1)
