@@ -36,6 +36,7 @@ class Content(models.Model):
     subject = models.TextField(blank=True)
     text = models.TextField(blank=True)
     html = models.TextField(blank=True)
+    markdown = models.TextField(blank=True)
 
     def __str__(self) -> str:
         return self.subject or self.text[:60]
@@ -179,3 +180,16 @@ class Lane(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Beat(models.Model):
+    """When a loop of the workers last went round: what /readyz and the metrics tell the outside."""
+
+    name = models.CharField(primary_key=True, max_length=32)
+    beat_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("beat")
+
+    def __str__(self) -> str:
+        return self.name

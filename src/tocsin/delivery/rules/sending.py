@@ -41,6 +41,8 @@ def why_not_now(cause: Cause, alert_state: AlertState, *, firing_was_sent: bool)
 
 
 MAX_TRIES = 6
+MAX_CALL_TRIES = 3
+"""A call that cannot be placed gives way to its fallback within half a minute."""
 MAX_AMBIGUOUS_TRIES = 2
 _BACKOFF = (5.0, 15.0, 45.0, 120.0, 300.0)
 MAX_HELD_CALL = timedelta(seconds=60)
@@ -73,6 +75,7 @@ class Next:
 def after_attempt(
     result: SendResult,
     *,
+    channel: Channel,
     capabilities: Capabilities,
     tries: int,
     has_other_account: bool,
@@ -81,15 +84,16 @@ def after_attempt(
     random: Callable[[], float],
 ) -> Next:
     """What follows one attempt. `tries` counts this one; `has_other_account` means one that was not tried yet."""
+    max_tries = MAX_CALL_TRIES if is_call(channel) else MAX_TRIES
     match result.outcome:
         case Outcome.ACCEPTED if capabilities.accepted_is_delivered:
             return Next(DeliveryState.DELIVERED)
         case Outcome.ACCEPTED:
             within = capabilities.receipt_within
             return Next(DeliveryState.ACCEPTED, deadline_at=now + within if within is not None else None)
-        case Outcome.RATE_LIMITED if tries < MAX_TRIES:
-            return Next(DeliveryState.PLANNED, next_at=now + (result.retry_after or backoff(tries, random)))
-        case Outcome.TRANSIENT if tries < MAX_TRIES:
+        case Outcome.RATE_LIMITED if tries < max_tries:
+            return Next(DeliveryState.HELD, next_at=now + (result.retry_after or backoff(tries, random)))
+        case Outcome.TRANSIENT if tries < max_tries:
             if has_other_account and tries > 1 and result.retry_after is None:
                 return Next(DeliveryState.PLANNED, next_at=now, gives_up_account=True)
             return Next(DeliveryState.PLANNED, next_at=now + (result.retry_after or backoff(tries, random)))

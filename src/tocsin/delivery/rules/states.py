@@ -77,6 +77,7 @@ LEGAL_MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
             DeliveryState.FAILED,
             DeliveryState.AMBIGUOUS,
             DeliveryState.PLANNED,
+            DeliveryState.HELD,
         }
     ),
     DeliveryState.ACCEPTED: frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED}),

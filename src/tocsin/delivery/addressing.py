@@ -1,0 +1,187 @@
+"""Where a due delivery goes: the address, the account and the text are read at the moment of sending."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from django.conf import settings
+
+from tocsin.channels.base import Capabilities, Config, Mention, Message, ProviderType
+from tocsin.channels.kinds import Channel
+from tocsin.channels.models import ProviderAccount
+from tocsin.channels.queries import accounts_by_channel, capabilities_of, config_of, kind_of
+from tocsin.channels.registry import robot_provider
+from tocsin.contacts.models import Contact, PhoneVerification, Robot
+from tocsin.contacts.queries import contact_view
+from tocsin.contacts.rules import ContactView, mention_id
+from tocsin.core.ids import to_base36
+from tocsin.delivery.contents import ContentText, read_contents
+from tocsin.delivery.queue_rows import QueueRow
+from tocsin.delivery.rules import Cause, Purpose, Reason
+from tocsin.delivery.rules.lanes import lane_key
+from tocsin.delivery.verifications import verification_message
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The account or robot that carries a message. `key` changes when its configuration does."""
+
+    key: tuple[str, int, int]
+    name: str
+    provider: ProviderType
+    capabilities: Capabilities
+    config: Config = field(repr=False)
+    account_id: int | None = None
+    callback_token: str = field(default="", repr=False)
+    lane: str = ""
+
+
+@dataclass(slots=True)
+class Addresses:
+    """What a batch of due deliveries needs, read in a handful of statements."""
+
+    now: datetime
+    contacts: Mapping[int, Contact]
+    views: Mapping[int, ContactView]
+    robots: Mapping[int, Robot]
+    verifications: Mapping[int, PhoneVerification]
+    accounts: Mapping[Channel, Sequence[ProviderAccount]]
+    contents: Mapping[int, ContentText]
+    _routes: dict[int, Route] = field(default_factory=dict)
+
+    def why_not(self, row: QueueRow) -> Reason | None:
+        """What changed about the recipient since the plan; None when it can still be reached."""
+        robot = self.robots.get(row.recipient_id)
+        if robot is not None:
+            return None if robot.is_enabled else Reason.ROBOT_DISABLED
+        contact = self.contacts.get(row.recipient_id)
+        if contact is None:
+            is_robot = row.channel not in (Channel.PHONE, Channel.SMS, Channel.EMAIL) and not row.is_legacy_chatbot
+            return Reason.ROBOT_DELETED if is_robot else Reason.CONTACT_DELETED
+        if row.is_legacy_chatbot:
+            return None if contact.legacy_chatbot_url else Reason.ROBOT_DELETED
+        if row.channel == Channel.EMAIL:
+            return None if contact.email else Reason.NO_EMAIL
+        if not contact.phone:
+            return Reason.NO_PHONE
+        if row.purpose == Purpose.VERIFICATION:
+            return self._why_not_verify(row, contact)
+        return None if contact.phone_verified_at else Reason.UNVERIFIED_PHONE
+
+    def _why_not_verify(self, row: QueueRow, contact: Contact) -> Reason | None:
+        verification = self.verifications.get(row.verification_id or 0)
+        if contact.phone_verified_at:
+            return Reason.ALREADY_VERIFIED
+        if (
+            verification is None
+            or verification.phone != contact.phone
+            or verification.replaced_at is not None
+            or verification.expires_at <= self.now
+        ):
+            return Reason.REPLACED
+        return None
+
+    def route(self, row: QueueRow) -> Route | None:
+        """The first account that was not tried yet; when all were, the first again. None: nothing carries this."""
+        if row.recipient_id in self.robots:
+            robot = self.robots[row.recipient_id]
+            config = {"url": robot.url, "secret": robot.secret, "keyword": robot.keyword}
+            return self._robot_route(Channel(robot.platform), ("r", robot.pk, robot.version), robot.name, config)
+        if row.is_legacy_chatbot:
+            contact = self.contacts[row.recipient_id]
+            config = {"url": contact.legacy_chatbot_url, "secret": "", "keyword": ""}
+            return self._robot_route(Channel.DINGTALK, ("c", contact.pk, contact.version), contact.name, config)
+        accounts = self.accounts.get(Channel(row.channel), ())
+        account = next((item for item in accounts if item.pk not in row.tried_accounts), next(iter(accounts), None))
+        if account is None:
+            return None
+        address = self._address(row)
+        return self._account_route(account, address)
+
+    def has_other_account(self, row: QueueRow, route: Route) -> bool:
+        tried = {*row.tried_accounts, route.account_id}
+        return any(item.pk not in tried for item in self.accounts.get(Channel(row.channel), ()))
+
+    def message(self, row: QueueRow, route: Route, content: ContentText | None) -> Message:
+        """The text of `content`, or else as planned; for verifications it exists only here."""
+        channel = Channel(row.channel)
+        content = content or self.contents.get(row.content_id or 0) or ContentText()
+        text = content.text
+        if row.verification_id in self.verifications:
+            text = verification_message(self.verifications[row.verification_id], row.language)
+        receipt_url = ""
+        if route.capabilities.has_receipts and settings.PUBLIC_URL and route.callback_token:
+            receipt_url = f"{settings.PUBLIC_URL}/callbacks/{route.provider.name}/{route.callback_token}"
+        return Message(
+            reference=to_base36(row.id),
+            channel=channel,
+            to=self._address(row),
+            to_name=row.recipient_name,
+            subject=content.subject,
+            text=text,
+            html=content.html,
+            markdown=content.markdown,
+            language=row.language,
+            thread=f"alert-{row.alert_id}" if row.alert_id else "",
+            is_thread_start=row.notification_number == 1,
+            urgent=row.cause in (Cause.FIRED, Cause.ESCALATED),
+            mentions=self._mentions(row, channel) if row.mention_ids and row.cause is not Cause.RECOVERED else (),
+            receipt_url=receipt_url,
+        )
+
+    def _address(self, row: QueueRow) -> str:
+        contact = self.contacts.get(row.recipient_id)
+        if contact is None or row.is_legacy_chatbot:
+            return ""
+        return (contact.email if row.channel == Channel.EMAIL else contact.phone) or ""
+
+    def _mentions(self, row: QueueRow, channel: Channel) -> tuple[Mention, ...]:
+        people = [self.views[pk] for pk in row.mention_ids if pk in self.views]
+        return tuple(Mention(view.name, view.phone, mention_id(view, channel)) for view in people)
+
+    def _robot_route(self, platform: Channel, key: tuple[str, int, int], name: str, config: Config) -> Route | None:
+        provider = robot_provider(platform)
+        if provider is None:
+            return None
+        capabilities = provider.capabilities_of(config)
+        lane = lane_key(capabilities.limit, owner=f"{key[0]}{key[1]}", address="") if capabilities.limit else ""
+        return Route(key, name, provider, capabilities, config, lane=lane)
+
+    def _account_route(self, account: ProviderAccount, address: str) -> Route:
+        base = self._routes.get(account.pk)
+        if base is None:
+            base = self._routes[account.pk] = Route(
+                key=("a", account.pk, account.version),
+                name=account.name,
+                provider=kind_of(account),
+                capabilities=capabilities_of(account),
+                config=config_of(account),
+                account_id=account.pk,
+                callback_token=account.callback_token,
+            )
+        if base.capabilities.limit is None:
+            return base
+        hashed = hashlib.sha256(address.encode()).hexdigest()[:16]
+        return replace(base, lane=lane_key(base.capabilities.limit, owner=f"a{account.pk}", address=hashed))
+
+
+def read_addresses(rows: Sequence[QueueRow], now: datetime) -> Addresses:
+    """At most five statements, however many rows."""
+    ids = {row.recipient_id for row in rows} | {pk for row in rows for pk in row.mention_ids}
+    contacts = Contact.objects.in_bulk(ids)
+    group_rows = [row for row in rows if row.channel not in (Channel.PHONE, Channel.SMS, Channel.EMAIL)]
+    robots = Robot.objects.in_bulk([row.recipient_id for row in group_rows]) if group_rows else {}
+    verification_ids = {row.verification_id for row in rows if row.verification_id}
+    mentioned = {pk for row in rows for pk in row.mention_ids}
+    return Addresses(
+        now=now,
+        contacts=contacts,
+        views={pk: contact_view(contact) for pk, contact in contacts.items() if pk in mentioned},
+        robots=robots,
+        verifications=PhoneVerification.objects.in_bulk(verification_ids) if verification_ids else {},
+        accounts=accounts_by_channel(),
+        contents=read_contents({row.content_id for row in rows if row.content_id}),
+    )

@@ -1,0 +1,220 @@
+"""The third step: due deliveries are re-checked, given an account and a token, and committed as *sending*."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from tocsin.channels.base import Limit, Message
+from tocsin.channels.kinds import Channel
+from tocsin.delivery.addressing import Addresses, Route, read_addresses
+from tocsin.delivery.digests import write_digests
+from tocsin.delivery.fallbacks import follow_failed_calls
+from tocsin.delivery.lanes import take_tokens
+from tocsin.delivery.queue_rows import (
+    Held,
+    QueueRow,
+    Skip,
+    mark_held,
+    mark_merged,
+    mark_sending,
+    mark_skipped,
+    read_due,
+)
+from tocsin.delivery.rules import Cause, DeliveryState, Purpose, Reason
+from tocsin.delivery.rules.sending import CALLS_MERGE_WITHIN, MAX_HELD_CALL, why_not_now
+
+_CALL_CHECK_EVERY = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One delivery that this worker may send now, with everything the send needs; no connection is held."""
+
+    delivery_id: int
+    attempt: int
+    purpose: Purpose
+    channel: Channel
+    recipient_id: int
+    route: Route = field(repr=False)
+    message: Message = field(repr=False)
+    has_other_account: bool
+    tried_accounts: tuple[int, ...]
+    started_at: datetime
+
+
+@transaction.atomic
+def claim(now: datetime, *, worker_id: int, limit: int = 100) -> list[Claimed]:
+    """Takes up to `limit` due deliveries, verification texts first, then calls. Others skip what this one locked."""
+    rows = read_due(now, limit)
+    if not rows:
+        return []
+    rows += _calls_due_soon([row for row in rows if row.is_call], now)
+    addresses = read_addresses(rows, now)
+    sent_firings = _sent_firings(row for row in rows if row.cause == Cause.RECOVERED)
+
+    skips: list[Skip] = []
+    ready: list[tuple[QueueRow, Route]] = []
+    for row in rows:
+        reason = _why_not(row, addresses, sent_firings)
+        if reason is not None:
+            skips.append(Skip(row.id, DeliveryState.SKIPPED, reason))
+        elif (route := addresses.route(row)) is None:
+            skips.append(Skip(row.id, DeliveryState.FAILED, Reason.NO_ACCOUNT))
+        else:
+            ready.append((row, route))
+
+    held: list[Held] = []
+    ready = _wait_for_running_calls(ready, now, held)
+    ready, merged = _merge(ready)
+    ready = _pass_lanes(ready, now, held)
+    skips += _give_up_held_calls(held, now)
+
+    mark_merged(merged, now)
+    mark_held(held, now)
+    mark_skipped(skips, now)
+    contents = write_digests(merged)
+    mark_sending([(row.id, route.account_id, route.lane) for row, route in ready], worker_id, now)
+    follow_failed_calls([skip.id for skip in skips if skip.state is DeliveryState.FAILED], now)
+    return [
+        Claimed(
+            delivery_id=row.id,
+            attempt=row.attempt_count + 1,
+            purpose=Purpose(row.purpose),
+            channel=Channel(row.channel),
+            recipient_id=row.recipient_id,
+            route=route,
+            message=addresses.message(row, route, contents.get(row.id)),
+            has_other_account=addresses.has_other_account(row, route),
+            tried_accounts=row.tried_accounts,
+            started_at=now,
+        )
+        for row, route in ready
+    ]
+
+
+def _why_not(row: QueueRow, addresses: Addresses, sent_firings: set[tuple[int, int, str]]) -> Reason | None:
+    """The re-check: what changed since the plan. None: it may go."""
+    if (reason := addresses.why_not(row)) is not None:
+        return reason
+    if row.cause is None or row.alert_state is None or row.alert_id is None:
+        return None
+    was_sent = (row.alert_id, row.recipient_id, row.channel) in sent_firings
+    return why_not_now(row.cause, row.alert_state, firing_was_sent=was_sent)
+
+
+def _calls_due_soon(calls: Sequence[QueueRow], now: datetime) -> list[QueueRow]:
+    """Other calls to the same people within the next minute: they become one call."""
+    people = {row.recipient_id for row in calls}
+    if not people:
+        return []
+    soon = read_due(now + CALLS_MERGE_WITHIN, 1000, calls_to=people)
+    known = {row.id for row in calls}
+    return [row for row in soon if row.id not in known]
+
+
+def _wait_for_running_calls(
+    ready: Sequence[tuple[QueueRow, Route]], now: datetime, held: list[Held]
+) -> list[tuple[QueueRow, Route]]:
+    """A person who is on the phone with us is not called meanwhile."""
+    people = {row.recipient_id for row, _ in ready if row.is_call}
+    if not people:
+        return list(ready)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT DISTINCT recipient_id FROM delivery_delivery
+            WHERE channel = 'phone' AND recipient_id = ANY(%s)
+              AND (state = 'sending' OR (state = 'accepted' AND deadline_at > %s))
+            """,
+            [list(people), now],
+        )
+        busy = {recipient_id for (recipient_id,) in cursor.fetchall()}
+    free = []
+    for row, route in ready:
+        if row.is_call and row.recipient_id in busy:
+            held.append(Held(row, now + _CALL_CHECK_EVERY))
+        else:
+            free.append((row, route))
+    return free
+
+
+def _merge(ready: Sequence[tuple[QueueRow, Route]]) -> tuple[list[tuple[QueueRow, Route]], dict[int, list[QueueRow]]]:
+    """Several calls to one person become one; so do messages that a limit held for one recipient.
+
+    Returns what remains and, per surviving delivery id, the rows that it stands for (itself included, newest first).
+    """
+    groups: dict[tuple[object, ...], list[QueueRow]] = {}
+    for row, route in ready:
+        if row.purpose != Purpose.ALERT:
+            continue
+        if row.is_call:
+            groups.setdefault(("call", row.recipient_id), []).append(row)
+        elif row.state == DeliveryState.HELD:
+            groups.setdefault((route.lane, row.recipient_id, row.channel), []).append(row)
+    merged: dict[int, list[QueueRow]] = {}
+    gone: set[int] = set()
+    for rows in groups.values():
+        if len(rows) > 1:
+            newest_first = sorted(rows, key=lambda row: row.id, reverse=True)
+            merged[newest_first[0].id] = newest_first
+            gone |= {row.id for row in newest_first[1:]}
+    return [(row, route) for row, route in ready if row.id not in gone], merged
+
+
+def _pass_lanes(
+    ready: Sequence[tuple[QueueRow, Route]], now: datetime, held: list[Held]
+) -> list[tuple[QueueRow, Route]]:
+    """Takes a token for each message whose route has a limit; what gets none is held until the lane opens."""
+    wanted: dict[str, tuple[Limit, int]] = {}
+    for _, route in ready:
+        if route.lane and (limit := route.capabilities.limit) is not None:
+            wanted[route.lane] = (limit, wanted.get(route.lane, (limit, 0))[1] + 1)
+    if not wanted:
+        return list(ready)
+    grants = take_tokens(wanted, now)
+    passed = []
+    for row, route in ready:
+        grant = grants.get(route.lane)
+        if grant is None:
+            passed.append((row, route))
+        elif grant.count > 0:
+            grant.count -= 1
+            passed.append((row, route))
+        else:
+            held.append(Held(row, grant.opens_at))
+    return passed
+
+
+def _give_up_held_calls(held: list[Held], now: datetime) -> list[Skip]:
+    """A call that was held for a minute has failed; one that would be is looked at again in time."""
+    given_up = []
+    for item in [item for item in held if item.row.is_call and item.row.purpose == Purpose.ALERT]:
+        limit = (item.row.held_since or now) + MAX_HELD_CALL
+        if limit <= now:
+            held.remove(item)
+            given_up.append(Skip(item.row.id, DeliveryState.FAILED, Reason.HELD_TOO_LONG))
+        else:
+            item.until = min(item.until, limit)
+    return given_up
+
+
+def _sent_firings(rows: Iterable[QueueRow]) -> set[tuple[int, int, str]]:
+    """(alert, recipient, channel) of those who were told that it fires."""
+    alert_ids = {row.alert_id for row in rows}
+    if not alert_ids:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT DISTINCT n.alert_id, d.recipient_id, d.channel
+            FROM delivery_delivery d JOIN delivery_notification n ON n.id = d.notification_id
+            WHERE n.alert_id = ANY(%s) AND n.cause <> 'recovered'
+              AND d.state IN ('sending', 'accepted', 'delivered', 'ambiguous', 'merged')
+            """,
+            [list(alert_ids)],
+        )
+        return set(cursor.fetchall())

@@ -1,0 +1,25 @@
+"""Wakes workers by a NOTIFY that carries nothing: the rows are the queue, and a lost ring costs seconds."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+DUE = "tocsin_due"
+"""An alert may be due."""
+SEND = "tocsin_send"
+"""A delivery may be due."""
+
+
+def ring_due() -> None:
+    """Heard by listeners when the surrounding transaction commits."""
+    _notify(DUE)
+
+
+def ring_send() -> None:
+    """Heard by listeners when the surrounding transaction commits."""
+    _notify(SEND)
+
+
+def _notify(channel: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, '')", [channel])

@@ -1,0 +1,239 @@
+"""The built-in texts: one for each channel and language, from what an alert is at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from tocsin.channels.kinds import Channel
+from tocsin.delivery.rules import Cause
+
+_EVENTS_IN_TEXT = 10
+_SMS_SUMMARY = 160
+_MARKDOWN = frozenset("\\`*_[]()<>#|~!")
+_SPOKEN_LABELS = ("instance", "job", "namespace", "service", "cluster")
+
+
+@dataclass(frozen=True, slots=True)
+class EventSummary:
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    is_active: bool
+    severity: int
+    starts_at: datetime
+    generator_url: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.labels.get("alertname", "") or _("(no alertname)")
+
+    @property
+    def summary(self) -> str:
+        for key in ("summary", "message", "description"):
+            if text := self.annotations.get(key, "").strip():
+                return text
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSummary:
+    """What a text is made from. `events` is a sample, active and worst first; the counts are of all."""
+
+    alert_id: int
+    title: str
+    severity: int
+    cause: Cause
+    policy: str
+    group_labels: Mapping[str, str]
+    active: int
+    total: int
+    opened_at: datetime
+    events: Sequence[EventSummary]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    subject: str
+    text: str
+    html: str = ""
+    markdown: str = ""
+
+
+def alert_url(alert_id: int) -> str:
+    """Built from TOCSIN_PUBLIC_URL only; "" when there is none."""
+    return f"{settings.PUBLIC_URL}/console/alerts/alert/{alert_id}/change/" if settings.PUBLIC_URL else ""
+
+
+def render(alert: AlertSummary, channel: Channel, *, language: str, time_zone: str) -> Text:
+    """The text of one notification for one channel. An unknown zone or language falls back to the installation's."""
+    zone = _zone(time_zone)
+    with translation.override(language or settings.LANGUAGE_CODE):
+        match channel:
+            case Channel.EMAIL:
+                return _email(alert, zone)
+            case Channel.SMS:
+                return Text("", _sms(alert))
+            case Channel.PHONE:
+                return Text("", _speech(alert))
+            case _:
+                return _group_message(alert, zone)
+
+
+def render_digest(alerts: Sequence[AlertSummary], channel: Channel, *, language: str, time_zone: str) -> Text:
+    """One text that stands for the notifications of several alerts, newest first."""
+    if len(alerts) == 1:
+        return render(alerts[0], channel, language=language, time_zone=time_zone)
+    with translation.override(language or settings.LANGUAGE_CODE):
+        titles = [f"[P{alert.severity}] {alert.title}: {_headline(alert)}" for alert in alerts]
+        count = len(alerts)
+        if channel is Channel.PHONE:
+            opening = _("%(org)s has %(count)d notifications for you.") % {"org": settings.ORGANISATION, "count": count}
+            spoken = " ".join(f"{number}: {_spoken_title(alert)}." for number, alert in enumerate(alerts[:5], 1))
+            return Text("", f"{opening} {spoken} {_('Press 1 to claim them.')}")
+        subject = _("%(count)d notifications in one message") % {"count": count}
+        why = _("A limit held these back; this message stands for all of them.")
+        lines = [f"- {title}" for title in titles[:50]]
+        if count > len(lines):
+            lines.append(_("... and %(count)d more") % {"count": count - len(lines)})
+        if channel is Channel.SMS:
+            return Text("", f"{subject}: " + "; ".join(titles[:3]))
+        marked = "\n".join([why, "", *(escape_markdown(line) for line in lines)])
+        body = "\n".join([why, "", *lines])
+        page = "<p>" + escape(why) + "</p><ul>" + "".join(f"<li>{escape(title)}</li>" for title in titles) + "</ul>"
+        return Text(subject, body, page if channel is Channel.EMAIL else "", marked)
+
+
+def escape_markdown(text: str) -> str:
+    """What users typed stays text: no links, images or emphasis of theirs in a chat tool."""
+    return "".join(f"\\{char}" if char in _MARKDOWN else char for char in " ".join(text.split()))
+
+
+def _headline(alert: AlertSummary) -> str:
+    match alert.cause:
+        case Cause.RECOVERED:
+            return _("recovered")
+        case Cause.ADDED:
+            return ngettext(
+                "more events: %(count)d is active now", "more events: %(count)d are active now", alert.active
+            ) % {"count": alert.active}
+        case Cause.REPEATED:
+            return ngettext("still firing: %(count)d event", "still firing: %(count)d events", alert.active) % {
+                "count": alert.active
+            }
+        case _:
+            return ngettext("firing: %(count)d event", "firing: %(count)d events", alert.active) % {
+                "count": alert.active
+            }
+
+
+def _spoken_title(alert: AlertSummary) -> str:
+    first = alert.events[0] if alert.events else None
+    details = [f"{key} {first.labels[key]}" for key in _SPOKEN_LABELS if first and first.labels.get(key)]
+    return ", ".join([_plain_speech(alert.title), *map(_plain_speech, details[:2])])
+
+
+def _plain_speech(text: str) -> str:
+    return "".join(char if char.isalnum() or char in " .,:%-" else " " for char in text).strip()
+
+
+def _speech(alert: AlertSummary) -> str:
+    opening = _("Alert from %(org)s. Severity %(severity)d.") % {
+        "org": _plain_speech(settings.ORGANISATION),
+        "severity": alert.severity,
+    }
+    closing = "" if alert.cause is Cause.RECOVERED else _("Press 1 to claim it.")
+    return " ".join(filter(None, [opening, f"{_spoken_title(alert)}.", f"{_headline(alert)}.", closing]))
+
+
+def _sms(alert: AlertSummary) -> str:
+    summary = next((event.summary for event in alert.events if event.summary), "")
+    if len(summary) > _SMS_SUMMARY:
+        summary = summary[: _SMS_SUMMARY - 1].rstrip() + "…"
+    parts = [f"[P{alert.severity}] {alert.title}: {_headline(alert)}.", summary, alert_url(alert.alert_id)]
+    return " ".join(filter(None, parts))
+
+
+def _event_lines(alert: AlertSummary, zone: ZoneInfo) -> list[dict[str, str]]:
+    return [
+        {
+            "state": _("firing") if event.is_active else _("recovered"),
+            "name": event.name,
+            "summary": event.summary,
+            "since": event.starts_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z"),
+            "labels": ", ".join(f"{key}={value}" for key, value in event.labels.items() if key != "alertname"),
+            "url": event.generator_url if event.generator_url.startswith(("http://", "https://")) else "",
+        }
+        for event in alert.events[:_EVENTS_IN_TEXT]
+    ]
+
+
+def _more(alert: AlertSummary, shown: int) -> str:
+    rest = alert.total - shown
+    if rest <= 0:
+        return ""
+    return ngettext("... and %(count)d more event", "... and %(count)d more events", rest) % {"count": rest}
+
+
+def _group_message(alert: AlertSummary, zone: ZoneInfo) -> Text:
+    subject = f"[P{alert.severity}] {alert.title}"
+    events = _event_lines(alert, zone)
+    plain, marked = [_headline(alert), ""], [f"**{escape_markdown(_headline(alert))}**", ""]
+    for event in events:
+        line = f"{event['name']} {event['labels']}".rstrip()
+        plain.append(f"- {event['state']}: {line}")
+        marked.append(f"- {event['state']}: **{escape_markdown(event['name'])}** {escape_markdown(event['labels'])}")
+        if event["summary"]:
+            plain.append(f"  {event['summary']}")
+            marked.append(f"  {escape_markdown(event['summary'])}")
+    if more := _more(alert, len(events)):
+        plain.append(more)
+        marked.append(more)
+    if url := alert_url(alert.alert_id):
+        plain.append(url)
+        marked += ["", f"[{_('Open the alert')}]({url})"]
+    return Text(subject, "\n".join(plain), markdown="\n".join(marked))
+
+
+def _email(alert: AlertSummary, zone: ZoneInfo) -> Text:
+    subject = f"[P{alert.severity}] {alert.title} (#{alert.alert_id})"
+    if alert.cause is not Cause.FIRED:
+        subject = f"Re: {subject}"
+    events = _event_lines(alert, zone)
+    more = _more(alert, len(events))
+    lines = [f"{alert.title}: {_headline(alert)}", ""]
+    for event in events:
+        lines.append(f"* {event['state']}: {event['name']}")
+        lines += [f"  {text}" for text in (event["summary"], event["labels"], event["since"], event["url"]) if text]
+    lines += [line for line in (more,) if line]
+    lines += ["", _("Policy: %(name)s") % {"name": alert.policy}]
+    if url := alert_url(alert.alert_id):
+        lines.append(_("Claim, resolve and see the timeline: %(url)s") % {"url": url})
+    html = render_to_string(
+        "delivery/email.html",
+        {
+            "alert": alert,
+            "headline": _headline(alert),
+            "events": events,
+            "more": more,
+            "url": alert_url(alert.alert_id),
+            "organisation": settings.ORGANISATION,
+            "is_recovery": alert.cause is Cause.RECOVERED,
+        },
+    )
+    return Text(subject, "\n".join(lines), html)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name or settings.TIME_ZONE)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

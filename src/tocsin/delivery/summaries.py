@@ -1,0 +1,110 @@
+"""Reads what a text says of an alert: counts of its events and a sample of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+from django.db import connection
+
+from tocsin.alerts.models import Alert
+from tocsin.delivery.render import AlertSummary, EventSummary
+from tocsin.delivery.rules import Cause
+
+_SAMPLE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class EventCounts:
+    """Of an alert's events now. `fresh_ids`, `gone_ids`: memberships whose state differs from what was told."""
+
+    total: int = 0
+    active: int = 0
+    worst: int | None = None
+    fresh_ids: tuple[int, ...] = ()
+    gone_ids: tuple[int, ...] = ()
+
+
+def count_events(alert_ids: list[int]) -> dict[int, EventCounts]:
+    """One statement for all; an alert without events is missing from the result."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT m.alert_id, count(*), count(*) FILTER (WHERE e.state = 'active'),
+                   min(e.severity) FILTER (WHERE e.state = 'active'),
+                   coalesce(array_agg(m.id) FILTER (WHERE e.state = 'active' AND m.told_state <> 'active'), '{}'),
+                   coalesce(array_agg(m.id) FILTER (WHERE e.state = 'resolved' AND m.told_state = 'active'), '{}')
+            FROM alerts_alertevent m JOIN events_event e ON e.id = m.event_id
+            WHERE m.alert_id = ANY(%s) GROUP BY m.alert_id
+            """,
+            [alert_ids],
+        )
+        return {row[0]: EventCounts(row[1], row[2], row[3], tuple(row[4]), tuple(row[5])) for row in cursor.fetchall()}
+
+
+def sample_events(alert_ids: list[int]) -> dict[int, list[EventSummary]]:
+    """Up to ten events of each alert, active ones first, then the worst, then the newest."""
+    samples: dict[int, list[EventSummary]] = {alert_id: [] for alert_id in alert_ids}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT a.id, e.labels::text, e.annotations::text, e.state = 'active', e.severity, e.starts_at,
+                   e.generator_url
+            FROM unnest(%s::bigint[]) AS a(id) CROSS JOIN LATERAL (
+                SELECT e.* FROM alerts_alertevent m JOIN events_event e ON e.id = m.event_id
+                WHERE m.alert_id = a.id ORDER BY e.state = 'active' DESC, e.severity, e.starts_at DESC, e.id LIMIT %s
+            ) e
+            """,
+            [alert_ids, _SAMPLE],
+        )
+        for alert_id, labels, annotations, *rest in cursor.fetchall():
+            samples[alert_id].append(EventSummary(_json(labels), _json(annotations), *rest))
+    return samples
+
+
+def summaries(causes: Mapping[int, Cause]) -> dict[int, AlertSummary]:
+    """What the texts of these alerts (id -> why they are told of now) are made from, in three statements."""
+    ids = list(causes)
+    alerts = {alert.pk: alert for alert in Alert.objects.filter(pk__in=ids).select_related("policy")}
+    counts, samples = count_events(ids), sample_events(ids)
+    return {
+        alert_id: summarise(alert, causes[alert_id], counts.get(alert_id, EventCounts()), samples[alert_id])
+        for alert_id, alert in alerts.items()
+    }
+
+
+def told_alerts(delivery_ids: list[int]) -> dict[int, dict[int, Cause]]:
+    """Delivery -> the alerts it tells of and why, those it stands for included, newest first."""
+    told: dict[int, dict[int, Cause]] = {delivery_id: {} for delivery_id in delivery_ids}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT coalesce(d.merged_into_id, d.id), n.alert_id, n.cause
+            FROM delivery_delivery d JOIN delivery_notification n ON n.id = d.notification_id
+            WHERE d.id = ANY(%s) OR d.merged_into_id = ANY(%s) ORDER BY d.id DESC
+            """,
+            [delivery_ids, delivery_ids],
+        )
+        for delivery_id, alert_id, cause in cursor.fetchall():
+            told[delivery_id].setdefault(alert_id, Cause(cause))
+    return told
+
+
+def summarise(alert: Alert, cause: Cause, counts: EventCounts, sample: list[EventSummary]) -> AlertSummary:
+    return AlertSummary(
+        alert_id=alert.pk,
+        title=alert.title,
+        severity=counts.worst or alert.severity,
+        cause=cause,
+        policy=alert.policy.name,
+        group_labels=alert.group_labels,
+        active=counts.active,
+        total=counts.total,
+        opened_at=alert.opened_at,
+        events=sample,
+    )
+
+
+def _json(text: str) -> dict[str, str]:
+    return msgspec.json.decode(text, type=dict[str, str])

@@ -1,0 +1,244 @@
+"""An alert's story in order: what happened to it, who was told, by what, with which text, and why somebody was not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from tocsin.alerts.models import Activity
+from tocsin.alerts.rules import ActivityKind
+from tocsin.delivery.models import Attempt, Delivery, Receipt
+from tocsin.delivery.rules import REASON_TEXTS, Cause, DeliveryState, Reason
+
+_MOST = 2000
+
+
+class Level(StrEnum):
+    """How much an entry should worry the reader."""
+
+    NEUTRAL = "neutral"
+    GOOD = "good"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that happened to one delivery: an attempt or a receipt."""
+
+    at: datetime
+    text: str
+    level: Level
+    account: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """`kind` is an ActivityKind's value or "delivery". Only deliveries have the fields from `channel` on."""
+
+    at: datetime
+    kind: str
+    title: str
+    level: Level
+    actor: str = ""
+    text: str = ""
+    reasons: Sequence[str] = ()
+    delivery_id: int | None = None
+    channel: str = ""
+    recipient: str = ""
+    recipient_id: int | None = None
+    address_masked: str = ""
+    state: str = ""
+    reason: str = ""
+    detail: str = ""
+    message: str = ""
+    is_fallback: bool = False
+    stands_for: int = 1
+    steps: Sequence[Step] = field(default_factory=tuple)
+
+
+def timeline(alert_id: int, *, limit: int = _MOST) -> list[TimelineEntry]:
+    """Oldest first; at most `limit` activities and `limit` deliveries (the newest), in four statements."""
+    activities = list(Activity.objects.filter(alert_id=alert_id).order_by("-at", "-id")[:limit])
+    deliveries = list(
+        Delivery.objects.filter(notification__alert_id=alert_id)
+        .select_related("content", "notification", "account")
+        .order_by("-id")[:limit]
+    )
+    ids = [delivery.pk for delivery in deliveries]
+    steps: dict[int, list[Step]] = {pk: [] for pk in ids}
+    for attempt in Attempt.objects.filter(delivery_id__in=ids).order_by("id"):
+        steps[attempt.delivery_id].append(_attempt_step(attempt))
+    for receipt in Receipt.objects.filter(delivery_id__in=ids).order_by("id"):
+        steps[receipt.delivery_id or 0].append(_receipt_step(receipt))
+    entries = [(activity.at, 0, activity.pk, _activity_entry(activity)) for activity in activities]
+    entries += [
+        (delivery.planned_at, 1, delivery.pk, delivery_entry(delivery, steps[delivery.pk])) for delivery in deliveries
+    ]
+    return [entry for *_order, entry in sorted(entries, key=lambda item: item[:3])]
+
+
+def delivery_entry(delivery: Delivery, steps: Sequence[Step] = ()) -> TimelineEntry:
+    """One delivery as a timeline shows it."""
+    reason = REASON_TEXTS[Reason(delivery.reason)] if delivery.reason else ""
+    return TimelineEntry(
+        at=delivery.planned_at,
+        kind="delivery",
+        title=state_title(delivery),
+        level=_LEVELS[DeliveryState(delivery.state)],
+        reasons=(_(reason),) if reason else (),
+        delivery_id=delivery.pk,
+        channel=delivery.channel,
+        recipient=delivery.recipient_name,
+        recipient_id=delivery.recipient_id,
+        address_masked=delivery.address_masked,
+        state=delivery.state,
+        reason=delivery.reason,
+        detail=delivery.detail,
+        message=(delivery.content.subject + "\n" + delivery.content.text).strip() if delivery.content else "",
+        is_fallback=delivery.fallback_of_id is not None,
+        stands_for=delivery.stands_for,
+        steps=sorted(steps, key=lambda step: step.at),
+    )
+
+
+_LEVELS = {
+    DeliveryState.PLANNED: Level.NEUTRAL,
+    DeliveryState.HELD: Level.WARNING,
+    DeliveryState.SENDING: Level.NEUTRAL,
+    DeliveryState.ACCEPTED: Level.GOOD,
+    DeliveryState.DELIVERED: Level.GOOD,
+    DeliveryState.FAILED: Level.BAD,
+    DeliveryState.AMBIGUOUS: Level.WARNING,
+    DeliveryState.SKIPPED: Level.WARNING,
+    DeliveryState.MERGED: Level.NEUTRAL,
+    DeliveryState.CANCELLED: Level.WARNING,
+}
+
+
+def state_title(delivery: Delivery) -> str:
+    """The state in words; a pressed key and an answer say more than *delivered*."""
+    if delivery.pressed_key:
+        return _("answered, pressed %(key)s") % {"key": delivery.pressed_key}
+    if delivery.answer == "answered":
+        return _("answered")
+    return {
+        DeliveryState.PLANNED: _("waiting"),
+        DeliveryState.HELD: _("held by a limit"),
+        DeliveryState.SENDING: _("being sent"),
+        DeliveryState.ACCEPTED: _("sent"),
+        DeliveryState.DELIVERED: _("delivered"),
+        DeliveryState.FAILED: _("failed"),
+        DeliveryState.AMBIGUOUS: _("ambiguous: it may or may not have gone out"),
+        DeliveryState.SKIPPED: _("not sent"),
+        DeliveryState.MERGED: _("merged into another message"),
+        DeliveryState.CANCELLED: _("cancelled"),
+    }[DeliveryState(delivery.state)]
+
+
+def _attempt_step(attempt: Attempt) -> Step:
+    is_good = attempt.outcome == "accepted"
+    words = {
+        "accepted": _("accepted by the provider"),
+        "rate_limited": _("refused: too many messages"),
+        "transient": _("failed, and may work later"),
+        "permanent_target": _("refused: this address cannot be reached"),
+        "permanent_config": _("refused: the account is set up wrongly"),
+        "ambiguous": _("ambiguous: no reply came"),
+    }[attempt.outcome]
+    told = ": ".join(filter(None, [attempt.code, attempt.detail])) if not is_good else ""
+    text = _("try %(number)d: %(words)s") % {"number": attempt.number, "words": words}
+    level = Level.GOOD if is_good else Level.WARNING if attempt.outcome == "ambiguous" else Level.BAD
+    return Step(attempt.finished_at, f"{text} ({told})" if told else text, level, attempt.account_name)
+
+
+def _receipt_step(receipt: Receipt) -> Step:
+    words = {
+        "queued": _("queued by the provider"),
+        "delivered": _("delivered"),
+        "failed": _("not delivered"),
+        "answered": _("answered"),
+        "busy": _("busy"),
+        "no_answer": _("nobody answered"),
+        "rejected": _("rejected"),
+        "unreachable": _("unreachable"),
+        "machine": _("a machine answered"),
+        "key_pressed": _("key %(key)s pressed") % {"key": receipt.key},
+    }[receipt.status]
+    text = _("receipt: %(words)s") % {"words": words}
+    if receipt.effect == "late":
+        text += " " + _("(late: it changed nothing)")
+    if receipt.count > 1:
+        text += " " + _("(received %(count)d times)") % {"count": receipt.count}
+    is_good = receipt.status in ("delivered", "answered", "key_pressed")
+    level = Level.GOOD if is_good else Level.NEUTRAL if receipt.status == "queued" else Level.BAD
+    return Step(receipt.received_at, text, level)
+
+
+def _activity_entry(activity: Activity) -> TimelineEntry:
+    kind, data = ActivityKind(activity.kind), activity.data
+    title, level = _activity_title(kind, activity), Level.NEUTRAL
+    if kind is ActivityKind.NOBODY_TOLD:
+        level = Level.BAD
+    elif kind is ActivityKind.NOT_TOLD:
+        level = Level.WARNING
+    elif kind in (ActivityKind.RESOLVED, ActivityKind.CLAIMED):
+        level = Level.GOOD
+    reasons = [_reason_line(item) for item in data.get("reasons", ())]
+    more = data.get("count", 0) - len(reasons) if reasons else 0
+    if more > 0:
+        reasons.append(ngettext("... and %(count)d more", "... and %(count)d more", more) % {"count": more})
+    return TimelineEntry(activity.at, activity.kind, title, level, activity.actor, activity.text, reasons)
+
+
+def _reason_line(item: dict[str, str]) -> str:
+    who = " ".join(filter(None, [item.get("name", ""), f"({item['channel']})" if item.get("channel") else ""]))
+    text = _(REASON_TEXTS[Reason(item["reason"])])
+    return f"{who}: {text}" if who else text
+
+
+def _activity_title(kind: ActivityKind, activity: Activity) -> str:
+    data, actor = activity.data, activity.actor
+    match kind:
+        case ActivityKind.OPENED:
+            return _("Alert opened")
+        case ActivityKind.EVENTS_RECOVERED:
+            return _("Some events recovered; %(active)d still active") % {"active": data.get("active", 0)}
+        case ActivityKind.NOTIFIED:
+            return _("Notification (%(cause)s): %(messages)d messages planned") % {
+                "cause": cause_title(Cause(data["cause"])),
+                "messages": data.get("messages", 0),
+            }
+        case ActivityKind.NOBODY_TOLD:
+            return _("Notification (%(cause)s): nobody could be told") % {"cause": cause_title(Cause(data["cause"]))}
+        case ActivityKind.NOT_TOLD:
+            if not data.get("reasons"):
+                return _("Everybody can be told now")
+            return _("Not told, and why")
+        case ActivityKind.CLAIMED:
+            if data.get("how") == "key":
+                return _("%(name)s claimed it by pressing a key") % {"name": actor}
+            return _("%(name)s claimed it") % {"name": actor}
+        case ActivityKind.UNCLAIMED:
+            return _("%(name)s gave it back") % {"name": actor}
+        case ActivityKind.COMMENTED:
+            return _("%(name)s commented") % {"name": actor}
+        case ActivityKind.RESOLVED:
+            return _("%(name)s resolved it") % {"name": actor} if actor else _("Resolved: all events recovered")
+        case ActivityKind.REOPENED:
+            return _("Opened again: %(active)d events still fire") % {"active": data.get("active", 0)}
+
+
+def cause_title(cause: Cause) -> str:
+    return {
+        Cause.FIRED: _("fired"),
+        Cause.ADDED: _("more events"),
+        Cause.REPEATED: _("repeated"),
+        Cause.ESCALATED: _("escalated"),
+        Cause.RECOVERED: _("recovered"),
+    }[cause]
