@@ -79,10 +79,11 @@ class HttpClient:
     """`allow`: networks (CIDR), addresses or host names that guarded requests may reach although they are not public.
 
     Belongs to the event loop that first uses it. Environment proxies are ignored: behind one, no address could be
-    checked.
+    checked. `timeout` (seconds) covers a whole exchange, unless a request gives its own.
     """
 
-    def __init__(self, *, allow: Sequence[str] = ()) -> None:
+    def __init__(self, *, allow: Sequence[str] = (), timeout: float = 10.0) -> None:
+        self._timeout = timeout
         self._networks = tuple(network for entry in allow if (network := _network(entry)) is not None)
         self._names = frozenset(entry.lower().rstrip(".") for entry in allow if _network(entry) is None)
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
@@ -94,7 +95,7 @@ class HttpClient:
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-        timeout: float = 10.0,  # noqa: ASYNC109 (covers the whole exchange, and names its phase)
+        timeout: float | None = None,  # noqa: ASYNC109 (covers the whole exchange, and its end names the phase)
         is_trusted: bool = False,
     ) -> HttpReply:
         """One exchange; `url` is sent as it is, already encoded. Redirects are not followed: they are replies.
@@ -112,7 +113,7 @@ class HttpClient:
                 headers=headers,
                 data=body,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=timeout),
+                timeout=aiohttp.ClientTimeout(total=timeout or self._timeout),
                 trace_request_ctx=phase,
             ) as response:
                 content = await _read(response)

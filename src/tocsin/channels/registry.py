@@ -5,11 +5,13 @@ from __future__ import annotations
 from tocsin.channels.base import ProviderType
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.outbox import OUTBOX_EMAIL, OUTBOX_PHONE, OUTBOX_SMS
+from tocsin.channels.providers.smtp import SMTP
 from tocsin.core.errors import NotFoundError
 
 PROVIDERS: dict[str, ProviderType] = {
     kind.name: kind
     for kind in (
+        SMTP,
         OUTBOX_SMS,
         OUTBOX_PHONE,
         OUTBOX_EMAIL,

@@ -1,0 +1,68 @@
+"""Sending through a provider as delivery does, from a test that has no event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from tocsin.channels.base import Message, Provider, SendResult
+from tocsin.channels.http import HttpClient
+from tocsin.channels.kinds import Channel
+from tocsin.channels.registry import provider_type
+
+TEXT = "Disk full on db-1, 97 % of /var. 磁盘空间不足"
+MAIL = Message(
+    reference="k3x9",
+    channel=Channel.EMAIL,
+    to="wang@example.org",
+    to_name="王小明",
+    subject="[P1] Disk full 磁盘 (#12)",
+    text=TEXT,
+    html=f"<p>{TEXT}</p>",
+    thread="12",
+    is_thread_start=True,
+)
+SMS = Message(reference="k3x9", channel=Channel.SMS, to="+8613800000000", text=TEXT)
+ROBOT = Message(reference="k3x9", channel=Channel.DINGTALK, to="", subject="[P1] Disk full", text=TEXT)
+
+
+def open_provider(name: str, config: Mapping[str, str], http: HttpClient) -> Provider:
+    kind = provider_type(name)
+    assert kind.problems(config) == {}
+    return kind.open(config, http)
+
+
+def send(name: str, config: Mapping[str, str], *messages: Message, timeout: float = 10.0) -> list[SendResult]:
+    """One after the other over one open account."""
+
+    async def run() -> list[SendResult]:
+        http = HttpClient(allow=["127.0.0.0/8"], timeout=timeout)
+        provider = open_provider(name, config, http)
+        try:
+            return [await provider.send(message) for message in messages]
+        finally:
+            await provider.aclose()
+            await http.aclose()
+
+    return asyncio.run(run())
+
+
+def send_together(name: str, config: Mapping[str, str], *messages: Message) -> list[SendResult]:
+    """All at once over one open account."""
+
+    async def run() -> list[SendResult]:
+        http = HttpClient(allow=["127.0.0.0/8"])
+        provider = open_provider(name, config, http)
+        try:
+            return await asyncio.gather(*(provider.send(message) for message in messages))
+        finally:
+            await provider.aclose()
+            await http.aclose()
+
+    return asyncio.run(run())
+
+
+def send_one(name: str, config: Mapping[str, str], message: Message, **changes: Any) -> SendResult:
+    return send(name, config, replace(message, **changes))[0]
