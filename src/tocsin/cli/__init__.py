@@ -1,7 +1,43 @@
-"""The `tocsin` command."""
+"""The `tocsin` command: every group of commands, in one table."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
 
-def main() -> None:
-    """Entry point of the console script."""
+from cyclopts import App
+from cyclopts.exceptions import CycloptsError
+
+from tocsin.cli.groups import GROUPS
+from tocsin.cli.shared import database_running, exit_on_expected_errors, set_up_django
+
+_HELP = ("--help", "-h", "--version")
+
+app = App(
+    name="tocsin",
+    help="Tells the right people when an alert rule fires, on numbers proved to be theirs, and keeps the proof.",
+    version_flags=["--version"],
+)
+for _group in GROUPS.values():
+    app.command(f"{_group.module}:app", name=_group.name, help=_group.help)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Exit codes: 0 done, 1 refused or failed with one line on stderr, 2 wrong usage.
+
+    A group's module is imported when it is called, after Django is set up where the group needs the database.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    group = GROUPS.get(words[0]) if words else None
+    needs_database = group is not None and group.needs_database
+    with exit_on_expected_errors():
+        if needs_database:
+            set_up_django(is_first_use=not set(words) & set(_HELP))
+        try:
+            command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=True)
+        except CycloptsError:
+            sys.exit(2)
+        is_help = isinstance(getattr(command, "__self__", None), App)
+        with database_running(words[0]) if needs_database and not is_help else nullcontext():
+            command(*bound.args, **bound.kwargs)

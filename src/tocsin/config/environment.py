@@ -79,7 +79,7 @@ def secret_keys(folder: Path) -> tuple[str, ...]:
         return ()
     except PermissionError as error:
         raise ConfigurationError(
-            f"{path} may be read only by its owner. Run Tocsin as that user, or as root."
+            f"{path} is readable only by its owner: run Tocsin as that user or as root."
         ) from error
 
 

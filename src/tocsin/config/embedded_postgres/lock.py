@@ -43,12 +43,12 @@ class FolderLock:
         return self._file is not None
 
     def acquire(self, purpose: str, *, patience: float = 0) -> None:
-        """Waits up to `patience` seconds for another owner to end, then FolderInUseError."""
+        """FolderInUseError at once while `serve` holds it, for any other command after `patience` seconds."""
         deadline = time.monotonic() + patience
         file = os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
         while not _try_lock(file):
-            if time.monotonic() >= deadline:
-                holder = _read(file)
+            holder = _read(file)
+            if holder.purpose == "serve" or time.monotonic() >= deadline:
                 file.close()
                 raise FolderInUseError(self._path.parent, holder)
             time.sleep(_POLL_SECONDS)

@@ -70,8 +70,8 @@ class EmbeddedPostgres:
     def start(self, *, patience: float = 0) -> None:
         """Returns when it takes connections, also after a crash that needs recovery; again after the server died.
 
-        FolderInUseError when another process has run the folder for `patience` seconds. WrongVersionError.
-        ConfigurationError with PostgreSQL's own words when it ends instead.
+        FolderInUseError while another process runs the folder (commands are waited for, for `patience` seconds).
+        WrongVersionError. ConfigurationError with PostgreSQL's own words when it ends instead.
         """
         if self.is_running():
             return

@@ -1,0 +1,35 @@
+"""Which module holds which command, so that `tocsin --help` imports none of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`module` exposes `app`, a cyclopts App of this name. With `needs_database` it is imported after Django is set
+    up, and its commands run while the database does: that of `tocsin serve`, or the embedded one started for them."""
+
+    name: str
+    module: str
+    help: str
+    needs_database: bool = True
+
+
+GROUPS = {
+    group.name: group
+    for group in (
+        Group("serve", "tocsin.cli.serve", "Run everything on this machine.", needs_database=False),
+        Group("web", "tocsin.cli.web", "Run the web server alone.", needs_database=False),
+        Group("worker", "tocsin.cli.worker", "Run the worker alone.", needs_database=False),
+        Group("migrate", "tocsin.cli.migrate", "Bring the tables up to this version.", needs_database=False),
+        Group("doctor", "tocsin.cli.doctor", "Check the installation and say what to do.", needs_database=False),
+        Group("database", "tocsin.cli.database", "Care for the embedded database.", needs_database=False),
+        Group("provider", "tocsin.cli.providers", "Accounts that carry messages: add, list, test."),
+        Group("integration", "tocsin.cli.integrations", "Where events come from: create, list."),
+        Group("api-token", "tocsin.cli.tokens", "Tokens of programs."),
+        Group("outbox", "tocsin.cli.outbox", "What would have been sent, and a simulated phone."),
+        Group("explain", "tocsin.cli.explain", "Say who would be told of an event, and why others are not."),
+        Group("demo", "tocsin.cli.demo", "Watch an alert reach people.", needs_database=False),
+    )
+}

@@ -1,0 +1,142 @@
+"""What commands share: Django, the database for as long as a command takes, output and exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, NoReturn
+
+import django
+from cyclopts import Parameter
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError, ProgrammingError, connections
+from rich.console import Console
+from rich.table import Table
+
+from tocsin.config.embedded_postgres import EmbeddedPostgres, FolderInUseError, Layout
+from tocsin.config.environment import data_folder, database_url, ensure_secret_key
+from tocsin.config.migrations import migrate
+from tocsin.core.errors import TocsinError
+
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of a table.")]
+
+_PATIENCE_SECONDS = 60.0
+_POLL_SECONDS = 0.05
+_running = False
+
+
+def set_up_django(*, is_first_use: bool = True) -> None:
+    """Models may be imported afterwards. The first use of a data folder makes its secret key."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tocsin.config.settings")
+    if is_first_use:
+        ensure_secret_key(data_folder())
+    else:  # the help needs none
+        os.environ.setdefault("TOCSIN_SECRET_KEY", secrets.token_hex(32))
+    django.setup()
+
+
+@contextmanager
+def database_running(purpose: str) -> Iterator[int]:
+    """The database answers inside. While `tocsin serve` runs (or with TOCSIN_DATABASE_URL) it does already; otherwise
+    the embedded one is started, brought up to this version (gives how many migrations that took) and stopped again.
+    Inside another one it does nothing. `purpose` names the command, for whoever finds the folder in use.
+    """
+    global _running
+    if _running or database_url():
+        yield 0
+        return
+    server = EmbeddedPostgres(data_folder(), purpose=purpose)
+    _running = True
+    try:
+        yield migrate() if _start_unless_served(server) else 0
+    finally:
+        _running = False
+        connections.close_all()
+        server.stop()
+
+
+def _start_unless_served(server: EmbeddedPostgres) -> bool:
+    """True when it was started here; False when `serve` runs it. Other commands are waited for."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            server.start()
+        except FolderInUseError as error:
+            if error.holder.purpose == "serve" and is_ready(server.layout):
+                return False
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_SECONDS)
+        else:
+            return True
+
+
+def is_ready(layout: Layout) -> bool:
+    status = layout.server_status()
+    return status is not None and status[1] == "ready"
+
+
+@contextmanager
+def exit_on_expected_errors() -> Iterator[None]:
+    """One line on stderr and exit code 1 for what a person can act on; anything else is a fault and shows its trace."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        fail("Interrupted.", code=130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (TocsinError, ImproperlyConfigured) as error:
+        fail(str(error))
+    except PermissionError as error:
+        fail(f"{error.filename}: {error.strerror}. Run Tocsin as the user who owns it, or as root.")
+    except OperationalError as error:
+        fail(f"The database does not answer: {str(error).strip().splitlines()[0]}")
+    except ProgrammingError as error:
+        if getattr(error.__cause__, "sqlstate", None) != "42P01":
+            raise
+        fail("The database has no tables of this version yet. Run `tocsin migrate`.")
+
+
+def fail(text: str, *, code: int = 1) -> NoReturn:
+    sys.stderr.write(text.strip() + "\n")
+    sys.exit(code)
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, columns: Mapping[str, str] | None = None) -> None:
+    """Rows as a table under headings (`columns`: key to heading, in order; else the keys), or all of them as JSON."""
+    if as_json:
+        show_json(rows)
+        return
+    if not rows:
+        say("Nothing to show.")
+        return
+    headings = dict(columns or {key: key.replace("_", " ") for key in rows[0]})
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings.values():
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(key)) for key in headings))
+    Console(soft_wrap=False, highlight=False, markup=False).print(table)
+
+
+def show_json(value: Any) -> None:
+    say(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
