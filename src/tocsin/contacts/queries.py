@@ -158,8 +158,8 @@ def uses_by_phone(contact_id: int) -> list[Use]:
 
 
 @dataclass(frozen=True, slots=True)
-class DeletionPreview:
-    """What the confirmation of a deletion says."""
+class Deletion:
+    """What the confirmation of a deletion says, and what is said after it."""
 
     names: tuple[str, ...]
     uses: tuple[Use, ...]
@@ -167,12 +167,12 @@ class DeletionPreview:
     """Groups that would have no members left."""
 
 
-def deletion_preview(contact_ids: Collection[int]) -> DeletionPreview:
+def deletion_preview(contact_ids: Collection[int]) -> Deletion:
     names = Contact.objects.filter(pk__in=contact_ids).order_by("name").values_list("name", flat=True)
     touched = ContactGroupMember.objects.filter(contact_id__in=contact_ids).values("group_id")
     left = ContactGroupMember.objects.exclude(contact_id__in=contact_ids).values("group_id")
     emptied = ContactGroup.objects.filter(pk__in=touched).exclude(pk__in=left).order_by("name")
-    return DeletionPreview(
+    return Deletion(
         names=tuple(names),
         uses=tuple(uses_of(contact_ids)),
         emptied_groups=tuple(emptied.values_list("name", flat=True)),

@@ -1,0 +1,37 @@
+"""Writes of contacts, groups, robots, their defaults and what is known of them."""
+
+from __future__ import annotations
+
+from tocsin.contacts.services.defaults import set_default_fallback
+from tocsin.contacts.services.groups import add_members, create_group, delete_groups, remove_members, update_group
+from tocsin.contacts.services.people import (
+    ContactChange,
+    create_contact,
+    delete_contacts,
+    import_contact,
+    remove_legacy_chatbot,
+    update_contact,
+)
+from tocsin.contacts.services.reach import ReachEntry, record_reach
+from tocsin.contacts.services.robots import create_robot, delete_robots, platforms, update_robot
+
+__all__ = [
+    "ContactChange",
+    "ReachEntry",
+    "add_members",
+    "create_contact",
+    "create_group",
+    "create_robot",
+    "delete_contacts",
+    "delete_groups",
+    "delete_robots",
+    "import_contact",
+    "platforms",
+    "record_reach",
+    "remove_legacy_chatbot",
+    "remove_members",
+    "set_default_fallback",
+    "update_contact",
+    "update_group",
+    "update_robot",
+]

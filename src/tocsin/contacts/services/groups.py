@@ -1,0 +1,159 @@
+"""Writes of contact groups."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from tocsin.accounts import audit
+from tocsin.accounts.audit import Action
+from tocsin.contacts.models import Contact, ContactGroup, ContactGroupMember, NotificationObject
+from tocsin.contacts.queries import uses_of
+from tocsin.contacts.rules import DuplicateError, Use
+from tocsin.contacts.services.cleaning import (
+    clean,
+    clean_external_id,
+    clean_name,
+    duplicates,
+    naming_duplicates,
+    refuse_unknown_ids,
+)
+from tocsin.core.actors import Actor
+from tocsin.core.errors import ConflictError, NotFoundError
+
+_FIELDS = {"name": clean_name, "external_id": clean_external_id}
+
+
+def create_group(
+    *,
+    by: Actor,
+    now: datetime,
+    name: str,
+    contact_ids: Collection[int] = (),
+    external_id: str | None = None,
+) -> ContactGroup:
+    """Group names are unique. InvalidInputError names `name`, `external_id` or `contact_ids`."""
+    group = ContactGroup(**clean({"name": name, "external_id": external_id}, _FIELDS), created_at=now)
+    with transaction.atomic():
+        _lock_contacts(contact_ids)
+        with naming_duplicates(lambda: _duplicate(group)):
+            group.object = NotificationObject.objects.create(kind=NotificationObject.Kind.GROUP)
+            group.save(force_insert=True)
+        _add(group, contact_ids)
+        changes = {"name": ("", group.name), "contacts": ("", _listed(contact_ids))}
+        audit.record(by=by, action=Action.CREATE, instance=group, changes=changes)
+    return group
+
+
+def update_group(
+    *,
+    by: Actor,
+    now: datetime,
+    group_id: int,
+    version: int | None,
+    name: str | None = None,
+    contact_ids: Collection[int] | None = None,
+) -> ContactGroup:
+    """What is None stays; `contact_ids` become the members. ConflictError when `version` is not the row's."""
+    with transaction.atomic():
+        _lock_contacts(contact_ids or ())
+        group = _locked(group_id, version)
+        changes: dict[str, tuple[str, str]] = {}
+        if name is not None and (cleaned := clean({"name": name}, _FIELDS)["name"] or "") != group.name:
+            changes["name"] = (group.name, cleaned)
+            group.name = cleaned
+        if contact_ids is not None:
+            before = set(group.memberships.values_list("contact_id", flat=True))
+            wanted = set(contact_ids)
+            if before != wanted:
+                _add(group, wanted - before)
+                group.memberships.filter(contact_id__in=before - wanted).delete()
+                changes["contacts"] = (_listed(before), _listed(wanted))
+        if changes:
+            group.version += 1
+            with naming_duplicates(lambda: _duplicate(group)):
+                group.save(update_fields=["name", "version"])
+            audit.record(by=by, action=Action.UPDATE, instance=group, changes=changes)
+    return group
+
+
+def add_members(*, by: Actor, now: datetime, group_id: int, contact_ids: Collection[int]) -> int:
+    """How many were not members before."""
+    with transaction.atomic():
+        _lock_contacts(contact_ids)
+        group = _locked(group_id, None)
+        before = set(group.memberships.values_list("contact_id", flat=True))
+        added = set(contact_ids) - before
+        if added:
+            _add(group, added)
+            _record_members(by, group, before, before | added)
+    return len(added)
+
+
+def remove_members(*, by: Actor, now: datetime, group_id: int, contact_ids: Collection[int]) -> int:
+    """How many were members."""
+    with transaction.atomic():
+        group = _locked(group_id, None)
+        before = set(group.memberships.values_list("contact_id", flat=True))
+        removed = before & set(contact_ids)
+        if removed:
+            group.memberships.filter(contact_id__in=removed).delete()
+            _record_members(by, group, before, before - removed)
+    return len(removed)
+
+
+def delete_groups(*, by: Actor, now: datetime, ids: Collection[int]) -> tuple[Use, ...]:
+    """Their members stay. Returns what used the groups."""
+    with transaction.atomic():
+        groups = list(ContactGroup.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
+        found = [group.pk for group in groups]
+        uses = tuple(uses_of(found))
+        entries = [(group, {"name": (group.name, "")}) for group in groups]
+        audit.record_many(by=by, action=Action.DELETE, entries=entries)
+        NotificationObject.objects.filter(pk__in=found).delete()
+    return uses
+
+
+def _locked(group_id: int, version: int | None) -> ContactGroup:
+    group = ContactGroup.objects.select_for_update(no_key=True).filter(pk=group_id).first()
+    if group is None:
+        raise NotFoundError(_("There is no such contact group."))
+    if version is not None and version != group.version:
+        raise ConflictError(_("Somebody changed this group since you opened it. Load it again and repeat your change."))
+    return group
+
+
+def _lock_contacts(contact_ids: Collection[int]) -> None:
+    """So that none is deleted before its membership is committed. Contacts are locked before groups everywhere."""
+    locked = Contact.objects.select_for_update(no_key=True).filter(pk__in=contact_ids).order_by("pk")
+    known = list(locked.values_list("pk", flat=True))
+    refuse_unknown_ids("contact_ids", contact_ids, known, _("There is no contact %(ids)s (any more)."))
+
+
+def _add(group: ContactGroup, contact_ids: Collection[int]) -> None:
+    ContactGroupMember.objects.bulk_create(
+        [ContactGroupMember(group=group, contact_id=contact_id) for contact_id in sorted(contact_ids)],
+        ignore_conflicts=True,
+    )
+
+
+def _record_members(by: Actor, group: ContactGroup, before: Collection[int], after: Collection[int]) -> None:
+    ContactGroup.objects.filter(pk=group.pk).update(version=F("version") + 1)
+    changes = {"contacts": (_listed(before), _listed(after))}
+    audit.record(by=by, action=Action.UPDATE, instance=group, changes=changes)
+
+
+def _duplicate(group: ContactGroup) -> DuplicateError:
+    others = ContactGroup.objects.exclude(pk=group.pk)
+    if (other := others.filter(name=group.name).first()) is not None:
+        return duplicates({"name": (group.name, (other.pk, other.name))})
+    other = others.filter(external_id=group.external_id).first() if group.external_id else None
+    return duplicates({"external_id": (group.external_id, (other.pk, other.name) if other else None)})
+
+
+def _listed(ids: Collection[int]) -> str:
+    return ", ".join(map(str, sorted(ids)))

@@ -1,0 +1,67 @@
+"""When contacts were last proved reachable."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from tocsin.channels.kinds import Channel
+
+_FAILURE_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ReachEntry:
+    """A message was proved delivered, or failed, at a moment."""
+
+    contact_id: int
+    channel: Channel
+    delivered_at: datetime | None = None
+    failed_at: datetime | None = None
+    failure: str = ""
+
+
+_UPSERT = """
+INSERT INTO contacts_contactreach AS known (contact_id, channel, delivered_at, failed_at, failure)
+SELECT contact.id, told.channel, told.delivered_at, told.failed_at, told.failure
+FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[])
+     AS told (contact_id, channel, delivered_at, failed_at, failure)
+JOIN contacts_contact AS contact ON contact.id = told.contact_id
+ORDER BY contact.id, told.channel
+FOR KEY SHARE OF contact
+ON CONFLICT (contact_id, channel) DO UPDATE SET
+    delivered_at = greatest(known.delivered_at, excluded.delivered_at),
+    failed_at = greatest(known.failed_at, excluded.failed_at),
+    failure = CASE WHEN excluded.failed_at >= coalesce(known.failed_at, '-infinity')
+                   THEN excluded.failure ELSE known.failure END
+"""
+
+
+def record_reach(*, entries: Collection[ReachEntry]) -> None:
+    """In one statement; later moments win in whatever order they come. Passes over ids that are no contact."""
+    rows: dict[tuple[int, str], ReachEntry] = {}
+    for entry in entries:
+        key = (entry.contact_id, entry.channel.value)
+        rows[key] = _merged(rows[key], entry) if key in rows else entry
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _UPSERT,
+            [
+                [entry.contact_id for entry in rows.values()],
+                [entry.channel.value for entry in rows.values()],
+                [entry.delivered_at for entry in rows.values()],
+                [entry.failed_at for entry in rows.values()],
+                [entry.failure[:_FAILURE_LENGTH] for entry in rows.values()],
+            ],
+        )
+
+
+def _merged(one: ReachEntry, other: ReachEntry) -> ReachEntry:
+    delivered = max(filter(None, (one.delivered_at, other.delivered_at)), default=None)
+    failed = max((one, other), key=lambda entry: (entry.failed_at is not None, entry.failed_at))
+    return ReachEntry(one.contact_id, one.channel, delivered, failed.failed_at, failed.failure)
