@@ -47,7 +47,7 @@ def web(
         workers=workers,
         blocking_threads=_THREADS,
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=_STOP_SECONDS,
     ).serve(target_loader=partial(_load_application, os.getpid()), wrap_loader=False)

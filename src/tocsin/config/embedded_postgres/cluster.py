@@ -48,7 +48,7 @@ def make_folders(layout: Layout) -> None:
         if mode & 0o011 != 0o011:
             layout.folder.chmod(mode | 0o011)
     for folder in (layout.database, layout.log, layout.socket_folder):
-        _make_private(folder, user)
+        make_private(folder, user)
     layout.config.mkdir(mode=0o755, exist_ok=True)
     layout.config.chmod(0o755)
     if not user.can_enter(layout.database):
@@ -58,7 +58,8 @@ def make_folders(layout: Layout) -> None:
         )
 
 
-def _make_private(folder: Path, user: OsUser) -> None:
+def make_private(folder: Path, user: OsUser) -> None:
+    """A folder of the server's user that nobody else may enter; ConfigurationError when it is someone else's."""
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:

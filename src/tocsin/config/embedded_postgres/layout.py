@@ -20,7 +20,10 @@ _SOCKET_PATH_BYTES = 103
 
 @dataclass(frozen=True, slots=True)
 class Layout:
+    """`data_name` tells the database in use from the one that an upgrade builds."""
+
     folder: Path
+    data_name: str = "data"
 
     @property
     def lock(self) -> Path:
@@ -40,7 +43,7 @@ class Layout:
 
     @property
     def data(self) -> Path:
-        return self.database / "data"
+        return self.database / self.data_name
 
     @property
     def log(self) -> Path:

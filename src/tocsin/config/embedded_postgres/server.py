@@ -1,32 +1,17 @@
-"""The server process: started as our child, waited for, stopped."""
+"""The embedded server of a data folder."""
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
-import subprocess
-import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 from tocsin.config.embedded_postgres import cluster
 from tocsin.config.embedded_postgres.binaries import current_binaries
 from tocsin.config.embedded_postgres.layout import Layout
-from tocsin.config.embedded_postgres.leftovers import end_leftovers
 from tocsin.config.embedded_postgres.lock import FolderLock
-from tocsin.config.processes import ends_with_parent
+from tocsin.config.embedded_postgres.process import ServerProcess
 from tocsin.core.errors import ConfigurationError
-
-log = logging.getLogger(__name__)
-
-_POLL_SECONDS = 0.01
-_SAY_AFTER_SECONDS = 10
-_FAST_SECONDS = 60
-_IMMEDIATE_SECONDS = 10
 
 
 class WrongVersionError(ConfigurationError):
@@ -52,7 +37,7 @@ class EmbeddedPostgres:
         self._purpose = purpose
         self._settings = dict(settings or {})
         self._lock = FolderLock(self.layout.lock)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process = ServerProcess(self.layout)
 
     def __enter__(self) -> EmbeddedPostgres:
         self.start()
@@ -65,7 +50,7 @@ class EmbeddedPostgres:
 
     @property
     def pid(self) -> int | None:
-        return self._process.pid if self._process else None
+        return self._process.pid
 
     def start(self, *, patience: float = 0) -> None:
         """Returns when it takes connections, also after a crash that needs recovery; again after the server died.
@@ -79,74 +64,30 @@ class EmbeddedPostgres:
             self.layout.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock.acquire(self._purpose, patience=patience)
         try:
-            self._launch()
-            cluster.ensure_database(self.layout)
+            self._start()
         except BaseException:
             self.stop()
             raise
 
     def is_running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._process.is_running()
 
     def wait(self, timeout: float | None = None) -> int | None:
         """The exit code once it ended; None while it runs."""
-        if self._process is None:
-            return None
-        try:
-            return self._process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return None
+        return self._process.wait(timeout)
 
     def stop(self) -> None:
         """Ends open transactions and shuts down cleanly; releases the folder. Nothing happens when it does not run."""
-        for number, patience in ((signal.SIGINT, _FAST_SECONDS), (signal.SIGQUIT, _IMMEDIATE_SECONDS)):
-            if self.is_running() and self._process is not None:
-                self._process.send_signal(number)
-                self.wait(patience)
-        if self.is_running() and self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
+        self._process.stop()
         self._lock.release()
 
-    def _launch(self) -> None:
-        layout = self.layout
-        cluster.make_folders(layout)
-        binaries = current_binaries(layout)
-        found = layout.major_version
+    def _start(self) -> None:
+        cluster.make_folders(self.layout)
+        binaries = current_binaries(self.layout)
+        found = self.layout.major_version
         if found is None:
-            cluster.create(layout, binaries, is_durable=self._settings.get("fsync") != "off")
+            cluster.create(self.layout, binaries, is_durable=self._settings.get("fsync") != "off")
         elif found != binaries.major:
-            raise WrongVersionError(layout.folder, found=found, wanted=binaries.major)
-        end_leftovers(layout)
-        cluster.configure(layout, self._settings)
-        with tempfile.TemporaryFile() as output:
-            self._process = subprocess.Popen(  # noqa: S603 (our own binaries)
-                [binaries.program("postgres"), *cluster.server_arguments(layout)],
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                preexec_fn=ends_with_parent(os.getpid(), signal.SIGINT),
-                **layout.server_user.process_options(),
-            )
-            self._await_ready(output)
-
-    def _await_ready(self, output: IO[bytes]) -> None:
-        """However long recovery takes; every ten seconds it says so."""
-        say_at = time.monotonic() + _SAY_AFTER_SECONDS
-        while self.layout.server_status() != (self.pid, "ready"):
-            if not self.is_running():
-                raise ConfigurationError(f"PostgreSQL did not start: {self._last_words(output)}")
-            if time.monotonic() > say_at:
-                log.warning("PostgreSQL is still starting; after a crash it may take minutes.")
-                say_at += _SAY_AFTER_SECONDS
-            time.sleep(_POLL_SECONDS)
-
-    def _last_words(self, output: IO[bytes]) -> str:
-        """The last lines of what it wrote before it opened its log, and of the log."""
-        output.seek(0)
-        text = output.read().decode(errors="replace")
-        logs = sorted(self.layout.log.glob("*.log"), key=lambda path: path.stat().st_mtime)
-        if logs:
-            text += logs[-1].read_text(errors="replace")
-        return " / ".join(text.strip().splitlines()[-3:]) or "it said nothing"
+            raise WrongVersionError(self.layout.folder, found=found, wanted=binaries.major)
+        self._process.start(binaries, self._settings)
+        cluster.ensure_database(self.layout)
