@@ -11,7 +11,7 @@ from tocsin.contacts.models import NotificationObject
 class NotificationPolicy(models.Model):
     """What an administrator edits. Its content is in the current `PolicyVersion`; enabling acts at once."""
 
-    name = models.CharField(_("name"), max_length=64, unique=True)
+    name = models.CharField(_("name"), max_length=64)
     is_enabled = models.BooleanField(_("enabled"), default=True)
     current = models.OneToOneField(
         "PolicyVersion", models.PROTECT, null=True, related_name="current_of", editable=False
@@ -23,7 +23,12 @@ class NotificationPolicy(models.Model):
     class Meta:
         verbose_name = _("notification policy")
         verbose_name_plural = _("notification policies")
-        ordering = ["name"]
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["name"], name="policy_name_unique", condition=models.Q(deleted_at__isnull=True)
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

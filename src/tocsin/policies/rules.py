@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import re2
+
+from tocsin.core.errors import InvalidInputError
+from tocsin.core.labels import MAX_LABEL_VALUE, MAX_NAME, fingerprint, printable, text_error
+
+_MAX_RULES = 100
+_MAX_CONDITIONS = 50
+_MAX_GROUP_BY = 16
 
 
 class Operator(StrEnum):
@@ -24,6 +36,144 @@ class Condition:
     operator: Operator
     value: str
 
+    def __str__(self) -> str:
+        return f'{self.key} {self.operator} "{self.value}"'
+
 
 Rule = Sequence[Condition]
 """All conditions of a rule must hold (AND); a policy matches when one of its rules does (OR)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Why a rule (counted from 1) did not match: its first condition that failed, and the label's value."""
+
+    rule: int
+    condition: Condition
+    actual: str
+
+
+def condition_holds(condition: Condition, labels: Mapping[str, str]) -> bool:
+    actual = labels.get(condition.key, "")
+    match condition.operator:
+        case Operator.EQ:
+            return actual == condition.value
+        case Operator.NEQ:
+            return actual != condition.value
+        case Operator.IN:
+            return actual in _listed(condition.value)
+        case Operator.NIN:
+            return actual not in _listed(condition.value)
+        case Operator.RE:
+            return _pattern(condition.value).fullmatch(actual) is not None
+        case Operator.NRE:
+            return _pattern(condition.value).fullmatch(actual) is None
+
+
+def first_failed_condition(rule: Rule, labels: Mapping[str, str]) -> Condition | None:
+    """None when the rule matches."""
+    return next((condition for condition in rule if not condition_holds(condition, labels)), None)
+
+
+def rules_match(rules: Sequence[Rule], labels: Mapping[str, str]) -> bool:
+    """No rule at all matches every event."""
+    return not rules or any(first_failed_condition(rule, labels) is None for rule in rules)
+
+
+def mismatches(rules: Sequence[Rule], labels: Mapping[str, str]) -> tuple[Mismatch, ...]:
+    """One for each rule when none matches; () when the rules match."""
+    found = []
+    for number, rule in enumerate(rules, start=1):
+        condition = first_failed_condition(rule, labels)
+        if condition is None:
+            return ()
+        found.append(Mismatch(number, condition, labels.get(condition.key, "")))
+    return tuple(found)
+
+
+def group_of(group_by: Iterable[str], labels: Mapping[str, str]) -> tuple[UUID, dict[str, str]]:
+    """The key of the group an event belongs to, and the labels that its events share (missing ones are left out)."""
+    shared = {name: labels[name] for name in group_by if labels.get(name)}
+    return fingerprint(shared), shared
+
+
+def parse_rules(typed: Iterable[Iterable[Condition | Mapping[str, Any]]]) -> tuple[Rule, ...]:
+    """Rules as typed -> values. InvalidInputError on `rules` counts rules and conditions from 1."""
+    rules: list[Rule] = []
+    for number, rule in enumerate(typed, start=1):
+        if not isinstance(rule, list | tuple) or not all(isinstance(item, Condition | Mapping) for item in rule):
+            raise _refusal(f"Rule {number} must be a list of conditions, each with key, operator and value.")
+        conditions = tuple(_parse_condition(item, f"Rule {number}, condition {at}") for at, item in enumerate(rule, 1))
+        if not conditions:
+            raise _refusal(f"Rule {number} has no condition. Remove it; a policy without rules takes every event.")
+        if len(conditions) > _MAX_CONDITIONS:
+            raise _refusal(f"Rule {number} has more than {_MAX_CONDITIONS} conditions; split it.")
+        rules.append(conditions)
+    if len(rules) > _MAX_RULES:
+        raise _refusal(f"There are more than {_MAX_RULES} rules; split the policy.")
+    return tuple(rules)
+
+
+def stored_rules(stored: Iterable[Iterable[Mapping[str, str]]]) -> tuple[Rule, ...]:
+    """Rules that `parse_rules` let in once. They are not checked again: a stricter version must still match by them."""
+    return tuple(tuple(Condition(c["key"], Operator(c["operator"]), c["value"]) for c in rule) for rule in stored)
+
+
+def rules_as_json(rules: Sequence[Rule]) -> list[list[dict[str, str]]]:
+    return [[{"key": c.key, "operator": c.operator.value, "value": c.value} for c in rule] for rule in rules]
+
+
+def parse_group_by(names: Iterable[str]) -> tuple[str, ...]:
+    """InvalidInputError on `group_by`; doubles are dropped."""
+    parsed = tuple(dict.fromkeys(name.strip() for name in names))
+    for name in parsed:
+        if not name:
+            raise InvalidInputError({"group_by": "A label name must not be empty. No name at all makes one group."})
+        if error := text_error(name, MAX_NAME):
+            raise InvalidInputError({"group_by": f"The name {printable(name)} {error}."})
+    if len(parsed) > _MAX_GROUP_BY:
+        raise InvalidInputError({"group_by": f"Group by {_MAX_GROUP_BY} labels at the most."})
+    return parsed
+
+
+def _parse_condition(typed: Condition | Mapping[str, Any], place: str) -> Condition:
+    if not isinstance(typed, Condition):
+        key, operator, value = (typed.get(name, "") for name in ("key", "operator", "value"))
+        if not (isinstance(key, str) and isinstance(value, str)):
+            raise _refusal(f"{place}: key and value must be text.")
+        if operator not in list(Operator):
+            raise _refusal(f"{place}: the operator must be one of {', '.join(Operator)}.")
+        typed = Condition(key.strip(), Operator(operator), value)
+    if not typed.key:
+        raise _refusal(f"{place}: name a label.")
+    for text, longest in ((typed.key, MAX_NAME), (typed.value, MAX_LABEL_VALUE)):
+        if error := text_error(text, longest):
+            raise _refusal(f"{place}: {printable(text)} {error}.")
+    if typed.operator in (Operator.IN, Operator.NIN) and not _listed(typed.value):
+        raise _refusal(f"{place}: {typed.operator} needs at least one value; several are separated by commas.")
+    if typed.operator in (Operator.RE, Operator.NRE):
+        try:
+            _pattern(typed.value)
+        except re2.error as error:
+            detail = error.args[0].decode(errors="replace") if error.args else "unknown"
+            raise _refusal(f"{place}: not a regular expression (RE2 syntax): {detail}.") from error
+    return typed
+
+
+def _refusal(text: str) -> InvalidInputError:
+    return InvalidInputError({"rules": text})
+
+
+@lru_cache(maxsize=10_000)
+def _listed(value: str) -> frozenset[str]:
+    return frozenset(filter(None, (part.strip() for part in value.split(","))))
+
+
+@lru_cache(maxsize=10_000)
+def _pattern(pattern: str) -> Any:
+    """Linear in the label's length whatever is typed: RE2 does not backtrack."""
+    options = re2.Options()
+    options.log_errors = False
+    options.dot_nl = True
+    options.max_mem = 1 << 20
+    return re2.compile(pattern, options)

@@ -74,7 +74,7 @@ class Migration(migrations.Migration):
                 ('changed_at', models.DateTimeField(verbose_name='changed')),
                 ('sweep_at', models.DateTimeField(blank=True, null=True)),
                 ('matched_policies', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='policies')),
-                ('integration', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='events.integration')),
+                ('integration', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='events', to='events.integration')),
             ],
             options={
                 'verbose_name': 'event',

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             name='NotificationPolicy',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=64, unique=True, verbose_name='name')),
+                ('name', models.CharField(max_length=64, verbose_name='name')),
                 ('is_enabled', models.BooleanField(default=True, verbose_name='enabled')),
                 ('created_at', models.DateTimeField(editable=False, verbose_name='created')),
                 ('deleted_at', models.DateTimeField(blank=True, editable=False, null=True)),
@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'notification policy',
                 'verbose_name_plural': 'notification policies',
-                'ordering': ['name'],
+                'ordering': ['name', 'id'],
             },
         ),
         migrations.CreateModel(
@@ -63,6 +63,10 @@ class Migration(migrations.Migration):
             model_name='notificationpolicy',
             name='current',
             field=models.OneToOneField(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='current_of', to='policies.policyversion'),
+        ),
+        migrations.AddConstraint(
+            model_name='notificationpolicy',
+            constraint=models.UniqueConstraint(condition=models.Q(('deleted_at__isnull', True)), fields=('name',), name='policy_name_unique'),
         ),
         migrations.AddConstraint(
             model_name='policyversion',

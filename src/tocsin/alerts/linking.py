@@ -1,0 +1,169 @@
+"""Accepted events become members of alerts. Only a worker decides an alert's state; here it is only made due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+
+from tocsin.events.rules import ChangedEvent
+from tocsin.policies.queries import PolicyView
+from tocsin.policies.rules import group_of
+
+_MAX_TITLE = 200
+
+# Alerts are locked by id before anything else touches them (the order of locks is written down in
+# events/services/reporting.py). The upsert below then only waits for alerts that came into being in between, in the
+# order of its sorted rows; should that cross with somebody's order by id, accept runs again.
+_LOCK = """
+SELECT id FROM alerts_alert
+WHERE resolved_at IS NULL AND id IN (
+    SELECT m.alert_id FROM alerts_alertevent m WHERE m.event_id = ANY(%(ended)s::bigint[])
+    UNION
+    SELECT a.id FROM unnest(%(policies)s::bigint[], %(keys)s::uuid[]) AS k (policy_id, group_key)
+    JOIN alerts_alert a ON a.policy_id = k.policy_id AND a.group_key = k.group_key AND a.resolved_at IS NULL
+)
+ORDER BY id FOR NO KEY UPDATE
+"""
+# When the open alert is being resolved at this moment, the conflict waits, finds no open one any more and inserts.
+_OPEN = """
+INSERT INTO alerts_alert AS a (
+    policy_id, policy_version_id, group_key, group_labels, title, severity, state, opened_at, due_at,
+    active_count, event_count, claimed_by, resolved_by, reasons
+)
+SELECT n.policy_id, n.version_id, n.group_key, n.group_labels::jsonb, n.title, n.severity, 'pending', %(now)s,
+       %(now)s + make_interval(secs => n.wait), 0, 0, '', '', '[]'
+FROM unnest(
+    %(policies)s::bigint[], %(versions)s::bigint[], %(keys)s::uuid[], %(labels)s::text[], %(titles)s::text[],
+    %(severities)s::smallint[], %(waits)s::int[]
+) AS n (policy_id, version_id, group_key, group_labels, title, severity, wait)
+ON CONFLICT (policy_id, group_key) WHERE resolved_at IS NULL DO UPDATE SET
+    severity = least(a.severity, excluded.severity),
+    due_at = CASE WHEN a.notified_at IS NULL THEN least(a.due_at, excluded.due_at)
+        ELSE least(a.due_at, greatest(%(now)s, a.notified_at + (
+            SELECT make_interval(secs => v.group_interval_seconds)
+            FROM policies_policyversion v WHERE v.id = a.policy_version_id
+        ))) END
+RETURNING id, policy_id, group_key
+"""
+_JOIN = """
+INSERT INTO alerts_alertevent (alert_id, event_id, joined_at, told_state)
+SELECT n.alert_id, n.event_id, %(now)s, ''
+FROM unnest(%(alerts)s::bigint[], %(events)s::bigint[]) AS n (alert_id, event_id)
+ON CONFLICT (alert_id, event_id) DO NOTHING
+"""
+_TELL_OPENED = """
+INSERT INTO alerts_activity (alert_id, kind, at, actor, text, data)
+SELECT n.id, 'opened', %(now)s, '', '', jsonb_build_object('events', n.events)
+FROM unnest(%(alerts)s::bigint[], %(events)s::int[]) AS n (id, events)
+WHERE NOT EXISTS (SELECT FROM alerts_activity t WHERE t.alert_id = n.id AND t.kind = 'opened')
+RETURNING alert_id
+"""
+_MAKE_DUE = """
+UPDATE alerts_alert AS a SET
+    due_at = CASE WHEN a.notified_at IS NULL THEN coalesce(a.due_at, %(now)s)
+        ELSE least(a.due_at, greatest(%(now)s, a.notified_at + make_interval(secs => v.group_interval_seconds))) END
+FROM policies_policyversion v
+WHERE v.id = a.policy_version_id AND a.id = ANY(%(alerts)s) AND a.resolved_at IS NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An active event and a policy that takes it."""
+
+    policy: PolicyView
+    event: ChangedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Ids of alerts that were opened, and of all (these among them) that were made due."""
+
+    opened: frozenset[int] = frozenset()
+    due: frozenset[int] = frozenset()
+
+
+@dataclass(slots=True)
+class _Group:
+    policy: PolicyView
+    shared: dict[str, str]
+    events: list[ChangedEvent]
+
+
+def link_events(taken: Sequence[Taken], ended_ids: Sequence[int], now: datetime) -> Linked:
+    """Puts taken events into the open alert of their group, or a new one; makes the alerts of ended events due.
+
+    Runs inside the caller's transaction, which has locked the events.
+    """
+    groups = _grouped(taken)
+    if not groups and not ended_ids:
+        return Linked()
+    keys = sorted(groups)
+    named: dict[str, list[Any]] = {
+        "policies": [policy_id for policy_id, _key in keys],
+        "keys": [key for _policy_id, key in keys],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK, {"ended": list(ended_ids), **named})
+        known = {row[0] for row in cursor.fetchall()}
+        joined: dict[int, _Group] = {}
+        opened: set[int] = set()
+        if groups:
+            cursor.execute(_OPEN, {"now": now, **named, **_columns([groups[key] for key in keys])})
+            joined = {pk: groups[policy_id, key] for pk, policy_id, key in cursor.fetchall()}
+            pairs = [(pk, event.id) for pk, group in joined.items() for event in group.events]
+            cursor.execute(
+                _JOIN, {"now": now, "alerts": [pk for pk, _ in pairs], "events": [event for _, event in pairs]}
+            )
+            sizes = [len(group.events) for group in joined.values()]
+            cursor.execute(_TELL_OPENED, {"now": now, "alerts": list(joined), "events": sizes})
+            opened = {row[0] for row in cursor.fetchall()}
+        if ended := known - joined.keys():
+            cursor.execute(_MAKE_DUE, {"now": now, "alerts": list(ended)})
+    return Linked(frozenset(opened), frozenset(joined.keys() | ended))
+
+
+def policies_that_have(event_ids: Sequence[int]) -> set[tuple[int, int]]:
+    """(policy id, event id) of events in an alert of the policy that is open, or was ended by hand while they fire."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT DISTINCT a.policy_id, m.event_id
+            FROM alerts_alertevent m JOIN alerts_alert a ON a.id = m.alert_id JOIN events_event e ON e.id = m.event_id
+            WHERE m.event_id = ANY(%s) AND (a.resolved_at IS NULL OR a.resolved_at >= e.changed_at)
+            """,
+            [list(event_ids)],
+        )
+        return set(cursor.fetchall())
+
+
+def alert_title(shared: Mapping[str, str], labels: Mapping[str, str], policy_name: str) -> str:
+    """From what the events share; else what the first event is called; else the policy's name."""
+    name = shared.get("alertname") or labels.get("alertname") or policy_name
+    rest = ", ".join(f"{key}={value}" for key, value in shared.items() if key != "alertname")
+    title = f"{name} ({rest})" if rest else name
+    return title if len(title) <= _MAX_TITLE else title[: _MAX_TITLE - 1] + "…"
+
+
+def _grouped(taken: Sequence[Taken]) -> dict[tuple[int, UUID], _Group]:
+    groups: dict[tuple[int, UUID], _Group] = {}
+    for item in taken:
+        key, shared = group_of(item.policy.group_by, item.event.match_labels)
+        groups.setdefault((item.policy.policy_id, key), _Group(item.policy, shared, [])).events.append(item.event)
+    return groups
+
+
+def _columns(groups: Sequence[_Group]) -> dict[str, list[Any]]:
+    return {
+        "versions": [group.policy.version_id for group in groups],
+        "labels": [msgspec.json.encode(group.shared).decode() for group in groups],
+        "titles": [alert_title(group.shared, group.events[0].labels, group.policy.name) for group in groups],
+        "severities": [min(event.severity for event in group.events) for group in groups],
+        "waits": [int(group.policy.group_wait.total_seconds()) for group in groups],
+    }

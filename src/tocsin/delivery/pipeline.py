@@ -1,0 +1,119 @@
+"""The first step of the pipeline: reports become events, and events that changed become members of alerts.
+
+    report -> event -> (state changed?) -> policies -> alert, due_at      planning.py goes on from there
+
+Each function commits by itself. The order of locks is written down in events/services/reporting.py.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tocsin.alerts.linking import Linked, Taken, link_events, policies_that_have
+from tocsin.delivery.doorbell import ring_due
+from tocsin.events.models import Integration
+from tocsin.events.queries import key_of
+from tocsin.events.retrying import in_transaction
+from tocsin.events.rules import ChangedEvent, EventState, IntegrationKey, Report
+from tocsin.events.services import begin_look, end_look, record_matches, report_events, sweep_events
+from tocsin.policies.locking import lock_policies_for_reading
+from tocsin.policies.queries import active_policies
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptResult:
+    """Of one batch: reports stored, events whose state changed, alerts opened."""
+
+    received: int
+    changed: int
+    opened: int
+
+
+def accept(integration: Integration | IntegrationKey, reports: Sequence[Report], now: datetime) -> AcceptResult:
+    """Stores reports that `report_errors` found in order. When this returns, they are committed.
+
+    A repeated report ends in the one statement of `report_events`; only changed events look at policies and alerts.
+    """
+    key = key_of(integration) if isinstance(integration, Integration) else integration
+
+    def work() -> AcceptResult:
+        changed = report_events(key, reports, now)
+        linked = _link_changed(changed, now) if changed else Linked()
+        return AcceptResult(len(reports), len(changed), len(linked.opened))
+
+    return in_transaction(work)
+
+
+def sweep(now: datetime, limit: int = 1000) -> int:
+    """Resolves events that nobody reports any more; returns how many."""
+
+    def work() -> tuple[int, bool]:
+        swept = sweep_events(now, limit)
+        _ring(link_events([], [event.id for event in swept.resolved], now))
+        return len(swept.resolved), swept.is_done
+
+    resolved, is_done = 0, False
+    while not is_done:
+        count, is_done = in_transaction(work)
+        resolved += count
+    return resolved
+
+
+def rematch(now: datetime, batch: int = 500) -> int:
+    """Looks at up to `batch` active events again and returns how many; 0 when nothing asks for it any more.
+
+    An event joins the alert of a policy that takes it and did not have it; others are left alone, so nobody is told
+    twice. Nothing leaves an alert.
+    """
+    while (looked := in_transaction(lambda: _look(now, batch))) == 0:
+        pass
+    return looked or 0
+
+
+def _look(now: datetime, batch: int) -> int | None:
+    look = begin_look(batch)
+    if look is None:
+        return None
+    if look.events:
+        taken = _taken(look.events)
+        record_matches(_counts(look.events, taken))
+        known = policies_that_have([event.id for event in look.events])
+        new = [item for item in taken if (item.policy.policy_id, item.event.id) not in known]
+        _ring(link_events(new, [], now))
+    end_look(look)
+    return len(look.events)
+
+
+def _link_changed(changed: Sequence[ChangedEvent], now: datetime) -> Linked:
+    active = [event for event in changed if event.state is EventState.ACTIVE]
+    ended = [event.id for event in changed if event.state is EventState.RESOLVED]
+    taken = _taken(active) if active else []
+    record_matches(_counts(active, taken))
+    linked = link_events(taken, ended, now)
+    _ring(linked)
+    return linked
+
+
+def _taken(events: Sequence[ChangedEvent]) -> list[Taken]:
+    lock_policies_for_reading()
+    policies = active_policies()
+    return [
+        Taken(policy, event)
+        for event, labels in [(event, event.match_labels) for event in events]
+        for policy in policies
+        if policy.matches(labels)
+    ]
+
+
+def _counts(events: Sequence[ChangedEvent], taken: Sequence[Taken]) -> dict[int, int]:
+    """Event id -> how many policies took it; 0 is stored too, as such events are listed."""
+    counts = Counter(item.event.id for item in taken)
+    return {event.id: counts[event.id] for event in events}
+
+
+def _ring(linked: Linked) -> None:
+    if linked.due:
+        ring_due()

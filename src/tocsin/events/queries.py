@@ -1,0 +1,45 @@
+"""Reads of integrations and events."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from tocsin.core.crypto import hash_token
+from tocsin.events.models import Event, Integration, Rematch
+from tocsin.events.rules import EventState, IntegrationKey
+
+
+def integration_for_token(token: str) -> IntegrationKey | None:
+    """Also a disabled one: the door says so instead of "unknown"."""
+    integration = Integration.objects.filter(token_digest=hash_token(token)).first()
+    return key_of(integration) if integration else None
+
+
+def key_of(integration: Integration) -> IntegrationKey:
+    return IntegrationKey(
+        id=integration.pk,
+        name=integration.name,
+        severity_map=integration.severity_map,
+        auto_resolve_after=timedelta(seconds=integration.auto_resolve_seconds),
+        is_enabled=integration.is_enabled,
+        last_event_at=integration.last_event_at,
+    )
+
+
+def integration_keys(ids: Collection[int]) -> dict[int, IntegrationKey]:
+    return {integration.pk: key_of(integration) for integration in Integration.objects.filter(pk__in=ids)}
+
+
+def list_integrations() -> list[Integration]:
+    """All by name, the disabled ones too."""
+    return list(Integration.objects.order_by("name"))
+
+
+def active_events_of(integration_id: int) -> int:
+    """How many events of the integration have not resolved."""
+    return Event.objects.filter(integration_id=integration_id).exclude(state=EventState.RESOLVED).count()
+
+
+def is_rematch_waiting() -> bool:
+    return Rematch.objects.exists()

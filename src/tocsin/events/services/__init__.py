@@ -1,0 +1,35 @@
+"""Writes of integrations and events."""
+
+from __future__ import annotations
+
+from tocsin.events.services.beating import beat
+from tocsin.events.services.integrations import (
+    create_integration,
+    delete_integration,
+    disable_integration,
+    enable_integration,
+    rotate_token,
+    update_integration,
+)
+from tocsin.events.services.rematching import Look, begin_look, end_look, record_matches, request_rematch
+from tocsin.events.services.reporting import note_reports, report_events
+from tocsin.events.services.sweeping import Swept, sweep_events
+
+__all__ = [
+    "Look",
+    "Swept",
+    "beat",
+    "begin_look",
+    "create_integration",
+    "delete_integration",
+    "disable_integration",
+    "enable_integration",
+    "end_look",
+    "note_reports",
+    "record_matches",
+    "report_events",
+    "request_rematch",
+    "rotate_token",
+    "sweep_events",
+    "update_integration",
+]

@@ -1,0 +1,98 @@
+"""Looking again at what is firing, after something changed what it matches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from django.db import connection
+
+from tocsin.events.models import Event, Rematch
+from tocsin.events.queries import integration_keys
+from tocsin.events.rules import ChangedEvent, EventState, severity_of
+
+_LOCK_ACTIVE = """
+SELECT id, integration_id, fingerprint, labels::text, severity, starts_at
+FROM events_event WHERE id = ANY(%(ids)s) AND state = 'active'
+ORDER BY fingerprint, integration_id FOR NO KEY UPDATE
+"""
+_SET_SEVERITY = """
+UPDATE events_event AS e SET severity = n.severity
+FROM unnest(%(ids)s::bigint[], %(severities)s::smallint[]) AS n (id, severity) WHERE e.id = n.id
+"""
+_SET_MATCHED = """
+UPDATE events_event AS e SET matched_policies = n.count
+FROM unnest(%(ids)s::bigint[], %(counts)s::smallint[]) AS n (id, count)
+WHERE e.id = n.id AND e.matched_policies IS DISTINCT FROM n.count
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A part of a re-match: active events, locked, sorted by fingerprint. `events` may be empty."""
+
+    rematch: Rematch
+    events: list[ChangedEvent]
+    last_id: int | None
+    """Where the next part begins; None when this was the last one."""
+
+
+def begin_look(limit: int) -> Look | None:
+    """The next part of the oldest re-match that nobody works on, or None. Runs inside the caller's transaction.
+
+    Re-matches that have not begun are one: whichever pass begins now sees what all of them ask for.
+    """
+    waiting = list(Rematch.objects.select_for_update(skip_locked=True).order_by("id"))
+    if not waiting:
+        return None
+    rematch, *others = waiting
+    fresh = [other.pk for other in others if other.cursor == 0]
+    if superfluous := fresh if rematch.cursor == 0 else fresh[1:]:
+        Rematch.objects.filter(pk__in=superfluous).delete()
+    active = Event.objects.filter(state=EventState.ACTIVE, pk__gt=rematch.cursor)
+    ids = list(active.order_by("pk").values_list("pk", flat=True)[:limit])
+    return Look(rematch, _locked(ids), ids[-1] if len(ids) == limit else None)
+
+
+def end_look(look: Look) -> None:
+    """Remembers how far the re-match has come."""
+    if look.last_id is None:
+        look.rematch.delete()
+    else:
+        look.rematch.cursor = look.last_id
+        look.rematch.save(update_fields=["cursor"])
+
+
+def request_rematch(*, now: datetime, because: str) -> None:
+    """Left by a transaction that changes what events match."""
+    Rematch.objects.create(requested_at=now, because=because)
+
+
+def record_matches(counts: Mapping[int, int]) -> None:
+    """How many policies took each event (id -> count); the events are locked by the caller."""
+    if counts:
+        with connection.cursor() as cursor:
+            cursor.execute(_SET_MATCHED, {"ids": list(counts), "counts": list(counts.values())})
+
+
+def _locked(ids: list[int]) -> list[ChangedEvent]:
+    """Their severities are brought up to date with the integrations' maps."""
+    if not ids:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_ACTIVE, {"ids": ids})
+        rows = cursor.fetchall()
+    keys = integration_keys({row[1] for row in rows})
+    events, stale = [], {}
+    for pk, integration_id, fingerprint, text, severity, starts_at in rows:
+        labels = msgspec.json.decode(text, type=dict[str, str])
+        right = severity_of(labels, keys[integration_id].severity_map)
+        if right != severity:
+            stale[pk] = right
+        events.append(ChangedEvent(pk, keys[integration_id], fingerprint, labels, right, EventState.ACTIVE, starts_at))
+    if stale:
+        with connection.cursor() as cursor:
+            cursor.execute(_SET_SEVERITY, {"ids": list(stale), "severities": list(stale.values())})
+    return events
