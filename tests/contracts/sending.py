@@ -21,7 +21,7 @@ MAIL = Message(
     subject="[P1] Disk full 磁盘 (#12)",
     text=TEXT,
     html=f"<p>{TEXT}</p>",
-    thread="12",
+    thread="alert-12",
     is_thread_start=True,
 )
 SMS = Message(reference="k3x9", channel=Channel.SMS, to="+8613800000000", text=TEXT)

@@ -67,10 +67,10 @@ class Message:
     text: str = ""
     html: str = ""
     markdown: str = ""
-    """The same for chat tools, what users typed already escaped; "" sends `text`."""
+    """`text` for chat tools, what users typed already escaped, without the subject; "" sends `text`."""
     language: str = "en"
     thread: str = ""
-    """Names the alert that messages belong to ("" for none), for email threading."""
+    """Names the alert that messages belong to, like "alert-12" ("" for none), for email threading."""
     is_thread_start: bool = False
     urgent: bool = False
     mentions: Sequence[Mention] = ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tocsin.channels.base import ProviderType
 from tocsin.channels.kinds import Channel
+from tocsin.channels.providers.dingtalk import DINGTALK
 from tocsin.channels.providers.outbox import OUTBOX_EMAIL, OUTBOX_PHONE, OUTBOX_SMS
 from tocsin.channels.providers.smtp import SMTP
 from tocsin.core.errors import NotFoundError
@@ -12,6 +13,7 @@ PROVIDERS: dict[str, ProviderType] = {
     kind.name: kind
     for kind in (
         SMTP,
+        DINGTALK,
         OUTBOX_SMS,
         OUTBOX_PHONE,
         OUTBOX_EMAIL,

@@ -82,8 +82,11 @@ def cut_to_parts(text: str, limit: int, end: str = "...") -> str:
 
 
 def national_number(e164: str) -> str:
-    """Without the country code, as people there write it: "+8613800000000" -> "13800000000"."""
-    return phonenumbers.national_significant_number(phonenumbers.parse(e164))
+    """Without the country code: "+8613800000000" -> "13800000000". A number of no country keeps all its digits."""
+    try:
+        return phonenumbers.national_significant_number(phonenumbers.parse(e164))
+    except phonenumbers.NumberParseException:
+        return e164.lstrip("+")
 
 
 def _parts(text: str) -> list[int]:

@@ -97,7 +97,12 @@ def test_what_others_say_is_made_safe_to_keep() -> None:
 
 @pytest.mark.parametrize(
     ("e164", "national"),
-    [("+8613800000000", "13800000000"), ("+14155550100", "4155550100"), ("+447700900123", "7700900123")],
+    [
+        ("+8613800000000", "13800000000"),
+        ("+14155550100", "4155550100"),
+        ("+447700900123", "7700900123"),
+        ("+9991234", "9991234"),
+    ],
 )
 def test_numbers_lose_their_country_code(e164: str, national: str) -> None:
     assert national_number(e164) == national

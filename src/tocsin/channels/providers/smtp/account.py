@@ -25,7 +25,7 @@ FIELDS = (
     ConfigField("from", "From", help="alerts@example.org or Tocsin <alerts@example.org>"),
     ConfigField("reply_to", "Reply to", is_required=False),
     ConfigField("connections", "Connections at once", default="8"),
-    ConfigField("timeout", "Seconds to wait for an answer", default="30"),
+    ConfigField("timeout", "Seconds to wait for an answer", default="20"),
     ConfigField("verify", "Verify the certificate", default="yes", choices=("yes", "no")),
     ConfigField("ca_file", "Certificate authority (PEM file)", is_required=False),
     ConfigField("hello", "Name in EHLO", is_required=False, help="The domain of From unless set."),
@@ -95,8 +95,8 @@ def check(config: Config) -> dict[str, str]:
         found["reply_to"] = "Write an address like oncall@example.org."
     if not _is_number(config["connections"], 1, 64):
         found["connections"] = "A number from 1 to 64."
-    if not _is_number(config["timeout"], 1, 300):
-        found["timeout"] = "A number of seconds from 1 to 300."
+    if not _is_number(config["timeout"], 1, 30):
+        found["timeout"] = "A number of seconds from 1 to 30."
     if config["username"] and not config["password"]:
         found["password"] = "A user name needs a password."  # noqa: S105 (a sentence)
     if config["password"] and not config["username"]:

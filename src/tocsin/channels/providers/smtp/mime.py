@@ -57,7 +57,7 @@ class Composer:
         if self._account.reply_to:
             mail["Reply-To"] = self._account.reply_to
         if thread:
-            root = f"<alert-{_ID_SAFE.sub('-', thread)}@{self._account.domain}>"
+            root = f"<{_ID_SAFE.sub('-', thread)}@{self._account.domain}>"
             mail["References"] = root
             if not is_thread_start:
                 mail["In-Reply-To"] = root

@@ -1,0 +1,60 @@
+"""Robots of DingTalk groups. https://open.dingtalk.com/document/orgapp/custom-robot-access"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, Provider, ProviderType
+from tocsin.channels.http import HttpClient
+from tocsin.channels.kinds import Channel
+from tocsin.channels.providers.dingtalk.content import MAX_BYTES
+from tocsin.channels.providers.dingtalk.robot import DingtalkRobot
+
+_CAPABILITIES = Capabilities(
+    accepted_is_delivered=True,
+    # DingTalk mutes a robot for ten minutes after 20 messages in a minute: two are left for whoever else uses it.
+    limit=Limit(18, timedelta(minutes=1)),
+    max_bytes=MAX_BYTES,
+    mentions_by=("phone", "user_id"),
+    mentions_channel=Channel.DINGTALK,
+    concurrency=4,
+)
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def _build(config: Config, http: HttpClient) -> Provider:
+    return DingtalkRobot(http, url=config["url"], secret=config["secret"], keyword=config["keyword"])
+
+
+def _check(config: Config) -> dict[str, str]:
+    found = {}
+    try:
+        parts = urlsplit(config["url"])
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    except ValueError:
+        is_safe, parts = False, urlsplit("")
+    if not is_safe or not parts.hostname or not parse_qs(parts.query).get("access_token"):
+        found["url"] = (
+            "Paste the whole webhook URL that DingTalk shows for the robot: "
+            "https://oapi.dingtalk.com/robot/send?access_token=..."
+        )
+    if config["secret"] and not config["secret"].isascii():
+        found["secret"] = "A signing secret starts with SEC; leave it empty if the robot has none."  # noqa: S105 (a sentence)
+    return found
+
+
+DINGTALK = ProviderType(
+    name="dingtalk",
+    title="DingTalk robot",
+    channel=Channel.DINGTALK,
+    capabilities=_CAPABILITIES,
+    fields=(
+        ConfigField("url", "Webhook URL", is_secret=True),
+        ConfigField("secret", "Signing secret", is_secret=True, is_required=False, help="Starts with SEC."),
+        ConfigField("keyword", "Keyword", is_required=False, help="Added to messages that do not hold it."),
+    ),
+    build=_build,
+    check=_check,
+    is_for_robots=True,
+)

@@ -1,0 +1,114 @@
+"""What is posted: the text, cut to size, and mentions in the two places where DingTalk wants them. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tocsin.channels.base import Mention, Message
+from tocsin.channels.texts import national_number, one_line, without_links
+
+MAX_BYTES = 20_000
+_MAX_TITLE = 200
+_MENTIONS_ROOM = 4000
+"""Characters of numbers and IDs, each of which stands in the message twice."""
+_CUT = "..."
+_EVERYBODY = re.compile(r"@(?=\s*(?:(?:all|everyone)(?![A-Za-z0-9_])|所有人|全体))", re.IGNORECASE)
+_MARKDOWN_LINK = re.compile(r"!?\[((?:\\.|[^\]\\])*)\]\([^)\s]*\)")
+_MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]()#+!|<>~])")
+_USER_ID = re.compile(r"[A-Za-z0-9$_.+:@/-]{1,128}")
+_NOBODY = ("all", "everyone", "@all")
+_OTHER_PLATFORMS = ("ou_", "on_")
+_LINK_GONE = "(link removed)"
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Whom `at` names. Each must be in the text as well: in markdown nobody is rung otherwise."""
+
+    mobiles: tuple[str, ...]
+    user_ids: tuple[str, ...]
+
+    @property
+    def line(self) -> str:
+        return " ".join(f"@{name}" for name in (*self.mobiles, *self.user_ids))
+
+
+def people(mentions: Sequence[Mention]) -> People:
+    """By number and by user ID, since only one of the two may be what DingTalk knows. Nobody's ID is "everybody"."""
+    mobiles: dict[str, None] = {}
+    user_ids: dict[str, None] = {}
+    room = _MENTIONS_ROOM
+    for mention in mentions:
+        mobile = _mobile(mention.phone) if mention.phone else ""
+        user_id = mention.user_id if _is_user_id(mention.user_id) else ""
+        room -= len(mobile) + len(user_id)
+        if room < 0:
+            break
+        mobiles.update({mobile: None} if mobile else {})
+        user_ids.update({user_id: None} if user_id else {})
+    return People(tuple(mobiles), tuple(user_ids))
+
+
+def payload(message: Message, keyword: str, *, with_links: bool = True) -> bytes:
+    """JSON of at most MAX_BYTES; what is too long is cut, never the mentions and the keyword after it."""
+    mentioned = people(message.mentions)
+    build = _markdown if message.markdown else _text
+    body = _inert(message.markdown or message.text)
+    title = _inert(one_line(message.subject))[:_MAX_TITLE]
+    if not with_links:
+        body, title = without_links(_MARKDOWN_LINK.sub(r"\1", body), _LINK_GONE), without_links(title, _LINK_GONE)
+
+    def encoded(content: str, word: str) -> bytes:
+        at = {"atMobiles": list(mentioned.mobiles), "atUserIds": list(mentioned.user_ids), "isAtAll": False}
+        tail = "\n\n".join(filter(None, [mentioned.line, word]))
+        whole = {**build(title, content, tail), "at": at}
+        return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+    def lacking(content: str) -> str:
+        return "" if keyword in f"{title}\n{content}" else keyword
+
+    whole = encoded(body, lacking(body))
+    if len(whole) <= MAX_BYTES:
+        return whole
+    low, high = 0, len(body)
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = len(encoded(body[:middle] + _CUT, keyword)) <= MAX_BYTES
+        low, high = (middle, high) if fits else (low, middle - 1)
+    cut = body[:low]
+    if message.markdown and (len(cut) - len(cut.rstrip("\\"))) % 2:
+        cut = cut[:-1]  # half of an escape would escape the mark that follows
+    cut += _CUT
+    return encoded(cut, lacking(cut))
+
+
+def _text(title: str, body: str, tail: str) -> dict[str, Any]:
+    parts = [title if not body.startswith(title) else "", body, tail]
+    return {"msgtype": "text", "text": {"content": "\n".join(filter(None, parts))}}
+
+
+def _markdown(title: str, body: str, tail: str) -> dict[str, Any]:
+    heading = "### " + _MARKDOWN_SIGNS.sub(r"\\\1", title) if title else ""
+    text = "\n\n".join(filter(None, [heading, body.replace("\n", "  \n"), tail]))
+    return {"msgtype": "markdown", "markdown": {"title": title or one_line(body)[:40], "text": text}}
+
+
+def _inert(text: str) -> str:
+    """What users typed cannot call everybody, whatever the group's settings are."""
+    return _EVERYBODY.sub("\uff20", text)
+
+
+def _mobile(e164: str) -> str:
+    """Mainland numbers bare, others as DingTalk writes them: +852-91234567."""
+    national = national_number(e164)
+    country = e164.removesuffix(national)
+    return national if country == "+86" else f"{country}-{national}"
+
+
+def _is_user_id(text: str) -> bool:
+    is_one = bool(_USER_ID.fullmatch(text)) and text.lower() not in _NOBODY
+    return is_one and not text.startswith(_OTHER_PLATFORMS)

@@ -1,0 +1,74 @@
+"""What DingTalk answers, always with HTTP 200. One code can mean three things, so the message is read as well."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tocsin.channels.base import Outcome, SendResult
+from tocsin.channels.http import HttpReply
+from tocsin.channels.texts import concealed
+
+_MUTED_FOR = timedelta(minutes=10)
+_PAUSE = timedelta(minutes=1)
+_TOO_FAST = {"130101": _MUTED_FOR, "410100": _PAUSE, "90018": _MUTED_FOR, "90030": _MUTED_FOR}
+_BUSY = ("-1",)
+UNSAFE_CONTENT = ("430101", "430102", "430103", "430104")
+_ADVICE = {
+    "310000": "The robot's security settings refuse the message: check keyword, signing secret and address list.",
+    "300001": "DingTalk does not know the robot's token: paste the webhook URL again.",
+    "300005": "DingTalk does not know the robot's token: paste the webhook URL again.",
+    "400101": "DingTalk does not know the robot's token: paste the webhook URL again.",
+    "400102": "The robot is stopped in DingTalk.",
+    "400106": "The robot is no longer in the group.",
+    "400013": "The group was disbanded.",
+    "400105": "DingTalk does not take this type of message.",
+    "40035": "DingTalk says that a parameter is missing.",
+    "43002": "DingTalk expects a POST; check the webhook URL.",
+    "43004": "DingTalk refuses the content type; check the webhook URL.",
+    "88": "DingTalk refuses the robot's credentials.",
+}
+_REASONS = (
+    ("keyword", "The message lacks a keyword that the robot asks for: enter it as the robot's keyword."),
+    ("sign not match", "The signature was refused: enter the robot's signing secret again."),
+    ("timestamp", "The time stamp was refused: enter the robot's signing secret, or set this machine's clock."),
+    ("whitelist", "The robot's address list does not hold this machine."),
+)
+
+
+def read(reply: HttpReply, *secrets: str) -> SendResult:
+    """Only errcode 0 is success; a code that is not known is tried again a few times."""
+    try:
+        answer = reply.json()
+        code, says = str(answer["errcode"]), str(answer.get("errmsg", ""))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return _without_code(reply)
+    if code == "0":
+        return SendResult(Outcome.ACCEPTED, "0", "DingTalk took it.")
+    detail = f"DingTalk refused: {code} {says}"
+    if code in _TOO_FAST or "send too fast" in says:
+        return SendResult(
+            Outcome.RATE_LIMITED, code, concealed(detail, *secrets), retry_after=_TOO_FAST.get(code, _MUTED_FOR)
+        )
+    if code in _ADVICE:
+        advice = next((text for sign, text in _REASONS if code == "310000" and sign in says.lower()), _ADVICE[code])
+        return SendResult(Outcome.PERMANENT_CONFIG, code, concealed(f"{advice} ({code} {says})", *secrets))
+    if code in UNSAFE_CONTENT:
+        return SendResult(Outcome.PERMANENT_TARGET, code, concealed(detail, *secrets))
+    if "20000 bytes" in says:
+        return SendResult(Outcome.PERMANENT_TARGET, code, concealed(detail, *secrets))
+    return SendResult(Outcome.TRANSIENT, code, concealed(detail, *secrets))
+
+
+def _without_code(reply: HttpReply) -> SendResult:
+    """No verdict of DingTalk's: a gateway's page, or an answer that was cut."""
+    code = str(reply.status)
+    if reply.status == 429:
+        pause = reply.retry_after or _PAUSE
+        return SendResult(Outcome.RATE_LIMITED, code, "DingTalk asks to slow down.", retry_after=pause)
+    if 300 <= reply.status < 500:
+        return SendResult(
+            Outcome.PERMANENT_CONFIG, code, f"The webhook URL answers with HTTP {code}: it is not a robot's."
+        )
+    if reply.status >= 500 and reply.status != 504:
+        return SendResult(Outcome.TRANSIENT, code, f"DingTalk answers with HTTP {code}.")
+    return SendResult(Outcome.AMBIGUOUS, code, "DingTalk took the message and its answer cannot be read.")
