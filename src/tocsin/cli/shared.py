@@ -41,7 +41,7 @@ def set_up_django(*, is_first_use: bool = True) -> None:
 
 
 @contextmanager
-def database_running(purpose: str) -> Iterator[int]:
+def database_running(purpose: str, *, migrates: bool = True) -> Iterator[int]:
     """The database answers inside. While `tocsin serve` runs (or with TOCSIN_DATABASE_URL) it does already; otherwise
     the embedded one is started, brought up to this version (gives how many migrations that took) and stopped again.
     Inside another one it does nothing. `purpose` names the command, for whoever finds the folder in use.
@@ -53,7 +53,8 @@ def database_running(purpose: str) -> Iterator[int]:
     server = EmbeddedPostgres(data_folder(), purpose=purpose)
     _running = True
     try:
-        yield migrate() if _start_unless_served(server) else 0
+        is_ours = _start_unless_served(server)
+        yield migrate() if is_ours and migrates else 0
     finally:
         _running = False
         connections.close_all()

@@ -1,0 +1,87 @@
+"""`tocsin doctor`: whether this installation can do its work, and what to do where it cannot."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+
+from cyclopts import App
+from django.conf import settings
+from django.db import OperationalError, connection
+
+from tocsin.channels.kinds import Channel
+from tocsin.cli.shared import Json, database_running, set_up_django, show, show_json
+from tocsin.config import checks
+from tocsin.config.checks import Finding, Level
+from tocsin.config.embedded_postgres import Layout
+from tocsin.config.environment import data_folder, database_url, secret_keys
+from tocsin.config.migrations import pending_migrations
+from tocsin.core.clock import utc_now
+from tocsin.core.errors import ConfigurationError
+
+app = App(name="doctor")
+
+
+@app.default
+def doctor(*, as_json: Json = False) -> None:
+    """Check the installation and say what to do. Exit code 1 when something fails; warnings do not count."""
+    findings = list(_examine())
+    if as_json:
+        show_json([asdict(finding) for finding in findings])
+    else:
+        rows = [{"check": finding.name, "result": finding.level, "": finding.text} for finding in findings]
+        show(rows, as_json=False)
+    sys.exit(1 if any(finding.level is Level.FAILURE for finding in findings) else 0)
+
+
+def _examine() -> Iterator[Finding]:
+    """Each check needs the ones before it; the first that cannot go on ends the list."""
+    folder = data_folder()
+    if not database_url():
+        yield checks.check_folder(folder)
+    try:
+        keys = secret_keys(folder)
+    except ConfigurationError as error:
+        yield checks.failed("secret key", error)
+        return
+    yield checks.check_secret_key(keys)
+    if not keys:
+        return
+    if not database_url() and Layout(folder).major_version is None:
+        yield Finding("database", Level.FAILURE, "There is none yet; the first `tocsin serve` makes it.")
+        return
+    set_up_django()
+    try:
+        with database_running("doctor", migrates=False):
+            yield from _examine_database()
+    except ConfigurationError as error:
+        yield checks.failed("database", error)
+    except OperationalError as error:
+        yield Finding("database", Level.FAILURE, f"It does not answer: {str(error).strip().splitlines()[0]}")
+
+
+def _examine_database() -> Iterator[Finding]:
+    connection.ensure_connection()
+    yield checks.check_server_version(connection.connection.info.server_version)
+    yield checks.check_clock(utc_now(), _database_clock(), is_synchronised=checks.clock_is_synchronised())
+    migrations = checks.check_migrations(pending_migrations())
+    yield migrations
+    if migrations.level is Level.OK:
+        from tocsin.channels.queries import accounts_by_channel, kind_of  # models need Django set up
+
+        are_simulated = {
+            channel: all(kind_of(account).capabilities.is_simulated for account in accounts)
+            for channel, accounts in accounts_by_channel().items()
+        }
+        has_text_provider = are_simulated.get(Channel.SMS) is False
+        yield checks.check_public_url(settings.PUBLIC_URL, has_text_provider=has_text_provider)
+        yield from checks.check_accounts(are_simulated)
+
+
+def _database_clock() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment

@@ -1,0 +1,125 @@
+"""What can be wrong with an installation, and what to do: for `tocsin doctor`."""
+
+from __future__ import annotations
+
+import ctypes
+import ipaddress
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
+from tocsin.core.errors import TocsinError
+
+OLDEST_POSTGRES = 140000
+_CLOCK_TOLERANCE = timedelta(seconds=5)
+_PRIVATE_SUFFIXES = (".local", ".localhost", ".internal", ".lan", ".home.arpa", ".test", ".invalid")
+_TIME_ERROR = 5
+
+
+class Level(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    name: str
+    level: Level
+    text: str
+
+
+def check_folder(folder: Path) -> Finding:
+    """Nobody else may list the data folder or read the key in it."""
+    key = folder / "secret-key"
+    if not folder.exists():
+        return Finding("data folder", Level.FAILURE, f"{folder} does not exist yet; `tocsin serve` makes it.")
+    if folder.stat().st_mode & 0o066:
+        return Finding("data folder", Level.FAILURE, f"Others may look into {folder}; run `chmod go-rw {folder}`.")
+    if key.exists() and key.stat().st_mode & 0o077:
+        return Finding("data folder", Level.FAILURE, f"Others may read {key}; run `chmod 600 {key}`.")
+    return Finding("data folder", Level.OK, str(folder))
+
+
+def check_secret_key(keys: Iterable[str]) -> Finding:
+    if not tuple(keys):
+        return Finding("secret key", Level.FAILURE, "There is none yet; the first `tocsin serve` makes it.")
+    return Finding("secret key", Level.OK, "set")
+
+
+def check_server_version(number: int) -> Finding:
+    """`number` as libpq gives it: 150004 is 15.4."""
+    shown = f"PostgreSQL {number // 10000}.{number % 10000}"
+    if number < OLDEST_POSTGRES:
+        return Finding(
+            "database", Level.FAILURE, f"{shown} is too old; Tocsin needs {OLDEST_POSTGRES // 10000} or newer."
+        )
+    return Finding("database", Level.OK, shown)
+
+
+def check_migrations(pending: Iterable[str]) -> Finding:
+    missing = list(pending)
+    if missing:
+        return Finding(
+            "migrations", Level.FAILURE, f"{len(missing)} are missing ({missing[0]}...): run `tocsin migrate`."
+        )
+    return Finding("migrations", Level.OK, "applied")
+
+
+def check_public_url(url: str, *, has_text_provider: bool) -> Finding:
+    """People open links from text messages on their own phones, outside this network."""
+    if url and not is_private(url):
+        return Finding("public address", Level.OK, url)
+    what = f"{url} is reachable only from inside" if url else "TOCSIN_PUBLIC_URL is not set"
+    text = f"{what}, so links in text messages lead nowhere. Set it to an address that phones reach."
+    return Finding("public address", Level.FAILURE if has_text_provider else Level.WARNING, text)
+
+
+def is_private(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith(_PRIVATE_SUFFIXES)
+
+
+def check_accounts(are_simulated: Mapping[Channel, bool]) -> list[Finding]:
+    """`are_simulated`: for each channel with an enabled account, whether all that would carry it is the outbox."""
+    findings = []
+    for channel in PERSONAL_CHANNELS:
+        if channel not in are_simulated:
+            text = "No account is enabled, so nothing goes out. Add one: `tocsin provider add --help`."
+            findings.append(Finding(f"{channel} account", Level.FAILURE, text))
+        elif are_simulated[channel]:
+            text = "Messages go to the outbox and reach nobody. Add an account: `tocsin provider add --help`."
+            findings.append(Finding(f"{channel} account", Level.WARNING, text))
+        else:
+            findings.append(Finding(f"{channel} account", Level.OK, "enabled"))
+    return findings
+
+
+def check_clock(here: datetime, in_database: datetime, *, is_synchronised: bool | None) -> Finding:
+    difference = abs(here - in_database)
+    if difference > _CLOCK_TOLERANCE:
+        text = f"It is {difference.total_seconds():.0f} s away from the database's; run NTP on both machines."
+        return Finding("clock", Level.FAILURE, text)
+    if is_synchronised is False:
+        return Finding("clock", Level.WARNING, "The kernel says that no NTP client keeps it right.")
+    return Finding("clock", Level.OK, "right" if is_synchronised else "agrees with the database")
+
+
+def clock_is_synchronised() -> bool | None:
+    """What the kernel was told by an NTP client; None where it cannot be asked."""
+    if sys.platform != "linux":
+        return None
+    state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512))
+    return None if state < 0 else state != _TIME_ERROR
+
+
+def failed(name: str, error: TocsinError) -> Finding:
+    return Finding(name, Level.FAILURE, str(error))
