@@ -21,8 +21,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-_METADATA = frozenset({ipaddress.ip_address("168.63.129.16")})
-"""Addresses of cloud machinery that look public."""
+_ALSO_LOCAL = (ipaddress.ip_network("168.63.129.16"), ipaddress.ip_network("192.0.0.0/24"))
+"""Addresses of cloud machinery that Python holds to be public."""
 _EMBEDS_IPV4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
 _MAX_BODY = 256 * 1024
 
@@ -150,6 +150,7 @@ class HttpClient:
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trace_configs=[_watch_for_sending()],
+                middlewares=(_never_again,),
                 headers={"User-Agent": "Tocsin"},
                 trust_env=False,
             )
@@ -208,7 +209,7 @@ def _is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address) and _carried(address) is not address:
         return True  # judged by what it carries
     is_local = address.is_multicast or address.is_reserved or getattr(address, "is_site_local", False)
-    return address.is_global and not is_local and address not in _METADATA
+    return address.is_global and not is_local and not any(address in network for network in _ALSO_LOCAL)
 
 
 def _parse(url: str) -> URL:
@@ -228,6 +229,20 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         if len(content) > _MAX_BODY:
             break
     return bytes(content[:_MAX_BODY])
+
+
+class _CutOffError(aiohttp.ClientError):
+    pass
+
+
+async def _never_again(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """aiohttp repeats a GET whose connection broke, and some gateways send a text for each."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _CutOffError from error
 
 
 def _watch_for_sending() -> aiohttp.TraceConfig:

@@ -37,7 +37,7 @@ def _check(_config: Config) -> dict[str, str]:
     return {}
 
 
-_WRITTEN = Capabilities(accepted_is_delivered=True, resend_is_safe=True, is_simulated=True)
+_WRITTEN = Capabilities(resend_is_safe=True, is_simulated=True)
 _PHONE = Capabilities(has_receipts=True, receipt_within=RINGS_FOR, resend_is_safe=True, is_simulated=True)
 
 OUTBOX_SMS = ProviderType("outbox_sms", "Outbox (text messages)", Channel.SMS, _WRITTEN, (), _build, _check)
