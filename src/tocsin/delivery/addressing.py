@@ -110,8 +110,8 @@ class Addresses:
         channel = Channel(row.channel)
         content = content or self.contents.get(row.content_id or 0) or ContentText()
         text = content.text
-        if row.verification_id in self.verifications:
-            text = verification_message(self.verifications[row.verification_id], row.language)
+        if (verification := self.verifications.get(row.verification_id or 0)) is not None:
+            text = verification_message(verification, row.language)
         receipt_url = ""
         if route.capabilities.has_receipts and settings.PUBLIC_URL and route.callback_token:
             receipt_url = f"{settings.PUBLIC_URL}/callbacks/{route.provider.name}/{route.callback_token}"

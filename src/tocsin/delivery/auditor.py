@@ -77,16 +77,13 @@ def _raise_events(findings: list[Finding], now: datetime) -> None:
             labels={"alertname": finding.kind, "severity": "critical"},
             annotations={"summary": finding.summary},
             starts_at=now,
-            ends_at=None,
-            generator_url="",
         )
         for finding in findings
     ]
     found = {finding.kind for finding in findings}
     gone = Event.objects.filter(integration=integration, state="active").exclude(labels__alertname__in=found)
     reports += [
-        Report(labels=event.labels, annotations=event.annotations, starts_at=event.starts_at, ends_at=now,
-               generator_url="")
+        Report(labels=event.labels, annotations=event.annotations, starts_at=event.starts_at, ends_at=now)
         for event in gone
     ]  # fmt: skip
     if reports:

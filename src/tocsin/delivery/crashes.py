@@ -70,7 +70,7 @@ def return_unsent(worker_id: int, in_flight: Collection[int], now: datetime) -> 
             """,
             [now, worker_id, list(in_flight)],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 def _is_dead(worker_id: int) -> bool:

@@ -37,6 +37,11 @@ class _Due:
     counts: EventCounts
     decision: Decision
 
+    @property
+    def cause(self) -> Cause:
+        """Of those that are told."""
+        return Cause(self.decision.cause or "")
+
 
 @transaction.atomic
 def plan_due(now: datetime, *, limit: int = 50) -> int:
@@ -146,7 +151,7 @@ def _notify(due: Sequence[_Due], now: datetime) -> list[NewActivity]:
     notifications = Notification.objects.bulk_create(
         [
             Notification(
-                alert=item.alert, cause=item.decision.cause, number=numbers[item.alert.pk], created_at=now,
+                alert=item.alert, cause=item.cause, number=numbers[item.alert.pk], created_at=now,
                 active_count=item.counts.active,
             )
             for item in due
@@ -156,8 +161,7 @@ def _notify(due: Sequence[_Due], now: datetime) -> list[NewActivity]:
     deliveries: list[Delivery] = []
     for item, notification in zip(due, notifications, strict=True):
         made = plan(item.policy.targets, people, channels_carried=carried, mentions_by=mentions_by)
-        cause = Cause(notification.cause)
-        summary = summarise(item.alert, cause, item.counts, samples[item.alert.pk])
+        summary = summarise(item.alert, item.cause, item.counts, samples[item.alert.pk])
         deliveries += new_deliveries(made.deliveries, notification, summary, now)
         activities += _tell_timeline(item, notification, made)
     Delivery.objects.bulk_create(deliveries, batch_size=_ROWS_PER_INSERT)

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+
+from tocsin.alerts.models import Alert
 from tocsin.channels.kinds import ROBOT_PLATFORMS, Channel
+from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import accounts_by_channel
-from tocsin.channels.registry import robot_provider
+from tocsin.channels.registry import PROVIDERS, robot_provider
+from tocsin.contacts.queries import directory
+from tocsin.delivery.models import Delivery
+from tocsin.delivery.rules import Purpose
+from tocsin.delivery.rules.plan import PlannedDelivery, Shortfall, plan
+from tocsin.delivery.verifications import verification_message
+from tocsin.events.rules import INITIAL_SEVERITY_MAP, IntegrationKey, severity_of
+from tocsin.policies.queries import existing_policies, explain_policies, policy_versions
+from tocsin.policies.rules import group_of
 
 
 def carriers() -> tuple[set[Channel], dict[Channel, Sequence[str]]]:
@@ -14,3 +28,118 @@ def carriers() -> tuple[set[Channel], dict[Channel, Sequence[str]]]:
     robots = {platform: provider for platform in ROBOT_PLATFORMS if (provider := robot_provider(platform)) is not None}
     mentions_by = {platform: provider.capabilities.mentions_by for platform, provider in robots.items()}
     return set(accounts_by_channel()) | set(robots), mentions_by
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedPolicy:
+    """What one policy would do. `why_not` says per rule what failed; () when it matches.
+
+    `deliveries` and `shortfalls` are those of the real plan, also for a disabled policy (which sends nothing).
+    """
+
+    policy_id: int
+    name: str
+    is_enabled: bool
+    is_match: bool
+    why_not: tuple[str, ...] = ()
+    group_labels: Mapping[str, str] | None = None
+    open_alert_id: int | None = None
+    group_wait_seconds: int = 0
+    deliveries: tuple[PlannedDelivery, ...] = ()
+    shortfalls: tuple[Shortfall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Who would be told of an event with these labels, now, and who not and why."""
+
+    labels: Mapping[str, str]
+    severity: int
+    integration: str
+    at: datetime
+    policies: tuple[ExplainedPolicy, ...]
+
+    @property
+    def is_anybody_told(self) -> bool:
+        return any(policy.is_enabled and policy.deliveries for policy in self.policies)
+
+
+_ANY_SOURCE = IntegrationKey(id=0, name="", severity_map=INITIAL_SEVERITY_MAP,
+                             auto_resolve_after=timedelta(minutes=5))  # fmt: skip
+
+
+def explain(labels: Mapping[str, str], now: datetime, *, integration: IntegrationKey = _ANY_SOURCE) -> Explanation:
+    """The planner's own answer, in a handful of statements; nothing is stored."""
+    matched = explain_policies(labels, integration)
+    current = {policy.pk: policy.current_id for policy in existing_policies() if policy.current_id}
+    views = policy_versions(
+        {current[item.policy_id] for item in matched if item.is_match and item.policy_id in current}
+    )
+    people = directory({object_id for view in views.values() for object_id, _ in view.targets})
+    carried, mentions_by = carriers()
+    open_alerts = {
+        (policy_id, key): pk
+        for pk, policy_id, key in Alert.objects.filter(
+            policy_id__in=[view.policy_id for view in views.values()], resolved_at__isnull=True
+        ).values_list("pk", "policy_id", "group_key")
+    }
+    explained = []
+    for item in matched:
+        view = views.get(current.get(item.policy_id, 0))
+        if not item.is_match or view is None:
+            why_not = tuple(
+                f'rule {miss.rule}: {miss.condition}, but {miss.condition.key} is "{miss.actual}"'
+                for miss in item.mismatches
+            )
+            explained.append(ExplainedPolicy(item.policy_id, item.name, item.is_enabled, False, why_not))
+            continue
+        made = plan(view.targets, people, channels_carried=carried, mentions_by=mentions_by)
+        key, group_labels = group_of(view.group_by, labels)
+        explained.append(
+            ExplainedPolicy(
+                item.policy_id, item.name, item.is_enabled, True, (), group_labels,
+                open_alerts.get((item.policy_id, key)), int(view.group_wait.total_seconds()), made.deliveries,
+                made.shortfalls,
+            )
+        )  # fmt: skip
+    severity = severity_of(labels, integration.severity_map)
+    return Explanation(dict(labels), severity, integration.name, now, tuple(explained))
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMessage:
+    """What would have been sent. The text of a verification is made for this page and stored nowhere."""
+
+    delivery: Delivery
+    account: ProviderAccount
+    text: str
+    is_ringing: bool
+    """A simulated phone that can be answered, refused or left to ring."""
+
+
+def outbox_messages(limit: int = 100) -> list[OutboxMessage]:
+    """Newest first."""
+    simulated = [name for name, kind in PROVIDERS.items() if kind.capabilities.is_simulated]
+    deliveries: QuerySet[Delivery] = (
+        Delivery.objects.filter(account__provider__in=simulated)
+        .select_related("content", "account", "verification", "notification__alert")
+        .order_by("-id")[:limit]
+    )
+    return [
+        OutboxMessage(
+            delivery=delivery,
+            account=delivery.account,
+            text=_outbox_text(delivery),
+            is_ringing=delivery.channel == Channel.PHONE and delivery.deadline_at is not None,
+        )
+        for delivery in deliveries
+        if delivery.account is not None
+    ]
+
+
+def _outbox_text(delivery: Delivery) -> str:
+    if delivery.purpose == Purpose.VERIFICATION:
+        return verification_message(delivery.verification, delivery.language) if delivery.verification else ""
+    if delivery.content is None:
+        return ""
+    return "\n".join(filter(None, [delivery.content.subject, delivery.content.text]))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -71,7 +72,7 @@ class Held:
 def read_due(until: datetime, limit: int, *, calls_to: Collection[int] | None = None) -> list[QueueRow]:
     """Locks and returns deliveries due by `until`, the most urgent first; only alert calls to these people if given."""
     only = "AND d.channel = 'phone' AND d.purpose = 'alert' AND d.recipient_id = ANY(%s)" if calls_to else ""
-    arguments = [until, *([list(calls_to)] if calls_to else []), limit]
+    arguments: list[Any] = [until, *([list(calls_to)] if calls_to else []), limit]
     with connection.cursor() as cursor:
         cursor.execute(
             f"{_COLUMNS} WHERE d.next_at <= %s {only} "

@@ -75,8 +75,8 @@ def plan(
         shortfalls.append(Shortfall(0, "", "", Reason.NO_TARGETS))
 
     deliveries: list[PlannedDelivery] = []
-    for contact_id, channels in people.items():
-        _plan_person(directory.contacts[contact_id], channels, channels_carried, deliveries, shortfalls)
+    for contact_id, wanted in people.items():
+        _plan_person(directory.contacts[contact_id], wanted, channels_carried, deliveries, shortfalls)
     for robot_id in robots:
         robot = directory.robots[robot_id]
         if not robot.is_enabled:

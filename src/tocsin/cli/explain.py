@@ -1,0 +1,114 @@
+"""`tocsin explain`: who would be told of an event, and why others are not."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from tocsin.cli.shared import Json, say, show_json
+from tocsin.core.clock import utc_now
+from tocsin.core.errors import InvalidInputError, NotFoundError
+from tocsin.delivery.queries import ExplainedPolicy, Explanation, explain
+from tocsin.delivery.rules import REASON_TEXTS
+from tocsin.events.queries import key_of, list_integrations
+
+app = App(name="explain", help="Say who would be told of an event, and why others are not.")
+
+
+@app.default
+def show(
+    *,
+    label: Annotated[list[str], Parameter(help="A label of the event, as name=value. Give as many as it has.")],
+    integration: Annotated[str, Parameter(help="The integration that it would come from.")] = "",
+    json: Json = False,
+) -> None:
+    """Exit code 0 when somebody would be told, 3 when nobody would."""
+    found = explain(_labels(label), utc_now(), **_source(integration))
+    if json:
+        show_json(_as_json(found))
+    else:
+        _print(found)
+    sys.exit(0 if found.is_anybody_told else 3)
+
+
+def _labels(pairs: list[str]) -> dict[str, str]:
+    labels = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            raise InvalidInputError({"label": f"Write --label name=value, not {pair!r}."})
+        labels[name] = value
+    return labels
+
+
+def _source(name: str) -> dict[str, Any]:
+    if not name:
+        return {}
+    known = {item.name: item for item in list_integrations()}
+    if name not in known:
+        raise NotFoundError(f"There is no integration {name!r}. There are: {', '.join(known) or 'none'}.")
+    return {"integration": key_of(known[name])}
+
+
+def _print(found: Explanation) -> None:
+    say(f"severity: P{found.severity}")
+    if not found.policies:
+        say("There is no notification policy, so nobody would be told.")
+    for policy in found.policies:
+        say("")
+        say(f"{policy.name}: {_verdict(policy)}")
+        for line in _details(policy):
+            say(f"  {line}")
+    if found.policies and not found.is_anybody_told:
+        say("")
+        say("Nobody would be told.")
+
+
+def _verdict(policy: ExplainedPolicy) -> str:
+    if not policy.is_match:
+        return "does not match"
+    return "matches" if policy.is_enabled else "matches, but is disabled"
+
+
+def _details(policy: ExplainedPolicy) -> list[str]:
+    lines = list(policy.why_not)
+    if policy.is_match:
+        grouped = ", ".join(f"{key}={value}" for key, value in (policy.group_labels or {}).items())
+        lines.append(f"group: {grouped or 'everything together'}; wait {policy.group_wait_seconds} s")
+        if policy.open_alert_id is not None:
+            lines.append(f"would join alert #{policy.open_alert_id}, which is open")
+    lines += [f"tells {item.name} by {item.channel} {item.address_masked}".rstrip() for item in policy.deliveries]
+    for lack in policy.shortfalls:
+        who = " ".join(filter(None, [lack.name, f"({lack.channel})" if lack.channel else ""]))
+        lines.append(f"not {who}: {REASON_TEXTS[lack.reason]}" if who else REASON_TEXTS[lack.reason])
+    return lines
+
+
+def _as_json(found: Explanation) -> dict[str, Any]:
+    return {
+        "labels": dict(found.labels),
+        "severity": f"P{found.severity}",
+        "is_anybody_told": found.is_anybody_told,
+        "policies": [
+            {
+                "id": policy.policy_id,
+                "name": policy.name,
+                "is_enabled": policy.is_enabled,
+                "is_match": policy.is_match,
+                "why_not": list(policy.why_not),
+                "group": dict(policy.group_labels or {}),
+                "open_alert": policy.open_alert_id,
+                "tells": [
+                    {"id": item.recipient_id, "name": item.name, "channel": item.channel, "to": item.address_masked}
+                    for item in policy.deliveries
+                ],
+                "does_not_tell": [
+                    {"id": lack.object_id, "name": lack.name, "channel": lack.channel, "reason": lack.reason}
+                    for lack in policy.shortfalls
+                ],
+            }
+            for policy in found.policies
+        ],
+    }

@@ -1,0 +1,263 @@
+"""What follows a phone notification that failed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.stories.harness import ADMIN, Story
+from tocsin.channels.base import Receipt, ReceiptStatus
+from tocsin.channels.models import ProviderAccount
+from tocsin.channels.services import disable_account
+from tocsin.contacts.rules import Fallback
+from tocsin.contacts.services import set_default_fallback
+from tocsin.core.ids import to_base36
+from tocsin.delivery.services import record_receipts
+
+
+def test_a_text_message_follows_when_nobody_picks_up(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["phone"]})
+
+    story.fires("Disk full", instance="db1")
+    story.passes(5)
+    call = story.expect_call(ann, "Disk full", "Press 1")
+    story.passes(29)
+    story.expect_silence()
+    story.passes(1)
+
+    story.expect_text(ann, "[P6] Disk full")
+    assert (call.delivery.state, call.delivery.reason) == ("failed", "no_receipt")
+    assert story.delivery(ann, "sms").fallback_of_id == call.delivery_id
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (ReceiptStatus.BUSY, "busy"),
+        (ReceiptStatus.NO_ANSWER, "no_answer"),
+        (ReceiptStatus.REJECTED, "rejected"),
+        (ReceiptStatus.UNREACHABLE, "unreachable"),
+        (ReceiptStatus.MACHINE, "machine"),
+    ],
+)
+def test_a_call_that_reached_no_person_has_failed(story: Story, status: ReceiptStatus, reason: str) -> None:
+    ann = story.contact()
+    story.policy({ann: ["phone"]})
+    story.fires("Disk full")
+    story.passes(5)
+    call = story.expect_call(ann)
+
+    account = ProviderAccount.objects.get(provider="outbox_phone")
+    record_receipts(account=account, receipts=[Receipt(status, reference=to_base36(call.delivery_id))], now=story.now)
+    story.passes()
+
+    story.expect_text(ann)
+    assert (call.delivery.state, call.delivery.reason) == ("failed", reason)
+
+
+def test_an_answered_call_is_delivered_and_nothing_follows(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["phone"]})
+    story.fires("Disk full")
+    story.passes(5)
+
+    call = story.expect_call(ann).answer()
+    story.passes(600)
+
+    assert call.delivery.state == "delivered"
+    assert story.alert().state == "pending"
+
+
+def test_a_pressed_key_is_a_claim(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["phone"]})
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_call(ann).press("1")
+
+    assert (story.alert().state, story.alert().claimed_by) == ("handling", "Ann")
+    assert "Ann claimed it by pressing a key" in [entry.title for entry in story.timeline()]
+
+
+def test_who_wants_no_fallback_gets_none(story: Story) -> None:
+    ann = story.contact(fallback=Fallback.NONE)
+    story.policy({ann: ["phone"]})
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_call(ann).is_busy()
+    story.passes(600)
+
+    story.expect_silence()
+
+
+def test_call_again_means_once_sixty_seconds_later(story: Story) -> None:
+    ann = story.contact(fallback=Fallback.CALL)
+    story.policy({ann: ["phone"]})
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_call(ann).is_busy()
+    story.passes(59)
+    story.expect_silence()
+    story.passes(1)
+    story.expect_call(ann, "Disk full").is_busy()
+    story.passes(600)
+
+    story.expect_silence()
+
+
+def test_changing_the_default_acts_at_once_on_all_who_use_it(story: Story) -> None:
+    ann, bob = story.contact(), story.contact(fallback=Fallback.SMS)
+    story.policy({ann: ["phone"], bob: ["phone"]})
+    story.fires("Disk full")
+    story.passes(5)
+    calls = [story.expect_call(ann), story.expect_call(bob)]
+
+    set_default_fallback(by=ADMIN, now=story.now, fallback=Fallback.NONE, version=None)
+    for call in calls:
+        call.refuse()
+
+    story.expect_text(bob)
+    story.expect_silence()
+
+
+def test_a_fallback_text_is_skipped_when_the_same_notification_s_text_has_arrived(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["phone", "sms"]})
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_text(ann).arrive()
+    story.expect_call(ann).ring_out()
+
+    skipped = story.delivery(ann, "sms")
+    assert (skipped.state, skipped.reason) == ("skipped", "already_texted")
+
+
+def test_a_fallback_text_is_sent_while_the_other_text_is_only_accepted(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["phone", "sms"]})
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_text(ann)
+    story.expect_call(ann).ring_out()
+
+    story.expect_text(ann, "Disk full")
+
+
+def test_a_call_that_could_not_be_placed_at_all_has_failed(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["phone"]})
+    story.fires("Disk full")
+    story.passes(4)
+
+    story.passes(1)
+    story.expect_call(ann).answer()
+    story.fires("Disk full", instance="db2")
+    account = ProviderAccount.objects.get(provider="outbox_phone")
+    ProviderAccount.objects.filter(pk=account.pk).update(limit_count=1, limit_seconds=600)
+    story.passes(30)
+    story.expect_call(ann).answer()
+    story.fires("Disk full", instance="db3")
+    story.passes(30)
+    story.expect_silence()
+    story.passes(60)
+
+    held = story.delivery(ann, "phone")
+    assert (held.state, held.reason) == ("failed", "held_too_long")
+    story.expect_text(ann, "Disk full")
+
+
+def test_a_call_with_no_account_left_has_failed(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["phone"]}, group_wait=0)
+    ann2 = ann
+    story.fires("Disk full")
+    from tocsin.delivery.planning import plan_due
+
+    plan_due(story.now)
+    account = ProviderAccount.objects.get(provider="outbox_phone")
+    disable_account(by=ADMIN, now=story.now, account_id=account.pk)
+    story.passes()
+
+    call = story.delivery(ann2, "phone")
+    assert (call.state, call.reason) == ("failed", "no_account")
+    story.expect_text(ann)
+
+
+def test_a_claim_stops_what_was_not_sent_yet(story: Story) -> None:
+    ann, bob = story.contact(fallback=Fallback.CALL), story.contact()
+    story.policy({ann: ["phone"], bob: ["phone"]})
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_call(ann).is_busy()
+    story.expect_call(bob).press("1")
+    story.passes(600)
+
+    again = story.delivery(ann, "phone")
+    assert (again.state, again.reason) == ("skipped", "claimed")
+
+
+def test_calls_to_one_person_due_together_become_one_call_that_names_how_many(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["phone"]})
+    story.fires("Disk full")
+    story.fires("Memory low")
+    story.passes(5)
+
+    call = story.expect_call(ann, "2 notifications", "Disk full", "Memory low")
+    call.press("1")
+
+    assert call.delivery.stands_for == 2
+    assert {alert.state for alert in _alerts()} == {"handling"}
+
+
+def test_a_person_on_the_phone_with_us_is_not_called_meanwhile(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["phone"]})
+    story.fires("Disk full")
+    story.passes(5)
+    call = story.expect_call(ann, "Disk full")
+    story.fires("Memory low")
+    story.passes(15)
+    story.expect_silence()
+
+    call.answer()
+    story.passes(5)
+
+    story.expect_call(ann, "Memory low").answer()
+
+
+def test_the_text_after_a_call_that_stood_for_several_names_them_all(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["phone"]})
+    story.fires("Disk full")
+    story.fires("Memory low")
+    story.passes(5)
+
+    story.expect_call(ann).ring_out()
+
+    story.expect_text(ann, "Disk full", "Memory low")
+
+
+def _alerts() -> list[object]:
+    from tocsin.alerts.models import Alert
+
+    return list(Alert.objects.all())
+
+
+def test_the_deadline_of_a_call_is_thirty_seconds(story: Story) -> None:
+    ann = story.contact(fallback=Fallback.NONE)
+    story.policy({ann: ["phone"]})
+    story.fires("Disk full")
+    story.passes(5)
+
+    call = story.expect_call(ann)
+
+    assert call.delivery.deadline_at == story.now + timedelta(seconds=30)
