@@ -1,0 +1,57 @@
+# Each target sets up what it needs: the virtual environment in .venv, and Debian's packages where a test needs one.
+
+VENV := .venv/bin
+DEBIAN_FOR_TESTS := prometheus prometheus-alertmanager kannel kannel-extras postgresql chromium fonts-noto-cjk
+
+.PHONY: help demo run test lint fmt bench lock
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: .venv/run.stamp ## watch an alert reach three people, then look around in the console
+	@tools/debian-packages.sh --optional prometheus
+	$(VENV)/tocsin demo
+
+run: .venv/run.stamp ## run Tocsin on http://127.0.0.1:8000 until Ctrl-C
+	$(VENV)/tocsin serve
+
+test: .venv/dev.stamp ## lint, then every test on the embedded database, then the stories on Debian's PostgreSQL
+	@tools/debian-packages.sh $(DEBIAN_FOR_TESTS)
+	@$(MAKE) --no-print-directory lint
+	$(VENV)/pytest -n 2 < /dev/null
+	tools/with-debian-postgres.sh $(VENV)/pytest -n 2 tests/stories < /dev/null
+
+lint: .venv/dev.stamp ## style, types, the direction of imports, missing migrations
+	$(VENV)/ruff check
+	$(VENV)/ruff format --check
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+	TOCSIN_DATA_DIR=$(CURDIR)/.cache/no-database $(VENV)/python -W ignore::RuntimeWarning \
+		-m django makemigrations --check --dry-run --settings tocsin.config.settings
+
+fmt: .venv/dev.stamp ## put the code into shape
+	$(VENV)/ruff check --fix
+	$(VENV)/ruff format
+
+bench: .venv/dev.stamp ## measure, beside Debian's Alertmanager
+	@tools/debian-packages.sh prometheus-alertmanager
+	$(VENV)/python -m benchmarks
+
+lock: ## pin again what pyproject.toml asks for
+	@tools/venv.sh .venv-lock
+	.venv-lock/bin/python -m pip install --quiet uv
+	.venv-lock/bin/uv pip compile pyproject.toml --output-file requirements.lock $(LOCK_OPTIONS)
+	.venv-lock/bin/uv pip compile pyproject.toml --group dev --constraint requirements.lock \
+		--output-file requirements-dev.lock $(LOCK_OPTIONS)
+
+LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links
+
+.venv/run.stamp: requirements.lock pyproject.toml tools/venv.sh
+	@tools/venv.sh .venv requirements.lock
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.lock pyproject.toml tools/venv.sh
+	@tools/venv.sh .venv requirements-dev.lock
+	@touch $@ .venv/run.stamp
