@@ -1,0 +1,93 @@
+"""Who would be told, and why not: the planner's own answer, before anything happens."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.stories.harness import Story
+from tocsin.cli.explain import show
+from tocsin.delivery.models import Notification
+from tocsin.delivery.queries import explain
+
+DISK = [[{"key": "alertname", "operator": "eq", "value": "Disk full"}]]
+
+
+def test_explain_names_who_would_be_told_and_who_not_and_why(story: Story) -> None:
+    ann = story.contact("Ann", phone="+8613800001234")
+    bob = story.contact("Bob", verified=False)
+    story.policy({story.group(ann, bob): ["phone"]}, name="Storage", rules=DISK)
+    story.policy({ann: ["email"]}, name="Network", rules=[[{"key": "team", "operator": "in", "value": "net,dns"}]])
+
+    found = explain({"alertname": "Disk full", "severity": "critical"}, story.now)
+
+    network, storage = sorted(found.policies, key=lambda policy: policy.name)
+    assert found.severity == 1
+    assert network.why_not == ('rule 1: team in "net,dns", but team is ""',)
+    assert [(item.name, item.channel, item.address_masked) for item in storage.deliveries] == [
+        ("Ann", "phone", "+86 138 **** 1234")
+    ]
+    assert [(lack.name, lack.reason) for lack in storage.shortfalls] == [("Bob", "unverified_phone")]
+    assert not Notification.objects.exists()
+
+
+def test_explain_says_the_same_as_what_then_happens(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob", phone=None)
+    story.policy({ann: ["sms"], bob: ["sms", "email"]})
+
+    [policy] = explain({"alertname": "Disk full"}, story.now).policies
+    story.fires("Disk full")
+    story.passes(5)
+
+    assert {(item.name, item.channel) for item in policy.deliveries} == {("Ann", "sms"), ("Bob", "email")}
+    story.expect_text(ann)
+    story.expect_mail(bob)
+    assert [(lack.name, lack.channel, lack.reason) for lack in policy.shortfalls] == [("Bob", "sms", "no_phone")]
+    assert story.alert().reasons == [{"id": bob.pk, "name": "Bob", "channel": "sms", "reason": "no_phone"}]
+
+
+def test_explain_knows_the_open_alert_that_an_event_would_join(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["email"]})
+    story.fires("Disk full", instance="db1")
+
+    [policy] = explain({"alertname": "Disk full", "instance": "db2"}, story.now).policies
+
+    assert policy.open_alert_id == story.alert().pk
+    assert policy.group_labels == {"alertname": "Disk full"}
+
+
+def test_a_disabled_policy_is_explained_as_such(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["email"]}, is_enabled=False)
+
+    found = explain({"alertname": "Disk full"}, story.now)
+
+    assert [(policy.is_match, policy.is_enabled) for policy in found.policies] == [(True, False)]
+    assert not found.is_anybody_told
+
+
+def test_the_command_exits_with_3_when_nobody_would_be_told(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    story.policy({story.contact("Ann", verified=False): ["phone"]}, name="Storage", rules=DISK)
+
+    with pytest.raises(SystemExit) as stopped:
+        show(label=["alertname=Disk full"])
+
+    said = capsys.readouterr().out
+    assert stopped.value.code == 3
+    assert "Storage: matches" in said
+    assert "not Ann (phone): the phone number is not verified" in said
+    assert "Nobody would be told." in said
+
+
+def test_the_command_speaks_json(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    ann = story.contact("Ann", email="ann@example.org")
+    story.policy({ann: ["email"]}, name="Storage")
+
+    with pytest.raises(SystemExit) as stopped:
+        show(label=["alertname=Disk full"], json=True)
+
+    told = json.loads(capsys.readouterr().out)
+    assert stopped.value.code == 0
+    assert told["policies"][0]["tells"] == [{"id": ann.pk, "name": "Ann", "channel": "email", "to": "a***@example.org"}]
