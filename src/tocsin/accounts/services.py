@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from zoneinfo import available_timezones
 
@@ -11,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Model, Q
 from django.utils.translation import gettext as _
 
 from tocsin.accounts import audit
@@ -234,3 +235,8 @@ def _password_problems(password: str, user: User) -> dict[str, str]:
 
 def _taken(username: str) -> str:
     return _("The name %(name)s is taken; choose another.") % {"name": username}
+
+
+def record_reveal(*, by: Actor, now: datetime, instance: Model, fields: Sequence[str]) -> None:
+    """The audit entry of somebody being shown whole numbers or addresses that others see masked."""
+    audit.record(by=by, action=Action.ACCESS, instance=instance, note="shown: " + ", ".join(fields))

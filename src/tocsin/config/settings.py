@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from tocsin.config.environment import data_folder, database_settings, enabled_faces, secret_keys
+from tocsin.web.console.theme import UNFOLD as _UNFOLD
 
 DATA_DIR: Path = data_folder()
 DATABASES = {"default": database_settings(DATA_DIR)}
@@ -30,6 +31,8 @@ FACES = enabled_faces()
 """What this web process serves; every other door answers 404."""
 ORGANISATION = os.environ.get("TOCSIN_ORGANISATION", "Tocsin")
 DEFAULT_REGION = os.environ.get("TOCSIN_DEFAULT_REGION", "CN").upper()
+ATTESTED_PHONES = os.environ.get("TOCSIN_ATTESTED_PHONES", "") == "1"
+"""Administrators may vouch that a named source has proved a number, instead of the number's owner."""
 RETENTION_DAYS = int(os.environ.get("TOCSIN_RETENTION_DAYS", "90"))
 OUTGOING_ALLOW = tuple(filter(None, (part.strip() for part in os.environ.get("TOCSIN_OUTGOING_ALLOW", "").split(","))))
 """Networks (CIDR) or host names that typed addresses may reach although they are private."""
@@ -46,8 +49,8 @@ LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LOCALE_PATHS = [str(Path(__file__).resolve().parent.parent / "locale")]
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -61,14 +64,19 @@ INSTALLED_APPS = [
     "tocsin.policies",
     "tocsin.alerts",
     "tocsin.delivery",
+    "tocsin.web.console",
 ]
 AUTH_USER_MODEL = "accounts.User"
 ROOT_URLCONF = "tocsin.config.urls"
 WSGI_APPLICATION = "tocsin.config.wsgi.application"
 STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True  # served from the installed packages: there is no collectstatic step to forget
+WHITENOISE_MAX_AGE = 600
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -76,6 +84,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "tocsin.web.console.middleware.ConsoleMiddleware",
 ]
 TEMPLATES = [
     {
@@ -95,6 +104,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+LOGIN_URL = "console:login"
+UNFOLD = _UNFOLD
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True

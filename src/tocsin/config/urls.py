@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
+
+from tocsin.web.console.pages import console
+from tocsin.web.console.site import front_door
+from tocsin.web.operator.health import healthz, readyz
+from tocsin.web.operator.metrics import metrics
 
 DOORS: dict[str, list[URLPattern | URLResolver]] = {
-    "console": [],
+    "console": [path("", front_door), path("console/", console.urls)],
     "public": [],
     "ingest": [],
     "callbacks": [],
-    "operator": [],
+    "operator": [path("healthz", healthz), path("readyz", readyz), path("metrics", metrics)],
 }
 urlpatterns = [pattern for face, patterns in DOORS.items() if face in settings.FACES for pattern in patterns]

@@ -1,0 +1,145 @@
+"""Who an alert reached: one answer for each person or robot, from the deliveries of its firing notices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+
+from tocsin.alerts.models import Alert
+from tocsin.delivery.models import Delivery
+from tocsin.delivery.rules import Cause, DeliveryState
+from tocsin.delivery.timeline import Level, state_title
+from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, reason_text
+
+_READ = 1000
+
+
+class Reached(IntEnum):
+    """The best that any channel came to."""
+
+    NOT = 0
+    UNDER_WAY = 1
+    SENT = 2
+    """A provider took it, and nothing confirms that it arrived."""
+    YES = 3
+
+
+_REACHED = {
+    DeliveryState.PLANNED: Reached.UNDER_WAY,
+    DeliveryState.HELD: Reached.UNDER_WAY,
+    DeliveryState.SENDING: Reached.UNDER_WAY,
+    DeliveryState.ACCEPTED: Reached.SENT,
+    DeliveryState.MERGED: Reached.SENT,
+    DeliveryState.DELIVERED: Reached.YES,
+}
+LEVELS = {
+    Reached.NOT: Level.BAD,
+    Reached.UNDER_WAY: Level.NEUTRAL,
+    Reached.SENT: Level.GOOD,
+    Reached.YES: Level.GOOD,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What became of one channel."""
+
+    channel: str
+    icon: str
+    text: str
+    reason: str
+    reached: Reached
+    at: datetime | None = None
+
+    @property
+    def level(self) -> Level:
+        return LEVELS[self.reached]
+
+
+@dataclass(slots=True)
+class Person:
+    id: int | None
+    name: str
+    lines: list[Line] = field(default_factory=list)
+
+    @property
+    def reached(self) -> Reached:
+        return max((line.reached for line in self.lines), default=Reached.NOT)
+
+    @property
+    def level(self) -> Level:
+        return LEVELS[self.reached]
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Those who were not reached come first: that is what the page is opened for."""
+
+    everybody: Sequence[Person]
+
+    @property
+    def reached(self) -> int:
+        return sum(person.reached is Reached.YES for person in self.everybody)
+
+    @property
+    def sent(self) -> int:
+        return sum(person.reached is Reached.SENT for person in self.everybody)
+
+    @property
+    def under_way(self) -> int:
+        return sum(person.reached is Reached.UNDER_WAY for person in self.everybody)
+
+    @property
+    def level(self) -> Level:
+        if self.reached:
+            return Level.GOOD
+        return Level.NEUTRAL if self.sent or self.under_way else Level.BAD
+
+
+def people_of(alert: Alert) -> People:
+    """One statement. Recovery notices say nothing of whether somebody knew that it fired."""
+    deliveries = (
+        Delivery.objects.filter(notification__alert=alert)
+        .exclude(notification__cause=Cause.RECOVERED)
+        .defer("mention_ids", "tried_accounts")
+        .order_by("-id")[:_READ]
+    )
+    return gather(deliveries, alert.reasons)
+
+
+def gather(newest_first: Iterable[Delivery], shortfalls: Iterable[dict[str, str]]) -> People:
+    """The newest delivery of each person and channel counts, unless an earlier one arrived and this did not."""
+    people: dict[object, Person] = {}
+    best: dict[tuple[object, str], Delivery] = {}
+    for delivery in newest_first:
+        people.setdefault(delivery.recipient_id, Person(delivery.recipient_id, delivery.recipient_name))
+        key = (delivery.recipient_id, delivery.channel)
+        if key not in best or (_reached(delivery) is Reached.YES and _reached(best[key]) is not Reached.YES):
+            best[key] = delivery
+    for (recipient_id, _channel), delivery in best.items():
+        people[recipient_id].lines.append(_line(delivery))
+    for item in shortfalls:
+        who = item.get("id") or item.get("name", "")
+        person = people.setdefault(who, Person(item.get("id") or None, item.get("name", "")))  # type: ignore[arg-type]
+        channel = item.get("channel", "")
+        icon = CHANNEL_ICONS.get(channel, "block")
+        name = str(CHANNELS.get(channel, channel))
+        person.lines.append(Line(name, icon, "", reason_text(item.get("reason", "")), Reached.NOT))
+    return People(sorted(people.values(), key=lambda person: (person.reached, person.name)))
+
+
+def _reached(delivery: Delivery) -> Reached:
+    return _REACHED.get(DeliveryState(delivery.state), Reached.NOT)
+
+
+def _line(delivery: Delivery) -> Line:
+    return Line(
+        channel=str(CHANNELS.get(delivery.channel, delivery.channel)),
+        icon=CHANNEL_ICONS.get(delivery.channel, "send"),
+        text=state_title(delivery),
+        reason=reason_text(delivery.reason) if delivery.reason else "",
+        reached=_reached(delivery),
+        at=delivery.finished_at or delivery.accepted_at or delivery.started_at,
+    )

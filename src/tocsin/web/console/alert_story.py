@@ -1,0 +1,124 @@
+"""What the alert page shows, read in eight statements whatever the size of the alert."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from django.utils import timezone
+
+from tocsin.alerts.models import Alert
+from tocsin.alerts.rules import REOPEN_AFTER, ActivityKind, AlertState
+from tocsin.delivery.timeline import TimelineEntry, timeline
+from tocsin.events.models import Event
+from tocsin.web.console.alert_people import People, people_of
+from tocsin.web.console.display import span
+from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS
+
+_ENTRIES = 400
+_EVENTS = 100
+_ICONS = {
+    ActivityKind.OPENED: "notification_important",
+    ActivityKind.EVENTS_RECOVERED: "trending_down",
+    ActivityKind.NOTIFIED: "campaign",
+    ActivityKind.NOBODY_TOLD: "notifications_off",
+    ActivityKind.NOT_TOLD: "person_off",
+    ActivityKind.CLAIMED: "pan_tool",
+    ActivityKind.UNCLAIMED: "undo",
+    ActivityKind.COMMENTED: "chat",
+    ActivityKind.RESOLVED: "check_circle",
+    ActivityKind.REOPENED: "restart_alt",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A timeline entry as the page lays it out. `after` is the time since the alert opened, "" for its first second."""
+
+    entry: TimelineEntry
+    icon: str
+    channel: str
+    after: str
+    is_new_day: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """`stamp` changes when the page would look different, also as minutes go by."""
+
+    alert: Alert
+    now: datetime
+    people: People
+    moments: Sequence[Moment]
+    events: Sequence[Event]
+    stamp: str
+    is_shortened: bool
+    opens_again_after: str
+
+    @property
+    def is_open(self) -> bool:
+        return self.alert.state != AlertState.RESOLVED
+
+    @property
+    def is_claimed(self) -> bool:
+        return self.alert.state == AlertState.HANDLING
+
+    @property
+    def hidden_events(self) -> int:
+        return max(0, self.alert.event_count - len(self.events))
+
+    @property
+    def lasted(self) -> str:
+        """From opening to the end, or until now."""
+        return span(((self.alert.resolved_at or self.now) - self.alert.opened_at).total_seconds())
+
+
+def story_of(alert: Alert, now: datetime) -> Story:
+    entries = timeline(alert.pk, limit=_ENTRIES)
+    people = people_of(alert)
+    events = list(
+        Event.objects.filter(memberships__alert=alert)
+        .select_related("integration")
+        .order_by("state", "severity", "-starts_at", "id")[:_EVENTS]
+    )
+    facts = (
+        alert.state, alert.severity, alert.claimed_by, alert.active_count, alert.event_count, entries, people,
+        [(event.pk, event.state, event.count) for event in events], int(now.timestamp()) // 60,
+    )  # fmt: skip
+    return Story(
+        alert=alert,
+        now=now,
+        people=people,
+        moments=_moments(alert, entries),
+        events=events,
+        stamp=sha256(repr(facts).encode()).hexdigest()[:16],
+        is_shortened=len(entries) >= _ENTRIES,
+        opens_again_after=span(REOPEN_AFTER.total_seconds()),
+    )
+
+
+def _moments(alert: Alert, entries: Sequence[TimelineEntry]) -> list[Moment]:
+    moments = []
+    day = None
+    for entry in entries:
+        passed = (entry.at - alert.opened_at).total_seconds()
+        local_day = timezone.localtime(entry.at).date()
+        moments.append(
+            Moment(
+                entry=entry,
+                icon=_icon(entry),
+                channel=str(CHANNELS.get(entry.channel, entry.channel)),
+                after=span(passed) if passed >= 1 else "",
+                is_new_day=local_day != day,
+            )
+        )
+        day = local_day
+    return moments
+
+
+def _icon(entry: TimelineEntry) -> str:
+    if entry.kind == "delivery":
+        return CHANNEL_ICONS.get(entry.channel, "send")
+    return _ICONS[ActivityKind(entry.kind)]

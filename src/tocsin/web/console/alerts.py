@@ -1,0 +1,143 @@
+"""Alerts: the list, and the page on which people act and read what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import SimpleListFilter
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+from unfold.decorators import display
+
+from tocsin.accounts.rules import Permission
+from tocsin.alerts import services
+from tocsin.alerts.models import Alert
+from tocsin.alerts.rules import AlertState
+from tocsin.core.clock import utc_now
+from tocsin.core.errors import TocsinError
+from tocsin.web.console.actors import actor_of, may, require
+from tocsin.web.console.alert_story import story_of
+from tocsin.web.console.display import NOTHING, moment, severity_chip, state_chip
+from tocsin.web.console.filters import SeverityFilter
+from tocsin.web.console.paging import CappedPaginator
+from tocsin.web.console.service_admin import ServiceAdmin
+from tocsin.web.console.words import ALERT_STATES, choices
+
+_DONE = {
+    "claim": _("You have claimed this alert: messages that were still to go out about it are stopped."),
+    "unclaim": _("You gave the alert back."),
+    "resolve": _("The alert is resolved."),
+    "comment": _("Your comment was added."),
+}
+
+
+class StateFilter(SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("open", _("Open (pending or handling)")), *choices(ALERT_STATES)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        value = self.value()
+        if value == "open":
+            return queryset.filter(resolved_at__isnull=True)
+        return queryset.filter(state=value) if value in list(AlertState) else queryset
+
+
+class AlertAdmin(ServiceAdmin):
+    list_display = ("shown_severity", "title", "shown_state", "policy", "shown_events", "claimed_by", "opened")
+    list_display_links = ("title",)
+    list_filter = (StateFilter, SeverityFilter, "policy")
+    list_select_related = ("policy",)
+    search_fields = ("title", "group_labels")
+    search_help_text = _("Search by title or by the labels that group the alert")
+    ordering = ("-id",)
+    paginator = CappedPaginator
+
+    def get_urls(self) -> list[URLPattern]:
+        acts = [
+            path(f"<int:alert_id>/{name}/", self.admin_site.admin_view(self._act(name, act)), name=f"alert_{name}")
+            for name, act in ACTS.items()
+        ]
+        live = path("<int:alert_id>/live/", self.admin_site.admin_view(self.live), name="alert_live")
+        return [*acts, live, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        require(request, Permission.VIEW)
+        alert = self.get_object(request, object_id)
+        if alert is None:
+            raise Http404
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _now("Alert"),
+            **self._context(request, alert),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "console/alert.html", context)
+
+    def live(self, request: HttpRequest, alert_id: int) -> HttpResponse:
+        """The part of the page that changes; 204 while what the browser has is still true."""
+        require(request, Permission.VIEW)
+        alert = self.get_queryset(request).select_related("policy").filter(pk=alert_id).first()
+        if alert is None:
+            raise Http404
+        context = self._context(request, alert)
+        if request.GET.get("seen") == context["story"].stamp:
+            return HttpResponse(status=204)
+        return TemplateResponse(request, "console/alert_live.html", context)
+
+    def _context(self, request: HttpRequest, alert: Alert) -> dict[str, Any]:
+        return {"story": story_of(alert, utc_now()), "may_respond": may(request, Permission.RESPOND)}
+
+    def _act(self, name: str, act: Callable[..., Alert]) -> Callable[..., HttpResponse]:
+        @require_POST
+        def view(request: HttpRequest, alert_id: int) -> HttpResponse:
+            require(request, Permission.RESPOND)
+            texts = {"text": request.POST.get("text", "")} if name in _WITH_TEXT else {}
+            try:
+                act(by=actor_of(request), now=utc_now(), alert_id=alert_id, **texts)
+                messages.success(request, str(_DONE[name]))
+            except TocsinError as error:
+                messages.error(request, str(error))
+            return HttpResponseRedirect(self.url("change", alert_id))
+
+        return view
+
+    @display(description=_("severity"), ordering="severity")
+    def shown_severity(self, alert: Alert) -> SafeString:
+        return severity_chip(alert.severity)
+
+    @display(description=_("state"), ordering="state")
+    def shown_state(self, alert: Alert) -> SafeString:
+        return state_chip(alert.state, ALERT_STATES)
+
+    @display(description=_("active events"))
+    def shown_events(self, alert: Alert) -> str:
+        if not alert.event_count:
+            return NOTHING
+        return _now("%(active)d of %(all)d") % {"active": alert.active_count, "all": alert.event_count}
+
+    @display(description=_("opened"), ordering="opened_at")
+    def opened(self, alert: Alert) -> SafeString | str:
+        return moment(alert.opened_at, utc_now())
+
+
+ACTS: dict[str, Callable[..., Alert]] = {
+    "claim": services.claim_alert,
+    "unclaim": services.unclaim_alert,
+    "resolve": services.resolve_alert,
+    "comment": services.comment_alert,
+}
+_WITH_TEXT = frozenset({"resolve", "comment"})

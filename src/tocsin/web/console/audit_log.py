@@ -1,0 +1,106 @@
+"""The audit log: who changed or saw what, and when. Whole numbers stand in it, so managers and above read it."""
+
+from __future__ import annotations
+
+from auditlog.models import LogEntry
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from tocsin.accounts.rules import Permission
+from tocsin.core.clock import utc_now
+from tocsin.web.console.display import NOTHING, chip, clock, moment
+from tocsin.web.console.filters import ChoicesFilter
+from tocsin.web.console.paging import CappedPaginator
+from tocsin.web.console.service_admin import ServiceAdmin
+
+_ACTIONS = {
+    "0": (_("created"), "success"),
+    "1": (_("changed"), "info"),
+    "2": (_("deleted"), "danger"),
+    "3": (_("seen"), "warning"),
+}
+_SHOWN = 3
+
+
+class ActionFilter(ChoicesFilter):
+    title = _("action")
+    parameter_name = "action"
+    words = {number: text for number, (text, _colour) in _ACTIONS.items()}
+
+
+class LogEntryAdmin(ServiceAdmin):
+    needs_to_view = Permission.REVEAL
+    list_display = ("what", "shown_action", "kind", "who", "changed_fields", "when")
+    list_filter = (ActionFilter, "content_type")
+    list_select_related = ("content_type",)
+    search_fields = ("object_repr", "actor_email", "additional_data")
+    search_help_text = _("Search by name or by who did it")
+    ordering = ("-id",)
+    paginator = CappedPaginator
+    fieldsets = (
+        (None, {"fields": ("what", "kind", "shown_action", "who", "address", "full_time", "note")}),
+        (_("Changes"), {"fields": ("changes_table",)}),
+    )
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        mine = ("content_type__app_label", "content_type__model", "object_pk")
+        return lookup in mine or super().lookup_allowed(lookup, value, request)
+
+    @display(description=_("what"), ordering="object_repr")
+    def what(self, entry: LogEntry) -> SafeString | str:
+        kind = entry.content_type
+        try:
+            url = reverse(f"console:{kind.app_label}_{kind.model}_change", args=[entry.object_pk])
+        except NoReverseMatch:
+            return str(entry.object_repr)
+        return format_html('<a class="text-link" href="{}">{}</a>', url, entry.object_repr or entry.object_pk)
+
+    @display(description=_("action"), ordering="action")
+    def shown_action(self, entry: LogEntry) -> SafeString:
+        text, colour = _ACTIONS.get(str(entry.action), (str(entry.action), "default"))
+        return chip(text, colour)
+
+    @display(description=_("kind"))
+    def kind(self, entry: LogEntry) -> str:
+        return str(entry.content_type.name)
+
+    @display(description=_("who"))
+    def who(self, entry: LogEntry) -> str:
+        data = entry.additional_data or {}
+        return str(data.get("by", "")) or NOTHING
+
+    @display(description=_("changed"))
+    def changed_fields(self, entry: LogEntry) -> str:
+        names = list(entry.changes_dict)
+        rest = _now(" and %(n)d more") % {"n": len(names) - _SHOWN} if len(names) > _SHOWN else ""
+        return ", ".join(names[:_SHOWN]) + rest or NOTHING
+
+    @display(description=_("when"), ordering="timestamp")
+    def when(self, entry: LogEntry) -> SafeString | str:
+        return moment(entry.timestamp, utc_now())
+
+    @display(description=_("when"))
+    def full_time(self, entry: LogEntry) -> str:
+        return clock(entry.timestamp)
+
+    @display(description=_("from address"))
+    def address(self, entry: LogEntry) -> str:
+        return entry.remote_addr or NOTHING
+
+    @display(description=_("note"))
+    def note(self, entry: LogEntry) -> str:
+        return str((entry.additional_data or {}).get("note", "")) or NOTHING
+
+    @display(description=_("changes"))
+    def changes_table(self, entry: LogEntry) -> SafeString | str:
+        rows = [(name, before or NOTHING, after or NOTHING) for name, (before, after) in entry.changes_dict.items()]
+        if not rows:
+            return NOTHING
+        body = format_html_join("", "<tr><th>{}</th><td>{}</td><td>{}</td></tr>", rows)
+        head = format_html("<tr><th></th><th>{}</th><th>{}</th></tr>", _now("before"), _now("after"))
+        return format_html('<table class="tc-table">{}{}</table>', head, body)

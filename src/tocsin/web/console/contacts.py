@@ -1,0 +1,292 @@
+"""Contacts and contact groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action, display
+
+from tocsin.accounts.rules import Permission
+from tocsin.accounts.services import record_reveal
+from tocsin.channels.kinds import Channel
+from tocsin.contacts import queries, services
+from tocsin.contacts.models import Contact, ContactGroup
+from tocsin.contacts.queries import Readiness
+from tocsin.core.clock import utc_now
+from tocsin.core.phones import mask as mask_phone
+from tocsin.core.redact import mask_email
+from tocsin.web.console.actors import actor_of, may, require
+from tocsin.web.console.contact_forms import ContactForm, DefaultsForm, GroupForm
+from tocsin.web.console.display import NOTHING, ago, chip, clock
+from tocsin.web.console.form_pages import form_page
+from tocsin.web.console.service_admin import ServiceAdmin
+from tocsin.web.console.uses import uses_list
+from tocsin.web.console.words import CHANNELS, reason_text
+
+_FIELDS = (
+    "name", "phone", "email", "fallback", "user_id", "dingtalk_user_id", "lark_user_id", "wecom_user_id", "language",
+    "time_zone",
+)  # fmt: skip
+
+
+class ContactAdmin(ServiceAdmin):
+    form = ContactForm
+    writes = ("add", "change", "delete")
+    list_display = ("name", "shown_phone", "shown_email", "group_names", "reached_by")
+    list_filter = ("groups",)
+    search_fields = ("name",)
+    search_help_text = _("Search by name; managers also by number and address")
+    list_before_template = "console/contacts_note.html"
+    actions_list = ("default_configuration",)
+    actions_detail = ("remove_chatbot",)
+    readonly_fields = ("shown_phone", "shown_email", "reachability", "used_by", "chatbot")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).prefetch_related("groups").defer("legacy_chatbot_url")
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        """Numbers in any spelling, for those who may see them: a search is a way to read a number."""
+        if search_term and may(request, Permission.REVEAL):
+            return queryset.filter(pk__in=queries.contacts_matching(search_term).values("pk")), False
+        found: tuple[QuerySet, bool] = super().get_search_results(request, queryset, search_term)
+        return found
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)
+        ready = queries.readiness([contact.pk for contact in changelist.result_list])
+        for contact in changelist.result_list:
+            contact.ready = ready.get(contact.pk, {})
+        return changelist
+
+    def get_fieldsets(self, request: HttpRequest, obj: Contact | None = None) -> Any:
+        whole = obj is None or may(request, Permission.REVEAL)
+        numbers = ("phone", "email") if whole else ("shown_phone", "shown_email")
+        sets: list[tuple[Any, Any]] = [
+            (None, {"fields": ("name", *numbers, "groups" if whole else "group_names", "fallback")}),
+            (_("In IM tools"), {"fields": ("user_id", "dingtalk_user_id", "lark_user_id", "wecom_user_id")}),
+            (_("Messages"), {"fields": ("language", "time_zone")}),
+        ]
+        if obj is not None:
+            extra = ("reachability", "used_by", *(("chatbot",) if obj.legacy_chatbot_url else ()))
+            sets.insert(0, (_("Reachability"), {"fields": extra}))
+        return sets
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Contact | None = None) -> Any:
+        return (*self.readonly_fields, "group_names")
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        if request.method == "GET" and object_id is not None and may(request, Permission.REVEAL):
+            contact = self.get_object(request, object_id)
+            if contact is not None and (contact.phone or contact.email):
+                record_reveal(by=actor_of(request), now=utc_now(), instance=contact, fields=("phone", "email"))
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def add_row(self, request: HttpRequest, data: dict[str, Any]) -> Contact:
+        contact = services.create_contact(by=actor_of(request), now=utc_now(), **_facts(data))
+        if contact.phone:
+            messages.info(request, _now("The number is not verified yet: no calls and texts until it is."))
+        return contact
+
+    def change_row(self, request: HttpRequest, row: Contact, data: dict[str, Any]) -> None:
+        change = services.update_contact(
+            by=actor_of(request), now=utc_now(), contact_id=row.pk, version=data["version"], **_facts(data)
+        )
+        if change.uses_losing_phone:
+            names = ", ".join(use.name for use in change.uses_losing_phone)
+            lost = _now("The new number is not verified. Until it is, these tell %(contact)s by neither call nor text:")
+            messages.warning(request, f"{lost % {'contact': change.contact}} {names}")
+
+    def delete_rows(self, request: HttpRequest, ids: list[int]) -> None:
+        services.delete_contacts(by=actor_of(request), now=utc_now(), ids=ids)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[Any], dict[str, int], set[str], list]:
+        """The confirmation names what still uses the contacts, and the groups that would be left empty."""
+        preview = queries.deletion_preview([contact.pk for contact in objs])
+        lines: list[Any] = [*preview.names, *uses_list(preview.uses)]
+        lines += [_now("The group %(name)s will have no members.") % {"name": name} for name in preview.emptied_groups]
+        return lines, {str(self.opts.verbose_name_plural): len(preview.names)}, set(), []
+
+    @action(description=_("Contact Default Configuration"), icon="tune", url_path="defaults")
+    def default_configuration(self, request: HttpRequest) -> HttpResponse:
+        require(request, Permission.MANAGE)
+        now_used = queries.get_defaults()
+
+        def act(data: dict[str, Any]) -> HttpResponse:
+            services.set_default_fallback(
+                by=actor_of(request), now=utc_now(), fallback=data["fallback"], version=data["version"]
+            )
+            return self.done(request, _now("The default was changed; it acts at once on all who use it."))
+
+        return form_page(
+            request,
+            self.admin_site.each_context(request),
+            DefaultsForm,
+            act,
+            title=_now("Contact Default Configuration"),
+            text=_now("What follows when a phone notification fails, for every contact that uses the global default."),
+            initial={"fallback": now_used.fallback, "version": now_used.version},
+        )
+
+    @action(description=_("Remove the imported chatbot"), icon="delete", url_path="remove-chatbot")
+    def remove_chatbot(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        require(request, Permission.MANAGE)
+        contact = self.get_object(request, object_id)
+
+        def act(data: dict[str, Any]) -> HttpResponse:
+            services.remove_legacy_chatbot(by=actor_of(request), now=utc_now(), contact_id=contact.pk)
+            return self.done(request, _now("The chatbot was removed."), "change", contact.pk)
+
+        return form_page(
+            request,
+            self.admin_site.each_context(request),
+            forms.Form,
+            act,
+            title=_now("Remove the chatbot of %(name)s") % {"name": contact},
+            text=_now("The chatbot was imported and cannot be put back here; make a robot to replace it."),
+            submit=_now("Remove"),
+        )
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        """Removing a chatbot is offered where there is one."""
+        actions: list[Any] = super().get_actions_detail(request, object_id)
+        contact = Contact.objects.filter(pk=object_id).exclude(legacy_chatbot_url="")
+        return actions if may(request, Permission.MANAGE) and contact.exists() else []
+
+    def get_actions_list(self, request: HttpRequest) -> list[Any]:
+        return super().get_actions_list(request) if may(request, Permission.MANAGE) else []
+
+    @display(description=_("phone number"))
+    def shown_phone(self, contact: Contact) -> SafeString | str:
+        if not contact.phone:
+            return NOTHING
+        state = (
+            chip(_now("Verified"), "success") if contact.phone_verified_at else chip(_now("Not verified"), "warning")
+        )
+        return format_html("{} {}", mask_phone(contact.phone), state)
+
+    @display(description=_("email"))
+    def shown_email(self, contact: Contact) -> str:
+        return mask_email(contact.email or "") or NOTHING
+
+    @display(description=_("contact groups"))
+    def group_names(self, contact: Contact) -> str:
+        return ", ".join(group.name for group in contact.groups.all()) or NOTHING
+
+    @display(description=_("can be reached by"))
+    def reached_by(self, contact: Any) -> SafeString:
+        pieces = [
+            chip(CHANNELS[channel], "success" if ready.is_ready else "default", "" if ready.is_ready else _why(ready))
+            for channel, ready in contact.ready.items()
+        ]
+        return format_html_join(" ", "{}", ((piece,) for piece in pieces))
+
+    @display(description=_("now"))
+    def reachability(self, contact: Contact) -> SafeString:
+        rows = queries.readiness([contact.pk]).get(contact.pk, {})
+        return format_html_join("", "<div>{} <b>{}</b> {}</div>", (_line(*item) for item in rows.items()))
+
+    @display(description=_("used by"))
+    def used_by(self, contact: Contact) -> SafeString | str:
+        lines = uses_list(queries.uses_of([contact.pk]))
+        return format_html_join("", "<div>{}</div>", ((line,) for line in lines)) if lines else NOTHING
+
+    @display(description=_("chatbot (imported)"))
+    def chatbot(self, contact: Contact) -> str:
+        return contact.legacy_chatbot_url.split("?")[0]
+
+
+class ContactGroupAdmin(ServiceAdmin):
+    form = GroupForm
+    writes = ("add", "change", "delete")
+    list_display = ("name", "member_count")
+    search_fields = ("name",)
+    readonly_fields = ("used_by",)
+
+    def get_fieldsets(self, request: HttpRequest, obj: ContactGroup | None = None) -> Any:
+        members = "members" if obj is None or self.has_change_permission(request, obj) else "member_names"
+        return ((None, {"fields": ("name", members, *(("used_by",) if obj else ()))}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ContactGroup | None = None) -> Any:
+        return ("used_by", "member_names")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).annotate(member_total=Count("memberships"))
+
+    def add_row(self, request: HttpRequest, data: dict[str, Any]) -> ContactGroup:
+        return services.create_group(
+            by=actor_of(request), now=utc_now(), name=data["name"], contact_ids=_ids(data["members"])
+        )
+
+    def change_row(self, request: HttpRequest, row: ContactGroup, data: dict[str, Any]) -> None:
+        services.update_group(
+            by=actor_of(request),
+            now=utc_now(),
+            group_id=row.pk,
+            version=data["version"],
+            name=data["name"],
+            contact_ids=_ids(data["members"]),
+        )
+
+    def delete_rows(self, request: HttpRequest, ids: list[int]) -> None:
+        services.delete_groups(by=actor_of(request), now=utc_now(), ids=ids)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[Any], dict[str, int], set[str], list]:
+        names, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return [*names, *uses_list(queries.uses_of([group.pk for group in objs]))], counts, lacking, protected
+
+    @display(description=_("contacts"), ordering="member_total")
+    def member_count(self, group: Any) -> SafeString | str:
+        return str(group.member_total) if group.member_total else chip(_now("empty: tells nobody"), "warning")
+
+    @display(description=_("contacts"))
+    def member_names(self, group: ContactGroup) -> str:
+        return ", ".join(contact.name for contact in group.members.all()) or NOTHING
+
+    @display(description=_("used by"))
+    def used_by(self, group: ContactGroup) -> SafeString | str:
+        lines = uses_list(queries.uses_of([group.pk]))
+        return format_html_join("", "<div>{}</div>", ((line,) for line in lines)) if lines else NOTHING
+
+
+def _facts(data: dict[str, Any]) -> dict[str, Any]:
+    return {**{name: data[name] for name in _FIELDS}, "group_ids": _ids(data["groups"])}
+
+
+def _ids(rows: Iterable[Any]) -> list[int]:
+    return [row.pk for row in rows]
+
+
+def _why(ready: Readiness) -> str:
+    return capfirst(reason_text(ready.reason)) if ready.reason else ""
+
+
+def _line(channel: Channel, ready: Readiness) -> tuple[SafeString, Any, str]:
+    """One channel: a chip, its name, and what is known of it."""
+    now = utc_now()
+    known = [_why(ready)] if ready.reason else []
+    if ready.delivered_at:
+        known.append(_now("last proved delivered %(ago)s") % {"ago": ago(ready.delivered_at, now)})
+    if ready.failed_at and (ready.delivered_at is None or ready.failed_at > ready.delivered_at):
+        known.append(
+            _now("failed at %(time)s: %(why)s") % {"time": clock(ready.failed_at), "why": reason_text(ready.failure)}
+        )
+    if ready.is_ready and not known:
+        known.append(_now("nothing sent yet"))
+    state = chip(_now("ready"), "success") if ready.is_ready else chip(_now("not ready"), "warning")
+    return state, CHANNELS[channel], "; ".join(known)

@@ -1,0 +1,83 @@
+"""Small pieces of HTML that several pages show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from django.template.loader import render_to_string
+from django.utils import formats, timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from tocsin.web.console.words import COLOURS, SEVERITY_COLOURS, Words
+
+NOTHING = "–"
+
+
+def chip(text: object, colour: str = "default", title: str = "") -> SafeString:
+    """A small coloured label."""
+    return render_to_string("unfold/helpers/label.html", {"text": text, "type": colour, "label_title": title})
+
+
+def state_chip(state: str, words: Words) -> SafeString:
+    return chip(words.get(state, state), COLOURS.get(state, "default"))
+
+
+def severity_chip(severity: int) -> SafeString:
+    return chip(f"P{severity}", SEVERITY_COLOURS.get(severity, "default"))
+
+
+def moment(at: datetime | None, now: datetime) -> SafeString | str:
+    """How long ago, with the whole time in the reader's zone as its title."""
+    if at is None:
+        return NOTHING
+    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), clock(at), ago(at, now))
+
+
+def clock(at: datetime) -> str:
+    """`2026-11-23 20:00:05 CST`, in the reader's zone."""
+    local = timezone.localtime(at)
+    return f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()}"
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """`12 s ago`, `5 min ago`, `3 h ago`, then the date; `in 5 min` for what is to come."""
+    seconds = int((now - at).total_seconds())
+    if abs(seconds) >= 48 * 3600:
+        return formats.date_format(timezone.localtime(at), "SHORT_DATE_FORMAT")
+    text = span(abs(seconds))
+    return _("in %(time)s") % {"time": text} if seconds < 0 else _("%(time)s ago") % {"time": text}
+
+
+def span(seconds: float) -> str:
+    """A length of time in its one or two largest units."""
+    whole = int(seconds)
+    if whole < 60:
+        return _("%(n)d s") % {"n": whole}
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return (
+            _("%(m)d min %(s)d s") % {"m": minutes, "s": rest}
+            if rest and minutes < 10
+            else _("%(m)d min") % {"m": minutes}
+        )
+    hours, minutes = divmod(minutes, 60)
+    if hours < 24:
+        return _("%(h)d h %(m)d min") % {"h": hours, "m": minutes} if minutes else _("%(h)d h") % {"h": hours}
+    days = hours // 24
+    return ngettext("%(d)d day", "%(d)d days", days) % {"d": days}
+
+
+def label_list(labels: Mapping[str, str], limit: int = 6, without: Iterable[str] = ()) -> SafeString:
+    """`key=value` pieces, the first `limit` of them."""
+    hidden = set(without)
+    items = [(key, value) for key, value in sorted(labels.items()) if key not in hidden]
+    pieces = format_html_join(
+        " ", '<span class="tc-label"><b>{}</b>={}</span>', ((key, value) for key, value in items[:limit])
+    )
+    more = len(items) - limit
+    rest = format_html(' <span class="tc-quiet">+{}</span>', more) if more > 0 else ""
+    return format_html('<span class="tc-labels">{}{}</span>', pieces, rest)

@@ -1,0 +1,49 @@
+"""Pages that ask one thing in a small form and then do it: a test message, a password, a default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+
+from tocsin.core.errors import InvalidInputError, TocsinError
+
+
+def form_page(
+    request: HttpRequest,
+    context: Mapping[str, Any],
+    form_class: type[forms.Form],
+    act: Callable[[dict[str, Any]], HttpResponse],
+    *,
+    title: str,
+    text: str = "",
+    submit: str = "",
+    initial: Mapping[str, Any] | None = None,
+) -> HttpResponse:
+    """GET shows the form; POST returns what `act` makes of the cleaned data, or shows what was refused."""
+    form = form_class(request.POST if request.method == "POST" else None, initial=dict(initial or {}))
+    if request.method == "POST" and form.is_valid():
+        try:
+            return act(form.cleaned_data)
+        except TocsinError as error:
+            add_refusal(form, error)
+    return TemplateResponse(
+        request,
+        "console/form_page.html",
+        {**context, "title": title, "text": text, "submit": submit or _("OK"), "form": form},
+    )
+
+
+def add_refusal(form: forms.BaseForm, error: TocsinError, names: Mapping[str, str] | None = None) -> None:
+    """Puts what a service refused at the fields it names; `names` maps its names to the form's where they differ."""
+    fields = error.fields if isinstance(error, InvalidInputError) else {"": str(error)}
+    for service_name, text in fields.items():
+        name = (names or {}).get(service_name, service_name)
+        if name in form.fields and not form.fields[name].widget.is_hidden:
+            form.add_error(name, text)
+        else:
+            form.add_error(None, f"{name}: {text}" if name else text)

@@ -1,0 +1,58 @@
+"""The front page: what is open, what nobody was told of, what did not arrive."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, Q
+
+from tocsin.alerts.models import Alert
+from tocsin.alerts.rules import AlertState
+from tocsin.channels.queries import accounts_by_channel
+from tocsin.channels.registry import PROVIDERS
+from tocsin.delivery.models import Delivery
+from tocsin.delivery.rules import DeliveryState
+from tocsin.events.models import Event
+from tocsin.events.rules import EventState
+from tocsin.web.console.words import CHANNELS
+
+_DAY = timedelta(hours=24)
+_SHOWN = 8
+
+
+def context(now: datetime) -> dict[str, Any]:
+    """Six statements, whatever the size of the installation."""
+    alerts = Alert.objects.filter(resolved_at__isnull=True).aggregate(
+        pending=Count("pk", filter=Q(state=AlertState.PENDING)),
+        handling=Count("pk", filter=Q(state=AlertState.HANDLING)),
+    )
+    events = Event.objects.filter(state=EventState.ACTIVE).aggregate(
+        active=Count("pk"), unmatched=Count("pk", filter=Q(matched_policies=0))
+    )
+    deliveries = Delivery.objects.filter(planned_at__gte=now - _DAY).aggregate(
+        failed=Count("pk", filter=Q(state=DeliveryState.FAILED)),
+        ambiguous=Count("pk", filter=Q(state=DeliveryState.AMBIGUOUS)),
+        delivered=Count("pk", filter=Q(state=DeliveryState.DELIVERED)),
+    )
+    return {
+        "now": now,
+        "alerts": alerts,
+        "events": events,
+        "deliveries": deliveries,
+        "open_alerts": list(
+            Alert.objects.filter(resolved_at__isnull=True)
+            .select_related("policy")
+            .order_by("severity", "-opened_at")[:_SHOWN]
+        ),
+        "simulated": simulated_channels(),
+    }
+
+
+def simulated_channels() -> list[str]:
+    """Channels whose messages leave nowhere, because only the outbox carries them."""
+    return [
+        str(CHANNELS[channel])
+        for channel, accounts in accounts_by_channel().items()
+        if all(PROVIDERS[account.provider].capabilities.is_simulated for account in accounts)
+    ]

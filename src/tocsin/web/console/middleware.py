@@ -1,0 +1,35 @@
+"""What every console page gets: the user's language and time zone, and a policy against foreign content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone, translation
+
+from tocsin.accounts.models import User
+
+# Alpine.js evaluates the expressions in unfold's templates ('unsafe-eval') and shows and hides with style attributes.
+_CONTENT_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+class ConsoleMiddleware:
+    """Acts on /console/ only."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith("/console/"):
+            return self._get_response(request)
+        user = request.user if isinstance(request.user, User) else None
+        language = (user.language if user else "") or translation.get_language() or "en"
+        zone = ZoneInfo(user.time_zone) if user and user.time_zone else timezone.get_default_timezone()
+        with translation.override(language), timezone.override(zone):
+            response = self._get_response(request)
+        response.headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
+        return response

@@ -1,0 +1,38 @@
+"""Every table that the console shows, and the page that shows it."""
+
+from __future__ import annotations
+
+from auditlog.models import LogEntry
+
+from tocsin.accounts.models import ApiToken, User
+from tocsin.alerts.models import Alert
+from tocsin.channels.models import ProviderAccount
+from tocsin.contacts.models import Contact, ContactGroup, Robot
+from tocsin.delivery.models import Delivery
+from tocsin.events.models import Event, Integration
+from tocsin.policies.models import NotificationPolicy
+from tocsin.web.console.alerts import AlertAdmin
+from tocsin.web.console.audit_log import LogEntryAdmin
+from tocsin.web.console.contacts import ContactAdmin, ContactGroupAdmin
+from tocsin.web.console.deliveries import DeliveryAdmin
+from tocsin.web.console.events import EventAdmin
+from tocsin.web.console.integrations import IntegrationAdmin
+from tocsin.web.console.policies import NotificationPolicyAdmin
+from tocsin.web.console.provider_accounts import ProviderAccountAdmin
+from tocsin.web.console.robots import RobotAdmin
+from tocsin.web.console.site import ConsoleSite
+from tocsin.web.console.users import ApiTokenAdmin, UserAdmin
+
+console = ConsoleSite(name="console")
+console.register(Alert, AlertAdmin)
+console.register(Event, EventAdmin)
+console.register(NotificationPolicy, NotificationPolicyAdmin)
+console.register(Contact, ContactAdmin)
+console.register(ContactGroup, ContactGroupAdmin)
+console.register(Robot, RobotAdmin)
+console.register(Integration, IntegrationAdmin)
+console.register(Delivery, DeliveryAdmin)
+console.register(ProviderAccount, ProviderAccountAdmin)
+console.register(User, UserAdmin)
+console.register(ApiToken, ApiTokenAdmin)
+console.register(LogEntry, LogEntryAdmin)

@@ -1,0 +1,217 @@
+"""Provider accounts: the credentials that messages go out with. The form's fields are the provider's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action, display
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from tocsin.accounts.rules import Permission
+from tocsin.channels import queries, services
+from tocsin.channels.base import ConfigField, Outcome, ProviderType
+from tocsin.channels.models import ProviderAccount
+from tocsin.channels.registry import PROVIDERS
+from tocsin.core.clock import utc_now
+from tocsin.core.errors import ConflictError
+from tocsin.web.console.actors import actor_of, require
+from tocsin.web.console.display import NOTHING, chip, clock, moment
+from tocsin.web.console.form_pages import form_page
+from tocsin.web.console.service_admin import ServiceAdmin, ServiceForm
+from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS
+
+_CONFIG = "config."
+
+
+class AccountForm(ServiceForm):
+    """Fields of the configuration are added for the provider; an empty secret keeps the stored one."""
+
+    name = forms.CharField(label=_("name"), max_length=64, widget=UnfoldAdminTextInputWidget)
+    priority = forms.IntegerField(
+        label=_("priority"),
+        initial=100,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=_("The account with the lowest number of its channel is tried first."),
+    )
+    is_enabled = forms.BooleanField(label=_("enabled"), required=False, initial=True, widget=UnfoldBooleanSwitchWidget)
+    limit_count = forms.IntegerField(
+        label=_("messages"), required=False, min_value=1, widget=UnfoldAdminIntegerFieldWidget
+    )
+    limit_seconds = forms.IntegerField(
+        label=_("in seconds"),
+        required=False,
+        min_value=1,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=_("At most so many messages in so many seconds. Empty: the provider's own limit."),
+    )
+
+
+class TestForm(forms.Form):
+    to = forms.CharField(
+        label=_("to"),
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("A number with its country code, like +8613800000000, or an email address."),
+    )
+
+
+class ProviderAccountAdmin(ServiceAdmin):
+    form = AccountForm
+    needs_to_view = needs_to_write = Permission.ADMINISTER
+    writes = ("add", "change", "delete")
+    list_display = ("name", "shown_channel", "shown_provider", "priority", "is_enabled", "succeeded", "failed")
+    list_filter = ("is_enabled",)
+    search_fields = ("name",)
+    actions_detail = ("send_test",)
+
+    def get_fieldsets(self, request: HttpRequest, obj: ProviderAccount | None = None) -> Any:
+        kind = _kind(request, obj)
+        config = tuple(_CONFIG + field.name for field in kind.fields) if kind else ()
+        sets: list[tuple[Any, Any]] = [(None, {"fields": ("name", "is_enabled", "priority")})]
+        if kind and config:
+            sets.append((kind.title, {"fields": config}))
+        sets.append((_("Limit"), {"fields": ("limit_count", "limit_seconds")}))
+        if obj:
+            sets.append((_("State"), {"fields": ("shown_provider", "callback", "succeeded", "failed")}))
+        return sets
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ProviderAccount | None = None) -> Any:
+        return ("shown_provider", "callback", "succeeded", "failed") if obj else ()
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        kind = _kind(request, obj)
+        stored = queries.masked_config(obj) if obj and kind else {}
+        fields = {_CONFIG + field.name: _form_field(field, stored) for field in kind.fields} if kind else {}
+        kwargs["form"] = type("ProviderAccountForm", (AccountForm,), fields)
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
+        if _kind(request, None) is not None:
+            return super().add_view(request, form_url, extra_context)
+        require(request, self.needs_to_write)
+        kinds = [_card(kind) for kind in PROVIDERS.values() if not kind.is_for_robots]
+        context = {**self.admin_site.each_context(request), "title": _now("Add provider account"), "kinds": kinds}
+        return TemplateResponse(request, "console/choose_provider.html", context)
+
+    def add_row(self, request: HttpRequest, data: dict[str, Any]) -> ProviderAccount:
+        kind = _kind(request, None)
+        return services.add_account(
+            by=actor_of(request), now=utc_now(), provider=kind.name if kind else "", **_facts(data)
+        )
+
+    def change_row(self, request: HttpRequest, row: ProviderAccount, data: dict[str, Any]) -> None:
+        services.update_account(
+            by=actor_of(request), now=utc_now(), account_id=row.pk, version=data["version"], **_facts(data)
+        )
+
+    def delete_rows(self, request: HttpRequest, ids: list[int]) -> None:
+        for account_id in ids:
+            services.delete_account(by=actor_of(request), now=utc_now(), account_id=account_id)
+
+    @action(description=_("Send a test message"), icon="send", url_path="test")
+    def send_test(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        require(request, self.needs_to_write)
+        account = self.get_object(request, object_id)
+
+        def act(data: dict[str, Any]) -> HttpResponse:
+            result = services.try_account(account=account, to=data["to"])
+            said = " ".join(filter(None, (result.code, result.detail)))
+            if result.outcome is Outcome.ACCEPTED:
+                return self.done(request, _now("The provider accepted the message. %s") % said, "change", account.pk)
+            refused = _now("The provider did not accept the message (%(outcome)s). %(said)s")
+            raise ConflictError(refused % {"outcome": result.outcome.value, "said": said})
+
+        return form_page(
+            request,
+            self.admin_site.each_context(request),
+            TestForm,
+            act,
+            title=_now("Test %(name)s") % {"name": account},
+            text=_now("One message goes out now, past the queue and its limits."),
+            submit=_now("Send"),
+        )
+
+    @display(description=_("channel"), ordering="channel")
+    def shown_channel(self, account: ProviderAccount) -> str:
+        return str(CHANNELS.get(account.channel, account.channel))
+
+    @display(description=_("provider"), ordering="provider")
+    def shown_provider(self, account: ProviderAccount) -> SafeString | str:
+        kind = PROVIDERS.get(account.provider)
+        if kind is None:
+            return chip(_now("%(name)s: not in this version") % {"name": account.provider}, "danger")
+        if kind.capabilities.is_simulated:
+            return format_html("{} {}", kind.title, chip(_now("simulation"), "warning"))
+        return kind.title
+
+    @display(description=_("callback address"))
+    def callback(self, account: ProviderAccount) -> str:
+        kind = PROVIDERS.get(account.provider)
+        if kind is None or kind.read_callback is None:
+            return NOTHING
+        return f"/callbacks/{account.provider}/{account.callback_token}"
+
+    @display(description=_("last success"), ordering="last_accepted_at")
+    def succeeded(self, account: ProviderAccount) -> SafeString | str:
+        return moment(account.last_accepted_at, utc_now())
+
+    @display(description=_("last failure"), ordering="last_failed_at")
+    def failed(self, account: ProviderAccount) -> SafeString | str:
+        if account.last_failed_at is None:
+            return NOTHING
+        return format_html("{}: {}", clock(account.last_failed_at), account.last_failure)
+
+
+def _kind(request: HttpRequest, account: ProviderAccount | None) -> ProviderType | None:
+    """The account's provider; for a new one, that of the address's query."""
+    kind = PROVIDERS.get(account.provider if account else request.GET.get("provider", ""))
+    return kind if kind and not kind.is_for_robots else None
+
+
+def _facts(data: dict[str, Any]) -> dict[str, Any]:
+    config = {name.removeprefix(_CONFIG): value for name, value in data.items() if name.startswith(_CONFIG)}
+    return {
+        "name": data["name"],
+        "priority": data["priority"],
+        "is_enabled": data["is_enabled"],
+        "limit_count": data["limit_count"] or 0,
+        "limit_seconds": data["limit_seconds"] or 0,
+        "config": config,
+    }
+
+
+def _form_field(field: ConfigField, stored: dict[str, str]) -> forms.Field:
+    """Never required here: the provider's own check says what is missing, and an empty secret means unchanged."""
+    common = {"label": field.label, "help_text": field.help, "required": False}
+    if field.choices:
+        options = [(choice, choice) for choice in field.choices]
+        return forms.ChoiceField(
+            **common, choices=options, initial=stored.get(field.name) or field.default, widget=UnfoldAdminSelectWidget
+        )
+    if field.is_secret:
+        held = {"placeholder": _now("stored; leave empty to keep it")} if stored.get(field.name) else {}
+        attrs = {**held, "autocomplete": "new-password"}
+        return forms.CharField(**common, strip=False, widget=UnfoldAdminPasswordWidget(attrs=attrs))
+    return forms.CharField(**common, initial=stored.get(field.name) or field.default, widget=UnfoldAdminTextInputWidget)
+
+
+def _card(kind: ProviderType) -> dict[str, Any]:
+    return {
+        "name": kind.name,
+        "title": kind.title,
+        "channel": CHANNELS.get(kind.channel, kind.channel),
+        "icon": CHANNEL_ICONS.get(kind.channel, "send"),
+        "is_simulated": kind.capabilities.is_simulated,
+    }

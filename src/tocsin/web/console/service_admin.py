@@ -1,0 +1,193 @@
+"""Admin pages that write through services only.
+
+A subclass names what it `writes` and overrides the hook of each; every other way in which Django's admin could write
+raises. What a service refuses comes back as an error of the form, at the field that the service names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any, ClassVar, Literal
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from unfold.admin import ModelAdmin
+
+from tocsin.accounts.rules import Permission
+from tocsin.core.errors import TocsinError
+from tocsin.web.console.actors import may
+from tocsin.web.console.form_pages import add_refusal
+from tocsin.web.console.secrets_once import take_shown_once
+
+Write = Literal["add", "change", "delete"]
+
+
+class WritesThroughServicesError(TypeError):
+    """Django's admin was about to write a row itself."""
+
+    def __init__(self, admin: object, hook: str) -> None:
+        super().__init__(f"{type(admin).__name__} must override {hook} and call a service there.")
+
+
+class ServiceForm(forms.ModelForm):
+    """Fields are read and cleaned; whether they fit together is the service's to say, so models validate nothing.
+
+    `version` is the row's version when the form was opened.
+    """
+
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    refusal: ClassVar[TocsinError | None] = None
+    names: ClassVar[dict[str, str]] = {}
+    """Service's field name -> form's, where they differ."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            self.initial.setdefault("version", getattr(self.instance, "version", None))
+
+    def _post_clean(self) -> None:
+        if self.refusal is not None:
+            add_refusal(self, self.refusal, self.names)
+
+
+class ServiceAdmin(ModelAdmin):
+    """The base of every page of the console that shows rows of a table."""
+
+    form = ServiceForm
+    needs_to_view = Permission.VIEW
+    needs_to_write = Permission.MANAGE
+    writes: ClassVar[Collection[Write]] = ()
+
+    list_per_page = 50
+    show_full_result_count = False
+    show_facets = "NEVER"
+    list_filter_submit = False
+    change_form_before_template = "console/form_version.html"
+    change_form_outer_before_template = "console/shown_once.html"
+    search_fields_when_revealed: ClassVar[Iterable[str]] = ()
+    """Searched only by those who may see whole numbers: a search is a way to read them."""
+
+    # What a subclass overrides.
+
+    def add_row(self, request: HttpRequest, data: dict[str, Any]) -> Model:
+        """Calls the service with cleaned data; returns the new row."""
+        raise WritesThroughServicesError(self, "add_row")
+
+    def change_row(self, request: HttpRequest, row: Any, data: dict[str, Any]) -> None:
+        """Calls the service with the row's id and cleaned data, whose `version` is that of the opened form."""
+        raise WritesThroughServicesError(self, "change_row")
+
+    def delete_rows(self, request: HttpRequest, ids: list[Any]) -> None:
+        raise WritesThroughServicesError(self, "delete_rows")
+
+    # Django's own ways to write.
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
+        if change:
+            self.change_row(request, obj, form.cleaned_data)
+            return
+        row = self.add_row(request, form.cleaned_data)
+        obj.__dict__.update(row.__dict__)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: Any) -> None:
+        """Related rows are part of what `add_row` and `change_row` pass on."""
+        if formsets:
+            raise WritesThroughServicesError(self, "save_related")
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.delete_rows(request, [obj.pk])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
+        self.delete_rows(request, list(queryset.values_list("pk", flat=True)))
+
+    def get_changelist_formset(self, request: HttpRequest, **kwargs: Any) -> Any:
+        raise WritesThroughServicesError(self, "get_changelist_formset (list_editable)")
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """Services write the audit entry."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """Services write the audit entry."""
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+        """Services write the audit entry."""
+
+    # Who may what.
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may(request, self.needs_to_view)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return "add" in self.writes and may(request, self.needs_to_write)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return "change" in self.writes and may(request, self.needs_to_write)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return "delete" in self.writes and may(request, self.needs_to_write)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        fields = list(super().get_search_fields(request))
+        return fields + list(self.search_fields_when_revealed) if may(request, Permission.REVEAL) else fields
+
+    # What a service refuses.
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        refusal = getattr(request, "refusal", None)
+        return type(form.__name__, (form,), {"refusal": refusal}) if refusal else form
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        shown_once = take_shown_once(request) if request.method == "GET" else None
+        extra = {"show_save_and_add_another": False, "shown_once": shown_once, **(extra_context or {})}
+        try:
+            return super().changeform_view(request, object_id, form_url, extra)
+        except TocsinError as error:
+            request.refusal = error  # type: ignore[attr-defined]
+            return super().changeform_view(request, object_id, form_url, extra)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except TocsinError as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(self.url("change", object_id))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        try:
+            return super().changelist_view(request, extra_context)
+        except TocsinError as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(request.get_full_path())
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[Any], dict[str, int], set[str], list]:
+        """What the confirmation names. Services decide what goes with a row, so nothing is collected here."""
+        names = [str(obj) for obj in objs]
+        return names, {str(self.opts.verbose_name_plural): len(names)}, set(), []
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        """The audit log of this row."""
+        where = f"content_type__app_label={self.opts.app_label}&content_type__model={self.opts.model_name}"
+        return HttpResponseRedirect(reverse("console:auditlog_logentry_changelist") + f"?{where}&object_pk={object_id}")
+
+    def url(self, page: str, *args: Any) -> str:
+        """The address of one of this table's pages: "changelist", "add", "change", "delete" or a page of its own."""
+        return reverse(f"console:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
+
+    def done(self, request: HttpRequest, text: str, page: str = "changelist", *args: Any) -> HttpResponse:
+        """A success message, and on to the page."""
+        messages.success(request, text or _("Done."))
+        return HttpResponseRedirect(self.url(page, *args))

@@ -1,0 +1,54 @@
+"use strict";
+
+// A part of a page that polls replaces itself when something changed, but not under the hands of somebody who writes;
+// what the reader had opened stays open.
+const tocsin = {
+  mayRefresh() {
+    const writes = [...document.querySelectorAll("#alert-live textarea")].some((area) => area.value !== "");
+    return !writes && !document.activeElement.matches("textarea") && !document.querySelector(".tc-menu[open]");
+  },
+};
+
+(() => {
+  const open = new Set();
+
+  document.addEventListener("toggle", (event) => {
+    const id = event.target.id;
+    if (event.target.tagName !== "DETAILS" || !id) return;
+    if (event.target.open) open.add(id);
+    else open.delete(id);
+  }, true);
+
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const id of open) {
+      const details = document.getElementById(id);
+      if (details) details.open = true;
+    }
+  });
+})();
+
+// The objects of a policy: robots have no channels to choose, and rows can be added.
+(() => {
+  const mark = (row) => row.classList.toggle("tc-is-robot", row.querySelector("select").value.startsWith("robot:"));
+
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const editor of document.querySelectorAll("[data-targets]")) {
+      const rows = () => editor.querySelectorAll("[data-target]");
+      const button = editor.querySelector("[data-add-target]");
+
+      rows().forEach(mark);
+      editor.addEventListener("change", (event) => mark(event.target.closest("[data-target]")));
+      button.hidden = false;
+      button.addEventListener("click", () => {
+        const row = rows()[rows().length - 1].cloneNode(true);
+        row.querySelector("select").value = "";
+        for (const box of row.querySelectorAll("input")) {
+          box.value = String(rows().length);
+          box.checked = true;
+        }
+        mark(row);
+        button.before(row);
+      });
+    }
+  });
+})();

@@ -1,0 +1,89 @@
+"""Unfold's settings: name, colours, navigation. Settings import this, so it reads no tables (theme_values does)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+
+def _item(title: Any, icon: str, view: str, **more: Any) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"console:{view}"), **more}
+
+
+_VALUES = "tocsin.web.console.theme_values"
+_MANAGER = {"permission": f"{_VALUES}.may_manage"}
+_ADMIN = {"permission": f"{_VALUES}.may_administer"}
+
+NAVIGATION = [
+    {"items": [_item(_("Overview"), "home", "index")]},
+    {
+        "title": _("Alert Management"),
+        "items": [
+            _item(_("Alerts"), "notifications_active", "alerts_alert_changelist", badge=f"{_VALUES}.alerts_waiting"),
+            _item(_("Events"), "bolt", "events_event_changelist"),
+            _item(_("Notification Policies"), "alt_route", "policies_notificationpolicy_changelist"),
+            _item(_("Explain"), "help_center", "explain"),
+        ],
+    },
+    {
+        "title": _("Notification Objects"),
+        "items": [
+            _item(_("Contacts"), "person", "contacts_contact_changelist"),
+            _item(_("Contact Groups"), "groups", "contacts_contactgroup_changelist"),
+            _item(_("DingTalk/Lark/WeCom"), "smart_toy", "contacts_robot_changelist"),
+        ],
+    },
+    {
+        "title": _("Integrations"),
+        "items": [_item(_("Integrations"), "input", "events_integration_changelist")],
+    },
+    {
+        "title": _("Delivery"),
+        "items": [
+            _item(_("Deliveries"), "send", "delivery_delivery_changelist"),
+            _item(_("Outbox"), "outbox", "outbox"),
+        ],
+    },
+    {
+        "title": _("Settings"),
+        "items": [
+            _item(_("Provider accounts"), "vpn_key", "channels_provideraccount_changelist", **_ADMIN),
+            _item(_("Users"), "manage_accounts", "accounts_user_changelist", **_ADMIN),
+            _item(_("API tokens"), "token", "accounts_apitoken_changelist", **_ADMIN),
+            _item(_("Audit log"), "history", "auditlog_logentry_changelist", **_MANAGER),
+        ],
+    },
+]
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Tocsin",
+    "SITE_HEADER": "Tocsin",
+    "SITE_SUBHEADER": f"{_VALUES}.organisation",
+    "SITE_URL": None,
+    "SITE_ICON": f"{_VALUES}.mark",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": f"{_VALUES}.mark"}],
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": False,
+    "BORDER_RADIUS": "8px",
+    "STYLES": [f"{_VALUES}.stylesheet"],
+    "SCRIPTS": [f"{_VALUES}.script"],
+    "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.5% .015 200)",
+            "100": "oklch(94% .03 202)",
+            "200": "oklch(88% .055 204)",
+            "300": "oklch(80% .085 207)",
+            "400": "oklch(74% .105 210)",
+            "500": "oklch(66% .11 214)",
+            "600": "oklch(50% .1 222)",
+            "700": "oklch(44% .088 224)",
+            "800": "oklch(38% .074 226)",
+            "900": "oklch(33% .06 228)",
+            "950": "oklch(24% .045 230)",
+        }
+    },
+}

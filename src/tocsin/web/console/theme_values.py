@@ -1,0 +1,42 @@
+"""Values of the theme that depend on the request; theme.py names them."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.templatetags.static import static
+
+from tocsin.accounts.rules import Permission
+from tocsin.alerts.models import Alert
+from tocsin.alerts.rules import AlertState
+from tocsin.web.console.actors import may
+
+
+def stylesheet(request: HttpRequest) -> str:
+    return static("console/console.css")
+
+
+def script(request: HttpRequest) -> str:
+    return static("console/console.js")
+
+
+def mark(request: HttpRequest) -> str:
+    return static("console/tocsin.svg")
+
+
+def organisation(request: HttpRequest) -> str:
+    return "" if settings.ORGANISATION == "Tocsin" else settings.ORGANISATION
+
+
+def alerts_waiting(request: HttpRequest) -> str:
+    """The badge beside Alerts: how many nobody has claimed."""
+    count = Alert.objects.filter(state=AlertState.PENDING).count()
+    return str(count) if count < 100 else "99+"
+
+
+def may_manage(request: HttpRequest) -> bool:
+    return may(request, Permission.MANAGE)
+
+
+def may_administer(request: HttpRequest) -> bool:
+    return may(request, Permission.ADMINISTER)

@@ -1,0 +1,216 @@
+"""Users and API tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action, display
+from unfold.widgets import (
+    UnfoldAdminEmailInputWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminRadioSelectWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from tocsin.accounts import services
+from tocsin.accounts.models import ApiToken, User
+from tocsin.accounts.queries import role_of
+from tocsin.accounts.rules import Permission, Role
+from tocsin.core.clock import utc_now
+from tocsin.web.console.actors import actor_of, require
+from tocsin.web.console.choices import language_choices, zone_choices
+from tocsin.web.console.display import NOTHING, chip, moment
+from tocsin.web.console.form_pages import form_page
+from tocsin.web.console.secrets_once import show_once
+from tocsin.web.console.service_admin import ServiceAdmin, ServiceForm
+from tocsin.web.console.words import ROLES, choices
+
+
+def _role_field() -> forms.TypedChoiceField:
+    return forms.TypedChoiceField(
+        label=_("role"),
+        choices=choices(ROLES),
+        coerce=Role,
+        initial=Role.VIEWER,
+        widget=UnfoldAdminRadioSelectWidget,
+    )
+
+
+class UserForm(ServiceForm):
+    full_name = forms.CharField(label=_("full name"), max_length=150, required=False, widget=UnfoldAdminTextInputWidget)
+    email = forms.CharField(label=_("email"), required=False, widget=UnfoldAdminEmailInputWidget)
+    role = _role_field()
+    is_active = forms.BooleanField(
+        label=_("may sign in"), required=False, initial=True, widget=UnfoldBooleanSwitchWidget
+    )
+    language = forms.ChoiceField(
+        label=_("language"), choices=language_choices, required=False, widget=UnfoldAdminSelectWidget
+    )
+    time_zone = forms.ChoiceField(
+        label=_("time zone"), choices=zone_choices, required=False, widget=UnfoldAdminSelectWidget
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            self.initial.update(full_name=self.instance.first_name, role=self.instance.role or "")
+
+
+class NewUserForm(UserForm):
+    username = forms.CharField(label=_("name to sign in with"), max_length=150, widget=UnfoldAdminTextInputWidget)
+    password = forms.CharField(
+        label=_("password"),
+        strip=False,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+        help_text=_("At least 10 characters. The user can change it under their name, at the bottom left."),
+    )
+
+
+class PasswordForm(forms.Form):
+    password = forms.CharField(
+        label=_("new password"),
+        strip=False,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+    )
+
+
+class UserAdmin(ServiceAdmin):
+    form = UserForm
+    needs_to_view = needs_to_write = Permission.ADMINISTER
+    writes = ("add", "change")
+    list_display = ("username", "full_name", "email", "shown_role", "signed_in")
+    search_fields = ("username", "first_name", "email")
+    ordering = ("username",)
+    actions_detail = ("new_password",)
+    fieldsets = (
+        (None, {"fields": ("full_name", "email", "role", "is_active")}),
+        (_("How the console looks to them"), {"fields": ("language", "time_zone")}),
+    )
+    add_fieldsets = (
+        (None, {"fields": ("username", "password", "full_name", "email", "role")}),
+        (_("How the console looks to them"), {"fields": ("language", "time_zone")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if not change:
+            kwargs["form"] = NewUserForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def add_row(self, request: HttpRequest, data: dict[str, Any]) -> User:
+        names = ("username", "password", "role", "full_name", "email", "language", "time_zone")
+        return services.create_user(by=actor_of(request), now=utc_now(), **{name: data[name] for name in names})
+
+    def change_row(self, request: HttpRequest, row: User, data: dict[str, Any]) -> None:
+        by, now = actor_of(request), utc_now()
+        names = ("full_name", "email", "is_active", "language", "time_zone")
+        user = services.change_user(
+            by=by, now=now, user_id=row.pk, version=data["version"], **{name: data[name] for name in names}
+        )
+        services.set_role(by=by, now=now, user_id=row.pk, role=data["role"], version=user.version)
+
+    @action(description=_("Set a new password"), icon="password", url_path="new-password")
+    def new_password(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        require(request, self.needs_to_write)
+        user = self.get_object(request, object_id)
+
+        def act(data: dict[str, Any]) -> HttpResponse:
+            services.set_password(by=actor_of(request), now=utc_now(), user_id=user.pk, password=data["password"])
+            return self.done(request, _now("The password was changed; other sessions have ended."), "change", user.pk)
+
+        return form_page(
+            request,
+            self.admin_site.each_context(request),
+            PasswordForm,
+            act,
+            title=_now("New password for %(name)s") % {"name": user},
+        )
+
+    @display(description=_("full name"), ordering="first_name")
+    def full_name(self, user: User) -> str:
+        return user.get_full_name() or NOTHING
+
+    @display(description=_("role"))
+    def shown_role(self, user: User) -> SafeString:
+        if not user.is_active:
+            return chip(_now("disabled"))
+        role = role_of(user)
+        return chip(role.value, "primary") if role else chip(_now("no role: cannot sign in"), "danger")
+
+    @display(description=_("last signed in"), ordering="last_login")
+    def signed_in(self, user: User) -> SafeString | str:
+        return moment(user.last_login, utc_now())
+
+
+class TokenForm(ServiceForm):
+    name = forms.CharField(
+        label=_("name"),
+        max_length=64,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("What uses it. The audit log shows this name."),
+    )
+    role = _role_field()
+
+
+class ApiTokenAdmin(ServiceAdmin):
+    form = TokenForm
+    needs_to_view = needs_to_write = Permission.ADMINISTER
+    writes = ("add",)
+    list_display = ("name", "shown_role", "prefix", "created", "used", "live")
+    search_fields = ("name",)
+    actions_detail = ("revoke",)
+    add_fieldsets = ((None, {"fields": ("name", "role")}),)
+    fieldsets = ((None, {"fields": ("name", "shown_role", "prefix", "created", "used", "live")}),)
+
+    def add_row(self, request: HttpRequest, data: dict[str, Any]) -> ApiToken:
+        token, secret = services.create_token(by=actor_of(request), now=utc_now(), name=data["name"], role=data["role"])
+        show_once(request, _now("The token %(name)s") % {"name": token.name}, secret)
+        return token
+
+    def response_add(self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None) -> HttpResponse:
+        return self.done(request, _now("The token was created."), "change", obj.pk)
+
+    @action(description=_("Revoke"), icon="block")
+    def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        require(request, self.needs_to_write)
+        token = self.get_object(request, object_id)
+
+        def act(data: dict[str, Any]) -> HttpResponse:
+            services.revoke_token(by=actor_of(request), now=utc_now(), token_id=token.pk)
+            return self.done(request, _now("The token was revoked."))
+
+        return form_page(
+            request,
+            self.admin_site.each_context(request),
+            forms.Form,
+            act,
+            title=_now("Revoke %(name)s") % {"name": token},
+            text=_now("Programs that use this token are refused from now on. This cannot be undone."),
+            submit=_now("Revoke"),
+        )
+
+    @display(description=_("role"), ordering="role")
+    def shown_role(self, token: ApiToken) -> SafeString:
+        return chip(token.role, "primary")
+
+    @display(description=_("created"), ordering="created_at")
+    def created(self, token: ApiToken) -> SafeString | str:
+        return moment(token.created_at, utc_now())
+
+    @display(description=_("last used"), ordering="last_used_at")
+    def used(self, token: ApiToken) -> SafeString | str:
+        return moment(token.last_used_at, utc_now())
+
+    @display(description=_("state"))
+    def live(self, token: ApiToken) -> SafeString:
+        return chip(_now("revoked")) if token.revoked_at else chip(_now("live"), "success")

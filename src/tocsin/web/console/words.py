@@ -1,0 +1,113 @@
+"""What people read for the words of the code, and the colour that goes with each state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from tocsin.accounts.rules import Role
+from tocsin.alerts.rules import AlertState
+from tocsin.channels.kinds import Channel
+from tocsin.contacts.rules import Fallback
+from tocsin.delivery.rules import REASON_TEXTS, Cause, DeliveryState, Purpose, Reason
+from tocsin.events.rules import EventState
+
+Words = Mapping[str, str | Promise]
+
+CHANNELS: Words = {
+    Channel.PHONE: _("Phone call"),
+    Channel.SMS: _("Text message"),
+    Channel.EMAIL: _("Email"),
+    Channel.DINGTALK: _("DingTalk"),
+    Channel.LARK: _("Lark"),
+    Channel.WECOM: _("WeCom"),
+    Channel.WEBHOOK: _("Webhook"),
+}
+CHANNEL_ICONS: Mapping[str, str] = {
+    Channel.PHONE: "call",
+    Channel.SMS: "sms",
+    Channel.EMAIL: "mail",
+    Channel.DINGTALK: "smart_toy",
+    Channel.LARK: "smart_toy",
+    Channel.WECOM: "smart_toy",
+    Channel.WEBHOOK: "webhook",
+}
+ALERT_STATES: Words = {
+    AlertState.PENDING: _("Pending"),
+    AlertState.HANDLING: _("Handling"),
+    AlertState.RESOLVED: _("Resolved"),
+}
+EVENT_STATES: Words = {
+    EventState.ACTIVE: _("Active"),
+    EventState.SILENCED: _("Silenced"),
+    EventState.RESOLVED: _("Resolved"),
+}
+DELIVERY_STATES: Words = {
+    DeliveryState.PLANNED: _("Planned"),
+    DeliveryState.HELD: _("Held"),
+    DeliveryState.SENDING: _("Sending"),
+    DeliveryState.ACCEPTED: _("Accepted"),
+    DeliveryState.DELIVERED: _("Delivered"),
+    DeliveryState.FAILED: _("Failed"),
+    DeliveryState.AMBIGUOUS: _("Ambiguous"),
+    DeliveryState.SKIPPED: _("Skipped"),
+    DeliveryState.MERGED: _("Merged"),
+    DeliveryState.CANCELLED: _("Cancelled"),
+}
+PURPOSES: Words = {
+    Purpose.ALERT: _("Alert"),
+    Purpose.VERIFICATION: _("Verification"),
+    Purpose.TEST: _("Test"),
+}
+CAUSES: Words = {
+    Cause.FIRED: _("Fired"),
+    Cause.ADDED: _("More events"),
+    Cause.REPEATED: _("Repeated"),
+    Cause.ESCALATED: _("Escalated"),
+    Cause.RECOVERED: _("Recovered"),
+}
+FALLBACKS: Words = {
+    Fallback.DEFAULT: _("Use the global default"),
+    Fallback.NONE: _("Do nothing"),
+    Fallback.CALL: _("Call again"),
+    Fallback.SMS: _("Send a text message"),
+}
+ROLES: Words = {
+    Role.VIEWER: _("Viewer: sees everything, numbers masked"),
+    Role.RESPONDER: _("Responder: also claims, resolves, comments"),
+    Role.MANAGER: _("Manager: also contacts, policies, integrations; whole numbers"),
+    Role.ADMIN: _("Administrator: also provider accounts, users, tokens"),
+}
+
+COLOURS: Mapping[str, str] = {
+    AlertState.PENDING: "danger",
+    AlertState.HANDLING: "warning",
+    AlertState.RESOLVED: "success",
+    EventState.ACTIVE: "danger",
+    EventState.SILENCED: "default",
+    DeliveryState.PLANNED: "info",
+    DeliveryState.HELD: "warning",
+    DeliveryState.SENDING: "info",
+    DeliveryState.ACCEPTED: "primary",
+    DeliveryState.DELIVERED: "success",
+    DeliveryState.FAILED: "danger",
+    DeliveryState.AMBIGUOUS: "warning",
+    DeliveryState.SKIPPED: "default",
+    DeliveryState.MERGED: "default",
+    DeliveryState.CANCELLED: "default",
+}
+"""State -> unfold's label type; states of the same word mean the same."""
+
+SEVERITY_COLOURS: Mapping[int, str] = {1: "danger", 2: "danger", 3: "warning", 4: "info", 5: "default", 6: "default"}
+
+
+def choices(words: Words) -> list[tuple[str, str | Promise]]:
+    return [(str(value), text) for value, text in words.items()]
+
+
+def reason_text(reason: str) -> str:
+    """The reason as a sentence without capital and full stop; an unknown one as it is."""
+    return _now(REASON_TEXTS[Reason(reason)]) if reason in set(Reason) else reason

@@ -1,0 +1,93 @@
+"""Who may enter the console, and what each role may open."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tests.web.people import PASSWORD, signed_in, user_with
+from tocsin.accounts.rules import Role
+from tocsin.web.console.pages import console
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_front_door_leads_to_the_console_and_the_console_to_sign_in() -> None:
+    client = Client()
+
+    front, inside = client.get("/"), client.get("/console/")
+
+    assert (front.status_code, front["Location"]) == (302, "/console/")
+    assert (inside.status_code, inside["Location"]) == (302, "/console/login/?next=/console/")
+
+
+@pytest.mark.parametrize("role", Role)
+def test_every_role_signs_in_with_its_password(role: Role) -> None:
+    user = user_with(role)
+    client = Client()
+
+    reply = client.post("/console/login/", {"username": user.username, "password": PASSWORD})
+
+    assert reply.status_code == 302
+    assert client.get("/console/").status_code == 200
+
+
+def test_a_user_without_a_role_does_not_enter() -> None:
+    user = user_with(Role.VIEWER)
+    user.groups.clear()
+    client = Client()
+
+    reply = client.post("/console/login/", {"username": user.username, "password": PASSWORD})
+
+    assert reply.status_code == 200
+    assert client.get("/console/").status_code == 302
+
+
+def test_pages_name_no_foreign_origin_and_say_so_to_the_browser() -> None:
+    reply = signed_in(Role.ADMIN).get("/console/")
+
+    policy = reply["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "http" not in policy
+    assert "//" not in reply.content.decode().replace("http://www.w3.org", "").replace("://testserver", "")
+
+
+def test_static_files_are_served_without_debug() -> None:
+    client = Client()
+
+    for path in ("unfold/css/styles.css", "unfold/js/alpine/alpine.js", "console/console.css", "console/tocsin.svg"):
+        reply = client.get(f"/static/{path}")
+        assert reply.status_code == 200, path
+        assert len(b"".join(reply)) > 100
+        reply.close()
+    assert client.get("/static/../settings.py").status_code == 404
+
+
+LISTS = sorted(f"{model._meta.app_label}_{model._meta.model_name}_changelist" for model in console._registry)
+ADMINS_ONLY = {"accounts_user_changelist", "accounts_apitoken_changelist", "channels_provideraccount_changelist"}
+MANAGERS = {"auditlog_logentry_changelist"}
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("name", LISTS)
+def test_each_role_sees_its_lists_and_no_others(role: Role, name: str) -> None:
+    allowed = {Role.VIEWER, Role.RESPONDER, Role.MANAGER, Role.ADMIN}
+    if name in ADMINS_ONLY:
+        allowed = {Role.ADMIN}
+    elif name in MANAGERS:
+        allowed = {Role.MANAGER, Role.ADMIN}
+
+    reply = signed_in(role).get(reverse(f"console:{name}"))
+
+    assert reply.status_code == (200 if role in allowed else 403)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_the_sidebar_shows_what_the_role_may_open(role: Role) -> None:
+    page = signed_in(role).get("/console/").content.decode()
+
+    for name in LISTS:
+        url = reverse(f"console:{name}")
+        may_open = role is Role.ADMIN or (name not in ADMINS_ONLY and (name not in MANAGERS or role is Role.MANAGER))
+        assert (f'href="{url}"' in page) == may_open, url
