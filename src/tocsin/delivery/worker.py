@@ -25,6 +25,7 @@ from tocsin.delivery.models import Delivery
 from tocsin.delivery.pipeline import rematch, sweep
 from tocsin.delivery.planning import next_due_at, plan_due
 from tocsin.delivery.recording import record
+from tocsin.delivery.retention import forget
 from tocsin.delivery.sending import OpenAccounts, Sent, send, send_all
 from tocsin.delivery.services import expire_deadlines
 
@@ -34,6 +35,7 @@ T = TypeVar("T")
 CEILING = 5.0
 """Seconds after which every loop looks again, doorbell or not: what a lost LISTEN connection costs."""
 _AUDIT_EVERY = 15.0
+_FORGET_EVERY = 600.0
 _BATCH = 100
 _MOST_IN_FLIGHT = 400
 _THREADS = 4
@@ -53,6 +55,7 @@ def run(*, stop: threading.Event) -> None:
         _Loop("rematch", rematch, stop, due.twin()),
         _Loop("deadlines", expire_deadlines, stop, Doorbell(), _next_deadline),
         _Loop("crashes", release_crashed, stop, Doorbell()),
+        _Loop("retention", forget, stop, Doorbell(), ceiling=_FORGET_EVERY),
         _Loop("audit", _audit, stop, Doorbell(), ceiling=_AUDIT_EVERY),
     ]
     for loop in loops:
