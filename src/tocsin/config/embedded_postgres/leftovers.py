@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterable
 
 import psutil
@@ -11,8 +12,9 @@ import psutil
 from tocsin.config.embedded_postgres.layout import Layout
 from tocsin.core.errors import ConfigurationError
 
-_FAST_SECONDS = 60
-_IMMEDIATE_SECONDS = 10
+FAST_SECONDS = 60
+IMMEDIATE_SECONDS = 10
+_POLL_SECONDS = 0.02
 
 
 def end_leftovers(layout: Layout) -> None:
@@ -30,12 +32,12 @@ def end_leftovers(layout: Layout) -> None:
 def _end(layout: Layout) -> None:
     servers, others = _processes(layout)
     _signal(servers, signal.SIGINT)
-    _, alive = psutil.wait_procs(servers, _FAST_SECONDS)
-    _signal(alive, signal.SIGQUIT)
-    psutil.wait_procs([*alive, *others], _IMMEDIATE_SECONDS)
+    _wait(servers, FAST_SECONDS)
+    _signal(servers, signal.SIGQUIT)
+    _wait([*servers, *others], IMMEDIATE_SECONDS)
     servers, others = _processes(layout)
     _signal([*servers, *others], signal.SIGKILL)
-    _, alive = psutil.wait_procs([*servers, *others], _IMMEDIATE_SECONDS)
+    alive = _wait([*servers, *others], IMMEDIATE_SECONDS)
     if alive:
         raise ConfigurationError(
             f"Process {alive[0].pid} still uses the database in {layout.data} and does not end. End it, then try again."
@@ -65,3 +67,20 @@ def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None
             process.send_signal(number)
         except psutil.NoSuchProcess:
             continue
+
+
+def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those that live after so long. Zombies do not: in many containers nobody collects them."""
+    deadline = time.monotonic() + seconds
+    while alive := [process for process in processes if _is_alive(process)]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(_POLL_SECONDS)
+    return alive
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
