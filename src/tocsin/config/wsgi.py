@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
+from typing import Any
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tocsin.config.settings")
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+from tocsin.web.alertmanager.door import ALERTS_PATH, alerts  # noqa: E402 (tables can be named only from here on)
+from tocsin.web.alertmanager.heartbeat import start_beating  # noqa: E402 (the same)
+
+_SERVES_INGEST = "ingest" in settings.FACES
+if _SERVES_INGEST:
+    start_beating()
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    if _SERVES_INGEST and environ["PATH_INFO"] == ALERTS_PATH:
+        return alerts(environ, start_response)
+    return _django(environ, start_response)

@@ -1,0 +1,128 @@
+"""`POST /api/v2/alerts`, as plain WSGI before Django: the one door whose speed matters.
+
+200 only after commit. Refused alerts are listed in a 400, a JSON string as Alertmanager's own, after the others have
+been stored: Prometheus does not repeat what got a 4xx. Without a database it is 503; what still holds comes again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import msgspec
+from django.db import IntegrityError, InterfaceError, OperationalError, connection
+
+from tocsin.core.clock import utc_now
+from tocsin.delivery.pipeline import accept
+from tocsin.events.rules import IntegrationKey
+from tocsin.events.services import note_reports
+from tocsin.web.alertmanager.reading import MAX_BODY, Batch, TooLargeError, UnreadableError, read_batch, unzip
+from tocsin.web.alertmanager.tokens import forget, integration_of, token_of
+
+ALERTS_PATH = "/api/v2/alerts"
+
+_log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+_NOTED_EVERY = timedelta(seconds=30)
+_JSON = ("Content-Type", "application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    status: str
+    payload: Any = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def alerts(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """The WSGI application."""
+    try:
+        reply = _answer(environ)
+    except (OperationalError, InterfaceError) as error:
+        _log.warning("alerts could not be stored, the sender is asked to come again: %s", error)
+        connection.close()
+        reply = _refusal("503 Service Unavailable", "The database does not answer.", ("Retry-After", "5"))
+    except Exception:
+        _log.exception("alerts could not be stored")
+        connection.close()
+        reply = _refusal("500 Internal Server Error", "Tocsin failed; its log says why.")
+    body = b"" if reply.payload is None else msgspec.json.encode(reply.payload)
+    content = (_JSON,) if body else ()
+    start_response(reply.status, [*content, ("Content-Length", str(len(body))), *reply.headers])
+    return [body]
+
+
+def _answer(environ: dict[str, Any]) -> _Reply:
+    if environ["REQUEST_METHOD"] != "POST":
+        return _refusal("405 Method Not Allowed", "Only POST is answered here.", ("Allow", "POST"))
+    token = token_of(environ.get("HTTP_AUTHORIZATION", ""))
+    if token is None:
+        return _unauthorized("Send the integration's token as Bearer, or as the password of Basic.")
+    integration = _again_if_disconnected(lambda: integration_of(token))
+    if integration is None:
+        return _unauthorized("No integration has this token.")
+    if not integration.is_enabled:
+        return _refusal("403 Forbidden", f"The integration {integration.name} is disabled.")
+    try:
+        batch = read_batch(_body(environ))
+    except TooLargeError as error:
+        return _refusal("413 Content Too Large", str(error))
+    except UnreadableError as error:
+        return _refusal("400 Bad Request", str(error))
+    try:
+        _again_if_disconnected(lambda: _store(integration, batch))
+    except IntegrityError:
+        # The integration was deleted while it was remembered here.
+        forget(token)
+        if integration_of(token) is not None:
+            raise
+        return _unauthorized("No integration has this token.")
+    if batch.refused:
+        return _Reply("400 Bad Request", batch.refusal)
+    return _Reply("200 OK")
+
+
+def _store(integration: IntegrationKey, batch: Batch) -> None:
+    now = utc_now()
+    accept(integration, batch.reports, now)
+    if batch.reports and (integration.last_event_at is None or now - integration.last_event_at > _NOTED_EVERY):
+        note_reports(integration=integration, now=now)
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    declared = environ.get("CONTENT_LENGTH") or ""
+    if declared.isdigit() and int(declared) > MAX_BODY:
+        raise TooLargeError(f"The body is larger than {MAX_BODY} bytes. Send fewer alerts at a time.")
+    body: bytes = environ["wsgi.input"].read(int(declared) if declared.isdigit() else MAX_BODY + 1)
+    if len(body) > MAX_BODY:
+        raise TooLargeError(f"The body is larger than {MAX_BODY} bytes. Send fewer alerts at a time.")
+    match environ.get("HTTP_CONTENT_ENCODING", "").strip().lower():
+        case "" | "identity":
+            return body
+        case "gzip":
+            return unzip(body)
+        case other:
+            raise UnreadableError(f"Content-Encoding {other[:20]!r} is not known here; gzip is.")
+
+
+def _again_if_disconnected(work: Callable[[], _Result]) -> _Result:
+    """A connection that lay idle may be dead; a report that is stored twice is a repeated report."""
+    try:
+        return work()
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block:
+            raise
+        connection.close()
+        return work()
+
+
+def _unauthorized(text: str) -> _Reply:
+    challenges = ('Bearer realm="tocsin"', 'Basic realm="tocsin"')
+    return _refusal("401 Unauthorized", text, *(("WWW-Authenticate", challenge) for challenge in challenges))
+
+
+def _refusal(status: str, text: str, *headers: tuple[str, str]) -> _Reply:
+    return _Reply(status, {"code": int(status[:3]), "message": text}, headers)

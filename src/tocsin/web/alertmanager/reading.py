@@ -1,0 +1,131 @@
+"""The body of a post -> reports. One bad alert does not cost its neighbours theirs: Prometheus never repeats a 4xx."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from tocsin.core.labels import printable, without_empty
+from tocsin.events.rules import Report, report_errors
+
+MAX_BODY = 8 * 1024 * 1024
+"""Bytes, also after decompression. Prometheus sends 64 alerts at a time: 128 KiB for each."""
+_GZIP = 16 + zlib.MAX_WBITS
+_TOLD = 20
+_WIRE_NAMES = {"generator_url": "generatorURL", "ends_at": "endsAt"}
+
+
+class UnreadableError(Exception):
+    """The body as a whole cannot be read. The text is for the sender."""
+
+
+class TooLargeError(UnreadableError):
+    """More than MAX_BODY."""
+
+
+class _Alert(msgspec.Struct, rename={"generator_url": "generatorURL", "starts_at": "startsAt", "ends_at": "endsAt"}):
+    """Alertmanager's postableAlert."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str] | None = None
+    generator_url: str | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`refused`: what is wrong with the alerts that are not among the reports, a sentence for each."""
+
+    reports: list[Report]
+    refused: list[str]
+
+    @property
+    def refusal(self) -> str:
+        """One text about all refused alerts, for the sender's log."""
+        more = len(self.refused) - _TOLD
+        told = [*self.refused[:_TOLD], *([f"and {more} more"] if more > 0 else [])]
+        total = len(self.reports) + len(self.refused)
+        return f"{len(self.refused)} of {total} alerts refused: {'; '.join(told)}"
+
+
+_decode = msgspec.json.Decoder(list[_Alert]).decode
+
+
+def unzip(body: bytes) -> bytes:
+    """A gzip body, never larger than allowed however small it was."""
+    stream = zlib.decompressobj(_GZIP)
+    try:
+        plain = stream.decompress(body, MAX_BODY + 1)
+    except zlib.error as error:
+        raise UnreadableError("The body is not gzip, although Content-Encoding says so.") from error
+    if len(plain) > MAX_BODY:
+        raise TooLargeError(f"The body is larger than {MAX_BODY} bytes. Send fewer alerts at a time.")
+    if not stream.eof:
+        raise UnreadableError("The gzip body is cut off.")
+    return plain
+
+
+def read_batch(body: bytes) -> Batch:
+    """UnreadableError when the body is not a JSON array."""
+    try:
+        items: list[_Alert | str] = list(_decode(body))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        items = [_alert_or_problem(item) for item in _tolerantly(body)]
+    reports, refused = [], []
+    for number, item in enumerate(items, start=1):
+        problem = item if isinstance(item, str) else ""
+        if not isinstance(item, str):
+            report = _report(item)
+            if errors := report_errors(report):
+                problem = _in_words(errors)
+            else:
+                reports.append(report)
+        if problem:
+            refused.append(f"alert {number}: {problem}")
+    return Batch(reports, refused)
+
+
+def _tolerantly(body: bytes) -> Iterable[Any]:
+    """The array's items by the standard library, which (as Go's) reads what one strict pass over all would refuse."""
+    try:
+        items = json.loads(body.decode(errors="replace"))
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError(f"The body is not JSON: {error}.") from error
+    if not isinstance(items, list):
+        raise UnreadableError("The body must be a JSON array of alerts.")
+    return items
+
+
+def _alert_or_problem(item: Any) -> _Alert | str:
+    try:
+        return msgspec.convert(item, _Alert)
+    except msgspec.ValidationError as error:
+        return printable(str(error), 200).strip("'\"")
+
+
+def _report(alert: _Alert) -> Report:
+    return Report(
+        labels=without_empty(alert.labels),
+        annotations=alert.annotations or {},
+        generator_url=alert.generator_url or "",
+        starts_at=_moment(alert.starts_at),
+        ends_at=_moment(alert.ends_at),
+    )
+
+
+def _moment(typed: datetime | None) -> datetime | None:
+    """Go's zero time (year 1) says nothing; a time without an offset is UTC."""
+    if typed is None or typed.year == 1:
+        return None
+    return typed if typed.tzinfo else typed.replace(tzinfo=UTC)
+
+
+def _in_words(errors: dict[str, str]) -> str:
+    return ", ".join(f"{_WIRE_NAMES.get(field, field)}: {text}" for field, text in errors.items())
