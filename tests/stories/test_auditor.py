@@ -97,7 +97,9 @@ def test_a_call_whose_worker_is_gone_gives_way_to_its_fallback(story: Story) -> 
     story.now += timedelta(seconds=11)
 
     audit(story.now)
-    story.passes()
-
+    story.passes(59)
     story.expect(ann, "phone")
+    story.expect_silence()
+    story.passes(1)
+
     story.expect_text(ann, "Disk full")

@@ -236,7 +236,7 @@ def test_a_deleted_contact_gets_nothing_further_and_its_past_stays_readable(stor
     left = Delivery.objects.filter(recipient_id=ann.pk).values_list(
         "state", "reason", "recipient_name", "address_masked"
     )
-    assert list(left) == [("skipped", "contact_deleted", "Ann", "+86 138 **** 1234")] * 2
+    assert list(left) == [("cancelled", "contact_deleted", "Ann", "+86 138 **** 1234")] * 2
 
 
 def test_an_alert_keeps_the_policy_it_began_with(story: Story) -> None:

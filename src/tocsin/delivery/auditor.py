@@ -38,7 +38,7 @@ def find_faults(now: datetime) -> list[Finding]:
             SELECT (SELECT count(*) FROM alerts_alert WHERE due_at < %(late)s),
                    (SELECT count(*) FROM delivery_delivery WHERE next_at < %(late)s AND state <> 'held'),
                    (SELECT count(*) FROM delivery_delivery WHERE state = 'sending' AND started_at < %(stuck)s),
-                   (SELECT count(*) FROM delivery_delivery WHERE state = 'accepted' AND deadline_at < %(late)s),
+                   (SELECT count(*) FROM delivery_delivery WHERE deadline_at < %(late)s),
                    (SELECT count(*) FROM events_event
                     WHERE state = 'active' AND matched_policies IS NULL AND changed_at < %(late)s)
             """,

@@ -28,6 +28,7 @@ from tocsin.delivery.rules import Cause, DeliveryState, Purpose, Reason
 from tocsin.delivery.rules.sending import CALLS_MERGE_WITHIN, MAX_HELD_CALL, why_not_now
 
 _CALL_CHECK_EVERY = timedelta(seconds=5)
+_GONE = (Reason.CONTACT_DELETED, Reason.ROBOT_DELETED, Reason.REPLACED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def claim(now: datetime, *, worker_id: int, limit: int = 100) -> list[Claimed]:
     for row in rows:
         reason = _why_not(row, addresses, sent_firings)
         if reason is not None:
-            skips.append(Skip(row.id, DeliveryState.SKIPPED, reason))
+            skips.append(Skip(row.id, DeliveryState.CANCELLED if reason in _GONE else DeliveryState.SKIPPED, reason))
         elif (route := addresses.route(row)) is None:
             skips.append(Skip(row.id, DeliveryState.FAILED, Reason.NO_ACCOUNT))
         else:
@@ -128,7 +129,7 @@ def _wait_for_running_calls(
             """
             SELECT DISTINCT recipient_id FROM delivery_delivery
             WHERE channel = 'phone' AND recipient_id = ANY(%s)
-              AND (state = 'sending' OR (state = 'accepted' AND deadline_at > %s))
+              AND (state = 'sending' OR (state IN ('accepted', 'ambiguous') AND deadline_at > %s))
             """,
             [list(people), now],
         )

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from tocsin.channels.base import Outcome
-from tocsin.delivery.fallbacks import follow_failed_calls
 from tocsin.delivery.models import Attempt
 from tocsin.delivery.rules import Reason
+from tocsin.delivery.rules.sending import MAX_AMBIGUOUS_TRIES, UNKNOWN_CALL_WITHIN
 
 WORKER_LOCKS = 0x70C51
 """First half of the advisory lock that a living worker holds; its id is the second."""
@@ -23,26 +23,37 @@ _ENDED = "The worker ended before the reply was recorded."
 
 @transaction.atomic
 def release_crashed(now: datetime) -> int:
-    """Returns how many sends it gave up. What may be sent again is, for an alert said twice is better than never."""
+    """Returns how many sends it gave up. An alert's text goes out again: said twice is better than never. A call waits
+    for a receipt, and its fallback follows when none comes.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT worker_id FROM delivery_delivery WHERE state = 'sending'")
         dead = [worker_id for (worker_id,) in cursor.fetchall() if worker_id is None or _is_dead(worker_id)]
         cursor.execute(
             """
             UPDATE delivery_delivery d
-            SET state = CASE WHEN d.channel = 'phone' AND d.purpose = 'alert' THEN 'failed' ELSE 'ambiguous' END,
-                reason = %s, detail = %s, worker_id = NULL,
-                next_at = CASE WHEN d.purpose = 'alert' AND d.channel <> 'phone' AND d.attempt_count < 2
-                               THEN %s::timestamptz END,
-                finished_at = CASE WHEN d.purpose = 'alert' AND d.channel <> 'phone' AND d.attempt_count < 2
-                                   THEN NULL ELSE %s::timestamptz END
-            FROM (SELECT id FROM delivery_delivery WHERE state = 'sending'
+            SET state = 'ambiguous', reason = %s, detail = %s, worker_id = NULL,
+                next_at = CASE WHEN lost.again THEN %s::timestamptz END,
+                deadline_at = CASE WHEN d.channel = 'phone' THEN %s::timestamptz END,
+                finished_at = CASE WHEN NOT lost.again AND d.channel <> 'phone' THEN %s::timestamptz END
+            FROM (SELECT id, purpose = 'alert' AND channel <> 'phone' AND attempt_count < %s AS again
+                  FROM delivery_delivery WHERE state = 'sending'
                   AND ((worker_id = ANY(%s) AND started_at < %s) OR started_at < %s)
                   ORDER BY id FOR UPDATE SKIP LOCKED) lost
             WHERE d.id = lost.id
-            RETURNING d.id, d.attempt_count, d.started_at, d.state
+            RETURNING d.id, d.attempt_count, d.started_at
             """,
-            [Reason.OUTCOME_UNKNOWN, _ENDED, now + _TRY_AGAIN_AFTER, now, dead, now - _GRACE, now - _SEND_AT_MOST],
+            [
+                Reason.OUTCOME_UNKNOWN,
+                _ENDED,
+                now + _TRY_AGAIN_AFTER,
+                now + UNKNOWN_CALL_WITHIN,
+                now,
+                MAX_AMBIGUOUS_TRIES,
+                dead,
+                now - _GRACE,
+                now - _SEND_AT_MOST,
+            ],
         )
         rows = cursor.fetchall()
     Attempt.objects.bulk_create(
@@ -51,10 +62,9 @@ def release_crashed(now: datetime) -> int:
                 delivery_id=pk, number=number, started_at=started_at or now, finished_at=now,
                 outcome=Outcome.AMBIGUOUS, code="worker", detail=_ENDED,
             )
-            for pk, number, started_at, _state in rows
+            for pk, number, started_at in rows
         ]
     )  # fmt: skip
-    follow_failed_calls([pk for pk, _number, _started_at, state in rows if state == "failed"], now)
     return len(rows)
 
 

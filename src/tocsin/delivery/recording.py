@@ -55,24 +55,11 @@ def record(batch: Sequence[Sent], now: datetime) -> None:
         for item in recorded
         if item.sent.claim.delivery_id in moved and _has_failed(item.next)
     ]
-    fail_unknown_calls([pk for pk in failed if pk in moved], now)
     follow_failed_calls(failed, now)
 
 
 def _has_failed(following: Next) -> bool:
-    return following.next_at is None and following.state in (DeliveryState.FAILED, DeliveryState.AMBIGUOUS)
-
-
-def fail_unknown_calls(delivery_ids: Sequence[int], now: datetime) -> None:
-    """A call of which nothing more will be heard has failed: the fallback must not wait for certainty."""
-    if not delivery_ids:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE delivery_delivery SET state = 'failed', finished_at = %s "
-            "WHERE id = ANY(%s) AND channel = 'phone' AND state = 'ambiguous'",
-            [now, list(delivery_ids)],
-        )
+    return following.is_final and following.state in (DeliveryState.FAILED, DeliveryState.AMBIGUOUS)
 
 
 def _what_follows(sent: Sent, now: datetime) -> Next:

@@ -84,7 +84,7 @@ def expire_deadlines(now: datetime, *, limit: int = 500) -> int:
                 SET deadline_at = NULL, finished_at = %s,
                     state = CASE WHEN d.channel = 'phone' THEN 'failed' ELSE d.state END,
                     reason = CASE WHEN d.channel = 'phone' THEN 'no_receipt' ELSE d.reason END
-                FROM (SELECT id FROM delivery_delivery WHERE deadline_at <= %s AND state = 'accepted'
+                FROM (SELECT id FROM delivery_delivery WHERE deadline_at <= %s AND state IN ('accepted', 'ambiguous')
                       ORDER BY deadline_at, id LIMIT %s FOR UPDATE SKIP LOCKED) due
                 WHERE d.id = due.id RETURNING d.id, d.state, d.recipient_id, d.channel
                 """,

@@ -218,7 +218,7 @@ def _pause_before_next_delivery() -> float:
 
 
 def _next_deadline() -> datetime | None:
-    queue = Delivery.objects.filter(deadline_at__isnull=False, state="accepted").order_by("deadline_at")
+    queue = Delivery.objects.filter(deadline_at__isnull=False).order_by("deadline_at")
     return queue.values_list("deadline_at", flat=True).first()
 
 

@@ -155,6 +155,12 @@ def test_an_ambiguous_alert_is_sent_once_more() -> None:
     )
 
 
+def test_a_call_whose_placing_is_in_doubt_is_not_placed_twice_but_waits_for_its_receipt() -> None:
+    assert follow(Outcome.AMBIGUOUS, channel=Channel.PHONE) == Next(
+        DeliveryState.AMBIGUOUS, Reason.OUTCOME_UNKNOWN, deadline_at=NOW + timedelta(seconds=60)
+    )
+
+
 def test_an_ambiguous_message_that_is_no_alert_is_left_alone() -> None:
     assert follow(Outcome.AMBIGUOUS, channel=Channel.SMS, repeat=False).next_at is None
 

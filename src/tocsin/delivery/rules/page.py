@@ -28,7 +28,7 @@ _MEANINGS = {
     DeliveryState.AMBIGUOUS: "it may or may not have gone out: the request left and no reply was recorded",
     DeliveryState.SKIPPED: "not sent, for the reason given",
     DeliveryState.MERGED: "another message stands for it",
-    DeliveryState.CANCELLED: "taken back by a person before it went out",
+    DeliveryState.CANCELLED: "not sent, as its recipient is gone or a newer message took its place",
 }
 
 _OUTCOMES = {
@@ -37,7 +37,8 @@ _OUTCOMES = {
     Outcome.TRANSIENT: "tried again with growing pauses; from the second time on another account",
     Outcome.PERMANENT_TARGET: "failed: another account would not help",
     Outcome.PERMANENT_CONFIG: "the next account at once; failed when there is none",
-    Outcome.AMBIGUOUS: "ambiguous; an alert's message is sent once more, a verification is not",
+    Outcome.AMBIGUOUS: "ambiguous; an alert's message is sent once more, a verification is not; a call waits for its "
+    "receipt",
 }
 
 

@@ -49,6 +49,8 @@ MAX_HELD_CALL = timedelta(seconds=60)
 """A limit may hold a call this long; then it counts as failed and its fallback follows."""
 CALL_AGAIN_AFTER = timedelta(seconds=60)
 CALLS_MERGE_WITHIN = timedelta(seconds=60)
+UNKNOWN_CALL_WITHIN = timedelta(seconds=60)
+"""How long a call whose placing is in doubt may still show that it rang; it is not placed twice."""
 
 
 def backoff(tries: int, random: Callable[[], float]) -> timedelta:
@@ -99,11 +101,12 @@ def after_attempt(
             return Next(DeliveryState.PLANNED, next_at=now + (result.retry_after or backoff(tries, random)))
         case Outcome.PERMANENT_CONFIG if has_other_account:
             return Next(DeliveryState.PLANNED, next_at=now, gives_up_account=True)
+        case Outcome.AMBIGUOUS if is_call(channel):
+            within = capabilities.receipt_within or UNKNOWN_CALL_WITHIN
+            return Next(DeliveryState.AMBIGUOUS, Reason.OUTCOME_UNKNOWN, deadline_at=now + within)
         case Outcome.AMBIGUOUS:
-            repeats = may_repeat_ambiguous and tries < (
-                MAX_TRIES if capabilities.resend_is_safe else MAX_AMBIGUOUS_TRIES
-            )
-            next_at = now + backoff(tries, random) if repeats else None
+            most = max_tries if capabilities.resend_is_safe else MAX_AMBIGUOUS_TRIES
+            next_at = now + backoff(tries, random) if may_repeat_ambiguous and tries < most else None
             return Next(DeliveryState.AMBIGUOUS, Reason.OUTCOME_UNKNOWN, next_at=next_at)
         case Outcome.RATE_LIMITED | Outcome.TRANSIENT:
             return Next(DeliveryState.FAILED, Reason.TRIES_EXHAUSTED)

@@ -41,6 +41,7 @@ class DeliveryState(StrEnum):
     MERGED = "merged"
     """Another message stands for this one."""
     CANCELLED = "cancelled"
+    """Its recipient is gone, or what it was for is."""
 
 
 class Priority(IntEnum):
