@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from tocsin.contacts.rules.duplicates import DuplicateError
+from tocsin.contacts.rules.pages import (
+    ASKING_FOR_TEXTS,
+    ENTERING_CODES,
+    OPENING_LINKS,
+    PageLimit,
+    address_key,
+)
 from tocsin.contacts.rules.people import (
     ContactReason,
     ContactView,
@@ -33,9 +40,12 @@ from tocsin.contacts.rules.verification import (
 )
 
 __all__ = [
+    "ASKING_FOR_TEXTS",
     "CODE_LIFETIME",
+    "ENTERING_CODES",
     "LINK_LIFETIME",
     "MAX_TRIES",
+    "OPENING_LINKS",
     "ContactReason",
     "ContactView",
     "Directory",
@@ -43,11 +53,13 @@ __all__ = [
     "Fallback",
     "GroupView",
     "IssueOutcome",
+    "PageLimit",
     "RobotView",
     "Use",
     "VerificationMethod",
     "VerificationView",
     "VerifyOutcome",
+    "address_key",
     "is_lark_open_id",
     "mention_id",
     "next_send_at",

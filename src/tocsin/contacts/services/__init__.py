@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tocsin.contacts.services.defaults import set_default_fallback
 from tocsin.contacts.services.groups import add_members, create_group, delete_groups, remove_members, update_group
+from tocsin.contacts.services.limits import count_request
 from tocsin.contacts.services.people import (
     ContactChange,
     create_contact,
@@ -14,11 +15,27 @@ from tocsin.contacts.services.people import (
 )
 from tocsin.contacts.services.reach import ReachEntry, record_reach
 from tocsin.contacts.services.robots import create_robot, delete_robots, platforms, update_robot
+from tocsin.contacts.services.verification import (
+    Issued,
+    VerificationSent,
+    Verified,
+    attest_phone,
+    issue_verification,
+    issue_verifications,
+    record_verifications_sent,
+    verify_by_code,
+    verify_by_link,
+)
 
 __all__ = [
     "ContactChange",
+    "Issued",
     "ReachEntry",
+    "VerificationSent",
+    "Verified",
     "add_members",
+    "attest_phone",
+    "count_request",
     "create_contact",
     "create_group",
     "create_robot",
@@ -26,12 +43,17 @@ __all__ = [
     "delete_groups",
     "delete_robots",
     "import_contact",
+    "issue_verification",
+    "issue_verifications",
     "platforms",
     "record_reach",
+    "record_verifications_sent",
     "remove_legacy_chatbot",
     "remove_members",
     "set_default_fallback",
     "update_contact",
     "update_group",
     "update_robot",
+    "verify_by_code",
+    "verify_by_link",
 ]

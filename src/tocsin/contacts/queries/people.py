@@ -19,7 +19,6 @@ from tocsin.contacts.models import (
     ContactGroup,
     ContactGroupMember,
     ContactReach,
-    PhoneVerification,
     Robot,
 )
 from tocsin.contacts.rules import (
@@ -30,7 +29,6 @@ from tocsin.contacts.rules import (
     GroupView,
     RobotView,
     Use,
-    VerificationMethod,
     why_not_reachable,
 )
 from tocsin.core.phones import search_digits
@@ -176,47 +174,6 @@ def deletion_preview(contact_ids: Collection[int]) -> Deletion:
         names=tuple(names),
         uses=tuple(uses_of(contact_ids)),
         emptied_groups=tuple(emptied.values_list("name", flat=True)),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class VerificationProof:
-    """Why a contact's present number counts as proved: sent when and how, verified when, from which address, by what.
-
-    For an attested one nothing was sent and `source` says who vouched.
-    """
-
-    phone: str
-    method: VerificationMethod
-    issued_at: datetime
-    sent_at: datetime | None
-    sent_via: str
-    verified_at: datetime
-    verified_from: str
-    source: str
-
-
-def verification_proof(contact_id: int) -> VerificationProof | None:
-    """None while the number is not verified."""
-    contact = Contact.objects.filter(pk=contact_id, phone_verified_at__isnull=False).first()
-    if contact is None:
-        return None
-    row = (
-        PhoneVerification.objects.filter(contact=contact, phone=contact.phone, verified_at__isnull=False)
-        .order_by("-verified_at", "-id")
-        .first()
-    )
-    if row is None or row.verified_at is None:
-        return None
-    return VerificationProof(
-        phone=row.phone,
-        method=VerificationMethod(row.method),
-        issued_at=row.created_at,
-        sent_at=row.sent_at,
-        sent_via=row.sent_via,
-        verified_at=row.verified_at,
-        verified_from=row.verified_from,
-        source=row.source,
     )
 
 

@@ -1,0 +1,170 @@
+"""Reads about the proof of numbers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from tocsin.contacts.models import Contact, PhoneVerification, VerificationSend
+from tocsin.contacts.rules import (
+    IssueOutcome,
+    VerificationMethod,
+    VerificationView,
+    VerifyOutcome,
+    outcome_of_link,
+    verification_code,
+    verification_token,
+    why_not_issued,
+)
+from tocsin.core import crypto
+
+_LONGEST_LIMIT = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationProof:
+    """Why a contact's present number counts as proved: sent when and how, verified when, from which address, by what.
+
+    For an attested one nothing was sent and `source` says who vouched.
+    """
+
+    phone: str
+    method: VerificationMethod
+    issued_at: datetime
+    sent_at: datetime | None
+    sent_via: str
+    verified_at: datetime
+    verified_from: str
+    source: str
+
+
+def verification_proof(contact_id: int) -> VerificationProof | None:
+    """None while the number is not verified."""
+    contact = Contact.objects.filter(pk=contact_id, phone_verified_at__isnull=False).first()
+    if contact is None:
+        return None
+    row = (
+        PhoneVerification.objects.filter(contact=contact, phone=contact.phone, verified_at__isnull=False)
+        .order_by("-verified_at", "-id")
+        .first()
+    )
+    if row is None or row.verified_at is None:
+        return None
+    return VerificationProof(
+        phone=row.phone,
+        method=VerificationMethod(row.method),
+        issued_at=row.created_at,
+        sent_at=row.sent_at,
+        sent_via=row.sent_via,
+        verified_at=row.verified_at,
+        verified_from=row.verified_from,
+        source=row.source,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """Whether a contact's number can be sent a verification now; for LIMITED when it can."""
+
+    contact_id: int
+    name: str
+    phone: str
+    language: str
+    outcome: IssueOutcome
+    retry_at: datetime | None = None
+
+
+def verification_prospects(contact_ids: Collection[int], now: datetime) -> list[Prospect]:
+    """One for each id, in their order, in two statements."""
+    found = {
+        pk: (name, phone or "", language, verified_at)
+        for pk, name, phone, language, verified_at in Contact.objects.filter(pk__in=contact_ids).values_list(
+            "pk", "name", "phone", "language", "phone_verified_at"
+        )
+    }
+    sends = _sends([phone for _name, phone, _language, verified_at in found.values() if phone and not verified_at], now)
+    prospects = []
+    for pk in dict.fromkeys(contact_ids):
+        if pk not in found:
+            prospects.append(Prospect(pk, "", "", "", IssueOutcome.UNKNOWN))
+            continue
+        name, phone, language, verified_at = found[pk]
+        outcome, retry_at = why_not_issued(
+            phone=phone, is_verified=verified_at is not None, sent_at=sends.get(phone, ()), now=now
+        )
+        prospects.append(Prospect(pk, name, phone, language, outcome, retry_at))
+    return prospects
+
+
+def _sends(phones: Collection[str], now: datetime) -> dict[str, list[datetime]]:
+    by_digest = {phone_digest(phone): phone for phone in phones}
+    sends: defaultdict[str, list[datetime]] = defaultdict(list)
+    recent = VerificationSend.objects.filter(phone_digest__in=by_digest, sent_at__gt=now - _LONGEST_LIMIT)
+    for digest, sent_at in recent.values_list("phone_digest", "sent_at"):
+        sends[by_digest[digest]].append(sent_at)
+    return sends
+
+
+def phone_digest(phone: str) -> str:
+    """What a number's sends are counted under."""
+    return crypto.keyed_digest(settings.SECRET_KEYS[0], "verification-limit", phone).hex()
+
+
+def token_of(verification: PhoneVerification) -> str:
+    """The link's token, derived anew; "" when the key it was made with is gone. Only for the text that carries it."""
+    for secret in settings.SECRET_KEYS:
+        token = verification_token(secret, verification.pk, verification.nonce)
+        if crypto.same(crypto.hash_token(token), verification.token_digest or ""):
+            return token
+    return ""
+
+
+def code_of(verification: PhoneVerification) -> str:
+    """The code, derived anew; "" when the key it was made with is gone. Only for the message that carries it."""
+    for secret in settings.SECRET_KEYS:
+        code = verification_code(secret, verification.pk, verification.nonce)
+        if crypto.same(code_digest(secret, verification.pk, code), verification.code_digest):
+            return code
+    return ""
+
+
+def code_digest(secret: str, verification_id: int, code: str) -> str:
+    """As it is stored: eight digits alone would be guessed from a plain hash."""
+    return crypto.keyed_digest(secret, "verification-code-digest", verification_id, code).hex()
+
+
+def verification_by_token(token: str, now: datetime) -> tuple[VerifyOutcome, VerificationView | None]:
+    """What opening a link comes to. Changes nothing."""
+    row = find_by_token(token)
+    if row is None:
+        return VerifyOutcome.UNKNOWN, None
+    view = verification_view(row, row.contact)
+    outcome = outcome_of_link(view, now)
+    return outcome, view if outcome is not VerifyOutcome.UNKNOWN else None
+
+
+def find_by_token(token: str) -> PhoneVerification | None:
+    """Found by its digest, then compared with what our own key derives."""
+    digest = crypto.hash_token(token if token.isascii() else "")
+    rows = PhoneVerification.objects.select_related("contact").defer("contact__legacy_chatbot_url")
+    row = rows.filter(token_digest=digest).first()
+    return row if row is not None and crypto.same(token_of(row), token) else None
+
+
+def verification_view(row: PhoneVerification, contact: Contact) -> VerificationView:
+    return VerificationView(
+        id=row.pk,
+        contact_id=contact.pk,
+        contact_name=contact.name,
+        contact_phone=contact.phone or "",
+        is_contact_verified=contact.phone_verified_at is not None,
+        phone=row.phone,
+        expires_at=row.expires_at,
+        verified_at=row.verified_at,
+        replaced_at=row.replaced_at,
+        tries=row.tries,
+    )

@@ -1,0 +1,31 @@
+"""How often one address may ask the public pages for something."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+from tocsin.contacts.models import AddressCount
+from tocsin.contacts.rules import PageLimit, address_key
+
+_COUNT = """
+INSERT INTO contacts_addresscount AS known (key, count, started_at) VALUES (%(key)s, 1, %(now)s)
+ON CONFLICT (key) DO UPDATE SET
+    count = CASE WHEN known.started_at <= %(over)s THEN 1 ELSE known.count + 1 END,
+    started_at = CASE WHEN known.started_at <= %(over)s THEN excluded.started_at ELSE known.started_at END
+RETURNING count, started_at
+"""
+_KEPT_FOR = timedelta(hours=1)
+
+
+def count_request(*, limit: PageLimit, address: str, now: datetime) -> datetime | None:
+    """Counts one request; None while the address is within the limit, else when it may ask again."""
+    key = address_key(limit, address)
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, {"key": key, "now": now, "over": now - limit.per})
+        count, started_at = cursor.fetchone()
+    if count == 1:
+        old = AddressCount.objects.filter(started_at__lte=now - _KEPT_FOR).select_for_update(skip_locked=True)
+        AddressCount.objects.filter(pk__in=old.values("pk")).delete()
+    return None if count <= limit.count else started_at + limit.per
