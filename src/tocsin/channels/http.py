@@ -59,7 +59,10 @@ class HttpReply:
 
     def json(self) -> Any:
         """ValueError when the body is not JSON (cut, or a proxy's page)."""
-        return json.loads(self.body)
+        try:
+            return json.loads(self.body)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
 
     @property
     def retry_after(self) -> timedelta | None:

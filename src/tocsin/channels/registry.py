@@ -5,6 +5,7 @@ from __future__ import annotations
 from tocsin.channels.base import ProviderType
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.dingtalk import DINGTALK
+from tocsin.channels.providers.http_sms import HTTP_SMS
 from tocsin.channels.providers.outbox import OUTBOX_EMAIL, OUTBOX_PHONE, OUTBOX_SMS
 from tocsin.channels.providers.smtp import SMTP
 from tocsin.core.errors import NotFoundError
@@ -13,6 +14,7 @@ PROVIDERS: dict[str, ProviderType] = {
     kind.name: kind
     for kind in (
         SMTP,
+        HTTP_SMS,
         DINGTALK,
         OUTBOX_SMS,
         OUTBOX_PHONE,

@@ -24,6 +24,7 @@ _PLAIN = str.maketrans(
     }
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u0085]+")
+_LAST_LINK = re.compile(r"\s*(https?://\S+)\s*$")
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"'，。；、）]+", re.IGNORECASE)
 
 
@@ -67,16 +68,19 @@ def sms_parts(text: str) -> int:
     return len(_parts(text))
 
 
-def cut_to_parts(text: str, limit: int, end: str = "...") -> str:
-    """The longest beginning that fits `limit` parts, cut at a word and marked with `end`."""
+def cut_to_parts(text: str, limit: int, mark: str = "...") -> str:
+    """What fits `limit` parts, cut at a word and marked; a link at the end stays whole, since half of one is none."""
     if sms_parts(text) <= limit:
         return text
-    low, high = 0, len(text)
-    while low < high:  # the longest that fits: a longer beginning never has fewer parts
+    link = _LAST_LINK.search(text)
+    end = f"{mark} {link.group(1)}" if link and sms_parts(f"{mark} {link.group(1)}") <= limit else mark
+    whole = text[: link.start()] if link and end != mark else text
+    low, high = 0, len(whole)
+    while low < high:  # a longer beginning never has fewer parts
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if sms_parts(text[:middle].rstrip() + end) <= limit else (low, middle - 1)
-    kept = text[:low]
-    if not text[low : low + 1].isspace() and (blank := max(kept.rfind(" "), kept.rfind("\n"))) > low * 3 // 5:
+        low, high = (middle, high) if sms_parts(whole[:middle] + end) <= limit else (low, middle - 1)
+    kept = whole[:low]
+    if not whole[low : low + 1].isspace() and (blank := max(kept.rfind(" "), kept.rfind("\n"))) > low * 3 // 5:
         kept = kept[:blank]
     return kept.rstrip() + end
 

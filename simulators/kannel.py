@@ -1,0 +1,156 @@
+"""Debian's Kannel, run for a test: bearerbox, smsbox and the fake SMSC on free ports in a folder of its own.
+
+Needs the packages kannel and kannel-extras.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from simulators.serving import wait_until
+
+_FAKE_SMSC = "/usr/lib/kannel/test/fakesmsc"
+_PROGRAMS = ("bearerbox", "smsbox", _FAKE_SMSC)
+_CONFIGURATION = """
+group = core
+admin-port = {admin}
+admin-interface = 127.0.0.1
+admin-password = {password}
+smsbox-port = {box}
+smsbox-interface = 127.0.0.1
+box-allow-ip = 127.0.0.1
+dlr-storage = internal
+log-file = {folder}/bearerbox.log
+log-level = 0
+
+group = smsc
+smsc = fake
+smsc-id = fake
+port = {smsc}
+connect-allow-ip = 127.0.0.1
+
+group = smsbox
+bearerbox-host = 127.0.0.1
+sendsms-port = {sendsms}
+sendsms-interface = 127.0.0.1
+log-file = {folder}/smsbox.log
+log-level = 0
+
+group = sendsms-user
+username = {username}
+password = {password}
+max-messages = 3
+concatenation = true
+default-sender = 10086
+
+group = sms-service
+keyword = default
+max-messages = 0
+text = none
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FakeText:
+    """One part of a text as the fake SMSC got it, in that part's own words."""
+
+    sender: str
+    to: str
+    raw: str
+
+
+class Kannel:
+    """A context manager; `url` is where texts are posted."""
+
+    username, password = "tocsin", "kannel-s3cret"
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="kannel-"))
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._ports = dict(zip(("admin", "box", "smsc", "sendsms"), _free_ports(4), strict=True))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._ports['sendsms']}/cgi-bin/sendsms"
+
+    def __enter__(self) -> Self:
+        if missing := [program for program in _PROGRAMS if shutil.which(program) is None]:
+            raise RuntimeError(f"{', '.join(missing)} not found: install the packages kannel and kannel-extras.")
+        configuration = self._folder / "kannel.conf"
+        configuration.write_text(
+            _CONFIGURATION.format(folder=self._folder, username=self.username, password=self.password, **self._ports)
+        )
+        try:
+            self._start("bearerbox", str(configuration))
+            wait_until(lambda: _listens(self._ports["smsc"]), what="Kannel's bearerbox listening")
+            self._start("smsbox", str(configuration))
+            self._start(
+                _FAKE_SMSC, "-H", "127.0.0.1", "-r", str(self._ports["smsc"]), "-i", "100000", "-m", "1", "1 2 text hi"
+            )
+            wait_until(self._takes_texts, what="Kannel taking texts")
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in reversed(self._running):
+            process.terminate()
+        for process in self._running:
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(5)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def texts(self) -> list[FakeText]:
+        """What the fake SMSC was given so far."""
+        log = (self._folder / "fakesmsc.log").read_text(errors="replace")
+        found = re.findall(r"Got message \d+: <(\S+) (\S+) (\S+ .*?)>$", log, re.MULTILINE)
+        return [FakeText(sender, to, raw) for sender, to, raw in found]
+
+    def _start(self, program: str, *arguments: str) -> None:
+        with (self._folder / f"{Path(program).name}.log").open("ab") as log:
+            self._running.append(
+                subprocess.Popen([program, *arguments], stdout=log, stderr=log, cwd=self._folder)  # noqa: S603 (fixed)
+            )
+
+    def _takes_texts(self) -> bool:
+        if any(process.poll() is not None for process in self._running):
+            raise RuntimeError(f"Kannel ended early; see {self._folder}.")
+        try:
+            status = f"http://127.0.0.1:{self._ports['admin']}/status.txt?password={self.password}"
+            with urllib.request.urlopen(status, timeout=2) as reply:
+                page = reply.read().decode()
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+        return "smsbox" in page and "online" in page and _listens(self._ports["sendsms"])
+
+
+def _free_ports(count: int) -> list[int]:
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [server.getsockname()[1] for server in held]
+    for server in held:
+        server.close()
+    return ports
+
+
+def _listens(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
