@@ -40,6 +40,7 @@ class Claimed:
     purpose: Purpose
     channel: Channel
     recipient_id: int
+    verification_id: int | None
     route: Route = field(repr=False)
     message: Message = field(repr=False)
     has_other_account: bool
@@ -87,6 +88,7 @@ def claim(now: datetime, *, worker_id: int, limit: int = 100) -> list[Claimed]:
             purpose=Purpose(row.purpose),
             channel=Channel(row.channel),
             recipient_id=row.recipient_id,
+            verification_id=row.verification_id,
             route=route,
             message=addresses.message(row, route, contents.get(row.id)),
             has_other_account=addresses.has_other_account(row, route),

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from tocsin.channels.base import Outcome, SendResult
 from tocsin.channels.services import Health, record_health
-from tocsin.contacts.services import ReachEntry, record_reach
+from tocsin.contacts.services import ReachEntry, VerificationSent, record_reach, record_verifications_sent
 from tocsin.delivery.fallbacks import follow_failed_calls
 from tocsin.delivery.lanes import block_lanes
 from tocsin.delivery.models import Attempt
@@ -49,6 +49,7 @@ def record(batch: Sequence[Sent], now: datetime) -> None:
     if with_ids:
         apply_waiting_receipts(with_ids, now)
     record_health(_health(batch))
+    record_verifications_sent(entries=_verifications_sent(batch))
     record_reach(entries=_reach([item for item in recorded if item.sent.claim.delivery_id in moved], now))
     failed = [
         item.sent.claim.delivery_id
@@ -166,6 +167,14 @@ def _health(batch: Sequence[Sent]) -> list[Health]:
         else:
             last[account_id] = Health(account_id, failed_at=sent.finished_at, failure=_sentence(sent.result))
     return list(last.values())
+
+
+def _verifications_sent(batch: Sequence[Sent]) -> list[VerificationSent]:
+    return [
+        VerificationSent(sent.claim.verification_id, sent.finished_at, sent.claim.route.name)
+        for sent in batch
+        if sent.claim.verification_id is not None and sent.result.outcome is Outcome.ACCEPTED
+    ]
 
 
 def _reach(moved: Sequence[_Recorded], now: datetime) -> list[ReachEntry]:
