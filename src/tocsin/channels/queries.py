@@ -30,6 +30,11 @@ def accounts_by_channel() -> dict[Channel, list[ProviderAccount]]:
     return {channel: _real_if_any(accounts) for channel, accounts in found.items()}
 
 
+def list_accounts() -> list[ProviderAccount]:
+    """All of them, each channel's in the order in which they are tried."""
+    return list(ProviderAccount.objects.order_by("channel", "priority", "id"))
+
+
 def account_named(name: str) -> ProviderAccount:
     """NotFoundError names the ones that exist."""
     account = ProviderAccount.objects.filter(name=name).first()

@@ -1,0 +1,1 @@
+"""Where vendors report what became of a message: /callbacks/<provider>/<token>."""
