@@ -9,6 +9,7 @@ from tocsin.accounts.models import User
 from tocsin.accounts.queries import role_of
 from tocsin.accounts.rules import Permission, is_allowed
 from tocsin.core.actors import Actor, ActorKind
+from tocsin.web.shared.addresses import client_address
 
 
 def user_of(request: HttpRequest) -> User:
@@ -21,7 +22,7 @@ def user_of(request: HttpRequest) -> User:
 def actor_of(request: HttpRequest) -> Actor:
     """For services: the signed-in user and the address the request came from."""
     user = user_of(request)
-    return Actor(ActorKind.USER, user.get_full_name() or user.username, user.pk, request.META.get("REMOTE_ADDR", ""))
+    return Actor(ActorKind.USER, user.get_full_name() or user.username, user.pk, client_address(request))
 
 
 def may(request: HttpRequest, permission: Permission) -> bool:

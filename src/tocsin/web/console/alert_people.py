@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import IntEnum
 
 from tocsin.alerts.models import Alert
+from tocsin.channels.registry import PROVIDERS
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.rules import Cause, DeliveryState
 from tocsin.delivery.timeline import Level, state_title
@@ -51,7 +51,7 @@ class Line:
     text: str
     reason: str
     reached: Reached
-    at: datetime | None = None
+    is_simulated: bool = False
 
     @property
     def level(self) -> Level:
@@ -92,6 +92,11 @@ class People:
         return sum(person.reached is Reached.UNDER_WAY for person in self.everybody)
 
     @property
+    def is_simulated(self) -> bool:
+        """Something stayed in the outbox: whom it was for got nothing."""
+        return any(line.is_simulated for person in self.everybody for line in person.lines)
+
+    @property
     def level(self) -> Level:
         if self.reached:
             return Level.GOOD
@@ -103,7 +108,8 @@ def people_of(alert: Alert) -> People:
     deliveries = (
         Delivery.objects.filter(notification__alert=alert)
         .exclude(notification__cause=Cause.RECOVERED)
-        .defer("mention_ids", "tried_accounts")
+        .select_related("account")
+        .defer("mention_ids", "tried_accounts", "account__config")
         .order_by("-id")[:_READ]
     )
     return gather(deliveries, alert.reasons)
@@ -134,6 +140,11 @@ def _reached(delivery: Delivery) -> Reached:
     return _REACHED.get(DeliveryState(delivery.state), Reached.NOT)
 
 
+def _is_simulated(delivery: Delivery) -> bool:
+    kind = PROVIDERS.get(delivery.account.provider) if delivery.account else None
+    return kind is not None and kind.capabilities.is_simulated
+
+
 def _line(delivery: Delivery) -> Line:
     return Line(
         channel=str(CHANNELS.get(delivery.channel, delivery.channel)),
@@ -141,5 +152,5 @@ def _line(delivery: Delivery) -> Line:
         text=state_title(delivery),
         reason=reason_text(delivery.reason) if delivery.reason else "",
         reached=_reached(delivery),
-        at=delivery.finished_at or delivery.accepted_at or delivery.started_at,
+        is_simulated=_is_simulated(delivery),
     )

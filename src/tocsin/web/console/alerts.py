@@ -81,6 +81,7 @@ class AlertAdmin(ServiceAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
+            "original": alert,
             "title": _now("Alert"),
             **self._context(request, alert),
         }

@@ -7,8 +7,10 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin import action as admin_action
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -27,6 +29,7 @@ from tocsin.core.phones import mask as mask_phone
 from tocsin.core.redact import mask_email
 from tocsin.web.console.actors import actor_of, may, require
 from tocsin.web.console.contact_forms import ContactForm, DefaultsForm, GroupForm
+from tocsin.web.console.contact_verification import verification_page
 from tocsin.web.console.display import NOTHING, ago, chip, clock
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.service_admin import ServiceAdmin
@@ -48,7 +51,8 @@ class ContactAdmin(ServiceAdmin):
     search_help_text = _("Search by name; managers also by number and address")
     list_before_template = "console/contacts_note.html"
     actions_list = ("default_configuration",)
-    actions_detail = ("remove_chatbot",)
+    actions = ("verify_numbers",)
+    actions_detail = ("verify_number", "remove_chatbot")
     readonly_fields = ("shown_phone", "shown_email", "reachability", "used_by", "chatbot")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
@@ -122,6 +126,23 @@ class ContactAdmin(ServiceAdmin):
         lines += [_now("The group %(name)s will have no members.") % {"name": name} for name in preview.emptied_groups]
         return lines, {str(self.opts.verbose_name_plural): len(preview.names)}, set(), []
 
+    @admin_action(description=_("Verify Mobile Numbers"), permissions=["change"])
+    def verify_numbers(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
+        """Also across pages: the list's own selection is asked for again when it is confirmed."""
+        carried = [("action", "verify_numbers"), ("select_across", request.POST.get("select_across", "0"))]
+        across = carried[1][1] == "1"
+        ids = list(queryset.values_list("pk", flat=True))
+        chosen = ids[:1] if across else ids
+        carried += [(ACTION_CHECKBOX_NAME, str(pk)) for pk in chosen]
+        return verification_page(request, self.admin_site.each_context(request), ids, carried)
+
+    @action(description=_("Verify the number"), icon="verified", url_path="verify")
+    def verify_number(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        contact = self.get_object(request, object_id)
+        if contact is None:
+            raise Http404
+        return verification_page(request, self.admin_site.each_context(request), [contact.pk])
+
     @action(description=_("Contact Default Configuration"), icon="tune", url_path="defaults")
     def default_configuration(self, request: HttpRequest) -> HttpResponse:
         require(request, Permission.MANAGE)
@@ -163,10 +184,16 @@ class ContactAdmin(ServiceAdmin):
         )
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        """Removing a chatbot is offered where there is one."""
+        """What makes sense for the contact: an unverified number, an imported chatbot."""
+        contact = Contact.objects.filter(pk=object_id).first()
+        if contact is None or not may(request, Permission.MANAGE):
+            return []
+        fits = {
+            "verify_number": bool(contact.phone) and contact.phone_verified_at is None,
+            "remove_chatbot": bool(contact.legacy_chatbot_url),
+        }
         actions: list[Any] = super().get_actions_detail(request, object_id)
-        contact = Contact.objects.filter(pk=object_id).exclude(legacy_chatbot_url="")
-        return actions if may(request, Permission.MANAGE) and contact.exists() else []
+        return [item for item in actions if any(item.action_name.endswith(name) for name, fit in fits.items() if fit)]
 
     def get_actions_list(self, request: HttpRequest) -> list[Any]:
         return super().get_actions_list(request) if may(request, Permission.MANAGE) else []

@@ -18,6 +18,7 @@ from tocsin.delivery.queries import Explanation, explain
 from tocsin.events.models import Event, Integration
 from tocsin.events.queries import key_of
 from tocsin.web.console.actors import require
+from tocsin.web.console.form_pages import capitalise_labels
 from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, reason_text
 
 
@@ -65,6 +66,7 @@ def page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     elif "labels" in request.GET:
         typed = request.GET
     form = ExplainForm(typed)
+    capitalise_labels(form)
     answer = _answer(form, event) if typed is not None and form.is_valid() else None
     shown = {**context, "title": _now("Explain"), "form": form, "event": event, "answer": answer}
     return TemplateResponse(request, "console/explain.html", shown)

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from tocsin.core.errors import InvalidInputError, TocsinError
@@ -26,6 +27,7 @@ def form_page(
 ) -> HttpResponse:
     """GET shows the form; POST returns what `act` makes of the cleaned data, or shows what was refused."""
     form = form_class(request.POST if request.method == "POST" else None, initial=dict(initial or {}))
+    capitalise_labels(form)
     if request.method == "POST" and form.is_valid():
         try:
             return act(form.cleaned_data)
@@ -36,6 +38,12 @@ def form_page(
         "console/form_page.html",
         {**context, "title": title, "text": text, "submit": submit or _("OK"), "form": form},
     )
+
+
+def capitalise_labels(form: forms.BaseForm) -> None:
+    """Labels are translated as they stand within a sentence."""
+    for field in form.fields.values():
+        field.label = capfirst(str(field.label or ""))
 
 
 def add_refusal(form: forms.BaseForm, error: TocsinError, names: Mapping[str, str] | None = None) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from django.core.paginator import Paginator
+from django.http import HttpRequest
 from django.utils.functional import cached_property
+from unfold.views import ChangeList
 
 _CAP = 10_000
 
@@ -14,3 +16,12 @@ class CappedPaginator(Paginator):
     @cached_property
     def count(self) -> int:
         return int(self.object_list[:_CAP].count())  # type: ignore[union-attr,call-arg]
+
+
+class UncountedChangeList(ChangeList):
+    """Does not count the whole table beside the filtered one, and says "show all" only where something is hidden."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not self.query and not self.has_active_filters:
+            self.full_result_count = self.result_count

@@ -16,11 +16,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
 
 from tocsin.accounts.rules import Permission
 from tocsin.core.errors import TocsinError
 from tocsin.web.console.actors import may
-from tocsin.web.console.form_pages import add_refusal
+from tocsin.web.console.form_pages import add_refusal, capitalise_labels
+from tocsin.web.console.paging import UncountedChangeList
 from tocsin.web.console.secrets_once import take_shown_once
 
 Write = Literal["add", "change", "delete"]
@@ -46,6 +48,7 @@ class ServiceForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        capitalise_labels(self)
         if self.instance.pk is not None:
             self.initial.setdefault("version", getattr(self.instance, "version", None))
 
@@ -103,6 +106,9 @@ class ServiceAdmin(ModelAdmin):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
         self.delete_rows(request, list(queryset.values_list("pk", flat=True)))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return UncountedChangeList
 
     def get_changelist_formset(self, request: HttpRequest, **kwargs: Any) -> Any:
         raise WritesThroughServicesError(self, "get_changelist_formset (list_editable)")

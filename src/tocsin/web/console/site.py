@@ -80,6 +80,12 @@ class ConsoleSite(UnfoldAdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**home.context(utc_now()), **(extra_context or {})})
 
+    def app_index(
+        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Tables are grouped by the sidebar, not by the apps they belong to."""
+        return HttpResponseRedirect(reverse("console:index"))
+
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         request.current_app = self.name
         view = PasswordChangeView.as_view(

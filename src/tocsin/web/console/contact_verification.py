@@ -1,0 +1,69 @@
+"""Verify Mobile Numbers: before, how many texts go out; after, a result for each contact."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from tocsin.accounts.rules import Permission
+from tocsin.core.clock import utc_now
+from tocsin.delivery.verifications import SendOutcome, VerificationResult, preview_verifications, send_verifications
+from tocsin.web.console.actors import actor_of, require
+from tocsin.web.console.display import clock
+
+CONFIRMED = "confirmed"
+_SHOWN = 200
+_BEFORE: Mapping[SendOutcome, str | Promise] = {
+    SendOutcome.SENT: _("gets a text message"),
+    SendOutcome.ALREADY_VERIFIED: _("is verified already"),
+    SendOutcome.NO_NUMBER: _("has no number"),
+    SendOutcome.LIMITED: _("got too many texts; the next one may go at %(time)s"),
+    SendOutcome.REFUSED: _("cannot be sent one: %(detail)s"),
+    SendOutcome.UNKNOWN: _("no longer exists"),
+}
+_AFTER: Mapping[SendOutcome, str | Promise] = {**_BEFORE, SendOutcome.SENT: _("sent")}
+_COLOURS = {SendOutcome.SENT: "success", SendOutcome.ALREADY_VERIFIED: "default"}
+
+
+def verification_page(
+    request: HttpRequest, context: Mapping[str, Any], ids: Collection[int], hidden: Collection[tuple[str, str]] = ()
+) -> HttpResponse:
+    """The question, or after a POST that confirms it the results. `hidden` are fields that the POST must carry."""
+    require(request, Permission.MANAGE)
+    now = utc_now()
+    is_sent = request.method == "POST" and CONFIRMED in request.POST
+    if is_sent:
+        results = send_verifications(by=actor_of(request), now=now, contact_ids=ids)
+    else:
+        results = preview_verifications(now=now, contact_ids=ids)
+    counts = Counter(result.outcome for result in results)
+    words = _AFTER if is_sent else _BEFORE
+    ranked = sorted(results, key=lambda result: list(SendOutcome).index(result.outcome))
+    return TemplateResponse(
+        request,
+        "console/verify.html",
+        {
+            **context,
+            "title": _now("Verify Mobile Numbers"),
+            "is_sent": is_sent,
+            "texts": counts[SendOutcome.SENT],
+            "rows": [_row(result, words) for result in ranked[:_SHOWN]],
+            "more": max(0, len(ranked) - _SHOWN),
+            "hidden": hidden,
+            "confirmed": CONFIRMED,
+        },
+    )
+
+
+def _row(result: VerificationResult, words: Mapping[SendOutcome, str | Promise]) -> tuple[VerificationResult, str, str]:
+    """The result, its words and its colour."""
+    time = clock(result.retry_at) if result.retry_at else ""
+    text = str(words[result.outcome]) % {"time": time, "detail": result.detail}
+    return result, text, _COLOURS.get(result.outcome, "warning")
