@@ -20,7 +20,7 @@ from tocsin.cli.shared import say, set_up_django
 from tocsin.config.embedded_postgres import EmbeddedPostgres
 from tocsin.config.environment import data_folder, database_url
 from tocsin.config.logs import configure_logging
-from tocsin.config.migrations import migrate
+from tocsin.config.migrations import migrate, one_at_a_time
 from tocsin.config.supervisor import Program, Service, Supervisor
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import ConfigurationError
@@ -89,8 +89,9 @@ def _prepare() -> str | None:
     from tocsin.config.first_start import prepare  # imports models, which need Django set up
 
     try:
-        migrate()
-        return prepare(now=utc_now())
+        with one_at_a_time():
+            migrate()
+            return prepare(now=utc_now())
     finally:
         connections.close_all()
 

@@ -9,8 +9,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
+from phonenumbers import SUPPORTED_REGIONS
 
 from tocsin.config.embedded_postgres import connection_settings
 from tocsin.core.errors import ConfigurationError
@@ -62,8 +64,8 @@ def database_settings(folder: Path) -> dict[str, Any]:
 
 def secret_keys(folder: Path) -> tuple[str, ...]:
     """Keys from `TOCSIN_SECRET_KEY` (comma-separated, newest first) or the data folder; () before the first start."""
-    if typed := os.environ.get("TOCSIN_SECRET_KEY"):
-        keys = tuple(filter(None, (part.strip() for part in typed.split(","))))
+    if os.environ.get("TOCSIN_SECRET_KEY"):
+        keys = listed("TOCSIN_SECRET_KEY")
         if any(len(key) < 32 for key in keys) or not keys:
             raise ConfigurationError("TOCSIN_SECRET_KEY needs 32 characters or more; try `openssl rand -hex 32`.")
         return keys
@@ -101,7 +103,37 @@ def ensure_secret_key(folder: Path) -> None:
 
 def enabled_faces() -> frozenset[str]:
     """`TOCSIN_FACES`, comma-separated; all of them unless set."""
-    typed = [part.strip() for part in os.environ.get("TOCSIN_FACES", "").split(",") if part.strip()]
+    typed = listed("TOCSIN_FACES")
     if unknown := sorted(set(typed) - set(FACES)):
         raise ConfigurationError(f"There are no faces called {', '.join(unknown)}; choose among {', '.join(FACES)}.")
     return frozenset(typed or FACES)
+
+
+def listed(name: str) -> tuple[str, ...]:
+    """A variable that holds a list, separated by commas."""
+    return tuple(filter(None, (part.strip() for part in os.environ.get(name, "").split(","))))
+
+
+def whole_number(name: str, default: int) -> int:
+    typed = os.environ.get(name, "").strip()
+    if not typed:
+        return default
+    if not typed.isdecimal():
+        raise ConfigurationError(f"{name} must be a whole number, not {typed!r}.")
+    return int(typed)
+
+
+def time_zone() -> str:
+    name = os.environ.get("TOCSIN_TIME_ZONE") or "UTC"
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ConfigurationError(f"TOCSIN_TIME_ZONE must be a name like Asia/Shanghai, not {name!r}.") from error
+    return name
+
+
+def default_region() -> str:
+    region = (os.environ.get("TOCSIN_DEFAULT_REGION") or "CN").upper()
+    if region not in SUPPORTED_REGIONS:
+        raise ConfigurationError(f"TOCSIN_DEFAULT_REGION must be a country's two letters, like CN, not {region!r}.")
+    return region

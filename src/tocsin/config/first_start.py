@@ -13,6 +13,7 @@ from tocsin.accounts.rules import Role
 from tocsin.accounts.services import create_user
 from tocsin.channels.services import ensure_outbox_accounts
 from tocsin.core.actors import SYSTEM
+from tocsin.policies.services import ensure_catch_all
 
 ADMIN = "admin"
 
@@ -22,6 +23,7 @@ def prepare(*, now: datetime) -> str | None:
     with transaction.atomic():
         Group.objects.bulk_create([Group(name=role.value) for role in Role], ignore_conflicts=True)
         ensure_outbox_accounts(now=now)
+        ensure_catch_all(now=now)
         return None if User.objects.exists() else _create_admin(now)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -10,21 +13,30 @@ _LOCK_KEY = 0x746F6373696E  # "tocsin"
 _LOCK_TIMEOUT = "10s"
 
 
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Processes that start at once on one database take turns; inside another one it does nothing more."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK_KEY])
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK_KEY])
+
+
 def migrate() -> int:
-    """Applies what is missing and returns how many; processes that start at once wait for each other.
+    """Applies what is missing and returns how many.
 
     A statement that waits too long for a table in use fails instead of holding everybody up behind it: try again.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK_KEY])
-        try:
-            count = len(pending_migrations())
-            if count:
+    with one_at_a_time():
+        count = len(pending_migrations())
+        if count:
+            with connection.cursor() as cursor:
                 cursor.execute("SELECT set_config('lock_timeout', %s, false)", [_LOCK_TIMEOUT])
                 call_command("migrate", interactive=False, verbosity=0)
                 cursor.execute("RESET lock_timeout")
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK_KEY])
     return count
 
 

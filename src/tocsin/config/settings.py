@@ -10,7 +10,16 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from tocsin.config.environment import data_folder, database_settings, enabled_faces, secret_keys
+from tocsin.config.environment import (
+    data_folder,
+    database_settings,
+    default_region,
+    enabled_faces,
+    listed,
+    secret_keys,
+    time_zone,
+    whole_number,
+)
 from tocsin.web.console.theme import UNFOLD as _UNFOLD
 
 DATA_DIR: Path = data_folder()
@@ -30,20 +39,18 @@ if PUBLIC_URL and urlsplit(PUBLIC_URL).scheme not in ("http", "https"):
 FACES = enabled_faces()
 """What this web process serves; every other door answers 404."""
 ORGANISATION = os.environ.get("TOCSIN_ORGANISATION", "Tocsin")
-DEFAULT_REGION = os.environ.get("TOCSIN_DEFAULT_REGION", "CN").upper()
+DEFAULT_REGION = default_region()
 ATTESTED_PHONES = os.environ.get("TOCSIN_ATTESTED_PHONES", "") == "1"
 """Administrators may vouch that a named source has proved a number, instead of the number's owner."""
-RETENTION_DAYS = int(os.environ.get("TOCSIN_RETENTION_DAYS", "90"))
-OUTGOING_ALLOW = tuple(filter(None, (part.strip() for part in os.environ.get("TOCSIN_OUTGOING_ALLOW", "").split(","))))
+RETENTION_DAYS = whole_number("TOCSIN_RETENTION_DAYS", 90)
+OUTGOING_ALLOW = listed("TOCSIN_OUTGOING_ALLOW")
 """Networks (CIDR) or host names that typed addresses may reach although they are private."""
-TRUSTED_PROXIES = tuple(
-    filter(None, (part.strip() for part in os.environ.get("TOCSIN_TRUSTED_PROXIES", "").split(",")))
-)
+TRUSTED_PROXIES = listed("TOCSIN_TRUSTED_PROXIES")
 
 DEBUG = False
 ALLOWED_HOSTS = ["*"]  # links are built from TOCSIN_PUBLIC_URL alone, so a forged Host header reaches nothing
 USE_TZ = True
-TIME_ZONE = os.environ.get("TOCSIN_TIME_ZONE", "UTC")
+TIME_ZONE = time_zone()
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LOCALE_PATHS = [str(Path(__file__).resolve().parent.parent / "locale")]
@@ -65,6 +72,7 @@ INSTALLED_APPS = [
     "tocsin.alerts",
     "tocsin.delivery",
     "tocsin.web.console",
+    "tocsin.web.public",
 ]
 AUTH_USER_MODEL = "accounts.User"
 ROOT_URLCONF = "tocsin.config.urls"
@@ -105,6 +113,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "console:login"
+LOGIN_REDIRECT_URL = "console:index"
 UNFOLD = _UNFOLD
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"

@@ -1,0 +1,114 @@
+"""`tocsin serve` as a process of its own, on a data folder of its own."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+from tests.chaos.processes import wait_until
+
+_ADDRESS = re.compile(r"Tocsin is at (http://\S+)")
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """As after an installation: nothing is set but where the data is."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "DJANGO_"))}
+    return {**inherited, "TOCSIN_DATA_DIR": str(folder), "NO_COLOR": "1", **more}
+
+
+def tocsin(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """One command, run to its end with nothing to read from."""
+    return subprocess.run(
+        [sys.executable, "-m", "tocsin.cli", *words],
+        env=environment(folder, **more),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+class Serve:
+    """Started and ready inside `with`; ended afterwards if the test has not."""
+
+    def __init__(self, folder: Path, *words: str, **more: str) -> None:
+        self._command = [sys.executable, "-m", "tocsin.cli", "serve", "--port", "0", *words]
+        self._environment = environment(folder, **more)
+        self.lines: list[str] = []
+
+    def __enter__(self) -> Serve:
+        self.process = subprocess.Popen(
+            self._command,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        try:
+            wait_until(lambda: _ADDRESS.search(self.output) or self.process.poll() is not None)
+            assert self.process.poll() is None, "it ended"
+            wait_until(self.is_ready)
+        except AssertionError as error:
+            self.__exit__()
+            raise AssertionError(f"{error}; it said:\n{self.output}") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        self.process.wait(60)
+        self._reader.join(60)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    @property
+    def output(self) -> str:
+        return "".join(self.lines)
+
+    @property
+    def url(self) -> str:
+        found = _ADDRESS.search(self.output)
+        assert found, self.output
+        return found[1]
+
+    def get(self, path: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=10)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    def is_ready(self) -> bool:
+        """The web server answers and reaches the database."""
+        try:
+            return self.get("/readyz")[0] == 200
+        except OSError:
+            return False
+
+    def child(self, name: str) -> psutil.Process:
+        """`postgres`, `web` or `worker`."""
+        children = psutil.Process(self.process.pid).children()
+        return next(child for child in children if name in [Path(word).name for word in child.cmdline()])
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)

@@ -1,0 +1,187 @@
+"""`tocsin serve`: its first start, its ends, and what it comes back from."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from django.contrib.auth.hashers import check_password
+
+from tests.chaos.processes import connect, is_alive, wait_until
+from tests.chaos.serving import Serve, environment, tocsin
+
+PASSWORD = re.compile(r"Sign in as `admin` with the password (\S+)")
+
+
+def end(serve: Serve, number: signal.Signals = signal.SIGINT) -> int:
+    serve.process.send_signal(number)
+    return serve.process.wait(60)
+
+
+def are_gone(family: list[psutil.Process]) -> bool:
+    return not [member for member in family if is_alive(member.pid)]
+
+
+def test_the_first_start_shows_the_administrators_password_once(folder: Path) -> None:
+    with Serve(folder) as first:
+        found = PASSWORD.search(first.output)
+        with connect(folder) as connection:
+            rows = connection.execute("SELECT username, is_superuser, password FROM accounts_user").fetchall()
+            groups = connection.execute("SELECT name FROM auth_group ORDER BY name").fetchall()
+            policies = connection.execute(
+                "SELECT count(*) FROM policies_notificationpolicy WHERE is_enabled"
+            ).fetchone()
+    with Serve(folder) as second:
+        again = PASSWORD.search(second.output)
+
+    assert found is not None
+    assert again is None
+    assert [(name, is_superuser) for name, is_superuser, _ in rows] == [("admin", True)]
+    assert check_password(found[1], rows[0][2])
+    assert groups == [("admin",), ("manager",), ("responder",), ("viewer",)]
+    assert policies == [(False,)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_everything(folder: Path, number: signal.Signals) -> None:
+    with Serve(folder) as serve:
+        family = serve.family()
+        code = end(serve, number)
+
+    assert code == 0
+    assert len(family) >= 8
+    assert are_gone(family)
+    assert not (folder / "postgres" / "data" / "postmaster.pid").exists()
+
+
+def test_a_second_serve_on_the_folder_says_so_and_ends(folder: Path) -> None:
+    with Serve(folder) as serve:
+        second = tocsin(folder, "serve", "--port", "0")
+
+        assert (second.returncode, second.stdout) == (1, "")
+        assert second.stderr == f"`tocsin serve` (process {serve.process.pid}) already runs on {folder}.\n"
+        assert serve.is_ready()
+
+
+def test_a_port_in_use_is_said_before_anything_starts(folder: Path) -> None:
+    with Serve(folder) as serve:
+        port = serve.url.rpartition(":")[2]
+        other = tocsin(folder.with_name("other"), "serve", "--port", port)
+
+    assert other.returncode == 1
+    assert (
+        other.stderr
+        == f"Cannot listen on 127.0.0.1 port {port}: Address already in use. Choose another --port or --host.\n"
+    )
+    assert not folder.with_name("other").exists()
+
+
+@pytest.mark.parametrize("name", ["postgres", "web", "worker"])
+def test_a_killed_child_is_started_again(folder: Path, name: str) -> None:
+    with Serve(folder) as serve:
+        killed = serve.child(name)
+        offspring = killed.children(recursive=True)
+
+        killed.kill()
+
+        wait_until(lambda: not is_alive(killed.pid))
+        wait_until(lambda: has_child(serve, name))
+        wait_until(serve.is_ready)
+        wait_until(lambda: are_gone(offspring))
+        assert end(serve) == 0
+
+
+def has_child(serve: Serve, name: str) -> bool:
+    try:
+        return serve.child(name).is_running()
+    except (StopIteration, psutil.Error):
+        return False
+
+
+def test_a_killed_web_process_is_replaced(folder: Path) -> None:
+    with Serve(folder) as serve:
+        killed = serve.child("web").children()[0]
+
+        killed.kill()
+
+        wait_until(lambda: not is_alive(killed.pid))
+        wait_until(serve.is_ready)
+
+
+def test_nothing_outlives_a_killed_serve_and_the_next_one_recovers(folder: Path) -> None:
+    with Serve(folder) as serve:
+        family = serve.family()
+        with connect(folder) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id")
+
+        serve.process.kill()
+        wait_until(lambda: are_gone(family))
+
+    with Serve(folder) as serve, connect(folder) as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (1000,)
+        assert serve.is_ready()
+
+
+def test_the_database_of_another_version_is_refused(folder: Path) -> None:
+    with Serve(folder):
+        pass
+    (folder / "postgres" / "data" / "PG_VERSION").write_text("17\n")
+
+    refused = tocsin(folder, "serve", "--port", "0")
+
+    assert refused.returncode == 1
+    assert refused.stderr.endswith("Run `tocsin database upgrade`: it makes a backup first.\n")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_commands_use_the_database_that_serve_runs(folder: Path) -> None:
+    with Serve(folder) as serve:
+        migrate = tocsin(folder, "migrate", "--json")
+        doctor = tocsin(folder, "doctor", "--json")
+        upgrade = tocsin(folder, "database", "upgrade")
+
+        assert serve.is_ready()
+    assert json.loads(migrate.stdout) == {"applied": 0}
+    found = {finding["name"]: finding["level"] for finding in json.loads(doctor.stdout)}
+    assert (found["database"], found["migrations"], found["sms account"]) == ("ok", "ok", "warning")
+    assert doctor.returncode == 0
+    assert (upgrade.returncode, "already runs on" in upgrade.stderr) == (1, True)
+
+
+def test_commands_run_the_database_while_serve_is_down(folder: Path) -> None:
+    before = tocsin(folder, "doctor", "--json")
+    first = tocsin(folder, "migrate", "--json")
+    second = tocsin(folder, "migrate", "--json")
+
+    assert before.returncode == 1
+    assert json.loads(first.stdout)["applied"] > 30
+    assert json.loads(second.stdout) == {"applied": 0}
+    assert not (folder / "postgres" / "data" / "postmaster.pid").exists()
+
+
+def test_commands_at_once_wait_for_each_other(folder: Path) -> None:
+    command = [sys.executable, "-m", "tocsin.cli", "migrate", "--json"]
+    both = [
+        subprocess.Popen(command, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+
+    answers = [process.communicate(timeout=120) for process in both]
+
+    applied = sorted(json.loads(out)["applied"] for out, _ in answers)
+    assert applied[0] == 0
+    assert applied[1] > 30
+    assert [errors for _, errors in answers] == ["", ""]
+
+
+def test_faces_limit_the_doors(folder: Path) -> None:
+    with Serve(folder, TOCSIN_FACES="operator") as serve:
+        answers = [serve.get(path)[0] for path in ("/healthz", "/console/", "/")]
+
+    assert answers == [200, 404, 404]

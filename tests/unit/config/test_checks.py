@@ -1,0 +1,115 @@
+"""What `tocsin doctor` calls wrong."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tocsin.channels.kinds import Channel
+from tocsin.config import checks
+from tocsin.config.checks import Level
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://alerts.example.org", False),
+        ("https://93.184.216.34:8443", False),
+        ("http://127.0.0.1:8000", True),
+        ("http://localhost:8000", True),
+        ("https://alerts", True),
+        ("https://alerts.corp.internal", True),
+        ("https://10.1.2.3", True),
+        ("https://169.254.1.1", True),
+        ("https://[::1]:8000", True),
+        ("https://[fd00::1]", True),
+        ("https://100.64.0.1", True),
+        ("", True),
+    ],
+)
+def test_an_address_is_private_when_a_phone_elsewhere_cannot_open_it(url: str, expected: bool) -> None:
+    assert checks.is_private(url) is expected
+
+
+@pytest.mark.parametrize(
+    ("url", "has_text_provider", "level"),
+    [
+        ("https://alerts.example.org", True, Level.OK),
+        ("http://127.0.0.1:8000", False, Level.WARNING),
+        ("http://127.0.0.1:8000", True, Level.FAILURE),
+        ("", True, Level.FAILURE),
+    ],
+)
+def test_a_private_public_address_fails_once_text_messages_go_out(
+    url: str, has_text_provider: bool, level: Level
+) -> None:
+    assert checks.check_public_url(url, has_text_provider=has_text_provider).level is level
+
+
+def test_channels_without_an_account_fail_and_the_outbox_warns() -> None:
+    found = checks.check_accounts({Channel.EMAIL: False, Channel.SMS: True})
+
+    assert [(finding.name, finding.level) for finding in found] == [
+        ("phone account", Level.FAILURE),
+        ("sms account", Level.WARNING),
+        ("email account", Level.OK),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "level", "text"),
+    [(180004, Level.OK, "PostgreSQL 18.4"), (140000, Level.OK, "PostgreSQL 14.0"), (130022, Level.FAILURE, "too old")],
+)
+def test_postgresql_14_is_the_oldest(number: int, level: Level, text: str) -> None:
+    found = checks.check_server_version(number)
+
+    assert found.level is level
+    assert text in found.text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_synchronised", "level"),
+    [
+        (0, True, Level.OK),
+        (-5, None, Level.OK),
+        (0, False, Level.WARNING),
+        (6, True, Level.FAILURE),
+        (-6, None, Level.FAILURE),
+    ],
+)
+def test_the_clock_must_agree_with_the_databases(
+    seconds: int, is_synchronised: bool | None, level: Level, now: datetime
+) -> None:
+    found = checks.check_clock(now, now + timedelta(seconds=seconds), is_synchronised=is_synchronised)
+
+    assert found.level is level
+
+
+def test_a_folder_that_others_may_read_fails(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    absent = checks.check_folder(folder)
+    folder.mkdir(mode=0o711)
+    (folder / "secret-key").touch(mode=0o600)
+    passable = checks.check_folder(folder)
+    (folder / "secret-key").chmod(0o640)
+    readable_key = checks.check_folder(folder)
+    folder.chmod(0o755)
+    listed = checks.check_folder(folder)
+
+    assert [each.level for each in (absent, passable, readable_key, listed)] == [
+        Level.FAILURE,
+        Level.OK,
+        Level.FAILURE,
+        Level.FAILURE,
+    ]
+    assert f"chmod 600 {folder}/secret-key" in readable_key.text
+    assert f"chmod go-rw {folder}" in listed.text
+
+
+def test_missing_migrations_and_keys_fail() -> None:
+    assert checks.check_migrations(["contacts.0002_more"]).level is Level.FAILURE
+    assert checks.check_migrations([]).level is Level.OK
+    assert checks.check_secret_key([]).level is Level.FAILURE
+    assert checks.check_secret_key(["k"]).level is Level.OK

@@ -1,0 +1,148 @@
+"""What the environment may say, and what is said to those who mistype it."""
+
+from __future__ import annotations
+
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from tocsin.config import environment
+from tocsin.core.errors import ConfigurationError
+
+KEY, OLD_KEY = "new-" + "0" * 32, "old-" + "0" * 32
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DATA_DIR", "DATABASE_URL", "SECRET_KEY", "FACES", "TIME_ZONE", "DEFAULT_REGION", "RETENTION_DAYS"):
+        monkeypatch.delenv(f"TOCSIN_{name}", raising=False)
+
+
+def test_the_data_folder_is_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN_DATA_DIR", "~/alerts")
+
+    assert environment.data_folder() == Path.home() / "alerts"
+
+
+@pytest.mark.parametrize(("uid", "folder"), [(0, "/var/lib/tocsin"), (1000, "/home/ada/.local/share/tocsin")])
+def test_the_default_data_folder_is_the_users(uid: int, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: uid)
+    monkeypatch.setenv("XDG_DATA_HOME", "/home/ada/.local/share")
+
+    assert environment.data_folder() == Path(folder)
+
+
+def test_a_database_url_is_taken_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TOCSIN_DATABASE_URL", "postgresql://ada:p%40ss@db.example:5433/alerts?sslmode=require")
+
+    found = environment.database_settings(tmp_path)
+
+    parts = ("NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
+    assert [found[part] for part in parts] == ["alerts", "ada", "p@ss", "db.example", "5433", {"sslmode": "require"}]
+
+
+def test_a_database_url_may_name_a_sockets_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TOCSIN_DATABASE_URL", "postgresql://tocsin@/alerts?host=/run/postgresql")
+
+    found = environment.database_settings(tmp_path)
+
+    assert (found["HOST"], found["NAME"], found["OPTIONS"]) == ("/run/postgresql", "alerts", {})
+
+
+@pytest.mark.parametrize("url", ["mysql://db/alerts", "postgresql://db", "db.example"])
+def test_a_database_url_that_cannot_work_is_refused(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TOCSIN_DATABASE_URL", url)
+
+    with pytest.raises(ConfigurationError, match="must look like postgresql://"):
+        environment.database_settings(tmp_path)
+
+
+def test_without_a_url_it_is_the_embedded_database(tmp_path: Path) -> None:
+    found = environment.database_settings(tmp_path)
+
+    assert (found["HOST"], found["NAME"], found["USER"]) == (str(tmp_path / "postgres/run"), "tocsin", "tocsin")
+
+
+def test_several_keys_are_read_newest_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TOCSIN_SECRET_KEY", f"{KEY}, {OLD_KEY}")
+
+    assert environment.secret_keys(tmp_path) == (KEY, OLD_KEY)
+
+
+@pytest.mark.parametrize("typed", ["short", f"{KEY},short", " , "])
+def test_a_key_that_is_too_short_is_refused(typed: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TOCSIN_SECRET_KEY", typed)
+
+    with pytest.raises(ConfigurationError, match="32 characters or more") as refusal:
+        environment.secret_keys(tmp_path)
+
+    assert "short" not in str(refusal.value)
+
+
+def test_a_server_of_ones_own_needs_a_key_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TOCSIN_DATABASE_URL", "postgresql://db/alerts")
+
+    with pytest.raises(ConfigurationError, match="TOCSIN_SECRET_KEY is required"):
+        environment.ensure_secret_key(tmp_path)
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_first_start_makes_one_key_that_only_the_owner_reads(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    at_once = [threading.Thread(target=environment.ensure_secret_key, args=[folder]) for _ in range(8)]
+
+    for thread in at_once:
+        thread.start()
+    for thread in at_once:
+        thread.join()
+    keys = environment.secret_keys(folder)
+    environment.ensure_secret_key(folder)
+
+    assert [len(key) for key in keys] == [64]
+    assert environment.secret_keys(folder) == keys
+    assert [path.name for path in folder.iterdir()] == ["secret-key"]
+    assert stat.S_IMODE((folder / "secret-key").stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_faces_are_all_of_them_or_those_that_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = environment.enabled_faces()
+    monkeypatch.setenv("TOCSIN_FACES", "public, ingest")
+
+    assert everything == {"console", "public", "ingest", "callbacks", "operator"}
+    assert environment.enabled_faces() == {"public", "ingest"}
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "read", "advice"),
+    [
+        ("TOCSIN_FACES", "public,konsole", environment.enabled_faces, "no faces called konsole; choose among console"),
+        ("TOCSIN_TIME_ZONE", "Mars/Phobos", environment.time_zone, "a name like Asia/Shanghai, not 'Mars/Phobos'"),
+        ("TOCSIN_TIME_ZONE", "../etc", environment.time_zone, "a name like Asia/Shanghai"),
+        ("TOCSIN_DEFAULT_REGION", "China", environment.default_region, "two letters, like CN, not 'CHINA'"),
+        (
+            "TOCSIN_RETENTION_DAYS",
+            "a year",
+            lambda: environment.whole_number("TOCSIN_RETENTION_DAYS", 90),
+            "whole number, not 'a year'",
+        ),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused_with_what_to_write(
+    name: str, typed: str, read: object, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, typed)
+
+    assert callable(read)
+    with pytest.raises(ConfigurationError, match=advice):
+        read()
+
+
+def test_what_is_not_set_has_a_default() -> None:
+    assert environment.time_zone() == "UTC"
+    assert environment.default_region() == "CN"
+    assert environment.whole_number("TOCSIN_RETENTION_DAYS", 90) == 90
+    assert environment.listed("TOCSIN_OUTGOING_NOTHING") == ()
