@@ -1,0 +1,42 @@
+"""The Chinese of contacts, their proof and the public pages."""
+
+from __future__ import annotations
+
+import re
+
+from tests.web.messages import PO_FILE, chinese, compiled, messages_in, untranslated
+from tocsin.core.phones import SENTENCES
+
+_PLACE = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
+
+
+def test_the_compiled_file_is_up_to_date() -> None:
+    assert PO_FILE.with_suffix(".mo").read_bytes() == compiled(chinese()), (
+        "Run `pybabel compile -D django -d src/tocsin/locale`."
+    )
+
+
+def test_every_text_about_contacts_and_on_the_public_pages_has_a_translation() -> None:
+    found = list(messages_in("contacts", "delivery/verifications.py", "web/public"))
+    found += [("core/phones.py", sentence) for sentence in SENTENCES.values()]
+
+    assert len(found) > 100
+    assert untranslated(found) == []
+
+
+def test_translations_have_the_places_of_their_originals() -> None:
+    wrong = []
+    for entry in chinese():
+        originals = [entry.id] if isinstance(entry.id, str) else entry.id
+        translations = [entry.string] if isinstance(entry.string, str) else entry.string
+        places = [sorted(set(_PLACE.findall(text))) for text in [originals[-1], *translations]]
+        if entry.id and any(found != places[0] for found in places):
+            wrong.append(entry.id)
+
+    assert wrong == []
+
+
+def test_no_text_is_there_twice() -> None:
+    ids = re.findall(r'^msgid "(.+)"$', PO_FILE.read_text(), re.MULTILINE)
+
+    assert sorted({text for text in ids if ids.count(text) > 1}) == []
