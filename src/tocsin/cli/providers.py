@@ -39,7 +39,7 @@ Name = Annotated[str, Parameter(help="The account's name.")]
 def add(
     provider: Annotated[str, Parameter(help="What `tocsin provider types` lists.")],
     url: Annotated[
-        str, Parameter(help="Where a provider can be written as a URL; - reads it from standard input.")
+        str, Parameter(allow_leading_hyphen=True, help="For providers that a URL can say; - reads standard input.")
     ] = "",
     /,
     *,
