@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 
 from tocsin.alerts.models import Activity
 from tocsin.alerts.rules import ActivityKind
+from tocsin.channels.kinds import Channel
 from tocsin.delivery.models import Attempt, Delivery, Receipt
 from tocsin.delivery.rules import REASON_TEXTS, Cause, DeliveryState, Reason
 
@@ -127,6 +128,8 @@ def state_title(delivery: Delivery) -> str:
         return _("answered, pressed %(key)s") % {"key": delivery.pressed_key}
     if delivery.answer == "answered":
         return _("answered")
+    if delivery.channel == Channel.PHONE and delivery.state == DeliveryState.ACCEPTED and delivery.deadline_at:
+        return _("ringing")
     return {
         DeliveryState.PLANNED: _("waiting"),
         DeliveryState.HELD: _("held by a limit"),
