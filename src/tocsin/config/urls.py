@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
+from tocsin.web.callbacks.urls import urlpatterns as callbacks
 from tocsin.web.console.pages import console
 from tocsin.web.console.site import front_door
 from tocsin.web.operator.health import healthz, readyz
@@ -12,9 +13,9 @@ from tocsin.web.operator.metrics import metrics
 
 DOORS: dict[str, list[URLPattern | URLResolver]] = {
     "console": [path("", front_door), path("console/", console.urls)],
-    "public": [],
+    "public": [path("", include("tocsin.web.public.urls"))],
     "ingest": [],
-    "callbacks": [],
+    "callbacks": [*callbacks],
     "operator": [path("healthz", healthz), path("readyz", readyz), path("metrics", metrics)],
 }
 urlpatterns = [pattern for face, patterns in DOORS.items() if face in settings.FACES for pattern in patterns]
