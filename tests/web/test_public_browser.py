@@ -1,0 +1,110 @@
+"""The page in a real browser on a phone: script is off, and the browser's own rules about forms and content apply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from shutil import which
+from typing import Any
+
+import pytest
+from django.db import connections
+from playwright.sync_api import Page, sync_playwright
+
+from tocsin.channels.services import ensure_outbox_accounts
+from tocsin.contacts.models import Contact, PhoneVerification
+from tocsin.contacts.services import create_contact
+from tocsin.core.actors import SHELL
+from tocsin.core.clock import utc_now
+from tocsin.delivery.verifications import send_verifications, verification_message
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def server(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Its threads give their connections back, so that the test database can be dropped."""
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+    address: str = live_server.url
+    return address
+
+
+@dataclass
+class Phone:
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    """What the browser wrote to its console, like content that the policy forbids."""
+    origins: list[str | None] = field(default_factory=list)
+    """Of the forms it sent."""
+
+    def reads(self) -> str:
+        assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is too wide"
+        return self.page.inner_text("main")
+
+
+@contextmanager
+def phone(language: str, scheme: Any = "light") -> Iterator[Phone]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=which("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        )
+        context = chromium.new_context(
+            locale=language, color_scheme=scheme, viewport={"width": 390, "height": 844}, java_script_enabled=False
+        )
+        page = context.new_page()
+        held = Phone(page)
+        page.on("console", lambda message: held.complaints.append(message.text))
+        page.on(
+            "request",
+            lambda request: (
+                held.origins.append(request.all_headers().get("origin")) if request.method == "POST" else None
+            ),
+        )
+        yield held
+        context.close()
+        chromium.close()
+
+
+@pytest.mark.parametrize(
+    ("language", "button", "before", "after"),
+    [
+        ("en-GB", "Verify", "Is this your number?", "Your number is verified"),
+        ("zh-CN", "验证", "这是您的号码吗？", "号码验证成功"),
+    ],
+)
+def test_a_contact_confirms_a_number_on_a_phone(
+    server: str, language: str, button: str, before: str, after: str
+) -> None:
+    now = utc_now()
+    ensure_outbox_accounts(now=now)
+    ann = create_contact(by=SHELL, now=now, name="Ann 安", phone="138 1234 5678")
+    send_verifications(by=SHELL, now=now, contact_ids=[ann.pk])
+    path = verification_message(PhoneVerification.objects.get(), "en").partition("https://tocsin.example")[2]
+
+    with phone(language) as held:
+        held.page.goto(server + path)
+        opened = held.reads()
+        held.page.get_by_role("button", name=button).click()
+        pressed = held.reads()
+
+    assert before in opened
+    assert "+86 138 **** 5678" in opened
+    assert after in pressed
+    assert held.complaints == []
+    assert held.origins == ["null"]
+    assert Contact.objects.get().phone_verified_at is not None
+
+
+def test_a_code_is_entered_with_the_keyboard_alone(server: str) -> None:
+    with phone("en-GB", "dark") as held:
+        held.page.goto(server + "/v/")
+        held.page.get_by_label("Phone number").fill("138 1234 5678")
+        held.page.keyboard.press("Tab")
+        held.page.keyboard.type("12345678")
+        held.page.keyboard.press("Enter")
+        refused = held.page.get_by_role("alert").inner_text()
+        held.reads()
+
+    assert refused.startswith("This number and this code do not go together")
+    assert held.complaints == []
