@@ -32,7 +32,7 @@ request:
     X-Sender: "{sender}"
     X-Basic: "{basic}"
   json:
-    message: {content: "{text}", mobile: "{to_national}", id: "{reference}", flags: [1, "{encoding}", true]}
+    message: {content: "{text}", mobile: "{to_national}", id: "{reference}", from: "{sender}", flags: [1, "{encoding}", true]}
 reply:
   success: status == 200 and json.code == 0
   id: json.data.id

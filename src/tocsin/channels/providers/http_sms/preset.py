@@ -124,8 +124,8 @@ def fill(template: str, names: Mapping[str, str]) -> str:
 
 def filled(entries: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:
     """Without the entries that consist of placeholders alone and come out empty."""
-    pairs = ((name, template, fill(template, names)) for name, template in entries.items())
-    return {name: text for name, template, text in pairs if text or not _PLACEHOLDER.search(template)}
+    texts = {name: fill(template, names) for name, template in entries.items()}
+    return {name: text for name, text in texts.items() if text or not _PLACEHOLDER.search(entries[name])}
 
 
 def fill_deep(template: Any, names: Mapping[str, str]) -> Any:
@@ -133,7 +133,12 @@ def fill_deep(template: Any, names: Mapping[str, str]) -> Any:
     if isinstance(template, str):
         return fill(template, names)
     if isinstance(template, dict):
-        return {key: fill_deep(inner, names) for key, inner in template.items()}
+        texts = filled({key: inner for key, inner in template.items() if isinstance(inner, str)}, names)
+        return {
+            key: texts[key] if key in texts else fill_deep(inner, names)
+            for key, inner in template.items()
+            if key in texts or not isinstance(inner, str)
+        }
     if isinstance(template, list):
         return [fill_deep(inner, names) for inner in template]
     return template

@@ -1,0 +1,75 @@
+"""For each provider: a message, and a vendor that can be told how to fail. What the common suite runs over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from simulators.dingtalk import DingtalkSimulator
+from simulators.raw import RawServer, http_answer
+from simulators.sms_gateway import SmsGatewaySimulator
+from simulators.smtp import SmtpSimulator
+from tests.contracts.sending import MAIL, ROBOT, SMS
+
+SECRET = "s3cret-Word-9"
+
+
+def http_config(provider: str, url: str) -> dict[str, str]:
+    if provider == "dingtalk":
+        return {"url": f"{url}/robot/send?access_token={SECRET}", "secret": SECRET, "keyword": ""}
+    return {"preset": "kannel", "url": f"{url}/sendsms", "username": "tocsin", "password": SECRET}
+
+
+MESSAGES = {"smtp": MAIL, "http_sms": SMS, "dingtalk": ROBOT}
+OVER_HTTP = ("http_sms", "dingtalk")
+GOOD_BODY = {"http_sms": (202, b"0: Accepted for delivery"), "dingtalk": (200, b'{"errcode":0,"errmsg":"ok"}')}
+
+
+@contextmanager
+def working(provider: str) -> Iterator[tuple[dict[str, str], list[str]]]:
+    """A vendor that takes everything; the list shows the texts that it got."""
+    texts: list[str] = []
+    if provider == "smtp":
+        with SmtpSimulator(user="tocsin", password=SECRET) as mail:
+            yield {**_smtp(mail), "username": "tocsin", "password": SECRET}, texts
+            texts += [message.part("plain") for message in mail.messages]
+    elif provider == "dingtalk":
+        with DingtalkSimulator(token=SECRET, secret=SECRET) as group:
+            yield {"url": group.webhook, "secret": SECRET}, texts
+            texts += [message.text for message in group.messages]
+    else:
+        with SmsGatewaySimulator() as gateway:
+            gateway.password = SECRET
+            yield http_config(provider, gateway.url) | {"url": gateway.sendsms}, texts
+            texts += [text.text for text in gateway.texts]
+
+
+@contextmanager
+def failing(provider: str, how: str) -> Iterator[dict[str, str]]:
+    """`how`: "refuses" (nobody listens), "hangs" or "resets" after it took the message."""
+    if how == "refuses":
+        with RawServer("hang") as server:
+            url, port = server.url, server.port
+        yield _smtp_at(port) if provider == "smtp" else http_config(provider, url)
+    elif provider == "smtp":
+        with SmtpSimulator() as mail:
+            mail.answer(MAIL.to, {"hangs": "hang after data", "resets": "drop after data"}[how])
+            yield {**_smtp(mail), "timeout": "1"}
+    else:
+        with RawServer({"hangs": "hang", "resets": "reset"}[how]) as server:
+            yield http_config(provider, server.url) | ({"timeout": "1"} if provider == "http_sms" else {})
+
+
+@contextmanager
+def answering(provider: str, status: int, body: bytes) -> Iterator[dict[str, str]]:
+    """An HTTP vendor that answers everything so."""
+    with RawServer(http_answer(status, body)) as server:
+        yield http_config(provider, server.url)
+
+
+def _smtp(mail: SmtpSimulator) -> dict[str, str]:
+    return _smtp_at(mail.port)
+
+
+def _smtp_at(port: int) -> dict[str, str]:
+    return {"host": "127.0.0.1", "port": str(port), "from": "tocsin@example.org", "security": "none"}

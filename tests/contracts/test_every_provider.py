@@ -1,0 +1,193 @@
+"""What every provider owes delivery, whatever its vendor does."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from simulators.raw import RawServer
+from tests.contracts.rigs import GOOD_BODY, MESSAGES, OVER_HTTP, SECRET, answering, failing, http_config, working
+from tests.contracts.sending import open_provider, send, send_one
+from tocsin.channels.base import Outcome, ProviderType, SendResult
+from tocsin.channels.http import HttpClient
+from tocsin.channels.kinds import ROBOT_PLATFORMS
+from tocsin.channels.registry import PROVIDERS, provider_type, robot_provider
+from tocsin.core.errors import NotFoundError
+
+DOCS = Path(__file__).parents[2] / "docs" / "providers.md"
+REAL = sorted(name for name, kind in PROVIDERS.items() if not kind.capabilities.is_simulated)
+EVERY = sorted(PROVIDERS)
+
+
+@pytest.fixture(autouse=True)
+def everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # the simulated server's own
+
+
+def attempt(provider: str, config: dict[str, str], caplog: pytest.LogCaptureFixture) -> SendResult:
+    """One send; nothing that it leaves behind holds a secret, the text or the address."""
+    message = MESSAGES[provider]
+    result = send(provider, config, message, timeout=1)[0]
+    assert SECRET not in repr(result) + caplog.text
+    assert message.text not in repr(result) + caplog.text
+    assert not message.to or message.to not in repr(result)
+    return result
+
+
+def test_every_provider_that_is_not_simulated_has_a_rig() -> None:
+    assert sorted(MESSAGES) == REAL
+
+
+@pytest.mark.parametrize("provider", REAL)
+def test_a_message_arrives(provider: str, caplog: pytest.LogCaptureFixture) -> None:
+    with working(provider) as (config, texts):
+        result = attempt(provider, config, caplog)
+
+    assert result.outcome == Outcome.ACCEPTED
+    assert len(texts) == 1
+    assert MESSAGES[provider].text in texts[0]
+
+
+@pytest.mark.parametrize("provider", REAL)
+@pytest.mark.parametrize("text", ["x" * 100_000, "磁盘 " * 30_000, "@all " * 20_000, "\r\n.\r\n" * 5000, "\0\x01\x7f"])
+def test_any_text_is_made_to_fit(provider: str, text: str) -> None:
+    with working(provider) as (config, texts):
+        result = send(provider, config, replace(MESSAGES[provider], text=text, html="", subject=text[:300]))[0]
+
+    assert result.outcome == Outcome.ACCEPTED
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize("provider", REAL)
+@pytest.mark.parametrize(
+    ("how", "outcome"),
+    [("refuses", Outcome.TRANSIENT), ("hangs", Outcome.AMBIGUOUS), ("resets", Outcome.AMBIGUOUS)],
+)
+def test_what_was_sent_and_what_was_not_is_told_apart(
+    provider: str, how: str, outcome: Outcome, caplog: pytest.LogCaptureFixture
+) -> None:
+    with failing(provider, how) as config:
+        assert attempt(provider, config, caplog).outcome == outcome
+
+
+@pytest.mark.parametrize("provider", OVER_HTTP)
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (301, Outcome.PERMANENT_CONFIG),
+        (302, Outcome.PERMANENT_CONFIG),
+        (401, Outcome.PERMANENT_CONFIG),
+        (403, Outcome.PERMANENT_CONFIG),
+        (404, Outcome.PERMANENT_CONFIG),
+        (429, Outcome.RATE_LIMITED),
+        (500, Outcome.TRANSIENT),
+        (502, Outcome.TRANSIENT),
+        (503, Outcome.TRANSIENT),
+        (504, Outcome.AMBIGUOUS),
+    ],
+)
+def test_a_page_of_something_in_between_has_its_class(
+    provider: str, status: int, outcome: Outcome, caplog: pytest.LogCaptureFixture
+) -> None:
+    with answering(provider, status, b"<html>Bad gateway " + SECRET.encode() + b"</html>") as config:
+        assert attempt(provider, config, caplog).outcome == outcome
+
+
+@pytest.mark.parametrize("provider", OVER_HTTP)
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 400, 418, 500])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b'"ok"',
+        b"0",
+        b'{"errcode":',
+        b'{"errcode":null}',
+        b'{"errcode":999999,"errmsg":"something new"}',
+        b'{"code":0,"message":"ok"}',
+        b"<html>Welcome to the hotel</html>",
+        b"7: Something new",
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+    ],
+)
+def test_an_answer_that_is_not_known_is_never_success(
+    provider: str, status: int, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with answering(provider, status, body) as config:
+        assert attempt(provider, config, caplog).outcome != Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize("provider", OVER_HTTP)
+def test_half_an_answer_is_ambiguous(provider: str, caplog: pytest.LogCaptureFixture) -> None:
+    status, body = GOOD_BODY[provider]
+    whole = b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(body) + 10)
+    with RawServer(whole + body) as server:
+        result = attempt(provider, http_config(provider, server.url), caplog)
+
+    assert result.outcome == Outcome.AMBIGUOUS
+
+
+@pytest.mark.parametrize("provider", REAL)
+def test_an_open_account_does_not_show_its_secrets(provider: str) -> None:
+    with working(provider) as (config, _texts):
+        opened = open_provider(provider, config, HttpClient())
+
+    assert SECRET not in repr(opened)
+    assert SECRET not in repr(PROVIDERS[provider].masked(config))
+
+
+@pytest.mark.parametrize("provider", REAL)
+def test_a_wrong_configuration_is_named_without_its_values(provider: str) -> None:
+    kind = PROVIDERS[provider]
+    nonsense = {field.name: f"{SECRET}\n" for field in kind.fields}
+
+    problems = kind.problems({**nonsense, "colour": SECRET})
+
+    assert set(problems) == {*nonsense, "colour"}
+    assert SECRET not in repr(problems)
+
+
+@pytest.mark.parametrize("provider", EVERY)
+def test_a_row_of_the_registry_holds_together(provider: str) -> None:
+    kind: ProviderType = PROVIDERS[provider]
+    can = kind.capabilities
+
+    assert re.fullmatch(r"[a-z][a-z0-9_]{1,31}", kind.name)
+    assert len({field.name for field in kind.fields}) == len(kind.fields)
+    assert not (can.accepted_is_delivered and can.has_receipts), "receipts would say nothing new"
+    assert can.receipt_within is None or can.has_receipts
+    assert (kind.read_callback is not None) == (can.has_receipts and not can.is_simulated)
+    assert kind.is_for_robots == (kind.channel in ROBOT_PLATFORMS)
+    assert bool(can.mentions_by) == (can.mentions_channel is not None)
+    if kind.is_for_robots:
+        assert [field.name for field in kind.fields] == ["url", "secret", "keyword"]
+        assert robot_provider(kind.channel) is kind
+
+
+def test_a_name_without_a_row_is_refused_with_those_there_are() -> None:
+    with pytest.raises(NotFoundError, match="http_sms, outbox_email"):
+        provider_type("pigeon")
+    assert robot_provider("pigeon") is None
+
+
+@pytest.mark.parametrize("provider", sorted(set(EVERY) - set(REAL)))
+def test_the_outbox_accepts_everything_and_says_that_nobody_got_it(provider: str) -> None:
+    result = send_one(provider, {}, replace(MESSAGES["http_sms"], text="x" * 100_000))
+
+    assert (result.outcome, result.provider_id) == (Outcome.ACCEPTED, "k3x9")
+    assert "nobody" in result.detail
+
+
+def test_the_docs_have_one_row_for_each_provider() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", DOCS.read_text(), re.MULTILINE)
+
+    assert sorted(rows) == sorted((kind.name, kind.channel.value) for kind in PROVIDERS.values())
