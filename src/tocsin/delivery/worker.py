@@ -60,16 +60,22 @@ def run(*, stop: threading.Event) -> None:
     ]
     for loop in loops:
         loop.start()
+    waker = threading.Thread(target=_end_waits, args=(stop, [deliveries, *(loop.bell for loop in loops)]))
+    waker.start()
     try:
         asyncio.run(_Sender(worker_id, deliveries, stop).run())
     finally:
         stop.set()
-        for bell in (due, deliveries):
-            bell.ring()
-        for loop in loops:
-            loop.bell.ring()
-            loop.join()
+        for thread in (waker, *loops):
+            thread.join()
         listener.close()
+
+
+def _end_waits(stop: threading.Event, bells: list[Doorbell]) -> None:
+    """A loop that clears its bell after this looks at `stop` before it waits."""
+    stop.wait()
+    for bell in bells:
+        bell.ring()
 
 
 def run_due(now: datetime, *, worker_id: int = 1) -> None:
@@ -119,7 +125,7 @@ class _Loop(threading.Thread):
                 failures += 1
                 wait = _BACKOFF_AT_MOST
                 logger.exception("%s failed; it is tried again", self.name)
-            if wait:
+            if wait and not self.stop.is_set():
                 self.bell.wait(wait)
         connection.close()
 
@@ -169,7 +175,7 @@ class _Sender:
                 task = asyncio.create_task(self._send(item))
                 sends.add(task)
                 task.add_done_callback(sends.discard)
-            if wait:
+            if wait and not self.stop.is_set():
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait):
                         await self.woken.wait()
