@@ -53,6 +53,8 @@ def text_error(text: str, longest: int) -> str | None:
 
 
 def _pair_errors(pairs: Mapping[str, str], field: str, longest: int) -> dict[str, str]:
+    if _are_plain(pairs, longest):
+        return {}
     errors = {}
     if len(pairs) > MAX_PAIRS:
         errors[field] = f"there are {len(pairs)}, at most {MAX_PAIRS} are allowed"
@@ -64,6 +66,22 @@ def _pair_errors(pairs: Mapping[str, str], field: str, longest: int) -> dict[str
         elif error := text_error(value, longest):
             errors[f"{field}.{name}"] = error
     return errors
+
+
+def _are_plain(pairs: Mapping[str, str], longest: int) -> bool:
+    """What nearly all sets are, said without looking at each text alone."""
+    if not pairs:
+        return True
+    values = pairs.values()
+    text = "".join((*pairs, *values))
+    return (
+        len(pairs) <= MAX_PAIRS
+        and "" not in pairs
+        and max(map(len, pairs)) <= MAX_NAME
+        and max(map(len, values)) <= longest
+        and text.isascii()
+        and "\0" not in text
+    )
 
 
 def printable(text: str, longest: int = 64) -> str:

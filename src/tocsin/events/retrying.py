@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from functools import partial, wraps
+from typing import ParamSpec, TypeVar
 
 from django.db import OperationalError, connection, transaction
 
+_Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 _TRIES = 6
 _FIRST_PAUSE = 0.005
@@ -31,3 +33,13 @@ def in_transaction(work: Callable[[], _Result]) -> _Result:
                 raise
         time.sleep(random.uniform(0, _FIRST_PAUSE * 2**attempt))
     raise AssertionError("the last try returns or raises")
+
+
+def retried(service: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """A function whose whole work is one `in_transaction`."""
+
+    @wraps(service)
+    def run(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        return in_transaction(partial(service, *args, **kwargs))
+
+    return run

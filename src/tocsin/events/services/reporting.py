@@ -139,7 +139,7 @@ def _folded(integration: IntegrationKey, reports: Sequence[Report], now: datetim
         if earlier := rows.get(key):
             row.count, row.starts_at = earlier.count + 1, min(earlier.starts_at, starts_at)
         rows[key] = row
-    return [rows[key] for key in sorted(rows)]
+    return sorted(rows.values(), key=lambda row: row.fingerprint.int)
 
 
 def _json(pairs: dict[str, str]) -> str:

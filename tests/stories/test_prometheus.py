@@ -1,0 +1,161 @@
+"""Debian's Prometheus, unchanged: its own rule fires, is reported again and again, and resolves."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote
+
+import pytest
+from django.db import connection
+
+from tocsin.alerts.models import Alert
+from tocsin.cli.integrations import prometheus_yml
+from tocsin.contacts.services import create_contact
+from tocsin.core.actors import SHELL
+from tocsin.core.clock import utc_now
+from tocsin.events.models import Event, IngestBeat, Integration
+from tocsin.events.services import create_integration
+from tocsin.policies.services import create_policy
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+_Found = TypeVar("_Found")
+_RULES = """
+groups:
+  - name: story
+    rules:
+      - alert: DiskFull
+        expr: vector(time()) < {until}
+        labels: {{severity: critical, team: "", host: db1}}
+        annotations: {{summary: the disk of db1 is full}}
+"""
+
+
+def test_a_rule_of_prometheus_fires_and_resolves(tmp_path: Path) -> None:
+    now = utc_now()
+    integration, token = create_integration(by=SHELL, now=now, name="Prometheus")
+    contact = create_contact(by=SHELL, now=now, name="Li Na", phone="", email="li.na@example.org")
+    create_policy(by=SHELL, now=now, name="Team", targets=[(contact.pk, ["email"])])
+
+    with (
+        web_server(tmp_path) as port,
+        prometheus(tmp_path, prometheus_yml(f"http://127.0.0.1:{port}", token), seconds=13),
+    ):
+        event = eventually(lambda: Event.objects.filter(state="active", count__gte=2).first())
+        assert event.labels == {"alertname": "DiskFull", "severity": "critical", "host": "db1"}
+        assert event.annotations == {"summary": "the disk of db1 is full"}
+        assert (event.severity, event.integration_id, event.matched_policies) == (1, integration.pk, 1)
+        assert event.generator_url.startswith("http://")
+        alert = Alert.objects.get()
+        assert (alert.title, alert.state, alert.memberships.get().event) == ("DiskFull", "pending", event)
+        fired_at = event.changed_at
+
+        event = eventually(lambda: Event.objects.filter(state="resolved").first())
+
+    assert event.changed_at > fired_at
+    assert event.ends_at > event.starts_at
+    assert Event.objects.count() == 1
+    alert.refresh_from_db()
+    assert (alert.state, alert.due_at is not None) == ("pending", True)
+    assert Integration.objects.get().last_event_at is not None
+    assert IngestBeat.objects.get().beat_at >= now
+
+
+def test_amtool_adds_alerts_and_shows_what_was_refused(tmp_path: Path) -> None:
+    _integration, token = create_integration(by=SHELL, now=utc_now(), name="amtool")
+    program = shutil.which("amtool")
+    assert program is not None, "amtool is needed: apt install prometheus-alertmanager"
+
+    with web_server(tmp_path) as port:
+        add = [program, f"--alertmanager.url=http://any:{token}@127.0.0.1:{port}", "alert", "add", "DiskFull"]
+        good = subprocess.run([*add, "host=db1", "--annotation=summary=full"], capture_output=True, text=True)
+        times = ["--start=2026-01-02T00:00:00Z", "--end=2026-01-01T00:00:00Z"]
+        bad = subprocess.run([*add, "host=db2", *times], capture_output=True, text=True)
+
+    assert good.returncode == 0, good.stderr
+    assert Event.objects.get().labels == {"alertname": "DiskFull", "host": "db1"}
+    assert bad.returncode == 1
+    assert "1 of 1 alerts refused: alert 1: endsAt: the end must not be before the start" in bad.stderr
+
+
+@contextmanager
+def web_server(folder: Path) -> Iterator[int]:
+    """`tocsin web` on the test's database."""
+    port = free_port()
+    environment = {**os.environ, "TOCSIN_DATABASE_URL": database_url()}
+    command = [sys.executable, "-m", "tocsin.cli", "web", "--port", str(port), "--faces", "ingest,operator"]
+    with running(command, environment, port, folder / "web.log"):
+        yield port
+
+
+@contextmanager
+def prometheus(folder: Path, alerting: str, *, seconds: int) -> Iterator[None]:
+    """Evaluates each second a rule that holds for so many seconds from now. It looks for receivers after five."""
+    program = shutil.which("prometheus")
+    assert program is not None, "Debian's package prometheus is needed: apt install prometheus"
+    rules, config, port = folder / "rules.yml", folder / "prometheus.yml", free_port()
+    rules.write_text(_RULES.format(until=int(time.time()) + seconds))
+    config.write_text(f"global: {{evaluation_interval: 1s}}\nrule_files: ['{rules}']\n{alerting}\n")
+    command = [
+        program,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'tsdb'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--rules.alert.resend-delay=1s",
+    ]
+    with running(command, dict(os.environ), port, folder / "prometheus.log"):
+        yield
+
+
+@contextmanager
+def running(command: list[str], environment: dict[str, str], port: int, log: Path) -> Iterator[None]:
+    """The program, from when it takes connections; pytest shows its log when the test fails."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+    try:
+        eventually(lambda: process.poll() is not None or takes_connections(port))
+        assert process.poll() is None, f"{command[0]} ended"
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+        sys.stdout.write(log.read_text(errors="replace"))
+
+
+def eventually(look: Callable[[], _Found | None], within: float = 30) -> _Found:
+    deadline = time.monotonic() + within
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"it did not come to pass within {within:.0f} s"
+        time.sleep(0.1)
+    return found
+
+
+def takes_connections(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def database_url() -> str:
+    """Of the test's database, with the host as an option: it may be a folder of sockets."""
+    settings = connection.settings_dict
+    user = ":".join(quote(settings[name], safe="") for name in ("USER", "PASSWORD") if settings[name])
+    host, port = quote(settings["HOST"], safe=""), settings["PORT"] or 5432
+    return f"postgresql://{user}@/{settings['NAME']}?host={host}&port={port}"
