@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -54,9 +52,6 @@ class DeliveryAdmin(ServiceAdmin):
         (_("Attempts and receipts"), {"fields": ("tries", "said")}),
         (_("Related"), {"fields": ("related",)}),
     )
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).select_related("content", "fallback_of", "merged_into")
 
     @display(description=_("to"), ordering="recipient_name")
     def to(self, delivery: Delivery) -> SafeString:

@@ -17,9 +17,11 @@ from tocsin.web.console.words import COLOURS, SEVERITY_COLOURS, Words
 NOTHING = "–"
 
 
-def chip(text: object, colour: str = "default", title: str = "") -> SafeString:
-    """A small coloured label."""
-    return render_to_string("unfold/helpers/label.html", {"text": text, "type": colour, "label_title": title})
+def chip(text: object, colour: str = "default", title: str = "", href: str = "") -> SafeString:
+    """A small coloured label, or a link that looks like one."""
+    return render_to_string(
+        "unfold/helpers/label.html", {"text": text, "type": colour, "label_title": title, "href": href}
+    )
 
 
 def state_chip(state: str, words: Words) -> SafeString:

@@ -36,7 +36,7 @@ def form_page(
     return TemplateResponse(
         request,
         "console/form_page.html",
-        {**context, "title": title, "text": text, "submit": submit or _("OK"), "form": form},
+        {**context, "title": title, "text": text, "submit_text": submit or _("OK"), "form": form},
     )
 
 

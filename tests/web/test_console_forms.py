@@ -1,0 +1,479 @@
+"""Forms of the console: what services refuse stands at its field, and what they take is stored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+import time_machine
+from auditlog.models import LogEntry
+from django.test import Client
+from django.urls import reverse
+
+from tests.stories.harness import ADMIN, Story, begin
+from tests.web.people import PASSWORD, signed_in, user_with
+from tocsin.accounts.models import ApiToken, User
+from tocsin.accounts.queries import role_of
+from tocsin.accounts.rules import Role
+from tocsin.accounts.services import authenticate_token
+from tocsin.channels.models import ProviderAccount
+from tocsin.channels.queries import config_of
+from tocsin.contacts.models import Contact, ContactGroup, Robot
+from tocsin.contacts.queries import get_defaults
+from tocsin.contacts.services import update_contact
+from tocsin.delivery.models import Delivery
+from tocsin.events.models import Integration
+from tocsin.events.queries import integration_for_token
+from tocsin.policies.models import NotificationPolicy
+
+pytestmark = pytest.mark.django_db
+CONTACT = {
+    "name": "Wei", "phone": "", "email": "wei@example.org", "fallback": "default", "user_id": "",
+    "dingtalk_user_id": "", "lark_user_id": "", "wecom_user_id": "", "language": "", "time_zone": "",
+}  # fmt: skip
+POLICY = {
+    "name": "All", "rules": "", "group_by": "alertname", "group_wait": "5", "group_interval": "30",
+    "sends_recovery": "on",
+}  # fmt: skip
+
+
+@pytest.fixture
+def story(now: datetime) -> Iterator[Story]:
+    """The doors' clock stands at the beginning of the story."""
+    with time_machine.travel(now, tick=False):
+        yield begin(now)
+
+
+def post(client: Client, view: str, data: dict[str, Any], *args: Any) -> Any:
+    return client.post(reverse(f"console:{view}", args=args), data)
+
+
+def errors(reply: Any) -> dict[str, list[str]]:
+    assert reply.status_code == 200
+    form = reply.context["adminform"].form
+    return {field: [str(text) for text in texts] for field, texts in form.errors.items()}
+
+
+# contacts
+
+
+def test_a_manager_creates_a_contact(story: Story) -> None:
+    group = story.group()
+
+    reply = post(
+        signed_in(Role.MANAGER), "contacts_contact_add", {**CONTACT, "phone": "138 0000 1234", "groups": [group.pk]}
+    )
+
+    assert reply.status_code == 302
+    contact = Contact.objects.get()
+    assert (contact.name, contact.phone, contact.email) == ("Wei", "+8613800001234", "wei@example.org")
+    assert list(contact.groups.all()) == [group]
+    assert LogEntry.objects.get_for_object(contact).get().additional_data["by"] == "manager"
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [
+        ("phone", {"phone": "123"}),
+        ("phone", {"phone": "one two"}),
+        ("email", {"email": "nowhere"}),
+        ("name", {"name": "x" * 65}),
+        ("name", {"name": ""}),
+        ("lark_user_id", {"lark_user_id": "wei"}),
+    ],
+)
+def test_what_is_wrong_with_a_contact_stands_at_its_field(story: Story, field: str, typed: dict[str, str]) -> None:
+    reply = post(signed_in(Role.MANAGER), "contacts_contact_add", {**CONTACT, **typed})
+
+    assert list(errors(reply)) == [field]
+    assert not Contact.objects.exists()
+
+
+def test_a_number_that_somebody_has_names_them(story: Story) -> None:
+    story.contact("Bob", phone="+8613800001234")
+
+    reply = post(signed_in(Role.MANAGER), "contacts_contact_add", {**CONTACT, "phone": "+86 138 0000 1234"})
+
+    assert "Bob" in errors(reply)["phone"][0]
+
+
+def test_nobody_is_a_contact_without_a_way_to_reach_them(story: Story) -> None:
+    reply = post(signed_in(Role.MANAGER), "contacts_contact_add", {**CONTACT, "email": ""})
+
+    assert errors(reply)
+    assert not Contact.objects.exists()
+
+
+def test_who_opened_an_older_version_is_told_that_somebody_changed_it(story: Story) -> None:
+    contact = story.contact("Wei", phone=None, email="wei@example.org")
+    client = signed_in(Role.MANAGER)
+    page = client.get(reverse("console:contacts_contact_change", args=[contact.pk])).content.decode()
+    assert '<input type="hidden" name="version" value="1"' in page
+    update_contact(by=ADMIN, now=story.now, contact_id=contact.pk, version=1, name="Wei Wang")
+
+    reply = post(client, "contacts_contact_change", {**CONTACT, "name": "Wei Li", "version": "1"}, contact.pk)
+
+    assert "Somebody changed this contact" in errors(reply)["__all__"][0]
+    assert Contact.objects.get().name == "Wei Wang"
+
+
+def test_a_changed_number_warns_of_what_no_longer_calls(story: Story) -> None:
+    contact = story.contact("Wei", phone="+8613800001234", email="wei@example.org")
+    story.policy({contact: ["phone"]}, name="Databases")
+
+    reply = signed_in(Role.MANAGER).post(
+        reverse("console:contacts_contact_change", args=[contact.pk]),
+        {**CONTACT, "phone": "+8613800005678", "version": "1"},
+        follow=True,
+    )
+
+    assert any("Databases" in str(message) for message in reply.context["messages"])
+
+
+def test_deleting_names_what_uses_the_contact_and_then_deletes_it(story: Story) -> None:
+    contact = story.contact("Wei")
+    story.policy({contact: ["email"]}, name="Databases")
+    group = story.group(contact, name="Night shift")
+    client, url = signed_in(Role.MANAGER), reverse("console:contacts_contact_delete", args=[contact.pk])
+
+    asked = client.get(url).content.decode()
+    reply = client.post(url, {"post": "yes"})
+
+    assert "Databases" in asked
+    assert "The group Night shift will have no members." in asked
+    assert reply.status_code == 302
+    assert not Contact.objects.exists()
+    assert ContactGroup.objects.get() == group
+
+
+def test_many_contacts_are_deleted_at_once(story: Story) -> None:
+    contacts = [story.contact() for _ in range(3)]
+    selected = {"action": "delete_selected", "_selected_action": [contact.pk for contact in contacts[:2]]}
+
+    reply = post(signed_in(Role.MANAGER), "contacts_contact_changelist", {**selected, "post": "yes"})
+
+    assert reply.status_code == 302
+    assert list(Contact.objects.all()) == [contacts[2]]
+
+
+def test_the_default_fallback_is_changed_for_all(story: Story) -> None:
+    page = signed_in(Role.MANAGER).get(reverse("console:contacts_contact_add")).content.decode()
+    assert "Use the global default (currently: send a text message)" in page
+
+    post(signed_in(Role.MANAGER), "contacts_contact_default_configuration", {"fallback": "none", "version": "0"})
+
+    assert get_defaults().fallback == "none"
+
+
+def test_verifying_says_first_how_many_texts_and_then_what_became_of_each(story: Story) -> None:
+    wei, bob = story.contact("Wei", verified=False), story.contact("Bob")
+    dan = story.contact("Dan", phone=None)
+    client, url = signed_in(Role.MANAGER), reverse("console:contacts_contact_changelist")
+    selected = {"action": "verify_numbers", "_selected_action": [wei.pk, bob.pk, dan.pk], "select_across": "0"}
+
+    before = client.post(url, selected)
+    assert not Delivery.objects.exists()
+    after = client.post(url, {**selected, "confirmed": "1"})
+
+    assert [(result.name, text) for result, text, _colour in before.context["rows"]] == [
+        ("Wei", "gets a text message"),
+        ("Bob", "is verified already"),
+        ("Dan", "has no number"),
+    ]
+    assert after.context["rows"][0][1] == "sent"
+    assert [delivery.recipient_id for delivery in Delivery.objects.all()] == [wei.pk]
+
+
+def test_all_pages_of_a_list_are_verified_at_once(story: Story) -> None:
+    contacts = [story.contact(verified=False) for _ in range(60)]
+    client, url = signed_in(Role.MANAGER), reverse("console:contacts_contact_changelist")
+    selected = {"action": "verify_numbers", "_selected_action": [contacts[0].pk], "select_across": "1"}
+
+    before = client.post(url, selected)
+    client.post(url, {**dict(before.context["hidden"]), "confirmed": "1"})
+
+    assert before.context["texts"] == 60
+    assert Delivery.objects.count() == 60
+
+
+# groups and robots
+
+
+def test_a_group_gets_its_members(story: Story) -> None:
+    wei, bob = story.contact("Wei"), story.contact("Bob")
+
+    post(signed_in(Role.MANAGER), "contacts_contactgroup_add", {"name": "Ops", "members": [wei.pk]})
+    group = ContactGroup.objects.get()
+    changed = {"name": "Ops", "members": [bob.pk], "version": "1"}
+    post(signed_in(Role.MANAGER), "contacts_contactgroup_change", changed, group.pk)
+
+    assert list(group.members.all()) == [bob]
+    assert "name" in errors(post(signed_in(Role.MANAGER), "contacts_contactgroup_add", {"name": "Ops"}))
+
+
+def test_a_robots_address_is_written_and_never_shown(story: Story) -> None:
+    url, client = "https://oapi.dingtalk.com/robot/send?access_token=verysecret", signed_in(Role.MANAGER)
+    typed = {"name": "Ops", "platform": "dingtalk", "url": url, "secret": "SECx", "is_enabled": "on"}
+
+    post(client, "contacts_robot_add", typed)
+    robot = Robot.objects.get()
+    page = client.get(reverse("console:contacts_robot_change", args=[robot.pk])).content.decode()
+    kept = {"name": "Ops 2", "url": "", "secret": "", "is_enabled": "on", "version": "1"}
+    post(client, "contacts_robot_change", kept, robot.pk)
+
+    assert "verysecret" not in page
+    assert "SECx" not in page
+    robot.refresh_from_db()
+    assert (robot.name, robot.url, robot.secret) == ("Ops 2", url, "SECx")
+
+
+def test_a_robots_bad_address_stands_at_its_field(story: Story) -> None:
+    typed = {"name": "Ops", "platform": "dingtalk", "url": "nowhere", "is_enabled": "on"}
+
+    assert "url" in errors(post(signed_in(Role.MANAGER), "contacts_robot_add", typed))
+
+
+# policies
+
+
+def test_a_policy_is_written_as_lines_and_rows(story: Story) -> None:
+    wei, robot = story.contact("Wei"), story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
+    typed = {
+        **POLICY,
+        "is_enabled": "on",
+        "rules": "severity in critical, error\nservice =~ db-.*\n\nalertname = DiskFull",
+        "targets-object": [f"contact:{wei.pk}", f"robot:{robot.pk}", ""],
+        "targets-phone": ["0", "1"],
+        "targets-email": ["0", "2"],
+    }
+
+    reply = post(signed_in(Role.MANAGER), "policies_notificationpolicy_add", typed)
+
+    assert reply.status_code == 302
+    current = NotificationPolicy.objects.get().current
+    assert current is not None
+    assert current.rules == [
+        [
+            {"key": "severity", "operator": "in", "value": "critical, error"},
+            {"key": "service", "operator": "re", "value": "db-.*"},
+        ],
+        [{"key": "alertname", "operator": "eq", "value": "DiskFull"}],
+    ]
+    assert list(current.targets.order_by("pk").values_list("object_id", "channels")) == [
+        (wei.pk, ["phone", "email"]),
+        (robot.pk, []),
+    ]
+
+
+def test_an_opened_policy_saves_as_it_was(story: Story) -> None:
+    rules = [[{"key": "a b", "operator": "neq", "value": ' "x" '}, {"key": "c", "operator": "nin", "value": "d,e"}]]
+    policy = story.policy({story.contact(): ["sms"]}, rules=rules, name="Kept")
+    client, url = signed_in(Role.MANAGER), reverse("console:policies_notificationpolicy_change", args=[policy.pk])
+    form = client.get(url).context["adminform"].form
+    typed = {name: form[name].value() for name in ("name", "rules", "group_by", "group_wait", "group_interval")}
+    rows = form["targets"].value()
+
+    reply = client.post(
+        url,
+        {
+            **typed, "version": "1", "is_enabled": "on", "sends_recovery": "on",
+            "targets-object": [row.choice for row in rows], "targets-sms": ["0"],
+        },
+    )  # fmt: skip
+
+    assert reply.status_code == 302
+    policy.refresh_from_db()
+    assert (policy.version, policy.versions.count()) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [
+        ("rules", {"rules": "severity"}),
+        ("rules", {"rules": "severity =~ ("}),
+        ("targets", {"is_enabled": "on"}),
+        ("group_interval", {"group_interval": "0"}),
+        ("name", {"name": ""}),
+        ("targets", {"targets-object": ["contact:999999"], "targets-phone": ["0"]}),
+        ("targets", {"targets-object": ["contact:x"]}),
+    ],
+)
+def test_what_is_wrong_with_a_policy_stands_at_its_field(story: Story, field: str, typed: dict[str, Any]) -> None:
+    reply = post(signed_in(Role.MANAGER), "policies_notificationpolicy_add", {**POLICY, **typed})
+
+    assert list(errors(reply)) == [field]
+    assert not NotificationPolicy.objects.exists()
+
+
+def test_a_policy_is_switched_off_and_emptied_in_one_save(story: Story) -> None:
+    policy = story.policy({story.contact(): ["email"]}, name="All")
+
+    reply = post(signed_in(Role.MANAGER), "policies_notificationpolicy_change", {**POLICY, "version": "1"}, policy.pk)
+
+    assert reply.status_code == 302
+    policy.refresh_from_db()
+    assert not policy.is_enabled
+    assert policy.current is not None
+    assert not policy.current.targets.exists()
+
+
+# integrations
+
+
+def test_an_integrations_token_is_shown_once(story: Story) -> None:
+    client = signed_in(Role.MANAGER)
+    typed = {"name": "Prometheus", "is_enabled": "on", "auto_resolve_seconds": "300", "severity_map": "Fatal = P1"}
+
+    created = client.post(reverse("console:events_integration_add"), typed)
+    first, second = (client.get(created["Location"]).content.decode() for _ in range(2))
+
+    found = re.search(r'id="shown-once">(tci_\w+)<', first)
+    assert found
+    assert found[1] in first.split("alertmanagers:")[1]
+    assert found[1] not in second
+    key = integration_for_token(found[1])
+    assert key is not None
+    assert key.severity_map == {"fatal": 1}
+
+
+@pytest.mark.parametrize(
+    ("field", "typed"),
+    [
+        ("severity_map", {"severity_map": "fatal"}),
+        ("severity_map", {"severity_map": "fatal = P9"}),
+        ("auto_resolve_seconds", {"auto_resolve_seconds": "1"}),
+        ("name", {"name": ""}),
+    ],
+)
+def test_what_is_wrong_with_an_integration_stands_at_its_field(story: Story, field: str, typed: dict[str, str]) -> None:
+    good = {"name": "P", "is_enabled": "on", "auto_resolve_seconds": "300", "severity_map": ""}
+
+    reply = post(signed_in(Role.MANAGER), "events_integration_add", {**good, **typed})
+
+    assert list(errors(reply)) == [field]
+
+
+def test_a_new_token_replaces_the_old_one(story: Story) -> None:
+    client, integration = signed_in(Role.MANAGER), story.integration
+    url = reverse("console:events_integration_rotate", args=[integration.pk])
+
+    assert client.get(url).status_code == 200
+    page = client.post(url, {"sure": "1"}, follow=True).content.decode()
+
+    assert re.search(r'id="shown-once">tci_\w+<', page)
+    assert Integration.objects.get().token_digest != integration.token_digest
+
+
+def test_an_integration_with_active_events_says_why_it_stays(story: Story) -> None:
+    story.fires("DiskFull")
+
+    reply = signed_in(Role.MANAGER).post(
+        reverse("console:events_integration_delete", args=[story.integration.pk]), {"post": "yes"}, follow=True
+    )
+
+    assert any("still active" in str(message) for message in reply.context["messages"])
+    assert Integration.objects.exists()
+
+
+# provider accounts
+
+
+def test_an_account_has_its_providers_fields_and_keeps_its_secret(story: Story) -> None:
+    client = signed_in(Role.ADMIN)
+    url = reverse("console:channels_provideraccount_add")
+    assert b"provider=smtp" in client.get(url).content
+    typed = {
+        "name": "Mail", "priority": "10", "is_enabled": "on", "config.host": "mail.example.org",
+        "config.from": "a@example.org", "config.username": "u", "config.password": "geheim",
+    }  # fmt: skip
+
+    reply = client.post(f"{url}?provider=smtp", typed)
+    assert reply.status_code == 302
+    account = ProviderAccount.objects.get(name="Mail")
+    change = reverse("console:channels_provideraccount_change", args=[account.pk])
+    page = client.get(change).content.decode()
+    client.post(change, {**typed, "config.password": "", "priority": "20", "version": "1"})
+
+    assert "geheim" not in page
+    account.refresh_from_db()
+    assert (account.priority, config_of(account)["password"]) == (20, "geheim")
+
+
+def test_what_is_wrong_with_an_account_stands_at_its_field(story: Story) -> None:
+    url = reverse("console:channels_provideraccount_add") + "?provider=smtp"
+
+    reply = signed_in(Role.ADMIN).post(url, {"name": "Mail", "priority": "10", "config.host": "mail.example.org"})
+
+    assert "config.from" in errors(reply)
+
+
+def test_a_test_message_says_what_the_provider_answered(story: Story) -> None:
+    account = ProviderAccount.objects.get(provider="outbox_sms")
+    url = reverse("console:channels_provideraccount_send_test", args=[account.pk])
+
+    reply = signed_in(Role.ADMIN).post(url, {"to": "+8613800001234"}, follow=True)
+
+    assert any("accepted" in str(message) for message in reply.context["messages"])
+    assert signed_in(Role.MANAGER).post(url, {"to": "+8613800001234"}).status_code == 403
+
+
+# users and tokens
+
+
+def test_an_administrator_creates_a_user_and_changes_the_role(story: Story) -> None:
+    client = signed_in(Role.ADMIN)
+    typed = {"username": "ann", "password": PASSWORD, "role": "viewer", "email": "", "full_name": "Ann"}
+
+    post(client, "accounts_user_add", typed)
+    ann = User.objects.get(username="ann")
+    changed = {"full_name": "Ann", "email": "", "role": "manager", "is_active": "on", "version": "1"}
+    post(client, "accounts_user_change", changed, ann.pk)
+
+    assert ann.check_password(PASSWORD)
+    assert role_of(User.objects.get(pk=ann.pk)) is Role.MANAGER
+
+
+def test_a_weak_password_stands_at_its_field(story: Story) -> None:
+    reply = post(signed_in(Role.ADMIN), "accounts_user_add", {"username": "ann", "password": "short", "role": "viewer"})
+
+    assert list(errors(reply)) == ["password"]
+
+
+def test_the_only_administrator_stays_one(story: Story) -> None:
+    admin = user_with(Role.ADMIN)
+
+    reply = post(
+        signed_in(Role.ADMIN), "accounts_user_change", {"role": "viewer", "is_active": "on", "version": "1"}, admin.pk
+    )
+
+    assert "only administrator" in errors(reply)["__all__"][0]
+
+
+def test_everybody_changes_their_own_password_through_the_service(story: Story) -> None:
+    client = signed_in(Role.VIEWER)
+    typed = {"old_password": PASSWORD, "new_password1": "a new long sentence", "new_password2": "a new long sentence"}
+
+    reply = client.post("/console/password_change/", typed)
+
+    assert reply.status_code == 302
+    assert client.get("/console/").status_code == 200
+    assert User.objects.get(username="viewer").check_password("a new long sentence")
+    assert LogEntry.objects.get_for_object(user_with(Role.VIEWER)).first().changes_dict == {"password": ["***", "***"]}
+
+
+def test_an_api_token_is_shown_once_and_revoked(story: Story) -> None:
+    client = signed_in(Role.ADMIN)
+
+    page = client.post(
+        reverse("console:accounts_apitoken_add"), {"name": "ci", "role": "viewer"}, follow=True
+    ).content.decode()
+    found = re.search(r'id="shown-once">(tct_\w+)<', page)
+    assert found
+    token = ApiToken.objects.get()
+    assert authenticate_token(secret=found[1], now=story.now) == token
+    client.post(reverse("console:accounts_apitoken_revoke", args=[token.pk]), {"sure": "1"})
+
+    assert authenticate_token(secret=found[1], now=story.now) is None

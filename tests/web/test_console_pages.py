@@ -1,0 +1,237 @@
+"""What the console's pages show: to whom, in how many statements, and with which numbers masked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+import time_machine
+from auditlog.models import LogEntry
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from tests.stories.harness import ADMIN, Story, begin
+from tests.web.people import signed_in
+from tocsin.accounts.rules import Role
+from tocsin.accounts.services import create_token
+from tocsin.contacts.services import import_contact
+from tocsin.web.console.pages import console
+
+pytestmark = pytest.mark.django_db
+MODELS = sorted(console._registry, key=lambda model: str(model._meta.label))
+NAMES = [f"{model._meta.app_label}_{model._meta.model_name}" for model in MODELS]
+ADMINS_ONLY = {"accounts_user", "accounts_apitoken", "channels_provideraccount"}
+MANAGERS = {"auditlog_logentry"}
+PHONE = "+8613800001234"
+MASKED = "+86 138 **** 1234"
+EMAIL = "wei@example.org"
+
+
+@pytest.fixture
+def story(now: datetime) -> Iterator[Story]:
+    """Wei is called and does not answer; every table has a row."""
+    with time_machine.travel(now + timedelta(minutes=2), tick=False):
+        story = begin(now)
+        wei = story.contact("Wei", phone=PHONE, email=EMAIL)
+        story.contact("Bob", verified=False)
+        import_contact(by=ADMIN, now=now, name="Old bot", legacy_chatbot_url="https://oapi.dingtalk.com/robot/send?x=1")
+        robot = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
+        group = story.group(wei)
+        story.policy({group: ["phone", "email"]}, name="Databases")
+        story.policy({robot: []}, rules=[[{"key": "alertname", "operator": "eq", "value": "Other"}]])
+        create_token(by=ADMIN, now=now, name="ci", role=Role.VIEWER)
+        story.fires("DiskFull", summary="db-7 is full", severity="critical", instance="db-7")
+        story.passes(60)
+        yield story
+
+
+def pk_of(name: str) -> object:
+    return MODELS[NAMES.index(name)].objects.order_by("pk").values_list("pk", flat=True).first()
+
+
+def may_see(role: Role, name: str) -> bool:
+    if name in ADMINS_ONLY:
+        return role is Role.ADMIN
+    return name not in MANAGERS or role in (Role.MANAGER, Role.ADMIN)
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("name", NAMES)
+def test_each_role_opens_the_rows_of_its_lists_and_no_others(story: Story, role: Role, name: str) -> None:
+    client = signed_in(role)
+
+    reply = client.get(reverse(f"console:{name}_change", args=[pk_of(name)]))
+
+    assert reply.status_code == (200 if may_see(role, name) else 403)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_row_that_is_not_there_is_no_fault(story: Story, name: str) -> None:
+    reply = signed_in(Role.ADMIN).get(reverse(f"console:{name}_change", args=[987654]))
+
+    assert reply.status_code in (302, 404)
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.RESPONDER])
+def test_who_only_looks_finds_no_door_to_write(story: Story, role: Role) -> None:
+    client = signed_in(role)
+
+    for model, admin in console._registry.items():
+        name = f"{model._meta.app_label}_{model._meta.model_name}"
+        assert client.get(reverse(f"console:{name}_add")).status_code == 403, name
+        if pk_of(name) is not None:
+            for page in ("change", "delete"):
+                reply = client.post(reverse(f"console:{name}_{page}", args=[pk_of(name)]), {"post": "yes"})
+                assert reply.status_code in (403, 405), (name, page, admin)
+
+
+@pytest.mark.parametrize("page", ["", "explain/", "outbox/", "password_change/", "contacts/contact/defaults/"])
+@pytest.mark.parametrize("role", Role)
+def test_pages_that_are_no_table_open(story: Story, page: str, role: Role) -> None:
+    is_allowed = page != "contacts/contact/defaults/" or role in (Role.MANAGER, Role.ADMIN)
+
+    assert signed_in(role).get(f"/console/{page}").status_code == (200 if is_allowed else 403)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_list_reads_as_many_statements_for_many_rows_as_for_few(story: Story, name: str) -> None:
+    client = signed_in(Role.ADMIN)
+    url = reverse(f"console:{name}_changelist")
+    client.get(url)
+    with CaptureQueriesContext(connection) as few:
+        client.get(url)
+    for number in range(8):
+        contact = story.contact()
+        story.policy({story.group(contact): ["email"]})
+        story.fires(f"Event{number}", severity="warning")
+        create_token(by=ADMIN, now=story.now, name=f"token {number}", role=Role.VIEWER)
+    story.passes(6)
+
+    with CaptureQueriesContext(connection) as many:
+        client.get(url)
+
+    assert len(many) <= len(few) + 1, [query["sql"][:150] for query in many.captured_queries]
+    assert len(many) < 20
+
+
+def test_the_alert_page_reads_few_statements_whatever_its_size(story: Story) -> None:
+    client = signed_in(Role.ADMIN)
+    url = reverse("console:alerts_alert_change", args=[story.alert().pk])
+    client.get(url)
+    with CaptureQueriesContext(connection) as few:
+        client.get(url)
+    for number in range(10):
+        story.fires("DiskFull", instance=f"db-{number + 20}")
+    story.passes(120)
+
+    with CaptureQueriesContext(connection) as many:
+        client.get(url)
+
+    assert len(many) == len(few)
+    assert len(many) < 20
+
+
+@pytest.mark.parametrize("role", Role)
+def test_lists_show_nobody_a_whole_number(story: Story, role: Role) -> None:
+    client = signed_in(role)
+
+    for name in ("contacts_contact", "delivery_delivery", "alerts_alert"):
+        page = client.get(reverse(f"console:{name}_changelist")).content.decode()
+        assert PHONE not in page
+        assert EMAIL not in page
+    assert MASKED in client.get(reverse("console:contacts_contact_changelist")).content.decode()
+
+
+@pytest.mark.parametrize(("role", "sees"), [(Role.VIEWER, False), (Role.RESPONDER, False), (Role.MANAGER, True)])
+def test_a_contacts_number_is_masked_below_managers_and_each_reveal_is_audited(
+    story: Story, role: Role, sees: bool
+) -> None:
+    client = signed_in(role)
+    wei = pk_of("contacts_contact")
+    LogEntry.objects.all().delete()
+
+    page = client.get(reverse("console:contacts_contact_change", args=[wei])).content.decode()
+
+    assert (PHONE in page) == sees
+    assert (EMAIL in page) == sees
+    assert MASKED in page or sees
+    entries = [(entry.action, entry.object_id, entry.additional_data["by"]) for entry in LogEntry.objects.all()]
+    assert entries == ([(LogEntry.Action.ACCESS, wei, "manager")] if sees else [])
+
+
+@pytest.mark.parametrize(("role", "found"), [(Role.VIEWER, 0), (Role.RESPONDER, 0), (Role.MANAGER, 1)])
+@pytest.mark.parametrize("typed", ["138 0000 1234", "wei@example"])
+def test_a_search_gives_no_number_away(story: Story, role: Role, found: int, typed: str) -> None:
+    reply = signed_in(role).get(reverse("console:contacts_contact_changelist"), {"q": typed})
+
+    assert reply.context["cl"].result_count == found
+
+
+def test_unverified_contacts_lead_managers_to_the_text(story: Story) -> None:
+    bob = pk_of("contacts_contact")
+    assert bob is not None
+    url = reverse("console:contacts_contact_verify_number", args=[int(str(bob)) + 1])
+
+    assert url in signed_in(Role.MANAGER).get(reverse("console:contacts_contact_changelist")).content.decode()
+    assert url not in signed_in(Role.VIEWER).get(reverse("console:contacts_contact_changelist")).content.decode()
+    assert signed_in(Role.VIEWER).get(url).status_code == 403
+
+
+def test_events_that_nobody_is_told_of_are_found_from_the_front_page(story: Story) -> None:
+    story.policy({}, name="off", is_enabled=False)
+    for policy in MODELS[NAMES.index("policies_notificationpolicy")].objects.all():
+        policy.__class__.objects.filter(pk=policy.pk).update(is_enabled=False)
+    story.fires("Lonely", severity="page")
+    client = signed_in(Role.VIEWER)
+
+    home = client.get("/console/")
+    found = client.get(reverse("console:events_event_changelist"), {"state": "active", "matched": "none"})
+
+    assert home.context["events"] == {"active": 2, "unmatched": 1}
+    assert [str(event) for event in found.context["cl"].result_list] == ["Lonely"]
+
+
+def test_the_front_page_warns_while_only_the_outbox_carries_messages(story: Story) -> None:
+    before = signed_in(Role.VIEWER).get("/console/").context["simulated"]
+    story.account("smtp", host="mail.example.org", **{"from": "a@example.org"})
+
+    after = signed_in(Role.VIEWER).get("/console/").context["simulated"]
+
+    assert sorted(before) == ["Email", "Phone call", "Text message"]
+    assert sorted(after) == ["Phone call", "Text message"]
+
+
+def test_times_are_those_of_the_users_zone(story: Story) -> None:
+    client = signed_in(Role.ADMIN)
+    alert = reverse("console:alerts_alert_change", args=[story.alert().pk])
+    assert "2026-11-23 12:00:00 UTC" in client.get(alert).content.decode()
+
+    from_form = {"username": "admin", "full_name": "", "email": "", "role": "admin", "is_active": "on", "language": ""}
+    user = MODELS[NAMES.index("accounts_user")].objects.get(username="admin")
+    url = reverse("console:accounts_user_change", args=[user.pk])
+    client.post(url, {**from_form, "time_zone": "Asia/Shanghai", "version": user.version})
+
+    assert "2026-11-23 20:00:00 CST" in client.get(alert).content.decode()
+
+
+def test_the_audit_log_of_a_row_is_its_history(story: Story) -> None:
+    wei = pk_of("contacts_contact")
+
+    reply = signed_in(Role.MANAGER).get(reverse("console:contacts_contact_history", args=[wei]), follow=True)
+
+    assert reply.status_code == 200
+    assert {entry.object_pk for entry in reply.context["cl"].result_list} == {str(wei)}
+
+
+def test_old_alerts_and_deliveries_stay_readable_when_their_people_are_gone(story: Story) -> None:
+    wei = pk_of("contacts_contact")
+    client = signed_in(Role.ADMIN)
+
+    deleted = client.post(reverse("console:contacts_contact_delete", args=[wei]), {"post": "yes"})
+    story.now += timedelta(minutes=1)
+
+    assert deleted.status_code == 302
+    assert "Wei" in client.get(reverse("console:alerts_alert_change", args=[story.alert().pk])).content.decode()
+    assert client.get(reverse("console:delivery_delivery_changelist")).status_code == 200
