@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from datetime import datetime
-from time import sleep
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import transaction
 
+from tests.unit.contacts.writers import Writer
 from tocsin.channels.kinds import Channel
 from tocsin.contacts import services
 from tocsin.contacts.models import Contact, ContactGroup, ContactGroupMember, NotificationObject
@@ -19,46 +18,6 @@ from tocsin.core.actors import SHELL
 from tocsin.core.errors import InvalidInputError, NotFoundError
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class Writer(threading.Thread):
-    """Does one thing on a connection of its own; what it returned or raised is kept."""
-
-    def __init__(self, act: Callable[[], Any]) -> None:
-        super().__init__()
-        self.act = act
-        self.result: Any = None
-        self.error: Exception | None = None
-        self.backend = 0
-        self.start()
-
-    def run(self) -> None:
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_backend_pid()")
-                (self.backend,) = cursor.fetchone()
-            self.result = self.act()
-        except Exception as error:
-            self.error = error
-        finally:
-            connections.close_all()
-
-    def wait_until_blocked(self) -> None:
-        """By another connection's lock; fails when the thread ends without ever waiting."""
-        while self.is_alive():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT cardinality(pg_blocking_pids(%s))", [self.backend])
-                if cursor.fetchone() != (0,):
-                    return
-            sleep(0.01)
-        raise AssertionError(f"ended without waiting: {self.result!r} {self.error!r}")
-
-    def finish(self) -> Any:
-        self.join(20)
-        assert not self.is_alive()
-        if self.error is not None:
-            raise self.error
-        return self.result
 
 
 def create(now: datetime, name: str, **fields: Any) -> Contact:
