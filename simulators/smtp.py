@@ -52,6 +52,7 @@ class SmtpSimulator(Server):
         super().__init__()
         self.messages: list[ReceivedMail] = []
         self.connections = 0
+        self.hanging = 0
         self.refused: list[tuple[str, str]] = []
         self._tls, self._user, self._password, self._max_size = tls, user, password, max_size
         self._scripts: dict[str, list[str]] = {}
@@ -63,13 +64,17 @@ class SmtpSimulator(Server):
         """The next replies to a recipient, in order: "550 5.1.1 no", "ok", or one of these acts:
 
         "drop at rcpt", "drop after data" (taken, then cut off without an answer), "refuse data 554 5.7.1 no",
-        "hang at rcpt", "hang after data".
+        "hang at rcpt", "hang after data", "pause at rcpt" (answers 0.3 s later).
         """
         self._scripts.setdefault(recipient.lower(), []).extend(replies)
 
     def greylist(self, recipient: str) -> None:
         """Refuses the first try."""
         self.answer(recipient, "451 4.7.1 Greylisted, try again in 300 seconds", "ok")
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._open_transports)
 
     def close_idle_connections(self) -> None:
         """As servers do with connections that are kept too long."""
@@ -172,7 +177,10 @@ class _Handler:
         if self._act == "drop at rcpt":
             server.transport.abort()
             await asyncio.sleep(3600)
+        if self._act == "pause at rcpt":
+            await asyncio.sleep(0.3)
         if self._act == "hang at rcpt":
+            self._simulator.hanging += 1
             await asyncio.sleep(3600)
         if self._act[:1].isdigit():
             self._simulator.refused.append((address, self._act))

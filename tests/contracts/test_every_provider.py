@@ -54,7 +54,9 @@ def test_a_message_arrives(provider: str, caplog: pytest.LogCaptureFixture) -> N
 
 
 @pytest.mark.parametrize("provider", REAL)
-@pytest.mark.parametrize("text", ["x" * 100_000, "磁盘 " * 30_000, "@all " * 20_000, "\r\n.\r\n" * 5000, "\0\x01\x7f"])
+@pytest.mark.parametrize(
+    "text", ["x" * 100_000, "磁盘 " * 30_000, "@all " * 20_000, "\r\n.\r\n" * 5000, "\0\x01\x7f", "\ud800"]
+)
 def test_any_text_is_made_to_fit(provider: str, text: str) -> None:
     with working(provider) as (config, texts):
         result = send(provider, config, replace(MESSAGES[provider], text=text, html="", subject=text[:300]))[0]

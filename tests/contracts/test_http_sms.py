@@ -32,7 +32,8 @@ request:
     X-Sender: "{sender}"
     X-Basic: "{basic}"
   json:
-    message: {content: "{text}", mobile: "{to_national}", id: "{reference}", from: "{sender}", flags: [1, "{encoding}", true]}
+    message: {content: "{text}", mobile: "{to_national}", id: "{reference}", from: "{sender}"}
+    flags: [1, "{encoding}", true]
 reply:
   success: status == 200 and json.code == 0
   id: json.data.id
@@ -207,8 +208,8 @@ def test_a_preset_of_ones_own_sends_json(preset: str) -> None:
             "content": 'say "hi"\n磁盘  done',
             "mobile": "13800000000",
             "id": "k3x9",
-            "flags": [1, "ucs2", True],
-        }
+        },
+        "flags": [1, "ucs2", True],
     }
 
 

@@ -9,10 +9,14 @@ from datetime import timedelta
 
 import pytest
 
+from simulators.serving import wait_until
 from simulators.smtp import SmtpSimulator
 from tests.contracts.sending import MAIL, TEXT, open_provider, send, send_one, send_together
 from tocsin.channels.base import Outcome
 from tocsin.channels.http import HttpClient
+from tocsin.channels.providers.smtp.account import read
+from tocsin.channels.providers.smtp.sending import SmtpEmail
+from tocsin.channels.registry import provider_type
 
 
 @pytest.fixture
@@ -255,6 +259,34 @@ def test_a_long_conversation_changes_its_connection(server: SmtpSimulator) -> No
     assert server.connections == 3
 
 
+def test_an_idle_connection_is_given_back(server: SmtpSimulator) -> None:
+    account = read(provider_type("smtp").complete(config_for(server)))
+
+    async def run() -> None:
+        provider = SmtpEmail(account, idle_for=0.1)
+        await provider.send(MAIL)
+        await asyncio.to_thread(wait_until, lambda: server.open_connections == 0, what="the farewell")
+        await provider.send(MAIL)
+        await provider.aclose()
+
+    asyncio.run(run())
+    assert server.connections == 2
+
+
+def test_a_send_that_outlives_its_account_leaves_no_open_connection(server: SmtpSimulator) -> None:
+    server.answer("wang@example.org", "pause at rcpt")
+
+    async def run() -> None:
+        provider = open_provider("smtp", config_for(server), HttpClient())
+        sending = asyncio.create_task(provider.send(MAIL))
+        await asyncio.sleep(0.1)
+        await provider.aclose()
+        assert (await sending).outcome == Outcome.ACCEPTED
+        await asyncio.to_thread(wait_until, lambda: server.open_connections == 0, what="the farewell")
+
+    asyncio.run(run())
+
+
 def test_nobody_listening_is_transient() -> None:
     with SmtpSimulator() as server:
         config = config_for(server)
@@ -350,7 +382,7 @@ def test_a_cancelled_send_leaves_no_open_connection(server: SmtpSimulator) -> No
     async def run() -> None:
         provider = open_provider("smtp", config_for(server), HttpClient())
         sending = asyncio.create_task(provider.send(MAIL))
-        await asyncio.sleep(0.3)
+        await asyncio.to_thread(wait_until, lambda: server.hanging == 1, what="the server hanging")
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending

@@ -197,7 +197,7 @@ def record_health(entries: Sequence[Health]) -> None:
                      AS entry (id, accepted_at, failed_at, failure)
                 GROUP BY id
             ), locked AS (
-                SELECT id FROM channels_provideraccount WHERE id IN (SELECT id FROM told) ORDER BY id FOR UPDATE
+                SELECT id FROM channels_provideraccount WHERE id IN (SELECT id FROM told) ORDER BY id FOR NO KEY UPDATE
             )
             UPDATE channels_provideraccount AS account
             SET last_accepted_at = greatest(account.last_accepted_at, told.accepted_at),

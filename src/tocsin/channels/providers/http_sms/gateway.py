@@ -56,7 +56,7 @@ class HttpSms:
         """The client is the caller's."""
 
     def _facts_of(self, message: Message) -> dict[str, str]:
-        text = to_gsm7_if_possible(message.text)
+        text = to_gsm7_if_possible(message.text.encode("utf-8", "replace").decode())
         if not self._preset.capabilities.carries_links:
             text = without_links(text)
         text = cut_to_parts(text, self._max_parts)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-import time
 from dataclasses import dataclass
 
 import aiosmtplib
@@ -22,14 +21,14 @@ _GOODBYE = 2.0
 _CAUGHT = (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError, RuntimeError)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Link:
     """An open, signed-in connection."""
 
     client: aiosmtplib.SMTP
     protocol: SMTPProtocol
     mails: int = 0
-    used_at: float = 0.0
+    leaves: asyncio.TimerHandle | None = None
 
 
 class _LostBeforeContentError(Exception):
@@ -39,12 +38,14 @@ class _LostBeforeContentError(Exception):
 class SmtpEmail:
     """At most `account.connections` connections, each kept while it is busy."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, *, idle_for: float = _IDLE_FOR) -> None:
         self._account = account
+        self._idle_for = idle_for
         self._composer = Composer(account)
         self._slots = asyncio.Semaphore(account.connections)
         self._idle: list[_Link] = []
         self._tls: ssl.SSLContext | None = None
+        self._is_closed = False
 
     async def send(self, message: Message) -> SendResult:
         local, _, domain = message.to.rpartition("@")
@@ -63,8 +64,11 @@ class SmtpEmail:
             return await self._hand_over(opened, recipient, content, is_new=True)
 
     async def aclose(self) -> None:
+        self._is_closed = True
         links, self._idle = self._idle, []
         for link in links:
+            if link.leaves is not None:
+                link.leaves.cancel()
             transport = link.client.transport
             with contextlib.suppress(*_CAUGHT):
                 await link.client.quit(timeout=_GOODBYE)
@@ -76,7 +80,9 @@ class SmtpEmail:
     def _kept_link(self) -> _Link | None:
         while self._idle:
             link = self._idle.pop()
-            if link.protocol.is_connected and time.monotonic() - link.used_at < _IDLE_FOR:
+            if link.leaves is not None:
+                link.leaves.cancel()
+            if link.protocol.is_connected:
                 return link
             link.client.close()
         return None
@@ -88,7 +94,7 @@ class SmtpEmail:
             port=account.port,
             use_tls=account.security == "tls",
             start_tls={"auto": None, "starttls": True}.get(account.security, False),
-            tls_context=await self._tls_context(),
+            tls_context=await self._tls_context() if account.security != "none" else None,
             local_hostname=account.hello,
             timeout=account.timeout,
         )
@@ -178,19 +184,28 @@ class SmtpEmail:
         return result
 
     def _keep(self, link: _Link) -> None:
+        """For the next mail, until it was idle or used for long enough: servers have few places."""
         link.mails += 1
-        link.used_at = time.monotonic()
-        if link.mails < _MAILS_PER_LINK:
-            self._idle.append(link)
+        if self._is_closed or link.mails >= _MAILS_PER_LINK:
+            _leave(link)
             return
-        if link.protocol.is_connected:
-            link.protocol.write(b"QUIT\r\n")
-        link.client.close()
+        self._idle.append(link)
+        link.leaves = asyncio.get_running_loop().call_later(self._idle_for, self._leave_idle, link)
+
+    def _leave_idle(self, link: _Link) -> None:
+        self._idle.remove(link)
+        _leave(link)
 
     async def _tls_context(self) -> ssl.SSLContext:
         if self._tls is None:
             self._tls = await asyncio.to_thread(_make_context, self._account)
         return self._tls
+
+
+def _leave(link: _Link) -> None:
+    if link.protocol.is_connected:
+        link.protocol.write(b"QUIT\r\n")
+    link.client.close()
 
 
 def _make_context(account: Account) -> ssl.SSLContext:
