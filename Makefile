@@ -9,9 +9,9 @@ DEBIAN_FOR_TESTS := prometheus prometheus-alertmanager kannel kannel-extras post
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-demo: .venv/run.stamp ## watch an alert reach three people, then look around in the console
+demo: .venv/dev.stamp ## watch an alert reach three people, then look around in the console
 	@tools/debian-packages.sh --optional prometheus
-	$(VENV)/tocsin demo
+	$(VENV)/python -m demo
 
 run: .venv/run.stamp ## run Tocsin on http://127.0.0.1:8000 until Ctrl-C
 	$(VENV)/tocsin serve

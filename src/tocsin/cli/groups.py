@@ -30,6 +30,5 @@ GROUPS = {
         Group("api-token", "tocsin.cli.tokens", "Tokens of programs."),
         Group("outbox", "tocsin.cli.outbox", "What would have been sent, and a simulated phone."),
         Group("explain", "tocsin.cli.explain", "Say who would be told of an event, and why others are not."),
-        Group("demo", "tocsin.cli.demo", "Watch an alert reach people.", needs_database=False),
     )
 }
