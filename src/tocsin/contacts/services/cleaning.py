@@ -24,17 +24,22 @@ from tocsin.core.errors import InvalidInputError
 from tocsin.core.phones import PhoneError, parse
 
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_UNPRINTABLE = frozenset({"Cc", "Zl", "Zp"})
+_INVISIBLE = "\u180e\u200b\u200e\u200f\u2060\ufeff"
+"""Comes along at the ends of what is pasted."""
 _USER_ID = re.compile(r"[^\s<>\"'&|,;@][^\s<>\"'&|,;]*")
 _EVERYBODY = frozenset({"all", "isatall", "everyone", "here"})
 """What platforms read as a mention of the whole group."""
 
 
 def clean_text(value: object, *, at_most: int) -> str:
-    """Without spaces at the ends; ValueError for what cannot be stored, shown or is too long."""
+    """Without blanks at the ends; ValueError for what cannot be stored, shown or is too long."""
     if not isinstance(value, str):
         raise ValueError(_("Expected text."))
-    text = value.strip()
-    if not is_storable(text) or any(unicodedata.category(char) == "Cc" or char in _BIDI_CONTROLS for char in text):
+    text = value.strip().strip(_INVISIBLE).strip()
+    if not is_storable(text) or any(
+        unicodedata.category(char) in _UNPRINTABLE or char in _BIDI_CONTROLS for char in text
+    ):
         raise ValueError(_("Line breaks, control characters and broken characters are not allowed here."))
     if len(text) > at_most:
         raise ValueError(
@@ -67,8 +72,11 @@ def clean_email(value: object) -> str | None:
         return None
     try:
         validate_email(text)
-    except ValidationError as error:
-        raise ValueError(_("This is not an email address; one looks like zhang@example.org.")) from error
+        is_address = not any(map(str.isspace, text))  # Django takes quoted spaces, which mail servers do not
+    except ValidationError:
+        is_address = False
+    if not is_address:
+        raise ValueError(_("This is not an email address; one looks like zhang@example.org."))
     return text
 
 
