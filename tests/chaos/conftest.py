@@ -3,18 +3,47 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.chaos.serving import tocsin
+
+
+@contextmanager
+def _open_folder() -> Iterator[Path]:
+    """One that every user may enter: pytest's own may be entered only by its owner, and root's database runs as
+    somebody else."""
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-chaos-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A new data folder that does not exist yet, below one that every user may enter (pytest's own may be entered
-    only by its owner, and root's database runs as somebody else)."""
-    parent = Path(tempfile.mkdtemp(prefix="tocsin-chaos-"))
-    parent.chmod(0o755)
-    yield parent / "data"
-    shutil.rmtree(parent)
+    """A new data folder that does not exist yet."""
+    with _open_folder() as parent:
+        yield parent / "data"
+
+
+@pytest.fixture(scope="session")
+def installation() -> Iterator[Path]:
+    """A data folder with the tables of this version, for copies."""
+    with _open_folder() as parent:
+        made = tocsin(parent / "data", "migrate")
+        assert made.returncode == 0, made.stderr
+        yield parent / "data"
+
+
+@pytest.fixture
+def installed(folder: Path, installation: Path) -> Path:
+    """A new data folder, as the first `tocsin serve` finds it after `tocsin migrate`."""
+    subprocess.run(["cp", "--archive", installation, folder], check=True)
+    return folder
