@@ -100,7 +100,8 @@ def test_an_impossible_number_is_refused_with_what_is_wrong_in_the_readers_langu
 
 
 @pytest.mark.parametrize(
-    "email", ["zhang", "zhang@", "@example.org", "a b@example.org", "a@b\n.org", "a@example.org\0"]
+    "email",
+    ["zhang", "zhang@", "@example.org", "a b@example.org", "a@b\n.org", "a@example.org\0", r'"a\ b"@example.org'],
 )
 def test_an_email_must_be_one(now: datetime, email: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
