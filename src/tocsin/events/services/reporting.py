@@ -90,7 +90,8 @@ def report_events(integration: IntegrationKey, reports: Sequence[Report], now: d
         return []
     severities = [severity_of(row.report.labels, integration.severity_map) for row in rows]
     with connection.wrap_database_errors:
-        # Django's own cursor binds on the client; this one prepares the statement and sends binary arrays.
+        # Django's own cursors bind on the client and prepare nothing; planning this costs more than running it.
+        connection.connection.prepare_threshold = 0
         cursor = psycopg.Cursor(connection.connection)
         cursor.execute(
             _UPSERT,
