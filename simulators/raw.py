@@ -46,6 +46,45 @@ class RawServer(Server):
             writer.transport.abort()
 
 
+class LineServer(Server):
+    """Speaks SMTP as badly as it is told to: `answers` maps a command's first word to its reply.
+
+    "" as a reply cuts the connection off, "hang" never answers; a command without an answer gets "250 ok". The body of
+    DATA is taken whatever it is.
+    """
+
+    def __init__(self, answers: dict[str, str], *, greeting: str = "220 odd server") -> None:
+        super().__init__()
+        self.commands: list[str] = []
+        self._answers, self._greeting = {"DATA": "354 go on", **answers}, greeting
+
+    async def _open(self) -> None:
+        self._server = await asyncio.start_server(self._serve, self.host, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _close(self) -> None:
+        self._server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            reply = self._greeting
+            while reply:
+                if reply == "hang":
+                    await asyncio.sleep(3600)
+                writer.write(reply.encode() + b"\r\n")
+                if reply.startswith("354"):
+                    await reader.readuntil(b"\r\n.\r\n")
+                    reply = "250 taken"
+                    continue
+                line = (await reader.readuntil(b"\r\n")).decode().strip()
+                self.commands.append(line)
+                reply = self._answers.get(line.split()[0].upper(), "250 ok")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        finally:
+            writer.transport.abort()
+
+
 def http_answer(status: int, body: bytes, *headers: str) -> bytes:
     """A whole answer; the client sees it end."""
     lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", "Connection: close", *headers, "", ""]

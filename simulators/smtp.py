@@ -48,13 +48,23 @@ class ReceivedMail:
 class SmtpSimulator(Server):
     """`tls`: "none", "starttls" or "tls". With `user`, nothing is taken before that user signed in."""
 
-    def __init__(self, *, tls: str = "none", user: str = "", password: str = "", max_size: int = 10_000_000) -> None:
+    def __init__(
+        self,
+        *,
+        tls: str = "none",
+        user: str = "",
+        password: str = "",
+        max_size: int = 10_000_000,
+        takes_utf8: bool = False,
+    ) -> None:
         super().__init__()
         self.messages: list[ReceivedMail] = []
         self.connections = 0
         self.hanging = 0
         self.refused: list[tuple[str, str]] = []
         self._tls, self._user, self._password, self._max_size = tls, user, password, max_size
+        self._takes_utf8 = takes_utf8
+        self._sender_replies: list[str] = []
         self._scripts: dict[str, list[str]] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="smtp-")
         self.ca_file = str(Path(self._folder.name) / "ca.pem")
@@ -63,10 +73,15 @@ class SmtpSimulator(Server):
     def answer(self, recipient: str, *replies: str) -> None:
         """The next replies to a recipient, in order: "550 5.1.1 no", "ok", or one of these acts:
 
-        "drop at rcpt", "drop after data" (taken, then cut off without an answer), "refuse data 554 5.7.1 no",
-        "hang at rcpt", "hang after data", "pause at rcpt" (answers 0.3 s later).
+        "refuse begin 451 4.3.1 no" (at DATA, before any of it), "refuse data 554 5.7.1 no" (after all of it), "drop at
+        rcpt", "drop after data" (taken, then cut off without an answer), "hang at rcpt", "hang after data", "pause at
+        rcpt" (answers 0.3 s later).
         """
         self._scripts.setdefault(recipient.lower(), []).extend(replies)
+
+    def answer_sender(self, *replies: str) -> None:
+        """The next replies to MAIL FROM, in order; "drop" cuts off."""
+        self._sender_replies.extend(replies)
 
     def greylist(self, recipient: str) -> None:
         """Refuses the first try."""
@@ -118,6 +133,7 @@ class SmtpSimulator(Server):
             handler=_Handler(self),
             loop=self._loop,
             hostname="simulator",
+            enable_SMTPUTF8=self._takes_utf8,
             data_size_limit=self._max_size,
             tls_context=context if has_starttls else None,
             authenticator=self._authenticate if self._user else None,
@@ -139,6 +155,9 @@ class SmtpSimulator(Server):
         context.load_cert_chain(self.ca_file, key_file)
         return context
 
+    def next_sender_reply(self) -> str:
+        return self._sender_replies.pop(0) if self._sender_replies else "250 2.1.0 OK"
+
     def next_reply(self, recipient: str) -> str:
         script = self._scripts.get(recipient.lower())
         return script.pop(0) if script else "ok"
@@ -157,34 +176,46 @@ class _Conversation(SMTP):
         self._simulator._open_transports.discard(self.transport)
         super().connection_lost(error)
 
+    async def smtp_DATA(self, arg: str) -> None:
+        act = self.event_handler.act
+        if act.startswith("refuse begin "):
+            await self.push(act.removeprefix("refuse begin "))
+            return
+        await super().smtp_DATA(arg)
+
 
 class _Handler:
     """aiosmtpd's hooks, whose names it decides."""
 
     def __init__(self, simulator: SmtpSimulator) -> None:
         self._simulator = simulator
-        self._act = "ok"
+        self.act = "ok"
 
-    async def handle_MAIL(self, _server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
         if self._simulator._user and not session.authenticated:
             return "530 5.7.0 Authentication required"
-        envelope.mail_from = address
-        envelope.mail_options.extend(options)
-        return "250 2.1.0 OK"
-
-    async def handle_RCPT(self, server: Any, _session: Any, envelope: Any, address: str, _options: list[str]) -> str:
-        self._act = self._simulator.next_reply(address)
-        if self._act == "drop at rcpt":
+        reply = self._simulator.next_sender_reply()
+        if reply == "drop":
             server.transport.abort()
             await asyncio.sleep(3600)
-        if self._act == "pause at rcpt":
+        if reply.startswith("250"):
+            envelope.mail_from = address
+            envelope.mail_options.extend(options)
+        return reply
+
+    async def handle_RCPT(self, server: Any, _session: Any, envelope: Any, address: str, _options: list[str]) -> str:
+        self.act = self._simulator.next_reply(address)
+        if self.act == "drop at rcpt":
+            server.transport.abort()
+            await asyncio.sleep(3600)
+        if self.act == "pause at rcpt":
             await asyncio.sleep(0.3)
-        if self._act == "hang at rcpt":
+        if self.act == "hang at rcpt":
             self._simulator.hanging += 1
             await asyncio.sleep(3600)
-        if self._act[:1].isdigit():
-            self._simulator.refused.append((address, self._act))
-            return self._act
+        if self.act[:1].isdigit():
+            self._simulator.refused.append((address, self.act))
+            return self.act
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
@@ -193,8 +224,8 @@ class _Handler:
             return "500 5.6.0 Line too long"
         if b"\n" in envelope.content.replace(b"\r\n", b"") or b"\r" in envelope.content.replace(b"\r\n", b""):
             return "550 5.6.11 Bare line ends are refused"
-        if self._act.startswith("refuse data "):
-            return self._act.removeprefix("refuse data ")
+        if self.act.startswith("refuse data "):
+            return self.act.removeprefix("refuse data ")
         for recipient in envelope.rcpt_tos:
             self._simulator.messages.append(
                 ReceivedMail(
@@ -205,10 +236,10 @@ class _Handler:
                     over_tls=server.transport.get_extra_info("sslcontext") is not None,
                 )
             )
-        if self._act == "drop after data":
+        if self.act == "drop after data":
             server.transport.abort()
             await asyncio.sleep(3600)
-        if self._act == "hang after data":
+        if self.act == "hang after data":
             await asyncio.sleep(3600)
         return "250 2.0.0 OK: queued"
 

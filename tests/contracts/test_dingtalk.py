@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +12,8 @@ import pytest
 
 from simulators.dingtalk import DingtalkSimulator
 from tests.contracts.sending import ROBOT, TEXT, send, send_one
-from tocsin.channels.base import Mention, Outcome
+from tocsin.channels.base import Mention, Outcome, SendResult
+from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.dingtalk.content import MAX_BYTES, payload, people
 from tocsin.channels.providers.dingtalk.robot import signature
 from tocsin.channels.registry import provider_type
@@ -250,3 +252,23 @@ def test_the_limit_stays_under_the_vendors() -> None:
 )
 def test_a_webhook_url_is_checked(url: str, is_good: bool) -> None:
     assert list(provider_type("dingtalk").problems({"url": url})) == ([] if is_good else ["url"])
+
+
+def test_a_secret_that_cannot_be_one_is_refused() -> None:
+    config = {"url": "https://oapi.dingtalk.com/robot/send?access_token=abc", "secret": "加签"}
+
+    assert list(provider_type("dingtalk").problems(config)) == ["secret"]
+
+
+def test_a_private_address_is_refused_when_it_is_connected_to(group: DingtalkSimulator) -> None:
+    async def run() -> SendResult:
+        http = HttpClient()
+        try:
+            return await provider_type("dingtalk").open(config_for(group), http).send(ROBOT)
+        finally:
+            await http.aclose()
+
+    result = asyncio.run(run())
+
+    assert (result.outcome, result.code) == (Outcome.PERMANENT_CONFIG, "address")
+    assert group.requests == 0

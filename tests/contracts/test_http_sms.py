@@ -213,6 +213,36 @@ def test_a_preset_of_ones_own_sends_json(preset: str) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("request_yaml", "content_type", "body"),
+    [
+        (
+            "form: {to: '{to}', text: '{text}', from: '{sender}'}",
+            "application/x-www-form-urlencoded; charset=utf-8",
+            "to=%2B8613800000000&text=a+%26+%E7%A3%81",
+        ),
+        ("body: '{to_digits}|{text}'", "text/plain; charset=utf-8", "8613800000000|a & 磁"),
+        (
+            "{method: PUT, headers: {Content-Type: text/xml}, body: '<t>{text}</t>'}",
+            "text/xml",
+            "<t>a & 磁</t>".encode(),
+        ),
+    ],
+)
+def test_forms_and_plain_bodies_are_encoded_for_their_place(
+    tmp_path: Path, request_yaml: str, content_type: str, body: str
+) -> None:
+    path = tmp_path / "other.yaml"
+    inner = request_yaml if request_yaml.startswith("{") else f"{{{request_yaml}}}"
+    path.write_text(f"title: Other\nrequest: {inner}\nreply: {{success: status == 200}}\n")
+    with Recorder() as server:
+        result = send_one("http_sms", {"preset": str(path), "url": server.url}, SMS, text="a & 磁")
+        [request] = server.requests
+
+    assert result.outcome == Outcome.ACCEPTED
+    assert (request.headers["content-type"], request.body.decode()) == (content_type, body)
+
+
 def test_a_presets_limits_become_capabilities(preset: str) -> None:
     capabilities = HTTP_SMS.capabilities_of({"preset": preset})
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from simulators.raw import LineServer
 from simulators.serving import wait_until
 from simulators.smtp import SmtpSimulator
 from tests.contracts.sending import MAIL, TEXT, open_provider, send, send_one, send_together
@@ -190,6 +191,42 @@ def test_a_refused_content(server: SmtpSimulator, reply: str, outcome: Outcome) 
     assert server.messages == []
 
 
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [
+        ("553 5.1.8 Sender has no mail exchanger", Outcome.PERMANENT_CONFIG),
+        ("550 5.7.1 You may not send as this", Outcome.PERMANENT_CONFIG),
+        ("451 4.3.0 Try later", Outcome.TRANSIENT),
+        ("drop", Outcome.TRANSIENT),
+    ],
+)
+def test_a_refused_sender_is_about_the_account(server: SmtpSimulator, reply: str, outcome: Outcome) -> None:
+    server.answer_sender(reply)
+
+    first, second = send("smtp", config_for(server), MAIL, MAIL)
+
+    assert [first.outcome, second.outcome] == [outcome, Outcome.ACCEPTED]
+
+
+@pytest.mark.parametrize("reply", ["421 4.4.2 Idle for too long", "drop"])
+def test_a_kept_connection_that_ends_is_replaced_at_once(server: SmtpSimulator, reply: str) -> None:
+    server.answer_sender("250 2.1.0 OK", reply)
+
+    results = send("smtp", config_for(server), MAIL, MAIL)
+
+    assert [result.outcome for result in results] == [Outcome.ACCEPTED] * 2
+    assert (len(server.messages), server.connections) == (2, 2)
+
+
+def test_a_refusal_before_the_content_leaves_nothing_behind(server: SmtpSimulator) -> None:
+    server.answer("wang@example.org", "refuse begin 452 4.3.1 Out of disk")
+
+    first, second = send("smtp", config_for(server), MAIL, replace(MAIL, to="li@example.org"))
+
+    assert [first.outcome, second.outcome] == [Outcome.TRANSIENT, Outcome.ACCEPTED]
+    assert [mail.recipient for mail in server.messages] == ["li@example.org"]
+
+
 @pytest.mark.parametrize("act", ["drop after data", "hang after data"])
 def test_no_answer_after_the_content_is_ambiguous(server: SmtpSimulator, act: str) -> None:
     server.answer("wang@example.org", act)
@@ -257,6 +294,44 @@ def test_a_long_conversation_changes_its_connection(server: SmtpSimulator) -> No
 
     assert {result.outcome for result in results} == {Outcome.ACCEPTED}
     assert server.connections == 3
+
+
+@pytest.mark.parametrize(
+    ("answers", "greeting", "outcomes"),
+    [
+        ({"EHLO": "502 what"}, "220 old server", [Outcome.ACCEPTED, Outcome.ACCEPTED]),
+        ({"EHLO": "502 what", "HELO": "550 5.7.1 go away"}, "220 old server", [Outcome.PERMANENT_CONFIG] * 2),
+        ({"EHLO": ""}, "220 shy server", [Outcome.TRANSIENT] * 2),
+        ({}, "554 5.7.1 no service here", [Outcome.PERMANENT_CONFIG] * 2),
+        ({}, "421 4.3.2 too busy", [Outcome.TRANSIENT] * 2),
+        ({}, "hello?", [Outcome.TRANSIENT] * 2),
+        ({"RCPT": "550 5.1.1 no", "RSET": ""}, "220 x", [Outcome.PERMANENT_TARGET] * 2),
+        ({"RCPT": "550 5.1.1 no", "RSET": "500 what"}, "220 x", [Outcome.PERMANENT_TARGET] * 2),
+        ({"RCPT": "550-5.1.1 first\r\n550 5.1.1 second"}, "220 x", [Outcome.PERMANENT_TARGET] * 2),
+    ],
+)
+def test_odd_servers_are_understood(answers: dict[str, str], greeting: str, outcomes: list[Outcome]) -> None:
+    with LineServer(answers, greeting=greeting) as odd:
+        config = {"host": odd.host, "port": str(odd.port), "from": "a@example.org", "security": "none", "timeout": "2"}
+        results = send("smtp", config, MAIL, MAIL)
+
+    assert [result.outcome for result in results] == outcomes
+
+
+def test_a_cancelled_connect_leaves_no_open_connection() -> None:
+    with LineServer({"EHLO": "hang"}) as slow:
+        config = {"host": slow.host, "port": str(slow.port), "from": "a@example.org", "security": "none"}
+
+        async def run() -> None:
+            provider = open_provider("smtp", config, HttpClient())
+            sending = asyncio.create_task(provider.send(MAIL))
+            await asyncio.to_thread(wait_until, lambda: len(slow.commands) == 1, what="EHLO")
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+            await provider.aclose()
+
+        asyncio.run(run())
 
 
 def test_an_idle_connection_is_given_back(server: SmtpSimulator) -> None:
@@ -374,6 +449,15 @@ def test_an_international_mailbox_needs_a_server_that_takes_it(server: SmtpSimul
     result = send_one("smtp", config_for(server), MAIL, to="王@example.org")
 
     assert (result.outcome, result.code) == (Outcome.PERMANENT_TARGET, "smtputf8")
+
+
+def test_an_international_mailbox_is_reached_where_it_can_be() -> None:
+    with SmtpSimulator(takes_utf8=True) as server:
+        result = send_one("smtp", config_for(server), MAIL, to="王@例子.example")
+
+        assert result.outcome == Outcome.ACCEPTED
+        assert server.messages[0].recipient == "王@xn--fsqu00a.example"
+        assert "<王@xn--fsqu00a.example>".encode() in server.messages[0].content
 
 
 def test_a_cancelled_send_leaves_no_open_connection(server: SmtpSimulator) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from datetime import timedelta
 
 import pytest
 
 from simulators.raw import RawServer, http_answer
+from simulators.smtp import SmtpSimulator
 from tocsin.channels.http import (
     AddressRefusedError,
     HttpClient,
@@ -204,8 +206,28 @@ def test_a_huge_answer_is_cut() -> None:
 
 
 def test_an_unknown_certificate_means_nothing_was_sent() -> None:
-    with RawServer(b"not tls") as server, pytest.raises(NotSentError):
+    with SmtpSimulator(tls="tls") as server, pytest.raises(NotSentError, match=r"TLS with 127\.0\.0\.1 failed"):
         fetch(f"https://127.0.0.1:{server.port}/", is_trusted=True)
+
+
+def test_a_connection_that_takes_too_long_means_nothing_was_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        waiting = [socket.socket() for _ in range(3)]
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(address)
+        try:
+            with pytest.raises(NotSentError, match="in time"):
+                fetch(f"http://127.0.0.1:{address[1]}/", is_trusted=True, timeout=0.5)
+        finally:
+            for client in waiting:
+                client.close()
+
+
+def test_an_unknown_name_means_nothing_was_sent() -> None:
+    with pytest.raises(NotSentError, match=r"The name nowhere\.invalid cannot be resolved"):
+        fetch("https://nowhere.invalid/?token=s3cret-word")
 
 
 @pytest.mark.parametrize(

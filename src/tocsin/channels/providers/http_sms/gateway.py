@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -38,7 +39,7 @@ class HttpSms:
     async def send(self, message: Message) -> SendResult:
         names = {**self._account, **self._facts_of(message)}
         hidden = [self._account[name] for name in ("password", "key", "basic")]
-        hidden += [names[name] for name in ("text", "to", "to_digits", "to_national")]
+        hidden += [names[name] for name in ("text", "text_xml", "to", "to_digits", "to_national")]
         url, headers, body = self._request(names)
         try:
             reply = await self._http.request(
@@ -65,6 +66,7 @@ class HttpSms:
             "to_digits": message.to.lstrip("+"),
             "to_national": national_number(message.to),
             "text": text,
+            "text_xml": escape(text, quote=True),
             "encoding": "gsm7" if is_gsm7(text) else "ucs2",
             "parts": str(sms_parts(text)),
             "reference": message.reference,

@@ -18,7 +18,18 @@ from tocsin.channels.providers.http_sms.expressions import Expression, Expressio
 from tocsin.channels.providers.http_sms.schema import ExtraSection, PresetFile, ReceiptsSection, RequestSection
 
 ACCOUNT_NAMES = ("url", "username", "password", "key", "sender", "route", "basic")
-MESSAGE_NAMES = ("to", "to_digits", "to_national", "text", "encoding", "parts", "reference", "receipt_url", "language")
+MESSAGE_NAMES = (
+    "to",
+    "to_digits",
+    "to_national",
+    "text",
+    "text_xml",
+    "encoding",
+    "parts",
+    "reference",
+    "receipt_url",
+    "language",
+)
 REPLY_NAMES = ("status", "body", "json", "headers")
 CALLBACK_NAMES = ("query", "form", "json", "headers", "body", "item")
 _SECRET_NAMES = ("password", "key", "basic")

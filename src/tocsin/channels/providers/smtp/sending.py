@@ -112,7 +112,7 @@ class SmtpEmail:
                     )
                 await client.login(account.username, account.password)
             elif client.is_ehlo_or_helo_needed:
-                await client.ehlo()
+                await _greet(client)
             if client.protocol is None:
                 raise aiosmtplib.SMTPServerDisconnected("closed after the greeting")
             return _Link(client, client.protocol)
@@ -200,6 +200,14 @@ class SmtpEmail:
         if self._tls is None:
             self._tls = await asyncio.to_thread(_make_context, self._account)
         return self._tls
+
+
+async def _greet(client: aiosmtplib.SMTP) -> None:
+    """EHLO, or HELO with servers that know no extensions."""
+    try:
+        await client.ehlo()
+    except aiosmtplib.SMTPHeloError:
+        await client.helo()
 
 
 def _leave(link: _Link) -> None:
