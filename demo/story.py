@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from demo.children import wait_for
@@ -20,7 +21,8 @@ T = TypeVar("T")
 SLEEPER, AWAKE, ABSENT = "王芳", "Sam Carter", "Maya Lindqvist"
 _LINK = re.compile(r"https?://\S+/v/\w+")
 _HEADLINE = re.compile(r"^\*\*(.+?)\*\*", re.MULTILINE)
-_RINGS_SECONDS = 4.0
+_RINGS_FOR = timedelta(seconds=5)
+"""Before it is given up. A simulated phone itself rings for 30 seconds, and both calls are ringing."""
 _PATIENCE = 30.0
 
 
@@ -30,6 +32,7 @@ class Story:
     def __init__(self, screen: Screen, installation: Installation, outside: Outside) -> None:
         self._screen, self._installation, self._outside = screen, installation, outside
         self._calls: dict[str, int] = {}
+        self._rang_at = datetime.now(UTC)
 
     def meet_people(self) -> None:
         screen = self._screen
@@ -69,12 +72,14 @@ class Story:
         for call in calls:
             screen.quote(f"The phone of {call['to']} rings:", call["text"])
         self._calls = {call["to"]: call["id"] for call in calls}
+        self._rang_at = max(datetime.fromisoformat(call["at"]) for call in calls)
         self._show_mails(0, 3)
         self._show_group_messages(0, 1)
 
     def nobody_picks_up(self) -> None:
         self._screen.chapter(f"{SLEEPER} sleeps: her phone rings out, and a text follows, in her language")
-        time.sleep(_RINGS_SECONDS)
+        rest = self._rang_at + _RINGS_FOR - datetime.now(UTC)
+        time.sleep(max(rest.total_seconds(), 0))
         self._installation.command("outbox", "ring", str(self._calls[SLEEPER]))
         text = self._wait(lambda: self._messages("sms", "alert"), "The text after the call")[0]
         self._screen.quote(f"The phone of {text['to']} shows:", text["text"])

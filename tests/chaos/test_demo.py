@@ -16,7 +16,7 @@ import pytest
 
 from simulators.dingtalk import DingtalkSimulator
 from simulators.smtp import SmtpSimulator
-from tests.chaos.processes import wait_until
+from tests.chaos.processes import is_alive, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -116,7 +116,7 @@ def test_without_prometheus_it_says_so_and_it_reaches_the_readers_own_servers(te
         assert [message.recipient for message in mail.messages] == ["reader@example.org"] * 2
         assert [message.title for message in group.messages] == ["[P1] DiskAlmostFull"] * 2
     assert len(family) >= 4
-    assert not [process for process in family if process.is_running()]
+    assert not [process.pid for process in family if is_alive(process.pid)]
     assert list(temporary.iterdir()) == []
 
 
