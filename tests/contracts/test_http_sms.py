@@ -223,9 +223,9 @@ def test_a_preset_of_ones_own_sends_json(preset: str) -> None:
         ),
         ("body: '{to_digits}|{text}'", "text/plain; charset=utf-8", "8613800000000|a & 磁"),
         (
-            "{method: PUT, headers: {Content-Type: text/xml}, body: '<t>{text}</t>'}",
+            "{method: PUT, headers: {Content-Type: text/xml}, body: '<t>{text_xml}</t>'}",
             "text/xml",
-            "<t>a & 磁</t>".encode(),
+            "<t>a &amp; 磁</t>",
         ),
     ],
 )
