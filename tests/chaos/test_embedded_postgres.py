@@ -179,11 +179,12 @@ def test_any_data_path_works(folder: Path, name: str) -> None:
 
     with EmbeddedPostgres(odd, settings=FAST), connect(odd) as connection:
         answer = connection.execute("SELECT 1").fetchone()
-    sockets = Path(connection_settings(odd)["HOST"])
+        sockets = Path(connection_settings(odd)["HOST"])
+        access = mode(sockets), sockets.stat().st_uid
 
     assert answer == (1,)
-    assert mode(sockets) == 0o700
-    assert connection_settings(odd) == connection_settings(odd)
+    assert access == (0o700, Layout(odd).server_user.uid)
+    assert sockets.exists() is sockets.is_relative_to(odd)
 
 
 def test_a_strangers_socket_folder_for_a_long_path_is_refused(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -56,6 +57,13 @@ def make_folders(layout: Layout) -> None:
             f"PostgreSQL runs as the user {user.name}, who cannot enter {layout.folder}. "
             "Set TOCSIN_DATA_DIR to a folder where that user may, like /var/lib/tocsin."
         )
+
+
+def remove_runtime_folder(layout: Layout) -> None:
+    """The one in /tmp, where the path of the data folder is too long for a socket."""
+    if layout.socket_folder.parent != layout.database:
+        with contextlib.suppress(OSError):
+            layout.socket_folder.rmdir()
 
 
 def make_private(folder: Path, user: OsUser) -> None:

@@ -79,6 +79,8 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         """Ends open transactions and shuts down cleanly; releases the folder. Nothing happens when it does not run."""
         self._process.stop()
+        if self._lock.is_held:
+            cluster.remove_runtime_folder(self.layout)
         self._lock.release()
 
     def _start(self) -> None:
