@@ -68,7 +68,7 @@ class HttpReply:
     def retry_after(self) -> timedelta | None:
         """What the header asks for; a date is read against the reply's own Date."""
         asked = self.headers.get("retry-after", "").strip()
-        if asked.isdigit():
+        if asked.isascii() and asked.isdigit():
             return timedelta(seconds=min(int(asked), 86_400))
         try:
             until = email.utils.parsedate_to_datetime(asked)
@@ -101,7 +101,7 @@ class HttpClient:
         timeout: float | None = None,  # noqa: ASYNC109 (covers the whole exchange, and its end names the phase)
         is_trusted: bool = False,
     ) -> HttpReply:
-        """One exchange; `url` is sent as it is, already encoded. Redirects are not followed: they are replies.
+        """One exchange. `url` goes out as it is when it is ASCII: encode it. A redirect is a reply and is not followed.
 
         `is_trusted`: an operator typed the address, so private ones are fine. Raises HttpError.
         """
@@ -216,8 +216,10 @@ def _is_public(address: Address) -> bool:
 
 
 def _parse(url: str) -> URL:
+    if any(character <= " " or character == "\x7f" for character in url):
+        raise AddressRefusedError("A web address holds no blanks and no line breaks.")
     try:
-        parsed = URL(url, encoded=True)
+        parsed = URL(url, encoded=url.isascii())
     except (ValueError, TypeError):
         raise AddressRefusedError("This is not a web address.") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:

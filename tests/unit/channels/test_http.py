@@ -167,6 +167,23 @@ def test_what_is_no_web_address_is_refused(url: str) -> None:
         fetch(url)
 
 
+def test_an_address_cannot_add_lines_to_the_request() -> None:
+    with RawServer(OK) as server:
+        with pytest.raises(AddressRefusedError):
+            fetch(f"{server.url}/a HTTP/1.1\r\nX-Evil: 1\r\n\r\n", is_trusted=True)
+
+        assert server.requests == []
+
+
+def test_an_address_is_sent_as_it_was_encoded() -> None:
+    with RawServer(OK) as server:
+        fetch(f"{server.url}/a%2Fb?sign=x%2Fy%3D", is_trusted=True)
+        fetch(f"{server.url}/磁?q=盘", is_trusted=True)
+
+        lines = [request.split(b"\r\n")[0] for request in server.requests]
+    assert lines == [b"POST /a%2Fb?sign=x%2Fy%3D HTTP/1.1", b"POST /%E7%A3%81?q=%E7%9B%98 HTTP/1.1"]
+
+
 def test_nobody_listening_means_nothing_was_sent() -> None:
     with RawServer(OK) as server:
         url = server.url
@@ -246,6 +263,7 @@ def test_an_unknown_name_means_nothing_was_sent() -> None:
         ({"retry-after": "Mon, 23 Nov 2026 12:05:00 GMT"}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "-5"}, None),
+        ({"retry-after": "\u00b2"}, None),
         ({}, None),
     ],
 )
