@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import quote
 
 import pytest
-from django.db import connection
 
+from tests.stories.programs import eventually, free_port, running, web_server
 from tocsin.alerts.models import Alert
 from tocsin.cli.integrations import prometheus_yml
 from tocsin.contacts.services import create_contact
@@ -28,7 +24,6 @@ from tocsin.policies.services import create_policy
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-_Found = TypeVar("_Found")
 _RULES = """
 groups:
   - name: story
@@ -88,16 +83,6 @@ def test_amtool_adds_alerts_and_shows_what_was_refused(tmp_path: Path) -> None:
 
 
 @contextmanager
-def web_server(folder: Path) -> Iterator[int]:
-    """`tocsin web` on the test's database."""
-    port = free_port()
-    environment = {**os.environ, "TOCSIN_DATABASE_URL": database_url()}
-    command = [sys.executable, "-m", "tocsin.cli", "web", "--port", str(port), "--faces", "ingest,operator"]
-    with running(command, environment, port, folder / "web.log"):
-        yield port
-
-
-@contextmanager
 def prometheus(folder: Path, alerting: str, *, seconds: int) -> Iterator[None]:
     """Evaluates each second a rule that holds for so many seconds from now. It looks for receivers after five."""
     program = shutil.which("prometheus")
@@ -114,48 +99,3 @@ def prometheus(folder: Path, alerting: str, *, seconds: int) -> Iterator[None]:
     ]
     with running(command, dict(os.environ), port, folder / "prometheus.log"):
         yield
-
-
-@contextmanager
-def running(command: list[str], environment: dict[str, str], port: int, log: Path) -> Iterator[None]:
-    """The program, from when it takes connections; pytest shows its log when the test fails."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
-    try:
-        eventually(lambda: process.poll() is not None or takes_connections(port))
-        assert process.poll() is None, f"{command[0]} ended"
-        yield
-    finally:
-        process.terminate()
-        process.wait(30)
-        sys.stdout.write(log.read_text(errors="replace"))
-
-
-def eventually(look: Callable[[], _Found | None], within: float = 30) -> _Found:
-    deadline = time.monotonic() + within
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"it did not come to pass within {within:.0f} s"
-        time.sleep(0.1)
-    return found
-
-
-def takes_connections(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def database_url() -> str:
-    """Of the test's database, with the host as an option: it may be a folder of sockets."""
-    settings = connection.settings_dict
-    user = ":".join(quote(settings[name], safe="") for name in ("USER", "PASSWORD") if settings[name])
-    host, port = quote(settings["HOST"], safe=""), settings["PORT"] or 5432
-    return f"postgresql://{user}@/{settings['NAME']}?host={host}&port={port}"

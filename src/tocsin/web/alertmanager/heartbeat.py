@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 
-from django.db import DatabaseError, connection
+from django.db import connection
 
 from tocsin.core.clock import utc_now
 from tocsin.events.rules import BEAT_EVERY
@@ -16,21 +16,26 @@ from tocsin.events.services import beat
 _log = logging.getLogger(__name__)
 
 
-def start_beating(clock: Callable[[], datetime] = utc_now) -> threading.Event:
-    """A daemon thread with a connection of its own, until the returned event is set or the process ends."""
-    stop = threading.Event()
-    threading.Thread(target=_beat_until, args=(stop, clock), name="ingest-beat", daemon=True).start()
+def start_beating(clock: Callable[[], datetime] = utc_now) -> Callable[[], None]:
+    """Beats in a daemon thread with a connection of its own; returns what ends it."""
+    end = threading.Event()
+    thread = threading.Thread(target=_beat_until, args=(end, clock), name="ingest-beat", daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        end.set()
+        thread.join()
+
     return stop
 
 
-def _beat_until(stop: threading.Event, clock: Callable[[], datetime]) -> None:
-    while True:
+def _beat_until(end: threading.Event, clock: Callable[[], datetime]) -> None:
+    while not end.is_set():
         try:
             if pause := beat(clock()):
                 _log.warning("ingest was down for %s; active events end that much later", pause)
-        except DatabaseError as error:
+        except Exception as error:  # whatever it was, without beats no event would ever resolve by itself
             _log.warning("the ingest door cannot say that it is up: %s", error)
             connection.close()
-        if stop.wait(BEAT_EVERY.total_seconds()):
-            connection.close()
-            return
+        end.wait(BEAT_EVERY.total_seconds())
+    connection.close()

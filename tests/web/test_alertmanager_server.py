@@ -1,0 +1,77 @@
+"""The ingest door in a real server: which process serves it, and how it says that it is up."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from tests.stories.programs import eventually, web_server
+from tocsin.core.actors import SHELL
+from tocsin.core.clock import utc_now
+from tocsin.delivery.pipeline import accept
+from tocsin.events.models import Event, IngestBeat
+from tocsin.events.rules import Report
+from tocsin.events.services import beat, create_integration
+from tocsin.web.alertmanager.heartbeat import start_beating
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def post(port: int, token: str, path: str = "/api/v2/alerts") -> int:
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    body = json.dumps([{"labels": {"alertname": "A"}}])
+    link.request("POST", path, body, {"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
+    status = link.getresponse().status
+    link.close()
+    return status
+
+
+def test_the_server_takes_alerts_and_beats(tmp_path: Path, now: datetime) -> None:
+    started = utc_now()
+    _integration, token = create_integration(by=SHELL, now=now, name="Prometheus")
+
+    with web_server(tmp_path) as port:
+        assert post(port, token) == 200
+        assert post(port, "wrong") == 401
+        assert post(port, token, "/api/v2/other") == 404
+        eventually(IngestBeat.objects.exists)
+
+    assert Event.objects.get().labels == {"alertname": "A"}
+    assert IngestBeat.objects.get().beat_at >= started
+
+
+def test_a_process_without_the_ingest_face_neither_takes_alerts_nor_beats(tmp_path: Path, now: datetime) -> None:
+    _integration, token = create_integration(by=SHELL, now=now, name="Prometheus")
+
+    with web_server(tmp_path, faces="operator") as port:
+        assert post(port, token) == 404
+
+    assert Event.objects.count() == 0
+    assert not IngestBeat.objects.exists()
+
+
+def test_beats_go_on_after_the_database_was_away(now: datetime) -> None:
+    integration, _token = create_integration(by=SHELL, now=now, name="Prometheus")
+    beat(now)
+    accept(integration, [Report({"alertname": "A"})], now)
+    back = now + timedelta(minutes=10)
+    name = connection.settings_dict["NAME"]
+    connection.settings_dict["NAME"] = "there_is_no_such_database"
+    moments = iter([now, back])
+
+    def clock() -> datetime:
+        moment = next(moments, back)
+        if moment == back:
+            connection.settings_dict["NAME"] = name
+        return moment
+
+    stop = start_beating(clock)
+    eventually(lambda: IngestBeat.objects.filter(beat_at=back).exists())
+    stop()
+
+    assert Event.objects.get().ends_at == now + timedelta(minutes=15)
