@@ -17,7 +17,9 @@ def crowd(count: int, now: datetime, *, name: str = "Everybody") -> ContactGroup
     )
     Contact.objects.bulk_create(
         [
-            Contact(object=item, name=f"Person {number}", email=f"p{number}@example.org", created_at=now, updated_at=now)
+            Contact(
+                object=item, name=f"Person {number}", email=f"p{number}@example.org", created_at=now, updated_at=now
+            )
             for number, item in enumerate(objects)
         ],
         batch_size=_OBJECTS,

@@ -31,7 +31,9 @@ def then_close(work: Callable[[], Any]) -> Any:
 
 
 def is_anybody_waiting_for_a_lock() -> bool:
+    """Also asked inside a transaction, which would otherwise see the same answer for as long as it lasts."""
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         )

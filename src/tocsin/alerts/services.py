@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from tocsin.accounts.audit import Action, record
@@ -15,6 +14,7 @@ from tocsin.alerts.models import Activity, Alert
 from tocsin.alerts.rules import REOPEN_AFTER, ActivityKind, AlertState
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from tocsin.events.retrying import retried
 
 _MAX_TEXT = 4000
 
@@ -47,7 +47,7 @@ def record_activities(entries: Iterable[NewActivity], *, at: datetime) -> None:
     )
 
 
-@transaction.atomic
+@retried
 def claim_alert(*, by: Actor, now: datetime, alert_id: int, how: str = "") -> Alert:
     """Somebody is on it: pending messages of what fired are no longer sent. `how` says by what (a pressed key)."""
     alert = _locked(alert_id)
@@ -62,7 +62,7 @@ def claim_alert(*, by: Actor, now: datetime, alert_id: int, how: str = "") -> Al
     return alert
 
 
-@transaction.atomic
+@retried
 def unclaim_alert(*, by: Actor, now: datetime, alert_id: int) -> Alert:
     """Nobody is on it any more."""
     alert = _locked(alert_id)
@@ -74,7 +74,7 @@ def unclaim_alert(*, by: Actor, now: datetime, alert_id: int) -> Alert:
     return alert
 
 
-@transaction.atomic
+@retried
 def resolve_alert(*, by: Actor, now: datetime, alert_id: int, text: str = "") -> Alert:
     """Closed by hand, with the solution in `text`. Opens again after REOPEN_AFTER when its events still fire."""
     text = _clean(text)
@@ -88,7 +88,7 @@ def resolve_alert(*, by: Actor, now: datetime, alert_id: int, text: str = "") ->
     return alert
 
 
-@transaction.atomic
+@retried
 def comment_alert(*, by: Actor, now: datetime, alert_id: int, text: str) -> Alert:
     """A note on the timeline."""
     text = _clean(text)
@@ -100,7 +100,7 @@ def comment_alert(*, by: Actor, now: datetime, alert_id: int, text: str) -> Aler
 
 
 def _locked(alert_id: int) -> Alert:
-    alert = Alert.objects.select_for_update().filter(pk=alert_id).first()
+    alert = Alert.objects.select_for_update(no_key=True).filter(pk=alert_id).first()
     if alert is None:
         raise NotFoundError(_("There is no such alert."))
     return alert

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import connection
 
 from tocsin.channels.base import Limit, Message
 from tocsin.channels.kinds import Channel
@@ -26,6 +26,7 @@ from tocsin.delivery.queue_rows import (
 )
 from tocsin.delivery.rules import Cause, DeliveryState, Purpose, Reason
 from tocsin.delivery.rules.sending import CALLS_MERGE_WITHIN, MAX_HELD_CALL, why_not_now
+from tocsin.events.retrying import retried
 
 _CALL_CHECK_EVERY = timedelta(seconds=5)
 _GONE = (Reason.CONTACT_DELETED, Reason.ROBOT_DELETED, Reason.REPLACED)
@@ -48,7 +49,7 @@ class Claimed:
     started_at: datetime
 
 
-@transaction.atomic
+@retried
 def claim(now: datetime, *, worker_id: int, limit: int = 100) -> list[Claimed]:
     """Takes up to `limit` due deliveries, verification texts first, then calls. Others skip what this one locked."""
     rows = read_due(now, limit)

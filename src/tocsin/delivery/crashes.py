@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import connection
 
 from tocsin.channels.base import Outcome
 from tocsin.delivery.models import Attempt
 from tocsin.delivery.rules import Reason
 from tocsin.delivery.rules.sending import MAX_AMBIGUOUS_TRIES, UNKNOWN_CALL_WITHIN
+from tocsin.events.retrying import retried
 
 WORKER_LOCKS = 0x70C51
 """First half of the advisory lock that a living worker holds; its id is the second."""
@@ -21,7 +22,7 @@ _TRY_AGAIN_AFTER = timedelta(seconds=5)
 _ENDED = "The worker ended before the reply was recorded."
 
 
-@transaction.atomic
+@retried
 def release_crashed(now: datetime) -> int:
     """Returns how many sends it gave up. An alert's text goes out again: said twice is better than never. A call waits
     for a receipt, and its fallback follows when none comes.
@@ -39,7 +40,7 @@ def release_crashed(now: datetime) -> int:
             FROM (SELECT id, purpose = 'alert' AND channel <> 'phone' AND attempt_count < %s AS again
                   FROM delivery_delivery WHERE state = 'sending'
                   AND ((worker_id = ANY(%s) AND started_at < %s) OR started_at < %s)
-                  ORDER BY id FOR UPDATE SKIP LOCKED) lost
+                  ORDER BY id FOR NO KEY UPDATE SKIP LOCKED) lost
             WHERE d.id = lost.id
             RETURNING d.id, d.attempt_count, d.started_at
             """,
@@ -68,7 +69,7 @@ def release_crashed(now: datetime) -> int:
     return len(rows)
 
 
-@transaction.atomic
+@retried
 def return_unsent(worker_id: int, in_flight: Collection[int], now: datetime) -> int:
     """After a claim whose commit was in doubt: what this worker holds and never received was certainly not sent."""
     with connection.cursor() as cursor:

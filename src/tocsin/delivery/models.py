@@ -46,12 +46,15 @@ class Delivery(models.Model):
     """One message to one person or robot over one channel.
 
     `next_at` is the queue: NULL when nothing is to be done. The address is read from the recipient at send time.
-    `recipient` keeps its id after the recipient is deleted (no database constraint on purpose).
+    `recipient` and `verification` keep their ids after these are deleted (no database constraint on purpose): whoever
+    deletes a contact locks no delivery, and whoever records one may lock its contact.
     """
 
     purpose = models.CharField(max_length=16, choices=[(item.value, item.value) for item in Purpose])
     notification = models.ForeignKey(Notification, models.CASCADE, null=True, blank=True, related_name="deliveries")
-    verification = models.ForeignKey(PhoneVerification, models.SET_NULL, null=True, blank=True, related_name="+")
+    verification = models.ForeignKey(
+        PhoneVerification, models.DO_NOTHING, null=True, blank=True, db_constraint=False, related_name="+"
+    )
     recipient = models.ForeignKey(NotificationObject, models.DO_NOTHING, db_constraint=False, related_name="deliveries")
     recipient_name = models.CharField(_("to"), max_length=64)
     address_masked = models.CharField(_("address"), max_length=254, blank=True)

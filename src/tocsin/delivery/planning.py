@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 
 from tocsin.alerts.models import Alert, AlertEvent
 from tocsin.alerts.rules import ActivityKind, AlertState
@@ -23,6 +23,7 @@ from tocsin.delivery.rules import Cause, Purpose
 from tocsin.delivery.rules.deciding import AlertFacts, Decision, decide
 from tocsin.delivery.rules.plan import Plan, PlannedDelivery, Shortfall, plan
 from tocsin.delivery.summaries import EventCounts, count_events, sample_events, summarise
+from tocsin.events.retrying import retried
 from tocsin.policies.queries import PolicyView, policy_versions
 
 _LOOK_AGAIN_AFTER = timedelta(minutes=1)
@@ -43,11 +44,11 @@ class _Due:
         return Cause(self.decision.cause or "")
 
 
-@transaction.atomic
+@retried
 def plan_due(now: datetime, *, limit: int = 50) -> int:
     """Decides for up to `limit` due alerts and returns how many. Other workers skip what this one has locked."""
     alerts = list(
-        Alert.objects.select_for_update(skip_locked=True, of=("self",))
+        Alert.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
         .select_related("policy")
         .filter(due_at__lte=now)
         .order_by("due_at", "id")[:limit]
@@ -160,7 +161,8 @@ def _notify(due: Sequence[_Due], now: datetime) -> list[NewActivity]:
     activities: list[NewActivity] = []
     deliveries: list[Delivery] = []
     for item, notification in zip(due, notifications, strict=True):
-        made = plan(item.policy.targets, people, channels_carried=carried, mentions_by=mentions_by)
+        made = plan(item.policy.targets, people, channels_carried=carried, mentions_by=mentions_by,
+                    is_recovery=item.cause is Cause.RECOVERED)  # fmt: skip
         summary = summarise(item.alert, item.cause, item.counts, samples[item.alert.pk])
         deliveries += new_deliveries(made.deliveries, notification, summary, now)
         activities += _tell_timeline(item, notification, made)

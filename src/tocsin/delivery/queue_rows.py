@@ -76,7 +76,7 @@ def read_due(until: datetime, limit: int, *, calls_to: Collection[int] | None = 
     with connection.cursor() as cursor:
         cursor.execute(
             f"{_COLUMNS} WHERE d.next_at <= %s {only} "
-            "ORDER BY d.priority, d.next_at, d.id LIMIT %s FOR UPDATE OF d SKIP LOCKED",
+            "ORDER BY d.priority, d.next_at, d.id LIMIT %s FOR NO KEY UPDATE OF d SKIP LOCKED",
             arguments,
         )
         return [_row(values) for values in cursor.fetchall()]

@@ -13,7 +13,7 @@ from tocsin.contacts.services.people import (
     remove_legacy_chatbot,
     update_contact,
 )
-from tocsin.contacts.services.reach import ReachEntry, record_reach
+from tocsin.contacts.services.reach import ReachEntry, hold_contacts, record_reach
 from tocsin.contacts.services.robots import create_robot, delete_robots, platforms, update_robot
 from tocsin.contacts.services.verification import (
     Issued,
@@ -42,6 +42,7 @@ __all__ = [
     "delete_contacts",
     "delete_groups",
     "delete_robots",
+    "hold_contacts",
     "import_contact",
     "issue_verification",
     "issue_verifications",

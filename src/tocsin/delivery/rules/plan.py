@@ -52,11 +52,13 @@ def plan(
     *,
     channels_carried: Collection[Channel],
     mentions_by: Mapping[Channel, Sequence[str]],
+    is_recovery: bool = False,
 ) -> Plan:
     """Each person once per channel, whatever groups name them; each robot once, mentioning everyone concerned.
 
     `targets`: notification object id and, for people, its channels. `channels_carried`: those with an account (or,
-    for robots, a provider). `mentions_by`: per platform what a mention can use ("phone", "user_id").
+    for robots, a provider). `mentions_by`: per platform what a mention can use ("phone", "user_id"). Good news wakes
+    nobody: a recovery is texted to those who would be called, where text messages are carried.
     """
     people: dict[int, set[Channel]] = {}
     robots: list[int] = []
@@ -76,6 +78,8 @@ def plan(
 
     deliveries: list[PlannedDelivery] = []
     for contact_id, wanted in people.items():
+        if is_recovery and Channel.PHONE in wanted and Channel.SMS in channels_carried:
+            wanted = wanted - {Channel.PHONE} | {Channel.SMS}
         _plan_person(directory.contacts[contact_id], wanted, channels_carried, deliveries, shortfalls)
     for robot_id in robots:
         robot = directory.robots[robot_id]

@@ -1,0 +1,8 @@
+"""Texts of other systems, as PostgreSQL can keep them."""
+
+from __future__ import annotations
+
+
+def storable(text: str, most: int) -> str:
+    """At most so many characters, without NUL and lone surrogates, which no text column takes."""
+    return text[:most].replace("\0", "").encode("utf-8", "replace").decode()

@@ -1,0 +1,184 @@
+"""Receipts late, doubled, reordered or earlier than the send's own reply: each finds its delivery and moves it once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from tocsin.alerts.services import claim_alert
+from tocsin.channels.base import Receipt as ProviderReceipt
+from tocsin.channels.base import ReceiptStatus
+from tocsin.channels.kinds import Channel
+from tocsin.channels.models import ProviderAccount
+from tocsin.contacts.services import ReachEntry
+from tocsin.core.actors import Actor, ActorKind
+from tocsin.core.errors import ConflictError
+from tocsin.core.ids import from_base36
+from tocsin.core.storable import storable
+from tocsin.delivery.fallbacks import follow_failed_calls
+from tocsin.delivery.models import Delivery, Receipt
+from tocsin.delivery.rules import DeliveryState
+from tocsin.delivery.rules.sending import after_receipt
+from tocsin.delivery.statements import execute
+
+CLAIM_KEY = "1"
+_LOCKS = 0x70C52
+"""First half of an advisory lock; the account's id is the second."""
+_LARGEST_ID = 2**63 - 1
+
+_STORE = """
+INSERT INTO delivery_receipt (account_id, received_at, count, effect, reference, provider_id, status, key,
+                              code, detail, occurred_at, delivery_id)
+SELECT %(account)s, %(now)s, 1, '', u.reference, u.provider_id, u.status, u.key, u.code, u.detail, u.occurred_at,
+       coalesce(
+         (SELECT d.id FROM delivery_delivery d WHERE d.id = u.delivery_id AND d.account_id = %(account)s),
+         (SELECT max(d.id) FROM delivery_delivery d
+          WHERE u.provider_id <> '' AND d.account_id = %(account)s AND d.provider_id = u.provider_id))
+FROM unnest(%(references)s::text[], %(provider_ids)s::text[], %(statuses)s::text[], %(keys)s::text[], %(codes)s::text[],
+            %(details)s::text[], %(times)s::timestamptz[], %(delivery_ids)s::bigint[])
+     AS u(reference, provider_id, status, key, code, detail, occurred_at, delivery_id)
+ON CONFLICT (account_id, reference, provider_id, status, key) DO UPDATE SET count = delivery_receipt.count + 1
+RETURNING id, delivery_id, count
+"""
+_LOOK_AGAIN = """
+UPDATE delivery_receipt r SET delivery_id = d.id
+FROM (SELECT provider_id, max(id) AS id FROM delivery_delivery
+      WHERE account_id = %(account)s AND provider_id <> ''
+        AND provider_id IN (SELECT provider_id FROM delivery_receipt WHERE id = ANY(%(receipts)s))
+      GROUP BY provider_id) d
+WHERE r.id = ANY(%(receipts)s) AND r.provider_id = d.provider_id
+RETURNING d.id
+"""
+_FIND_WAITING = """
+UPDATE delivery_receipt r SET delivery_id = d.id
+FROM delivery_delivery d
+WHERE d.id = ANY(%s) AND d.provider_id <> '' AND r.delivery_id IS NULL
+  AND r.account_id = d.account_id AND r.provider_id = d.provider_id
+RETURNING d.id
+"""
+
+
+def store_receipts(
+    account: ProviderAccount, receipts: Sequence[ProviderReceipt], now: datetime
+) -> list[tuple[int, int | None]]:
+    """New receipts as (receipt id, delivery id or None); doubles are only counted."""
+    rows = {row[:4]: row for row in map(_row, receipts)}
+    if not rows:
+        return []
+    names = ("references", "provider_ids", "statuses", "keys", "codes", "details", "times", "delivery_ids")
+    columns = zip(*(rows[key] for key in sorted(rows)), strict=True)
+    named = {name: list(column) for name, column in zip(names, columns, strict=True)}
+    stored = execute(_STORE, {"account": account.pk, "now": now, **named})
+    return [(pk, delivery_id) for pk, delivery_id, count in stored if count == 1]
+
+
+def look_again(account: ProviderAccount, receipt_ids: Sequence[int]) -> list[int]:
+    """Deliveries of receipts that found none: who records their vendor's ids may just be committing, and is awaited."""
+    execute("SELECT pg_advisory_xact_lock(%s, %s::int)", [_LOCKS, account.pk])
+    return [pk for (pk,) in execute(_LOOK_AGAIN, {"account": account.pk, "receipts": list(receipt_ids)})]
+
+
+def wait_for_storing(account_ids: Collection[int | None]) -> None:
+    """Called before vendors' ids are recorded, and before deliveries are locked: a receipt that finds no delivery and
+    a delivery that finds no receipt must not miss each other because neither is committed yet.
+    """
+    if ids := sorted(pk for pk in account_ids if pk is not None):
+        execute("SELECT pg_advisory_xact_lock_shared(%s, id) FROM unnest(%s::int[]) AS a(id)", [_LOCKS, ids])
+
+
+def apply_waiting_receipts(delivery_ids: Collection[int], now: datetime) -> list[ReachEntry]:
+    """Called in the transaction that recorded the vendors' ids: receipts that were faster find their delivery."""
+    if not delivery_ids:
+        return []
+    return apply_receipts([pk for (pk,) in execute(_FIND_WAITING, [list(delivery_ids)])], now)
+
+
+def apply_receipts(delivery_ids: Collection[int], now: datetime) -> list[ReachEntry]:
+    """Moves deliveries by their receipts that have had no effect yet, in the order in which they came.
+
+    Returns what they prove, for the caller to record.
+    """
+    if not delivery_ids:
+        return []
+    deliveries = {
+        delivery.pk: delivery
+        for delivery in Delivery.objects.select_for_update(of=("self",), no_key=True)
+        .filter(pk__in=set(delivery_ids))
+        .select_related("notification__alert")
+        .order_by("pk")
+    }
+    waiting = list(Receipt.objects.filter(delivery_id__in=deliveries, effect="").order_by("pk"))
+    failed, reach, claims = [], [], []
+    for receipt in waiting:
+        delivery, status = deliveries[receipt.delivery_id or 0], ReceiptStatus(receipt.status)
+        move = after_receipt(DeliveryState(delivery.state), status)
+        receipt.effect = "late" if move is None else "applied"
+        if status is ReceiptStatus.KEY_PRESSED:
+            receipt.effect = "applied"
+            delivery.pressed_key = receipt.key
+            claims += [delivery] if receipt.key == CLAIM_KEY else []
+        if move is None:
+            continue
+        delivery.state, delivery.answer = move[0], status.value
+        delivery.reason = move[1].value if move[1] else ""
+        delivery.detail = receipt.detail[:500] if move[1] else ""
+        delivery.next_at, delivery.deadline_at, delivery.finished_at = None, None, now
+        channel = Channel(delivery.channel)
+        if move[0] is DeliveryState.DELIVERED:
+            reach.append(ReachEntry(delivery.recipient_id, channel, delivered_at=now))
+        else:
+            failed.append(delivery.pk)
+            reach.append(ReachEntry(delivery.recipient_id, channel, failed_at=now, failure=delivery.reason))
+    Receipt.objects.bulk_update(waiting, ["effect"])
+    Delivery.objects.bulk_update(
+        list(deliveries.values()),
+        ["state", "answer", "reason", "detail", "next_at", "deadline_at", "finished_at", "pressed_key"],
+    )
+    follow_failed_calls(failed, now)
+    _claim_by_key(claims, now)
+    return reach
+
+
+def _claim_by_key(pressed: Sequence[Delivery], now: datetime) -> None:
+    """A pressed 1 claims every alert that the call told of.
+
+    Alerts are locked after deliveries here, by id: nobody who holds an alert waits for a delivery that exists.
+    """
+    by_id = {delivery.pk: delivery for delivery in pressed}
+    told = Delivery.objects.filter(pk__in=by_id) | Delivery.objects.filter(merged_into_id__in=by_id)
+    callers = {
+        alert_id: by_id.get(survivor or 0) or by_id[pk]
+        for alert_id, survivor, pk in told.exclude(notification=None)
+        .order_by("-pk")
+        .values_list("notification__alert_id", "merged_into_id", "pk")
+    }
+    for alert_id, delivery in sorted(callers.items()):
+        actor = Actor(ActorKind.CONTACT, delivery.recipient_name, delivery.recipient_id)
+        try:
+            with transaction.atomic():
+                claim_alert(by=actor, now=now, alert_id=alert_id, how="key")
+        except ConflictError:
+            continue
+
+
+def _row(receipt: ProviderReceipt) -> tuple[object, ...]:
+    return (
+        storable(receipt.reference, 16),
+        storable(receipt.provider_id, 128),
+        receipt.status.value,
+        storable(receipt.key, 4),
+        storable(receipt.code, 64),
+        storable(receipt.detail, 500),
+        receipt.occurred_at,
+        _delivery_id(receipt.reference),
+    )
+
+
+def _delivery_id(reference: str) -> int | None:
+    try:
+        found = from_base36(reference) if reference else None
+    except ValueError:
+        return None
+    return found if found is None or found <= _LARGEST_ID else None
