@@ -10,7 +10,7 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 from tocsin.cli.groups import GROUPS
-from tocsin.cli.shared import database_running, exit_on_expected_errors, set_up_django
+from tocsin.cli.shared import database_running, exit_on_expected_errors, fail, set_up_django
 
 _HELP = ("--help", "-h", "--version")
 
@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     group = GROUPS.get(words[0]) if words else None
+    if group is None and words and not words[0].startswith("-"):
+        fail(f"There is no command {words[0]!r}; there are: {', '.join(GROUPS)}.", code=2)
     needs_database = group is not None and group.needs_database
     with exit_on_expected_errors():
         if needs_database:

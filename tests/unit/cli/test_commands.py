@@ -1,0 +1,157 @@
+"""What every command owes: help without an installation, one line for what a person can act on, exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cyclopts import App
+from django.db import OperationalError, ProgrammingError
+
+from tests.chaos.serving import tocsin
+from tocsin.cli.groups import GROUPS, Group
+from tocsin.cli.shared import exit_on_expected_errors, fail, show
+from tocsin.core.errors import ConfigurationError, InvalidInputError
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_every_group_has_help_that_needs_no_installation(name: str, tmp_path: Path) -> None:
+    answer = tocsin(tmp_path / "data", name, "--help")
+
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert f"Usage: tocsin {name}" in answer.stdout
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("group", GROUPS.values(), ids=lambda group: group.name)
+def test_every_group_is_an_app_of_its_name(group: Group) -> None:
+    app = importlib.import_module(group.module).app
+
+    assert isinstance(app, App)
+    assert app.name == (group.name,)
+
+
+def test_the_help_names_every_group_and_imports_none(tmp_path: Path) -> None:
+    modules = [group.module for group in GROUPS.values()]
+    script = f"""
+import sys
+from tocsin.cli import main
+try:
+    main(["--help"])
+finally:
+    print([name for name in sys.modules if name in {modules}])
+"""
+
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert answer.stdout.rstrip().endswith("[]")
+    assert all(f" {name} " in answer.stdout for name in GROUPS)
+
+
+@pytest.mark.parametrize(
+    "words", [["nonsense"], ["serve", "--nonsense"], ["serve", "--port", "many"], ["database", "upgrade", "surplus"]]
+)
+def test_wrong_usage_ends_with_2(words: list[str], tmp_path: Path) -> None:
+    answer = tocsin(tmp_path / "data", *words)
+
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "Traceback" not in answer.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "typed", "advice"),
+    [
+        ("TOCSIN_DATABASE_URL", "mysql://db/alerts", "TOCSIN_DATABASE_URL must look like postgresql://"),
+        ("TOCSIN_PUBLIC_URL", "alerts.example", "TOCSIN_PUBLIC_URL must start with http"),
+        ("TOCSIN_FACES", "konsole", "There are no faces called konsole"),
+        ("TOCSIN_RETENTION_DAYS", "long", "TOCSIN_RETENTION_DAYS must be a whole number"),
+        ("TOCSIN_SECRET_KEY", "short", "TOCSIN_SECRET_KEY needs 32 characters or more"),
+    ],
+)
+@pytest.mark.parametrize("command", ["web", "worker", "migrate"])
+def test_a_wrong_setting_is_one_line(command: str, setting: str, typed: str, advice: str, tmp_path: Path) -> None:
+    more = {"TOCSIN_SECRET_KEY": "0" * 32, setting: typed}
+
+    answer = tocsin(tmp_path / "data", command, **more)
+
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr.count("\n") == 1
+    assert answer.stderr.startswith(advice)
+
+
+def test_a_database_that_is_away_is_one_line(tmp_path: Path) -> None:
+    more = {"TOCSIN_DATABASE_URL": f"postgresql://ada@/alerts?host={tmp_path}", "TOCSIN_SECRET_KEY": "0" * 32}
+
+    answer = tocsin(tmp_path / "data", "migrate", **more)
+
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("The database does not answer: connection ")
+    assert answer.stderr.count("\n") == 1
+
+
+class _Missing(Exception):
+    sqlstate = "42P01"
+
+
+def test_expected_errors_end_with_1_and_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    no_tables = ProgrammingError("relation does not exist")
+    no_tables.__cause__ = _Missing()
+    errors: list[Exception] = [
+        InvalidInputError({"name": "It needs a name."}),
+        ConfigurationError("Set it up."),
+        OperationalError("no route\nto host"),
+        PermissionError(13, "Permission denied", "/var/lib/tocsin"),
+        no_tables,
+    ]
+
+    codes = []
+    for error in errors:
+        with pytest.raises(SystemExit) as end, exit_on_expected_errors():
+            raise error
+        codes.append(end.value.code)
+
+    assert codes == [1] * 5
+    assert capsys.readouterr().err.splitlines() == [
+        "name: It needs a name.",
+        "Set it up.",
+        "The database does not answer: no route",
+        "/var/lib/tocsin: Permission denied. Run Tocsin as the user who owns it, or as root.",
+        "The database has no tables of this version yet. Run `tocsin migrate`.",
+    ]
+
+
+def test_faults_of_ours_are_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError), exit_on_expected_errors():
+        raise ZeroDivisionError
+    with pytest.raises(ProgrammingError), exit_on_expected_errors():
+        raise ProgrammingError("syntax error")
+
+
+def test_rows_are_a_table_or_json(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"id": 1, "name": "王伟 [bold]", "on": True}, {"id": 2, "name": None, "on": False}]
+
+    show(rows, as_json=False, columns={"name": "name", "on": "enabled"})
+    table = capsys.readouterr().out
+    show(rows, as_json=True)
+    data = capsys.readouterr().out
+    show([], as_json=False)
+    nothing = capsys.readouterr().out
+
+    assert [line.rstrip() for line in table.splitlines()] == [
+        "name         enabled",
+        "王伟 [bold]  yes",
+        "             no",
+    ]
+    assert '"name": "王伟 [bold]"' in data
+    assert nothing == "Nothing to show.\n"
+
+
+def test_fail_ends_with_the_given_code() -> None:
+    with pytest.raises(SystemExit) as end:
+        fail("no", code=3)
+
+    assert end.value.code == 3
