@@ -22,4 +22,4 @@ class ConsoleConfig(AppConfig):
 
     def ready(self) -> None:
         for label, group in _GROUPS.items():
-            apps.get_app_config(label).verbose_name = group  # type: ignore[assignment]
+            apps.get_app_config(label).verbose_name = group

@@ -56,7 +56,8 @@ class ContactAdmin(ServiceAdmin):
     readonly_fields = ("shown_phone", "shown_email", "reachability", "used_by", "chatbot")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).prefetch_related("groups").defer("legacy_chatbot_url")
+        contacts: QuerySet = super().get_queryset(request)
+        return contacts.prefetch_related("groups").defer("legacy_chatbot_url")
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
         """Numbers in any spelling, for those who may see them: a search is a way to read a number."""
@@ -241,7 +242,7 @@ class ContactAdmin(ServiceAdmin):
 
     @display(description=_("chatbot (imported)"))
     def chatbot(self, contact: Contact) -> str:
-        return contact.legacy_chatbot_url.split("?")[0]
+        return str(contact.legacy_chatbot_url).split("?")[0]
 
 
 class ContactGroupAdmin(ServiceAdmin):
@@ -259,7 +260,8 @@ class ContactGroupAdmin(ServiceAdmin):
         return ("used_by", "member_names")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).annotate(member_total=Count("memberships"))
+        groups: QuerySet = super().get_queryset(request).annotate(member_total=Count("memberships"))
+        return groups
 
     def add_row(self, request: HttpRequest, data: dict[str, Any]) -> ContactGroup:
         return services.create_group(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.utils.functional import cached_property
@@ -15,7 +17,8 @@ class CappedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return int(self.object_list[:_CAP].count())  # type: ignore[union-attr,call-arg]
+        rows: Any = self.object_list
+        return int(rows[:_CAP].count())
 
 
 class UncountedChangeList(ChangeList):

@@ -194,7 +194,7 @@ def _facts(data: dict[str, Any]) -> dict[str, Any]:
 
 def _form_field(field: ConfigField, stored: dict[str, str]) -> forms.Field:
     """Never required here: the provider's own check says what is missing, and an empty secret means unchanged."""
-    common = {"label": field.label, "help_text": field.help, "required": False}
+    common: dict[str, Any] = {"label": field.label, "help_text": field.help, "required": False}
     if field.choices:
         options = [(choice, choice) for choice in field.choices]
         return forms.ChoiceField(

@@ -6,7 +6,7 @@ raises. What a service refuses comes back as an error of the form, at the field 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 from django import forms
@@ -63,7 +63,7 @@ class ServiceAdmin(ModelAdmin):
     form = ServiceForm
     needs_to_view = Permission.VIEW
     needs_to_write = Permission.MANAGE
-    writes: ClassVar[Collection[Write]] = ()
+    writes: ClassVar[tuple[Write, ...]] = ()
 
     list_per_page = 50
     show_full_result_count = False

@@ -78,7 +78,8 @@ class ConsoleSite(UnfoldAdminSite):
         }
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        return super().index(request, {**home.context(utc_now()), **(extra_context or {})})
+        page: TemplateResponse = super().index(request, {**home.context(utc_now()), **(extra_context or {})})
+        return page
 
     def app_index(
         self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
@@ -94,13 +95,15 @@ class ConsoleSite(UnfoldAdminSite):
             success_url=reverse("console:password_change_done"),
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
-        return view(request)
+        response: HttpResponse = view(request)  # type: ignore[assignment]
+        return response
 
     def _page(self, view: Any) -> Any:
         """Pages that are no table get the context that every page of the site shows."""
 
         def wrapped(request: HttpRequest, **kwargs: Any) -> HttpResponse:
             request.current_app = self.name
-            return view(request, self.each_context(request), **kwargs)
+            response: HttpResponse = view(request, self.each_context(request), **kwargs)
+            return response
 
         return wrapped

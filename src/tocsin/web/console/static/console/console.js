@@ -2,7 +2,7 @@
 
 // A part of a page that polls replaces itself when something changed, but not under the hands of somebody who writes;
 // what the reader had opened stays open.
-const tocsin = {
+window.tocsin = {
   mayRefresh() {
     const writes = [...document.querySelectorAll("#alert-live textarea")].some((area) => area.value !== "");
     return !writes && !document.activeElement.matches("textarea") && !document.querySelector(".tc-menu[open]");

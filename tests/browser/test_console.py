@@ -1,0 +1,229 @@
+"""The console as somebody uses it, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connections
+from playwright.sync_api import Page, expect
+
+from tests.stories.harness import Story, begin
+from tests.web.people import PASSWORD, user_with
+from tocsin.accounts.rules import Role
+from tocsin.alerts.services import comment_alert
+from tocsin.contacts.models import Contact
+from tocsin.contacts.rules import Fallback
+from tocsin.core.actors import SHELL
+from tocsin.core.clock import utc_now
+from tocsin.policies.models import NotificationPolicy
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Console:
+    """The console at its address, signed in."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page, self.address = page, address
+
+    def sign_in(self, role: Role) -> None:
+        user = user_with(role)
+        self.page.goto(self.address)
+        self.page.get_by_label("Username").fill(user.username)
+        self.page.get_by_label("Password").fill(PASSWORD)
+        self.page.get_by_role("button", name="Log in").click()
+        expect(self.page.get_by_role("heading", name="Overview")).to_be_visible()
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self.address}/console/{path}")
+
+
+@pytest.fixture
+def console(page: Page, live_server: Any, settings: Any) -> Console:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # a real one takes most of a second
+    return Console(page, live_server.url)
+
+
+@pytest.fixture
+def story(console: Console) -> Story:
+    return begin(utc_now())
+
+
+def apart(work: Callable[[], Any]) -> Any:
+    """Runs what starts an event loop of its own, which the browser's thread cannot."""
+
+    def run() -> Any:
+        try:
+            return work()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(run).result()
+
+
+def test_somebody_signs_in_looks_around_and_signs_out(console: Console) -> None:
+    console.sign_in(Role.ADMIN)
+
+    for name in ("Alerts", "Events", "Contacts", "Deliveries", "Outbox", "Provider accounts", "Users"):
+        console.page.locator("#nav-sidebar-apps").get_by_role("link", name=name).click()
+        expect(console.page.locator("h1").filter(has_text=name)).to_be_visible()
+
+    console.page.wait_for_load_state("networkidle")
+    console.page.locator("#nav-sidebar").get_by_text("admin", exact=True).click()
+    console.page.get_by_role("button", name="Log out").click()
+    console.open("")
+    expect(console.page.get_by_label("Username")).to_be_visible()
+
+
+def test_a_wrong_password_says_so(console: Console) -> None:
+    user_with(Role.ADMIN)
+    console.open("")
+
+    console.page.get_by_label("Username").fill("admin")
+    console.page.get_by_label("Password").fill("wrong")
+    console.page.get_by_role("button", name="Log in").click()
+
+    expect(console.page.get_by_text("Please enter the correct username and password")).to_be_visible()
+
+
+def test_a_bad_number_is_refused_at_its_field_and_a_good_one_is_taken(console: Console, story: Story) -> None:
+    story.group(name="Night shift")
+    console.sign_in(Role.MANAGER)
+    page = console.page
+    console.open("contacts/contact/add/")
+
+    page.get_by_label("Name", exact=False).first.fill("Wei")
+    page.locator("#id_phone").fill("138 0000")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".field-phone, div").filter(has_text="Too short").last).to_be_visible()
+    assert not Contact.objects.exists()
+
+    page.locator("#id_phone").fill("138 0000 1234")
+    page.locator(".select2-selection").click()
+    page.get_by_role("option", name="Night shift").click()
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    expect(page.get_by_text("Not verified").first).to_be_visible()
+    contact = Contact.objects.get()
+    assert (contact.phone, [group.name for group in contact.groups.all()]) == ("+8613800001234", ["Night shift"])
+
+
+def test_an_alert_is_read_claimed_and_resolved(console: Console, story: Story) -> None:
+    wei = story.contact("Wei", fallback=Fallback.NONE)
+    story.policy({wei: ["phone", "email"]})
+    story.fires("DiskFull", summary="The disk of db-7 is full", severity="critical")
+    apart(lambda: story.passes(5))
+    apart(story.expect_call(wei).is_busy)
+    console.sign_in(Role.RESPONDER)
+    page = console.page
+
+    page.get_by_role("link", name="DiskFull").click()
+    expect(page.get_by_text("The line was busy", exact=True)).to_be_visible()
+    expect(page.locator("pre.tc-text").first).to_be_hidden()
+    page.locator("summary", has_text="Text").first.click()
+    expect(page.locator("pre.tc-text").first).to_be_visible()
+
+    page.get_by_role("button", name="Claim").click()
+    expect(page.get_by_text("claimed by responder")).to_be_visible()
+    page.get_by_role("textbox", name="Comment").fill("Making room")
+    page.get_by_role("button", name="Comment").click()
+    expect(page.get_by_text("Making room")).to_be_visible()
+    page.locator("summary", has_text="Resolve").click()
+    expect(page.get_by_text("One event is still active")).to_be_visible()
+    page.get_by_label("What solved it?").fill("Deleted old logs")
+    page.get_by_role("button", name="Resolve the alert").click()
+
+    expect(page.get_by_text("resolved by responder")).to_be_visible()
+    assert story.alert().state == "resolved"
+
+
+def test_the_alert_page_follows_what_happens_and_leaves_opened_texts_open(console: Console, story: Story) -> None:
+    wei = story.contact("Wei")
+    story.policy({wei: ["email"]})
+    story.fires("DiskFull")
+    apart(lambda: story.passes(5))
+    console.sign_in(Role.VIEWER)
+    page = console.page
+    console.open(f"alerts/alert/{story.alert().pk}/change/")
+    page.locator("summary", has_text="Text").first.click()
+
+    comment_alert(by=SHELL, now=utc_now(), alert_id=story.alert().pk, text="Somebody is on it")
+
+    expect(page.get_by_text("Somebody is on it")).to_be_visible(timeout=15_000)
+    expect(page.locator("pre.tc-text").first).to_be_visible()
+
+
+def test_a_half_written_comment_survives_what_happens_meanwhile(console: Console, story: Story) -> None:
+    story.policy({story.contact("Wei"): ["email"]})
+    story.fires("DiskFull")
+    apart(lambda: story.passes(5))
+    console.sign_in(Role.RESPONDER)
+    page = console.page
+    console.open(f"alerts/alert/{story.alert().pk}/change/")
+    page.get_by_role("textbox", name="Comment").fill("I am just")
+
+    comment_alert(by=SHELL, now=utc_now(), alert_id=story.alert().pk, text="Somebody else wrote")
+    page.wait_for_timeout(6_500)
+
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value("I am just")
+
+
+def test_a_policy_is_made_with_rows_of_objects(console: Console, story: Story) -> None:
+    wei = story.contact("Wei")
+    robot = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t", name="Ops group")
+    console.sign_in(Role.MANAGER)
+    page = console.page
+    console.open("policies/notificationpolicy/add/")
+
+    page.locator("#id_name").fill("Databases")
+    page.locator("#id_rules").fill("severity in critical, error")
+    rows = page.locator("[data-target]")
+    rows.nth(0).get_by_role("combobox").select_option("Wei")
+    rows.nth(0).get_by_label("Email").uncheck()
+    page.get_by_role("button", name="Add another").click()
+    rows.nth(2).get_by_role("combobox").select_option("Ops group")
+    expect(rows.nth(2).get_by_label("Email")).to_be_hidden()
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    expect(page.get_by_role("link", name="Databases").first).to_be_visible()
+    current = NotificationPolicy.objects.get().current
+    assert current is not None
+    assert list(current.targets.order_by("pk").values_list("object_id", "channels")) == [
+        (wei.pk, ["phone", "sms"]),
+        (robot.pk, []),
+    ]
+
+
+def test_a_simulated_phone_rings_and_is_answered(console: Console, story: Story) -> None:
+    wei = story.contact("Wei")
+    story.policy({wei: ["phone"]})
+    story.fires("DiskFull")
+    apart(lambda: story.passes(5))
+    call = story.expect_call(wei)
+    console.sign_in(Role.RESPONDER)
+    console.open("outbox/")
+
+    console.page.get_by_role("button", name="Answer, press 1").click()
+
+    expect(console.page.get_by_text("answered, pressed 1")).to_be_visible()
+    assert call.delivery.state == "delivered"
+    assert story.alert().claimed_by == "Wei"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_alert_page_fits_a_phone(console: Console, story: Story, scheme: Any) -> None:
+    story.policy({story.contact("A name so long that it can hardly be called out on the phone"): ["phone", "email"]})
+    story.fires("DiskFull", instance="a-host-with-a-very-long-name.region-1.compute.internal.example.org:9100")
+    apart(lambda: story.passes(5))
+    console.page.set_viewport_size({"width": 390, "height": 844})
+    console.page.emulate_media(color_scheme=scheme)
+    console.sign_in(Role.RESPONDER)
+
+    console.open(f"alerts/alert/{story.alert().pk}/change/")
+
+    assert console.page.evaluate("document.documentElement.scrollWidth") <= 390
+    expect(console.page.get_by_role("button", name="Claim")).to_be_in_viewport()
