@@ -8,6 +8,9 @@ from tests.stories.harness import ADMIN, Story
 from tocsin.alerts.models import Alert
 from tocsin.alerts.services import claim_alert, comment_alert, resolve_alert, unclaim_alert
 from tocsin.channels.base import Receipt, ReceiptStatus
+from tocsin.channels.models import ProviderAccount
+from tocsin.channels.services import disable_account
+from tocsin.contacts.rules import Fallback
 from tocsin.contacts.services import delete_contacts, import_contact, update_contact
 from tocsin.core.ids import to_base36
 from tocsin.delivery.models import Delivery, Notification
@@ -159,18 +162,59 @@ def test_no_recovery_notice_where_the_policy_wants_none(story: Story) -> None:
 
 
 def test_a_recovery_is_not_told_to_who_never_heard_of_the_firing(story: Story) -> None:
+    ann = story.contact(fallback=Fallback.NONE)
+    story.policy({ann: ["phone"]})
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_call(ann).ring_out()
+
+    story.recovers("Disk full")
+    story.passes(60)
+
+    recovery = story.delivery(ann, "sms")
+    assert (recovery.state, recovery.reason) == ("skipped", "firing_never_sent")
+
+
+def test_good_news_wakes_nobody_but_is_texted_to_who_was_called(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["phone"]})
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_call(ann).press("1")
+
+    story.recovers("Disk full")
+    story.passes(60)
+
+    story.expect_text(ann, "Disk full: recovered")
+
+
+def test_who_heard_of_it_by_the_fallback_text_hears_of_the_recovery_too(story: Story) -> None:
     ann = story.contact()
     story.policy({ann: ["phone"]})
     story.fires("Disk full")
     story.passes(5)
     story.expect_call(ann).ring_out()
-    story.expect_text(ann)
+    story.expect_text(ann, "firing: 1 event")
 
     story.recovers("Disk full")
     story.passes(60)
 
-    recovery = story.delivery(ann, "phone")
-    assert (recovery.state, recovery.reason) == ("skipped", "firing_never_sent")
+    story.expect_text(ann, "recovered")
+
+
+def test_a_recovery_is_called_where_nothing_carries_texts(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["phone"]})
+    account = ProviderAccount.objects.get(provider="outbox_sms")
+    disable_account(by=ADMIN, now=story.now, account_id=account.pk)
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_call(ann).answer()
+
+    story.recovers("Disk full")
+    story.passes(60)
+
+    story.expect_call(ann, "recovered").answer()
 
 
 def test_a_condition_that_fires_again_opens_a_new_alert(story: Story) -> None:
