@@ -207,7 +207,7 @@ def _give_up_held_calls(held: list[Held], now: datetime) -> list[Skip]:
 
 
 def _sent_firings(rows: Iterable[QueueRow]) -> set[tuple[int, int, str]]:
-    """(alert, recipient, channel) of those who were told that it fires."""
+    """(alert, recipient, channel) of those who were told that it fires; who heard it in a call is texted the rest."""
     alert_ids = {row.alert_id for row in rows}
     if not alert_ids:
         return set()
@@ -221,4 +221,6 @@ def _sent_firings(rows: Iterable[QueueRow]) -> set[tuple[int, int, str]]:
             """,
             [list(alert_ids)],
         )
-        return set(cursor.fetchall())
+        told = set(cursor.fetchall())
+    called = {(alert_id, recipient_id) for alert_id, recipient_id, channel in told if channel == Channel.PHONE}
+    return told | {(alert_id, recipient_id, Channel.SMS.value) for alert_id, recipient_id in called}
