@@ -143,15 +143,26 @@ def test_the_database_of_another_version_is_refused(installed: Path) -> None:
 def test_commands_use_the_database_that_serve_runs(installed: Path) -> None:
     with Serve(installed) as serve:
         migrate = tocsin(installed, "migrate", "--json")
+        wait_until(lambda: has_beaten(installed))
         doctor = tocsin(installed, "doctor", "--json")
         upgrade = tocsin(installed, "database", "upgrade")
 
         assert serve.is_ready()
     assert json.loads(migrate.stdout) == {"applied": 0}
     found = {finding["name"]: finding["level"] for finding in json.loads(doctor.stdout)}
-    assert (found["database"], found["migrations"], found["sms account"]) == ("ok", "ok", "warning")
+    assert (found["database"], found["migrations"], found["sms account"], found["worker"]) == (
+        "ok",
+        "ok",
+        "warning",
+        "ok",
+    )
     assert doctor.returncode == 0
     assert (upgrade.returncode, "already runs on" in upgrade.stderr) == (1, True)
+
+
+def has_beaten(folder: Path) -> bool:
+    with connect(folder) as connection:
+        return connection.execute("SELECT count(*) FROM delivery_beat").fetchone() != (0,)
 
 
 def test_commands_run_the_database_while_serve_is_down(folder: Path) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from cyclopts import App
 from django.conf import settings
 from django.db import OperationalError, connection
+from django.db.models import Max
 
 from tocsin.channels.kinds import Channel
 from tocsin.cli.shared import Json, database_running, set_up_django, show, show_json
@@ -70,11 +71,13 @@ def _examine_database() -> Iterator[Finding]:
     yield migrations
     if migrations.level is Level.OK:
         from tocsin.channels.queries import accounts_by_channel, kind_of  # models need Django set up
+        from tocsin.delivery.models import Beat
 
         are_simulated = {
             channel: all(kind_of(account).capabilities.is_simulated for account in accounts)
             for channel, accounts in accounts_by_channel().items()
         }
+        yield checks.check_worker(Beat.objects.aggregate(last=Max("beat_at"))["last"], utc_now())
         has_text_provider = are_simulated.get(Channel.SMS) is False
         yield checks.check_public_url(settings.PUBLIC_URL, has_text_provider=has_text_provider)
         yield from checks.check_accounts(are_simulated)

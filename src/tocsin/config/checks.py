@@ -18,6 +18,7 @@ from tocsin.core.errors import TocsinError
 OLDEST_POSTGRES = 140000
 _CLOCK_TOLERANCE = timedelta(seconds=5)
 _PRIVATE_SUFFIXES = (".local", ".localhost", ".internal", ".lan", ".home.arpa", ".test", ".invalid")
+_BEAT_TOLERANCE = timedelta(minutes=1)
 _TIME_ERROR = 5
 
 
@@ -119,6 +120,15 @@ def clock_is_synchronised() -> bool | None:
         return None
     state = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512))
     return None if state < 0 else state != _TIME_ERROR
+
+
+def check_worker(last_beat: datetime | None, now: datetime) -> Finding:
+    """`last_beat` is the latest of any worker's loop; while one works, it is seconds old."""
+    if last_beat is None or now - last_beat > _BEAT_TOLERANCE:
+        since = f"since {last_beat:%Y-%m-%d %H:%M} UTC" if last_beat else "yet"
+        text = f"None has been at work {since}, so nothing is sent. Run `tocsin serve`, or `tocsin worker`."
+        return Finding("worker", Level.WARNING, text)
+    return Finding("worker", Level.OK, "at work")
 
 
 def failed(name: str, error: TocsinError) -> Finding:

@@ -113,3 +113,12 @@ def test_missing_migrations_and_keys_fail() -> None:
     assert checks.check_migrations([]).level is Level.OK
     assert checks.check_secret_key([]).level is Level.FAILURE
     assert checks.check_secret_key(["k"]).level is Level.OK
+
+
+def test_a_worker_that_has_not_been_at_work_warns(now: datetime) -> None:
+    beats = [now - timedelta(seconds=5), now - timedelta(minutes=2), None]
+
+    found = [checks.check_worker(beat, now) for beat in beats]
+
+    assert [each.level for each in found] == [Level.OK, Level.WARNING, Level.WARNING]
+    assert "since 2026-11-23 11:58 UTC" in found[1].text
