@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     A group's module is imported when it is called, after Django is set up where the group needs the database.
     """
+    _open_standard_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     group = GROUPS.get(words[0]) if words else None
     if group is None and words and not words[0].startswith("-"):
@@ -43,3 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         is_help = isinstance(getattr(command, "__self__", None), App)
         with database_running(words[0]) if needs_database and not is_help else nullcontext():
             command(*bound.args, **bound.kwargs)
+
+
+def _open_standard_streams() -> None:
+    """One that was closed would give its number to the next file opened, and what a library prints would go there."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w"))

@@ -11,7 +11,7 @@ import pytest
 from cyclopts import App
 from django.db import OperationalError, ProgrammingError
 
-from tests.chaos.serving import tocsin
+from tests.chaos.serving import environment, tocsin
 from tocsin.cli.groups import GROUPS, Group
 from tocsin.cli.shared import exit_on_expected_errors, fail, show
 from tocsin.core.errors import ConfigurationError, InvalidInputError
@@ -81,6 +81,14 @@ def test_a_wrong_setting_is_one_line(command: str, setting: str, typed: str, adv
     assert (answer.returncode, answer.stdout) == (1, "")
     assert answer.stderr.count("\n") == 1
     assert answer.stderr.startswith(advice)
+
+
+def test_closed_standard_streams_are_no_obstacle(tmp_path: Path) -> None:
+    command = f"exec {sys.executable} -m tocsin.cli serve --help <&- >&- 2>&-"
+
+    answer = subprocess.run(["/bin/sh", "-c", command], env=environment(tmp_path / "data"), check=False)
+
+    assert answer.returncode == 0
 
 
 def test_a_database_that_is_away_is_one_line(tmp_path: Path) -> None:
