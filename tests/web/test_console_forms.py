@@ -159,6 +159,22 @@ def test_many_contacts_are_deleted_at_once(story: Story) -> None:
     assert list(Contact.objects.all()) == [contacts[2]]
 
 
+def test_all_pages_of_a_list_are_deleted_at_once(story: Story) -> None:
+    contacts = [story.contact() for _ in range(60)]
+    client, url = signed_in(Role.MANAGER), reverse("console:contacts_contact_changelist")
+    selected = {"action": "delete_selected", "_selected_action": [contacts[0].pk], "select_across": "1"}
+
+    asked = client.post(url, selected).content.decode()
+    carried = re.findall(
+        r'<input type="hidden" name="(action|post|select_across|_selected_action)" value="(.*?)"', asked
+    )
+    client.post(url, dict(carried))
+
+    assert "Delete these 60 contacts?" in asked
+    assert [name for name, _value in carried] == ["post", "action", "select_across", "_selected_action"]
+    assert not Contact.objects.exists()
+
+
 def test_the_default_fallback_is_changed_for_all(story: Story) -> None:
     page = signed_in(Role.MANAGER).get(reverse("console:contacts_contact_add")).content.decode()
     assert "Use the global default (currently: send a text message)" in page
@@ -234,6 +250,18 @@ def test_a_robots_bad_address_stands_at_its_field(story: Story) -> None:
     typed = {"name": "Ops", "platform": "dingtalk", "url": "nowhere", "is_enabled": "on"}
 
     assert "url" in errors(post(signed_in(Role.MANAGER), "contacts_robot_add", typed))
+
+
+def test_a_robots_test_message_leads_to_what_became_of_it(story: Story) -> None:
+    robot = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
+    url = reverse("console:contacts_robot_test_robot", args=[robot.pk])
+
+    reply = signed_in(Role.MANAGER).post(url, {"sure": "1"})
+
+    delivery = Delivery.objects.get()
+    assert reply["Location"] == reverse("console:delivery_delivery_change", args=[delivery.pk])
+    assert (delivery.purpose, delivery.recipient_id) == ("test", robot.pk)
+    assert signed_in(Role.RESPONDER).post(url, {"sure": "1"}).status_code == 403
 
 
 # policies

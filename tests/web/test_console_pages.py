@@ -235,3 +235,28 @@ def test_old_alerts_and_deliveries_stay_readable_when_their_people_are_gone(stor
     assert deleted.status_code == 302
     assert "Wei" in client.get(reverse("console:alerts_alert_change", args=[story.alert().pk])).content.decode()
     assert client.get(reverse("console:delivery_delivery_changelist")).status_code == 200
+
+
+def test_actions_that_write_are_offered_to_those_who_may(story: Story) -> None:
+    pages = {
+        "policies_notificationpolicy": "copy",
+        "events_integration": "rotate",
+        "contacts_robot": "test_robot",
+    }
+    for name, action in pages.items():
+        url = reverse(f"console:{name}_{action}", args=[pk_of(name)])
+        for role, offered in ((Role.VIEWER, False), (Role.RESPONDER, False), (Role.MANAGER, True)):
+            client = signed_in(role)
+            page = client.get(reverse(f"console:{name}_change", args=[pk_of(name)])).content.decode()
+            assert (url in page) == offered, (name, role)
+            assert client.get(url).status_code == (200 if offered else 403)
+
+
+def test_what_is_refused_or_missing_says_so_in_the_consoles_own_words(story: Story) -> None:
+    client = signed_in(Role.VIEWER)
+
+    refused, missing = client.get("/console/accounts/user/"), client.get("/console/nowhere/")
+
+    assert (refused.status_code, missing.status_code) == (403, 404)
+    assert "Your role does not allow this." in refused.content.decode()
+    assert "There is nothing at this address" in missing.content.decode()

@@ -14,6 +14,7 @@ from tocsin.delivery.timeline import Level, state_title
 from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, reason_text
 
 _READ = 1000
+_SHOWN = 50
 
 
 class Reached(IntEnum):
@@ -78,6 +79,16 @@ class People:
     """Those who were not reached come first: that is what the page is opened for."""
 
     everybody: Sequence[Person]
+    is_partial: bool = False
+    """There are more messages than were read; the newest count."""
+
+    @property
+    def shown(self) -> Sequence[Person]:
+        return self.everybody[:_SHOWN]
+
+    @property
+    def hidden(self) -> int:
+        return max(0, len(self.everybody) - _SHOWN)
 
     @property
     def reached(self) -> int:
@@ -105,17 +116,19 @@ class People:
 
 def people_of(alert: Alert) -> People:
     """One statement. Recovery notices say nothing of whether somebody knew that it fired."""
-    deliveries = (
+    deliveries = list(
         Delivery.objects.filter(notification__alert=alert)
         .exclude(notification__cause=Cause.RECOVERED)
         .select_related("account")
         .defer("mention_ids", "tried_accounts", "account__config")
         .order_by("-id")[:_READ]
     )
-    return gather(deliveries, alert.reasons)
+    return gather(deliveries, alert.reasons, is_partial=len(deliveries) == _READ)
 
 
-def gather(newest_first: Iterable[Delivery], shortfalls: Iterable[dict[str, str]]) -> People:
+def gather(
+    newest_first: Iterable[Delivery], shortfalls: Iterable[dict[str, str]], *, is_partial: bool = False
+) -> People:
     """The newest delivery of each person and channel counts, unless an earlier one arrived and this did not."""
     people: dict[object, Person] = {}
     best: dict[tuple[object, str], Delivery] = {}
@@ -133,7 +146,7 @@ def gather(newest_first: Iterable[Delivery], shortfalls: Iterable[dict[str, str]
         icon = CHANNEL_ICONS.get(channel, "block")
         name = str(CHANNELS.get(channel, channel))
         person.lines.append(Line(name, icon, "", reason_text(item.get("reason", "")), Reached.NOT))
-    return People(sorted(people.values(), key=lambda person: (person.reached, person.name)))
+    return People(sorted(people.values(), key=lambda person: (person.reached, person.name)), is_partial)
 
 
 def _reached(delivery: Delivery) -> Reached:

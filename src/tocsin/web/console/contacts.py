@@ -27,7 +27,7 @@ from tocsin.contacts.queries import Readiness
 from tocsin.core.clock import utc_now
 from tocsin.core.phones import mask as mask_phone
 from tocsin.core.redact import mask_email
-from tocsin.web.console.actors import actor_of, may, require
+from tocsin.web.console.actors import actor_of, may
 from tocsin.web.console.contact_forms import ContactForm, DefaultsForm, GroupForm
 from tocsin.web.console.contact_verification import verification_page
 from tocsin.web.console.display import NOTHING, ago, chip, clock
@@ -122,12 +122,10 @@ class ContactAdmin(ServiceAdmin):
     def delete_rows(self, request: HttpRequest, ids: list[int]) -> None:
         services.delete_contacts(by=actor_of(request), now=utc_now(), ids=ids)
 
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[Any], dict[str, int], set[str], list]:
-        """The confirmation names what still uses the contacts, and the groups that would be left empty."""
-        preview = queries.deletion_preview([contact.pk for contact in objs])
-        lines: list[Any] = [*preview.names, *uses_list(preview.uses)]
-        lines += [_now("The group %(name)s will have no members.") % {"name": name} for name in preview.emptied_groups]
-        return lines, {str(self.opts.verbose_name_plural): len(preview.names)}, set(), []
+    def notes_on_deleting(self, ids: list[int]) -> list[str]:
+        preview = queries.deletion_preview(ids)
+        emptied = [_now("The group %(name)s will have no members.") % {"name": name} for name in preview.emptied_groups]
+        return [*uses_list(preview.uses), *emptied]
 
     @admin_action(description=_("Verify Mobile Numbers"), permissions=["change"])
     def verify_numbers(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
@@ -139,16 +137,15 @@ class ContactAdmin(ServiceAdmin):
         carried += [(ACTION_CHECKBOX_NAME, str(pk)) for pk in chosen]
         return verification_page(request, self.admin_site.each_context(request), ids, carried)
 
-    @action(description=_("Verify the number"), icon="verified", url_path="verify")
+    @action(description=_("Verify the number"), icon="verified", url_path="verify", permissions=["write"])
     def verify_number(self, request: HttpRequest, object_id: str) -> HttpResponse:
         contact = self.get_object(request, object_id)
         if contact is None:
             raise Http404
         return verification_page(request, self.admin_site.each_context(request), [contact.pk])
 
-    @action(description=_("Contact Default Configuration"), icon="tune", url_path="defaults")
+    @action(description=_("Contact Default Configuration"), icon="tune", url_path="defaults", permissions=["write"])
     def default_configuration(self, request: HttpRequest) -> HttpResponse:
-        require(request, Permission.MANAGE)
         now_used = queries.get_defaults()
 
         def act(data: dict[str, Any]) -> HttpResponse:
@@ -167,9 +164,10 @@ class ContactAdmin(ServiceAdmin):
             initial={"fallback": now_used.fallback, "version": now_used.version},
         )
 
-    @action(description=_("Remove the imported chatbot"), icon="delete", url_path="remove-chatbot")
+    @action(
+        description=_("Remove the imported chatbot"), icon="delete", url_path="remove-chatbot", permissions=["write"]
+    )
     def remove_chatbot(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        require(request, Permission.MANAGE)
         contact = self.get_object(request, object_id)
 
         def act(data: dict[str, Any]) -> HttpResponse:
@@ -189,7 +187,7 @@ class ContactAdmin(ServiceAdmin):
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
         """What makes sense for the contact: an unverified number, an imported chatbot."""
         contact = Contact.objects.filter(pk=object_id).first()
-        if contact is None or not may(request, Permission.MANAGE):
+        if contact is None:
             return []
         fits = {
             "verify_number": bool(contact.phone) and contact.phone_verified_at is None,
@@ -197,9 +195,6 @@ class ContactAdmin(ServiceAdmin):
         }
         actions: list[Any] = super().get_actions_detail(request, object_id)
         return [item for item in actions if any(item.action_name.endswith(name) for name, fit in fits.items() if fit)]
-
-    def get_actions_list(self, request: HttpRequest) -> list[Any]:
-        return super().get_actions_list(request) if may(request, Permission.MANAGE) else []
 
     @display(description=_("phone number"))
     def shown_phone(self, contact: Any) -> SafeString | str:
@@ -281,9 +276,8 @@ class ContactGroupAdmin(ServiceAdmin):
     def delete_rows(self, request: HttpRequest, ids: list[int]) -> None:
         services.delete_groups(by=actor_of(request), now=utc_now(), ids=ids)
 
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[Any], dict[str, int], set[str], list]:
-        names, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        return [*names, *uses_list(queries.uses_of([group.pk for group in objs]))], counts, lacking, protected
+    def notes_on_deleting(self, ids: list[int]) -> list[SafeString]:
+        return uses_list(queries.uses_of(ids))
 
     @display(description=_("contacts"), ordering="member_total")
     def member_count(self, group: Any) -> SafeString | str:
@@ -322,6 +316,6 @@ def _line(channel: Channel, ready: Readiness) -> tuple[SafeString, Any, str]:
             _now("failed at %(time)s: %(why)s") % {"time": clock(ready.failed_at), "why": reason_text(ready.failure)}
         )
     if ready.is_ready and not known:
-        known.append(_now("nothing sent yet"))
+        known.append(_now("not proved yet"))
     state = chip(_now("ready"), "success") if ready.is_ready else chip(_now("not ready"), "warning")
     return state, CHANNELS[channel], "; ".join(known)

@@ -24,7 +24,7 @@ from tocsin.core.clock import utc_now
 from tocsin.events import services
 from tocsin.events.models import Integration
 from tocsin.events.rules import INITIAL_SEVERITY_MAP
-from tocsin.web.console.actors import actor_of, require
+from tocsin.web.console.actors import actor_of
 from tocsin.web.console.display import moment
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.secrets_once import show_once
@@ -85,9 +85,6 @@ class IntegrationAdmin(ServiceAdmin):
         fields = ("name", "is_enabled", "auto_resolve_seconds", "severity_map" if may_change else "words")
         return ((None, {"fields": fields + (("token_prefix", "seen") if obj else ())}),)
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        return super().get_actions_detail(request, object_id) if self.has_change_permission(request) else []
-
     def add_row(self, request: HttpRequest, data: dict[str, Any]) -> Integration:
         integration, token = services.create_integration(by=actor_of(request), now=utc_now(), **_facts(data))
         _show(request, integration, token)
@@ -107,9 +104,8 @@ class IntegrationAdmin(ServiceAdmin):
         for integration_id in ids:
             services.delete_integration(by=actor_of(request), now=utc_now(), integration_id=integration_id)
 
-    @action(description=_("New token"), icon="key", url_path="new-token")
+    @action(description=_("New token"), icon="key", url_path="new-token", permissions=["write"])
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        require(request, self.needs_to_write)
         integration = self.get_object(request, object_id)
 
         def act(data: dict[str, Any]) -> HttpResponse:

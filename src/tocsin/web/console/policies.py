@@ -20,7 +20,7 @@ from tocsin.policies import services
 from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.queries import existing_policies
 from tocsin.policies.rules import stored_rules
-from tocsin.web.console.actors import actor_of, require
+from tocsin.web.console.actors import actor_of
 from tocsin.web.console.display import NOTHING, chip
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.policy_forms import PolicyForm
@@ -77,9 +77,8 @@ class NotificationPolicyAdmin(ServiceAdmin):
         for policy_id in ids:
             services.delete_policy(by=actor_of(request), now=utc_now(), policy_id=policy_id)
 
-    @action(description=_("Copy"), icon="content_copy")
+    @action(description=_("Copy"), icon="content_copy", permissions=["write"])
     def copy(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        require(request, self.needs_to_write)
         policy = self.get_object(request, object_id)
 
         def act(data: dict[str, Any]) -> HttpResponse:

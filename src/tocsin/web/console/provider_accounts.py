@@ -120,9 +120,8 @@ class ProviderAccountAdmin(ServiceAdmin):
         for account_id in ids:
             services.delete_account(by=actor_of(request), now=utc_now(), account_id=account_id)
 
-    @action(description=_("Send a test message"), icon="send", url_path="test")
+    @action(description=_("Send a test message"), icon="send", url_path="test", permissions=["write"])
     def send_test(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        require(request, self.needs_to_write)
         account = self.get_object(request, object_id)
 
         def act(data: dict[str, Any]) -> HttpResponse:

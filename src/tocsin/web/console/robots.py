@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
+from unfold.decorators import action, display
 
+from tocsin.channels.kinds import Channel
 from tocsin.contacts import queries, services
 from tocsin.contacts.models import Robot
 from tocsin.core.clock import utc_now
+from tocsin.delivery.services import send_test
 from tocsin.web.console.actors import actor_of
 from tocsin.web.console.contact_forms import RobotForm
 from tocsin.web.console.display import NOTHING, moment
+from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.service_admin import ServiceAdmin
 from tocsin.web.console.uses import uses_list
 from tocsin.web.console.words import CHANNELS
@@ -28,6 +35,7 @@ class RobotAdmin(ServiceAdmin):
     list_filter = ("is_enabled",)
     search_fields = ("name",)
     readonly_fields = ("used_by", "shown_platform")
+    actions_detail = ("test_robot",)
 
     def get_fieldsets(self, request: HttpRequest, obj: Robot | None = None) -> Any:
         if obj is not None and not self.has_change_permission(request, obj):
@@ -56,9 +64,31 @@ class RobotAdmin(ServiceAdmin):
     def delete_rows(self, request: HttpRequest, ids: list[int]) -> None:
         services.delete_robots(by=actor_of(request), now=utc_now(), ids=ids)
 
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[Any], dict[str, int], set[str], list]:
-        names, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        return [*names, *uses_list(queries.uses_of([robot.pk for robot in objs]))], counts, lacking, protected
+    def notes_on_deleting(self, ids: list[int]) -> list[SafeString]:
+        return uses_list(queries.uses_of(ids))
+
+    @action(description=_("Send a test message"), icon="send", url_path="test", permissions=["write"])
+    def test_robot(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        robot = self.get_object(request, object_id)
+        if robot is None:
+            raise Http404
+
+        def act(data: dict[str, Any]) -> HttpResponse:
+            delivery = send_test(
+                by=actor_of(request), now=utc_now(), object_id=robot.pk, channel=Channel(robot.platform)
+            )
+            messages.success(request, _now("The message is on its way; this page says what became of it."))
+            return HttpResponseRedirect(reverse("console:delivery_delivery_change", args=[delivery.pk]))
+
+        return form_page(
+            request,
+            self.admin_site.each_context(request),
+            forms.Form,
+            act,
+            title=_now("Test %(name)s") % {"name": robot},
+            text=_now("One message goes to the group, marked as a test."),
+            submit=_now("Send"),
+        )
 
     @display(description=_("platform"), ordering="platform")
     def shown_platform(self, robot: Robot) -> str:

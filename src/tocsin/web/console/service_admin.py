@@ -6,7 +6,8 @@ raises. What a service refuses comes back as an error of the form, at the field 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from django import forms
@@ -33,6 +34,14 @@ class WritesThroughServicesError(TypeError):
 
     def __init__(self, admin: object, hook: str) -> None:
         super().__init__(f"{type(admin).__name__} must override {hook} and call a service there.")
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """`names`: what goes. `notes`: what stays and is changed by it."""
+
+    names: Sequence[str]
+    notes: Sequence[str]
 
 
 class ServiceForm(forms.ModelForm):
@@ -69,6 +78,8 @@ class ServiceAdmin(ModelAdmin):
     show_full_result_count = False
     show_facets = "NEVER"
     list_filter_submit = False
+    delete_confirmation_template = "console/delete.html"
+    delete_selected_confirmation_template = "console/delete.html"
     change_form_before_template = "console/form_version.html"
     change_form_outer_before_template = "console/shown_once.html"
     search_fields_when_revealed: ClassVar[Iterable[str]] = ()
@@ -136,6 +147,10 @@ class ServiceAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return "delete" in self.writes and may(request, self.needs_to_write)
 
+    def has_write_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What actions that do more than save a form ask for: `permissions=["write"]`."""
+        return may(request, self.needs_to_write)
+
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 
@@ -179,10 +194,16 @@ class ServiceAdmin(ModelAdmin):
             messages.error(request, str(error))
             return HttpResponseRedirect(request.get_full_path())
 
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[Any], dict[str, int], set[str], list]:
-        """What the confirmation names. Services decide what goes with a row, so nothing is collected here."""
-        names = [str(obj) for obj in objs]
-        return names, {str(self.opts.verbose_name_plural): len(names)}, set(), []
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Deletion], dict[str, int], set[str], list[Any]]:
+        """What the confirmation says. Services decide what goes with a row, so nothing is collected here."""
+        deletion = Deletion([str(obj) for obj in objs], self.notes_on_deleting([obj.pk for obj in objs]))
+        return [deletion], {str(self.opts.verbose_name_plural): len(deletion.names)}, set(), []
+
+    def notes_on_deleting(self, ids: list[Any]) -> Sequence[str]:
+        """What still uses the rows and stays."""
+        return ()
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
         """The audit log of this row."""

@@ -25,7 +25,7 @@ from tocsin.accounts.models import ApiToken, User
 from tocsin.accounts.queries import role_of
 from tocsin.accounts.rules import Permission, Role
 from tocsin.core.clock import utc_now
-from tocsin.web.console.actors import actor_of, require
+from tocsin.web.console.actors import actor_of
 from tocsin.web.console.choices import language_choices, zone_choices
 from tocsin.web.console.display import NOTHING, chip, moment
 from tocsin.web.console.form_pages import form_page
@@ -120,9 +120,8 @@ class UserAdmin(ServiceAdmin):
         )
         services.set_role(by=by, now=now, user_id=row.pk, role=data["role"], version=user.version)
 
-    @action(description=_("Set a new password"), icon="password", url_path="new-password")
+    @action(description=_("Set a new password"), icon="password", url_path="new-password", permissions=["write"])
     def new_password(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        require(request, self.needs_to_write)
         user = self.get_object(request, object_id)
 
         def act(data: dict[str, Any]) -> HttpResponse:
@@ -181,9 +180,8 @@ class ApiTokenAdmin(ServiceAdmin):
     def response_add(self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None) -> HttpResponse:
         return self.done(request, _now("The token was created."), "change", obj.pk)
 
-    @action(description=_("Revoke"), icon="block")
+    @action(description=_("Revoke"), icon="block", permissions=["write"])
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        require(request, self.needs_to_write)
         token = self.get_object(request, object_id)
 
         def act(data: dict[str, Any]) -> HttpResponse:
