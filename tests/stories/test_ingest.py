@@ -99,6 +99,26 @@ def test_doubles_in_a_batch_are_one_event_and_the_last_word_holds(source: Integr
     assert stored.starts_at == now - timedelta(minutes=1)
 
 
+def test_doubles_of_a_known_event_count_too(source: IntegrationKey, now: datetime) -> None:
+    accept(source, [fires(now)], now)
+
+    accept(source, [fires(now), fires(now), fires(now)], now)
+
+    assert event().count == 4
+
+
+def test_an_event_began_when_the_first_replica_says(source: IntegrationKey, now: datetime) -> None:
+    accept(source, [fires(now)], now)
+    later = now + timedelta(seconds=7)
+
+    accept(source, [fires(later)], later)
+    assert event().starts_at == now
+
+    earlier = now - timedelta(seconds=7)
+    accept(source, [fires(earlier)], later)
+    assert event().starts_at == earlier
+
+
 def test_an_unknown_event_that_is_already_over_is_only_recorded(source: IntegrationKey, now: datetime) -> None:
     result = accept(source, [recovers(now - timedelta(hours=1), now - timedelta(minutes=1))], now)
 

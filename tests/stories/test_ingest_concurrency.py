@@ -147,6 +147,23 @@ def test_a_policy_saved_while_an_event_is_accepted_is_matched_against_it_when_th
     assert Alert.objects.get().memberships.count() == 1
 
 
+def test_a_look_at_what_fires_leaves_out_what_ends_meanwhile(
+    source: IntegrationKey, now: datetime, told: Targets
+) -> None:
+    accept(source, [fires(now)], now)
+    create_policy(by=SHELL, now=now, name="Team", targets=told)
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            accept(source, [recovers(now)], now)
+            looking = pool.submit(then_close, lambda: rematch(now))
+            until(waiting_for_a_lock)
+        assert looking.result(10) == 0
+
+    assert Alert.objects.count() == 0
+    assert Rematch.objects.count() == 0
+
+
 def test_no_event_is_missed_by_policies_that_come_while_events_do(
     source: IntegrationKey, now: datetime, told: Targets
 ) -> None:

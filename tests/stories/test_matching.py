@@ -115,6 +115,17 @@ def test_events_of_a_group_share_an_alert_and_other_groups_have_their_own(
     assert Activity.objects.filter(alert=alert, kind="opened").count() == 1
 
 
+def test_a_milder_event_leaves_the_severity_of_its_alert(
+    source: IntegrationKey, now: datetime, told: list[tuple[int, list[str]]]
+) -> None:
+    make(now, told)
+    accept(source, [fires(now, host="a", severity="error")], now)
+
+    accept(source, [fires(now, host="b", severity="info")], now)
+
+    assert Alert.objects.get().severity == 2
+
+
 def test_an_empty_grouping_makes_one_message_of_everything(
     source: IntegrationKey, now: datetime, told: list[tuple[int, list[str]]]
 ) -> None:

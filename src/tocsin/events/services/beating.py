@@ -15,10 +15,10 @@ FROM (SELECT id, beat_at FROM events_ingestbeat WHERE id = 1 FOR NO KEY UPDATE) 
 WHERE b.id = old.id AND old.beat_at <= %(before)s
 RETURNING old.beat_at
 """
-# What was reported by the door that has come back keeps the end it was given.
+# What was reported by the door that has come back keeps the end it was given. `sweep_at` stays, so that the update is in
+# place (HOT); the sweep moves it on.
 _EXTEND = """
-UPDATE events_event AS e SET
-    ends_at = e.ends_at + make_interval(secs => %(pause)s), sweep_at = e.sweep_at + make_interval(secs => %(pause)s)
+UPDATE events_event AS e SET ends_at = e.ends_at + make_interval(secs => %(pause)s)
 FROM (
     SELECT id FROM events_event WHERE sweep_at IS NOT NULL AND last_seen_at <= %(seen)s
     ORDER BY fingerprint, integration_id FOR NO KEY UPDATE
