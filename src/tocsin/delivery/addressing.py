@@ -10,12 +10,12 @@ from datetime import datetime
 from django.conf import settings
 
 from tocsin.channels.base import Capabilities, Config, Mention, Message, ProviderType
-from tocsin.channels.kinds import Channel
+from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import accounts_by_channel, capabilities_of, config_of, kind_of
 from tocsin.channels.registry import robot_provider
 from tocsin.contacts.models import Contact, PhoneVerification, Robot
-from tocsin.contacts.queries import contact_view
+from tocsin.contacts.queries import contact_views
 from tocsin.contacts.rules import ContactView, mention_id
 from tocsin.core.ids import to_base36
 from tocsin.delivery.contents import ContentText, read_contents
@@ -44,7 +44,7 @@ class Addresses:
     """What a batch of due deliveries needs, read in a handful of statements."""
 
     now: datetime
-    contacts: Mapping[int, Contact]
+    chatbots: Mapping[int, Contact]
     views: Mapping[int, ContactView]
     robots: Mapping[int, Robot]
     verifications: Mapping[int, PhoneVerification]
@@ -57,27 +57,26 @@ class Addresses:
         robot = self.robots.get(row.recipient_id)
         if robot is not None:
             return None if robot.is_enabled else Reason.ROBOT_DISABLED
-        contact = self.contacts.get(row.recipient_id)
-        if contact is None:
-            is_robot = row.channel not in (Channel.PHONE, Channel.SMS, Channel.EMAIL) and not row.is_legacy_chatbot
+        if not row.is_contact:
+            is_robot = row.channel not in PERSONAL_CHANNELS and not row.is_legacy_chatbot
             return Reason.ROBOT_DELETED if is_robot else Reason.CONTACT_DELETED
         if row.is_legacy_chatbot:
-            return None if contact.legacy_chatbot_url else Reason.ROBOT_DELETED
+            return None if self.chatbots[row.recipient_id].legacy_chatbot_url else Reason.ROBOT_DELETED
         if row.channel == Channel.EMAIL:
-            return None if contact.email else Reason.NO_EMAIL
-        if not contact.phone:
+            return None if row.email else Reason.NO_EMAIL
+        if not row.phone:
             return Reason.NO_PHONE
         if row.purpose == Purpose.VERIFICATION:
-            return self._why_not_verify(row, contact)
-        return None if contact.phone_verified_at else Reason.UNVERIFIED_PHONE
+            return self._why_not_verify(row)
+        return None if row.is_phone_verified else Reason.UNVERIFIED_PHONE
 
-    def _why_not_verify(self, row: QueueRow, contact: Contact) -> Reason | None:
+    def _why_not_verify(self, row: QueueRow) -> Reason | None:
         verification = self.verifications.get(row.verification_id or 0)
-        if contact.phone_verified_at:
+        if row.is_phone_verified:
             return Reason.ALREADY_VERIFIED
         if (
             verification is None
-            or verification.phone != contact.phone
+            or verification.phone != row.phone
             or verification.replaced_at is not None
             or verification.expires_at <= self.now
         ):
@@ -91,7 +90,7 @@ class Addresses:
             config = {"url": robot.url, "secret": robot.secret, "keyword": robot.keyword}
             return self._robot_route(Channel(robot.platform), ("r", robot.pk, robot.version), robot.name, config)
         if row.is_legacy_chatbot:
-            contact = self.contacts[row.recipient_id]
+            contact = self.chatbots[row.recipient_id]
             config = {"url": contact.legacy_chatbot_url, "secret": "", "keyword": ""}
             return self._robot_route(Channel.DINGTALK, ("c", contact.pk, contact.version), contact.name, config)
         accounts = self.accounts.get(Channel(row.channel), ())
@@ -133,10 +132,9 @@ class Addresses:
         )
 
     def _address(self, row: QueueRow) -> str:
-        contact = self.contacts.get(row.recipient_id)
-        if contact is None or row.is_legacy_chatbot:
+        if row.is_legacy_chatbot:
             return ""
-        return (contact.email if row.channel == Channel.EMAIL else contact.phone) or ""
+        return row.email if row.channel == Channel.EMAIL else row.phone
 
     def _mentions(self, row: QueueRow, channel: Channel) -> tuple[Mention, ...]:
         people = [self.views[pk] for pk in row.mention_ids if pk in self.views]
@@ -169,19 +167,18 @@ class Addresses:
 
 
 def read_addresses(rows: Sequence[QueueRow], now: datetime) -> Addresses:
-    """At most five statements, however many rows."""
-    ids = {row.recipient_id for row in rows} | {pk for row in rows for pk in row.mention_ids}
-    contacts = Contact.objects.in_bulk(ids)
-    group_rows = [row for row in rows if row.channel not in (Channel.PHONE, Channel.SMS, Channel.EMAIL)]
-    robots = Robot.objects.in_bulk([row.recipient_id for row in group_rows]) if group_rows else {}
-    verification_ids = {row.verification_id for row in rows if row.verification_id}
+    """At most six statements, however many rows; two for people alone."""
+    group_rows = [row for row in rows if row.channel not in PERSONAL_CHANNELS]
+    chatbots = {row.recipient_id for row in group_rows if row.is_legacy_chatbot and row.is_contact}
+    robots = {row.recipient_id for row in group_rows if not row.is_legacy_chatbot}
     mentioned = {pk for row in rows for pk in row.mention_ids}
+    verifications = {row.verification_id for row in rows if row.verification_id}
     return Addresses(
         now=now,
-        contacts=contacts,
-        views={pk: contact_view(contact) for pk, contact in contacts.items() if pk in mentioned},
-        robots=robots,
-        verifications=PhoneVerification.objects.in_bulk(verification_ids) if verification_ids else {},
+        chatbots=Contact.objects.in_bulk(chatbots) if chatbots else {},
+        views=contact_views(mentioned) if mentioned else {},
+        robots=Robot.objects.in_bulk(robots) if robots else {},
+        verifications=PhoneVerification.objects.in_bulk(verifications) if verifications else {},
         accounts=accounts_by_channel(),
         contents=read_contents({row.content_id for row in rows if row.content_id}),
     )

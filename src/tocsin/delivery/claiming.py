@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -22,6 +22,7 @@ from tocsin.delivery.queue_rows import (
     mark_merged,
     mark_sending,
     mark_skipped,
+    read_calls,
     read_due,
 )
 from tocsin.delivery.rules import Cause, DeliveryState, Purpose, Reason
@@ -50,9 +51,14 @@ class Claimed:
 
 
 @retried
-def claim(now: datetime, *, worker_id: int, limit: int = 100) -> list[Claimed]:
-    """Takes up to `limit` due deliveries, verification texts first, then calls. Others skip what this one locked."""
-    rows = read_due(now, limit)
+def claim(
+    now: datetime, *, worker_id: int, limit: int = 100, rooms: Mapping[Channel, int] | None = None
+) -> list[Claimed]:
+    """Takes up to `limit` due deliveries, verification texts first, then calls. Others skip what this one locked.
+
+    `rooms`: how many of each channel, and of no other one.
+    """
+    rows = read_due(now, rooms if rooms is not None else dict.fromkeys(Channel, limit), limit)
     if not rows:
         return []
     rows += _calls_due_soon([row for row in rows if row.is_call], now)
@@ -115,7 +121,7 @@ def _calls_due_soon(calls: Sequence[QueueRow], now: datetime) -> list[QueueRow]:
     people = {row.recipient_id for row in calls}
     if not people:
         return []
-    soon = read_due(now + CALLS_MERGE_WITHIN, 1000, calls_to=people)
+    soon = read_calls(now + CALLS_MERGE_WITHIN, people)
     known = {row.id for row in calls}
     return [row for row in soon if row.id not in known]
 

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from tocsin.channels.base import Outcome
+from tocsin.delivery.doorbell import ring_send
 from tocsin.delivery.models import Attempt
 from tocsin.delivery.rules import Reason
 from tocsin.delivery.rules.sending import MAX_AMBIGUOUS_TRIES, UNKNOWN_CALL_WITHIN
+from tocsin.delivery.statements import execute
 from tocsin.events.retrying import retried
 
 WORKER_LOCKS = 0x70C51
@@ -71,17 +73,18 @@ def release_crashed(now: datetime) -> int:
 
 @retried
 def return_unsent(worker_id: int, in_flight: Collection[int], now: datetime) -> int:
-    """After a claim whose commit was in doubt: what this worker holds and never received was certainly not sent."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE delivery_delivery SET state = 'planned', next_at = %s, attempt_count = attempt_count - 1,
-                   worker_id = NULL
-            WHERE state = 'sending' AND worker_id = %s AND id <> ALL(%s)
-            """,
-            [now, worker_id, list(in_flight)],
-        )
-        return int(cursor.rowcount)
+    """What this worker holds and has not in hand was certainly not sent: its claim was in doubt, or the worker ends."""
+    returned = execute(
+        """
+        UPDATE delivery_delivery SET state = 'planned', next_at = %s, attempt_count = attempt_count - 1,
+               worker_id = NULL, started_at = NULL
+        WHERE state = 'sending' AND worker_id = %s AND id <> ALL(%s) RETURNING id
+        """,
+        [now, worker_id, list(in_flight)],
+    )
+    if returned:
+        ring_send()
+    return len(returned)
 
 
 def _is_dead(worker_id: int) -> bool:

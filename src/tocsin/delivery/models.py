@@ -102,7 +102,9 @@ class Delivery(models.Model):
         ordering = ["id"]
         indexes = [
             models.Index(
-                fields=["priority", "next_at", "id"], name="delivery_queue", condition=Q(next_at__isnull=False)
+                fields=["channel", "priority", "next_at", "id"],
+                name="delivery_queue",
+                condition=Q(next_at__isnull=False),
             ),
             models.Index(fields=["deadline_at"], name="delivery_deadline", condition=Q(deadline_at__isnull=False)),
             models.Index(fields=["started_at"], name="delivery_sending", condition=Q(state="sending")),

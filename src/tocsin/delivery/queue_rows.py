@@ -6,27 +6,53 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-from django.db import connection
 
 from tocsin.alerts.rules import AlertState
 from tocsin.channels.kinds import Channel
-from tocsin.delivery.rules import Cause, DeliveryState, Reason
+from tocsin.delivery.rules import Cause, DeliveryState, Priority, Reason
+from tocsin.delivery.statements import execute
 
 _COLUMNS = """
     SELECT d.id, d.purpose, d.recipient_id, d.recipient_name, d.channel, d.content_id, d.language,
            d.mention_ids::text, d.is_legacy_chatbot, d.state, d.attempt_count, d.tried_accounts::text, d.held_since,
-           d.verification_id, d.fallback_of_id, n.id, n.number, n.cause, n.alert_id, a.state
-    FROM delivery_delivery d
+           d.verification_id, d.fallback_of_id, n.id, n.number, n.cause, n.alert_id, a.state,
+           c.id IS NOT NULL, coalesce(c.phone, ''), c.phone_verified_at IS NOT NULL, coalesce(c.email, '')
+"""
+_JOINS = """
     LEFT JOIN delivery_notification n ON n.id = d.notification_id
     LEFT JOIN alerts_alert a ON a.id = n.alert_id
+    LEFT JOIN contacts_contact c ON c.id = d.recipient_id
+"""
+# Each channel is a queue of its own, so that ten thousand mails hold up no text message. The locked rows are those
+# that are returned: read again beside the lock, they could be older than it.
+_READ_DUE = f"""
+{_COLUMNS} FROM unnest(%(channels)s::text[], %(rooms)s::int[]) AS q (channel, room) CROSS JOIN LATERAL (
+    SELECT * FROM delivery_delivery w WHERE w.channel = q.channel AND w.next_at <= %(until)s
+    ORDER BY w.priority, w.next_at, w.id LIMIT q.room FOR NO KEY UPDATE SKIP LOCKED
+) d {_JOINS}
+ORDER BY d.priority, d.next_at, d.id LIMIT %(limit)s
+"""  # noqa: S608 (parts of the statement, all of them above)
+_READ_CALLS = f"""
+{_COLUMNS} FROM delivery_delivery d {_JOINS}
+WHERE d.channel = 'phone' AND d.purpose = 'alert' AND d.next_at <= %(until)s AND d.recipient_id = ANY(%(people)s)
+ORDER BY d.priority, d.next_at, d.id LIMIT 1000 FOR NO KEY UPDATE OF d SKIP LOCKED
+"""
+_NEXT = """
+SELECT min(d.next_at) FROM unnest(%(channels)s::text[]) AS c (channel)
+CROSS JOIN unnest(%(priorities)s::smallint[]) AS p (priority)
+CROSS JOIN LATERAL (
+    SELECT next_at FROM delivery_delivery w
+    WHERE w.channel = c.channel AND w.priority = p.priority AND w.next_at IS NOT NULL ORDER BY w.next_at LIMIT 1
+) d
 """
 
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """A due delivery, with what its re-check needs. Everything about alerts is None for other purposes."""
+    """A due delivery, with what its re-check needs. Everything about alerts is None for other purposes.
+
+    `is_contact`: the recipient is a contact that still exists; phone and email are then what it has now, or "".
+    """
 
     id: int
     purpose: str
@@ -48,6 +74,10 @@ class QueueRow:
     cause: Cause | None
     alert_id: int | None
     alert_state: AlertState | None
+    is_contact: bool
+    phone: str
+    is_phone_verified: bool
+    email: str
 
     @property
     def is_call(self) -> bool:
@@ -69,25 +99,34 @@ class Held:
     until: datetime
 
 
-def read_due(until: datetime, limit: int, *, calls_to: Collection[int] | None = None) -> list[QueueRow]:
-    """Locks and returns deliveries due by `until`, the most urgent first; only alert calls to these people if given."""
-    only = "AND d.channel = 'phone' AND d.purpose = 'alert' AND d.recipient_id = ANY(%s)" if calls_to else ""
-    arguments: list[Any] = [until, *([list(calls_to)] if calls_to else []), limit]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"{_COLUMNS} WHERE d.next_at <= %s {only} "
-            "ORDER BY d.priority, d.next_at, d.id LIMIT %s FOR NO KEY UPDATE OF d SKIP LOCKED",
-            arguments,
-        )
-        return [_row(values) for values in cursor.fetchall()]
+def read_due(until: datetime, rooms: Mapping[Channel, int], limit: int) -> list[QueueRow]:
+    """Locks and returns deliveries due by `until`, the most urgent first, and of each channel as many as given."""
+    parameters = {"until": until, "channels": list(rooms), "rooms": list(rooms.values()), "limit": limit}
+    return [_row(values) for values in execute(_READ_DUE, parameters)]
+
+
+def read_calls(until: datetime, people: Collection[int]) -> list[QueueRow]:
+    """Locks and returns alert calls to these people due by `until`."""
+    return [_row(values) for values in execute(_READ_CALLS, {"until": until, "people": list(people)})]
+
+
+def next_delivery_at(channels: Collection[Channel]) -> datetime | None:
+    """When the next delivery over one of these channels is due, or was."""
+    rows = execute(_NEXT, {"channels": list(channels), "priorities": [item.value for item in Priority]})
+    at: datetime | None = rows[0][0]
+    return at
 
 
 def _row(values: Sequence[object]) -> QueueRow:
     row = list(values)
-    row[7], row[11] = tuple(json.loads(str(row[7]))), tuple(json.loads(str(row[11])))
+    row[7], row[11] = _ids(row[7]), _ids(row[11])
     row[17] = Cause(str(row[17])) if row[17] else None
     row[19] = AlertState(str(row[19])) if row[19] else None
     return QueueRow(*row)  # type: ignore[arg-type] # the order of _COLUMNS
+
+
+def _ids(text: object) -> tuple[int, ...]:
+    return () if text == "[]" else tuple(json.loads(str(text)))
 
 
 def mark_sending(claims: Sequence[tuple[int, int | None, str]], worker_id: int, now: datetime) -> None:
@@ -95,45 +134,42 @@ def mark_sending(claims: Sequence[tuple[int, int | None, str]], worker_id: int, 
     if not claims:
         return
     ids, accounts, lanes = zip(*claims, strict=True)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE delivery_delivery d
-            SET state = 'sending', reason = '', started_at = %s, next_at = NULL, attempt_count = d.attempt_count + 1,
-                worker_id = %s, account_id = u.account_id, lane = u.lane
-            FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS u(id, account_id, lane) WHERE d.id = u.id
-            """,
-            [now, worker_id, list(ids), list(accounts), list(lanes)],
-        )
+    execute(
+        """
+        UPDATE delivery_delivery d
+        SET state = 'sending', reason = '', started_at = %s, next_at = NULL, attempt_count = d.attempt_count + 1,
+            worker_id = %s, account_id = u.account_id, lane = u.lane
+        FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS u(id, account_id, lane) WHERE d.id = u.id
+        """,
+        [now, worker_id, list(ids), list(accounts), list(lanes)],
+    )
 
 
 def mark_skipped(skips: Sequence[Skip], now: datetime) -> None:
     if not skips:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE delivery_delivery d
-            SET state = u.state, reason = u.reason, next_at = NULL, deadline_at = NULL, finished_at = %s
-            FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS u(id, state, reason) WHERE d.id = u.id
-            """,
-            [now, [skip.id for skip in skips], [skip.state for skip in skips], [skip.reason for skip in skips]],
-        )
+    execute(
+        """
+        UPDATE delivery_delivery d
+        SET state = u.state, reason = u.reason, next_at = NULL, deadline_at = NULL, finished_at = %s
+        FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS u(id, state, reason) WHERE d.id = u.id
+        """,
+        [now, [skip.id for skip in skips], [skip.state for skip in skips], [skip.reason for skip in skips]],
+    )
 
 
 def mark_held(held: Sequence[Held], now: datetime) -> None:
     if not held:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE delivery_delivery d
-            SET state = CASE WHEN d.state = 'ambiguous' THEN d.state ELSE 'held' END, next_at = u.until,
-                held_since = coalesce(d.held_since, %s)
-            FROM unnest(%s::bigint[], %s::timestamptz[]) AS u(id, until) WHERE d.id = u.id
-            """,
-            [now, [item.row.id for item in held], [item.until for item in held]],
-        )
+    execute(
+        """
+        UPDATE delivery_delivery d
+        SET state = CASE WHEN d.state = 'ambiguous' THEN d.state ELSE 'held' END, next_at = u.until,
+            held_since = coalesce(d.held_since, %s)
+        FROM unnest(%s::bigint[], %s::timestamptz[]) AS u(id, until) WHERE d.id = u.id
+        """,
+        [now, [item.row.id for item in held], [item.until for item in held]],
+    )
 
 
 def mark_merged(merged: Mapping[int, Sequence[QueueRow]], now: datetime) -> None:
@@ -141,13 +177,12 @@ def mark_merged(merged: Mapping[int, Sequence[QueueRow]], now: datetime) -> None
     pairs = [(row.id, survivor) for survivor, rows in merged.items() for row in rows[1:]]
     if not pairs:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE delivery_delivery d
-            SET state = 'merged', reason = 'merged', merged_into_id = u.survivor, next_at = NULL, finished_at = %s
-            FROM unnest(%s::bigint[], %s::bigint[]) AS u(id, survivor)
-            WHERE d.id = u.id OR d.merged_into_id = u.id
-            """,
-            [now, [pair[0] for pair in pairs], [pair[1] for pair in pairs]],
-        )
+    execute(
+        """
+        UPDATE delivery_delivery d
+        SET state = 'merged', reason = 'merged', merged_into_id = u.survivor, next_at = NULL, finished_at = %s
+        FROM unnest(%s::bigint[], %s::bigint[]) AS u(id, survivor)
+        WHERE d.id = u.id OR d.merged_into_id = u.id
+        """,
+        [now, [pair[0] for pair in pairs], [pair[1] for pair in pairs]],
+    )

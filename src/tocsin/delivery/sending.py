@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,6 +37,8 @@ class Sent:
 class _Open:
     provider: Provider
     slots: asyncio.Semaphore
+    users: int = 0
+    """Sends that have begun or wait for a slot."""
 
 
 class OpenAccounts:
@@ -54,10 +56,13 @@ class OpenAccounts:
         return found
 
     async def close_stale(self, in_use: set[tuple[str, int, int]]) -> None:
-        """Closes accounts whose configuration was replaced, and the oldest when there are very many."""
+        """Closes idle accounts whose configuration was replaced, and the oldest when there are very many."""
+        if self._open.keys() <= in_use:
+            return
         current = {(kind, pk): version for kind, pk, version in in_use}
-        stale = [key for key in self._open if current.get(key[:2], key[2]) != key[2]]
-        stale += [key for key in self._open if key not in in_use and key not in stale][:-_IDLE_ACCOUNTS_KEPT]
+        idle = [key for key, opened in self._open.items() if key not in in_use and not opened.users]
+        stale = [key for key in idle if key[:2] in current]
+        stale += [key for key in idle if key not in stale][:-_IDLE_ACCOUNTS_KEPT]
         for key in stale:
             await self._close(key)
 
@@ -71,23 +76,34 @@ class OpenAccounts:
             await self._open.pop(key).provider.aclose()
 
 
-async def send(claim: Claimed, accounts: OpenAccounts) -> Sent:
-    """One attempt. Never raises: a provider that does is a fault of ours, logged without the message."""
+async def send(claim: Claimed, accounts: OpenAccounts, is_given_up: Callable[[], bool] = lambda: False) -> Sent | None:
+    """One attempt. Never raises: a provider that does is a fault of ours, logged without the message.
+
+    None: it had not begun when `is_given_up` said that nothing shall begin any more.
+    """
     try:
         opened = accounts.get(claim.route)
     except Exception as error:
         logger.exception("provider %s could not be opened", claim.route.provider.name)
         detail = f"The account could not be opened: {type(error).__name__}."
         return Sent(claim, SendResult(Outcome.PERMANENT_CONFIG, "open", detail), utc_now())
-    async with opened.slots:
-        try:
-            async with asyncio.timeout(_LONGEST_SEND):
-                result = await opened.provider.send(claim.message)
-        except TimeoutError:
-            result = SendResult(Outcome.AMBIGUOUS, "timeout", "The provider gave no result in 60 seconds.")
-        except Exception as error:
-            logger.exception("provider %s failed in an unforeseen way", claim.route.provider.name)
-            result = SendResult(Outcome.AMBIGUOUS, "fault", f"The provider failed: {type(error).__name__}.")
+    opened.users += 1
+    try:
+        async with opened.slots:
+            return None if is_given_up() else await _attempt(claim, opened.provider)
+    finally:
+        opened.users -= 1
+
+
+async def _attempt(claim: Claimed, provider: Provider) -> Sent:
+    try:
+        async with asyncio.timeout(_LONGEST_SEND):
+            result = await provider.send(claim.message)
+    except TimeoutError:
+        result = SendResult(Outcome.AMBIGUOUS, "timeout", "The provider gave no result in 60 seconds.")
+    except Exception as error:
+        logger.exception("provider %s failed in an unforeseen way", claim.route.provider.name)
+        result = SendResult(Outcome.AMBIGUOUS, "fault", f"The provider failed: {type(error).__name__}.")
     return Sent(claim, result, utc_now())
 
 
@@ -95,6 +111,7 @@ async def send_all(claims: Sequence[Claimed]) -> list[Sent]:
     """Sends a batch and waits for all of it: what tests and commands use; the worker overlaps batches."""
     accounts = OpenAccounts()
     try:
-        return list(await asyncio.gather(*(send(claim, accounts) for claim in claims)))
+        sent = await asyncio.gather(*(send(claim, accounts) for claim in claims))
+        return [item for item in sent if item is not None]
     finally:
         await accounts.aclose()

@@ -1,0 +1,188 @@
+"""The worker's sends: claimed, sent and recorded side by side, so that a slow provider holds up nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+from django.db import Error as DatabaseFault
+from django.db import InterfaceError, OperationalError, close_old_connections
+
+from tocsin.channels.kinds import Channel
+from tocsin.core.clock import utc_now
+from tocsin.delivery.claiming import Claimed, claim
+from tocsin.delivery.crashes import return_unsent
+from tocsin.delivery.listener import Doorbell
+from tocsin.delivery.queue_rows import next_delivery_at
+from tocsin.delivery.recording import record
+from tocsin.delivery.rules.windows import Window
+from tocsin.delivery.sending import OpenAccounts, Sent, send
+from tocsin.delivery.waiting import after_failure, pause_until
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_RECORDED_AT_ONCE = 200
+_THREADS = 4
+
+
+class Sender:
+    """Of one worker. `run` returns when `stop` is set (and the bell rung), with what was being sent recorded."""
+
+    def __init__(self, worker_id: int, bell: Doorbell, stop: threading.Event) -> None:
+        self._worker_id, self._bell, self._stop = worker_id, bell, stop
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="send")
+        self._windows: defaultdict[Channel, Window] = defaultdict(Window)
+        self._in_flight: set[int] = set()
+        self._closed: set[Channel] = set()
+
+    async def run(self) -> None:
+        self._accounts = OpenAccounts()
+        self._sent: asyncio.Queue[Sent] = asyncio.Queue()
+        self._woken = asyncio.Event()
+        self._bell.call_in(asyncio.get_running_loop(), self._woken.set)
+        recorder = asyncio.create_task(self._record_all())
+        try:
+            await self._send_all()
+        finally:
+            recorder.cancel()
+            await self._accounts.aclose()
+            self._threads.shutdown()
+
+    async def _send_all(self) -> None:
+        failures = 0
+        sends: set[asyncio.Task[None]] = set()
+        while not self._stop.is_set():
+            self._woken.clear()
+            rooms = {channel: self._windows[channel].room() for channel in self._open_channels()}
+            try:
+                if failures:
+                    await self._return_unsent()
+                claims = await self._claim(rooms)
+                for item in claims:
+                    task = asyncio.create_task(self._send(item))
+                    sends.add(task)
+                    task.add_done_callback(sends.discard)
+                await self._accounts.close_stale({item.route.key for item in claims})
+                wait = await self._in_thread(partial(_pause, self._open_channels()))
+                failures = 0
+            except DatabaseFault as error:
+                failures += 1
+                wait = after_failure("claim", error, failures)
+            if not self._stop.is_set():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await self._woken.wait()
+        await asyncio.gather(*sends)
+        await self._sent.join()
+        with contextlib.suppress(DatabaseFault):
+            await self._return_unsent()
+
+    def _open_channels(self) -> list[Channel]:
+        """Those that more may be claimed of. The recorder wakes us when there are more of them."""
+        found = [channel for channel in Channel if self._windows[channel].room()]
+        self._closed = set(Channel).difference(found)
+        return found
+
+    async def _claim(self, rooms: Mapping[Channel, int]) -> list[Claimed]:
+        """A fault of ours in one channel (a secret that cannot be read, say) leaves the others going."""
+        try:
+            return await self._claim_of(rooms)
+        except DatabaseFault:
+            raise
+        except Exception:
+            logger.exception("messages could not be claimed; trying channel by channel")
+        claims: list[Claimed] = []
+        for channel, room in rooms.items():
+            try:
+                claims += await self._claim_of({channel: room})
+            except DatabaseFault:
+                if claims:
+                    break
+                raise
+            except Exception as error:
+                logger.error("messages over %s cannot be claimed: %s", channel, type(error).__name__)
+        return claims
+
+    async def _claim_of(self, rooms: Mapping[Channel, int]) -> list[Claimed]:
+        if not rooms:
+            return []
+        claims = await self._in_thread(
+            lambda: claim(utc_now(), worker_id=self._worker_id, limit=sum(rooms.values()), rooms=rooms)
+        )
+        self._in_flight |= {item.delivery_id for item in claims}
+        at = time.monotonic()
+        for channel in rooms:
+            self._windows[channel].take(sum(item.channel is channel for item in claims), at)
+        return claims
+
+    async def _send(self, item: Claimed) -> None:
+        sent = await send(item, self._accounts, is_given_up=self._stop.is_set)
+        if sent is None:
+            self._forget(item)
+        else:
+            self._sent.put_nowait(sent)
+
+    async def _record_all(self) -> None:
+        while True:
+            batch = [await self._sent.get()]
+            while not self._sent.empty() and len(batch) < _RECORDED_AT_ONCE:
+                batch.append(self._sent.get_nowait())
+            await self._record(batch)
+            for _ in batch:
+                self._sent.task_done()
+            if any(self._windows[channel].room() for channel in self._closed):
+                self._woken.set()
+
+    async def _record(self, batch: list[Sent]) -> None:
+        """Outcomes are worth waiting for, however long the database is away. One that can never be recorded stays
+        where it is: it is not sent again before it counts as ambiguous.
+        """
+        failures = 0
+        while True:
+            try:
+                await self._in_thread(lambda: record(batch, utc_now()))
+            except (OperationalError, InterfaceError) as error:
+                failures += 1
+                await asyncio.sleep(after_failure("record", error, failures))
+            except Exception:
+                if len(batch) == 1:
+                    logger.exception("the outcome of delivery %d cannot be recorded", batch[0].claim.delivery_id)
+                    self._windows[batch[0].claim.channel].give_back(1)
+                    return
+                for sent in batch:
+                    await self._record([sent])
+                return
+            else:
+                for sent in batch:
+                    self._forget(sent.claim)
+                return
+
+    def _forget(self, item: Claimed) -> None:
+        self._in_flight.discard(item.delivery_id)
+        self._windows[item.channel].give_back(1)
+
+    async def _return_unsent(self) -> None:
+        """What this worker has in the database and not in hand: claimed when the connection broke, or not begun."""
+        held = frozenset(self._in_flight)
+        await self._in_thread(partial(return_unsent, self._worker_id, held, utc_now()))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _with_connection, work)
+
+
+def _pause(channels: Collection[Channel]) -> float:
+    return pause_until(next_delivery_at(channels))
+
+
+def _with_connection(work: Callable[[], T]) -> T:
+    close_old_connections()
+    return work()

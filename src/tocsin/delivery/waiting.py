@@ -1,0 +1,31 @@
+"""How long the worker's loops wait."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.db import Error as DatabaseFault
+from django.db import close_old_connections
+
+from tocsin.core.clock import utc_now
+
+logger = logging.getLogger(__name__)
+
+CEILING = 5.0
+"""Seconds after which every loop looks again, doorbell or not: what a lost LISTEN connection costs."""
+BACKOFF_AT_MOST = 5.0
+_AT_LEAST = 0.01
+"""What is due and was not taken is in another worker's hands."""
+
+
+def pause_until(at: datetime | None, ceiling: float = CEILING) -> float:
+    """Seconds to wait for something that is due then; None: nothing is."""
+    return ceiling if at is None else min(max((at - utc_now()).total_seconds(), _AT_LEAST), ceiling)
+
+
+def after_failure(name: str, error: DatabaseFault, failures: int) -> float:
+    """The database went away or refused: say so, drop the connection, and come back soon."""
+    logger.warning("%s: the database failed (%s); trying again", name, type(error).__name__)
+    close_old_connections()
+    return float(min(0.1 * 2**failures, BACKOFF_AT_MOST))
