@@ -8,31 +8,26 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from pathlib import Path
+
+from tocsin.config import launch
 
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 1.0
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def ends_with_parent(parent: int, number: signal.Signals) -> Callable[[], None]:
-    """For `preexec_fn`: the kernel sends the child this signal when the thread that started it ends. Only Linux has
-    this; elsewhere a program that is not ours is left over, and whoever starts it next must end it.
-    """
-
-    def ask_kernel() -> None:
-        if _libc is not None:
-            _libc.prctl(_PR_SET_PDEATHSIG, int(number))
-            if os.getppid() != parent:  # it died before the kernel was asked
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    return ask_kernel
+def ending_with_us(command: Sequence[str | Path], number: signal.Signals, *, uid: int, gid: int) -> list[str]:
+    """The command for `subprocess` that runs another's program so that it gets the signal when the thread that
+    started it ends (Linux only)."""
+    launcher = [sys.executable, "-I", "-S", launch.__file__]
+    return [*launcher, *map(str, (os.getpid(), int(number), uid, gid)), *map(str, command)]
 
 
 def end_with(parent: int) -> None:
     """From now on this process gets SIGTERM when its parent has ended."""
-    if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
     else:
         threading.Thread(target=_watch, args=(parent,), name="parent", daemon=True).start()
     if os.getppid() != parent:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tocsin.config.processes import ends_with_parent
 from tocsin.core.errors import TocsinError
 
 log = logging.getLogger(__name__)
@@ -32,7 +29,9 @@ class Service(Protocol):
 
 
 class Program:
-    """A child process in a session of its own: a Ctrl-C in the terminal reaches only us, who end it in order."""
+    """A child process in a session of its own: a Ctrl-C in the terminal reaches only us, who end it in order.
+
+    It has to see for itself that it ends when we do (processes.end_with)."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._command = list(command)
@@ -45,7 +44,6 @@ class Program:
             env=self._environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=ends_with_parent(os.getpid(), signal.SIGTERM),
         )
 
     def is_running(self) -> bool:

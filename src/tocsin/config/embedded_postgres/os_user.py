@@ -13,7 +13,13 @@ from typing import Any
 from tocsin.core.errors import ConfigurationError
 
 _UNPRIVILEGED = ("postgres", "nobody")
-_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+CLEAN_PROCESS: Mapping[str, Any] = {
+    "cwd": "/",
+    "env": {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
+    "stdin": subprocess.DEVNULL,
+    "umask": 0o077,
+}
+"""Arguments for `subprocess`: the child gets nothing of our environment or terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +33,13 @@ class OsUser:
         return self.uid == os.geteuid()
 
     def process_options(self) -> dict[str, Any]:
-        """Arguments for `subprocess` that make the child this user, with nothing of our environment or terminal."""
-        options: dict[str, Any] = {
-            "cwd": "/",
-            "env": dict(_ENVIRONMENT),
-            "stdin": subprocess.DEVNULL,
-            "umask": 0o077,
-        }
-        if not self.is_current:
-            options |= {"user": self.uid, "group": self.gid, "extra_groups": []}
-        return options
+        """Arguments for `subprocess` that make the child this user."""
+        become = {} if self.is_current else {"user": self.uid, "group": self.gid, "extra_groups": []}
+        return {**CLEAN_PROCESS, **become}
 
-    def run(
-        self, command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
         """Runs to the end as this user and captures the output; PermissionError when the program is out of reach."""
         options = self.process_options()
-        options["env"] |= environment or {}
         return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, **options)  # noqa: S603 (our own binaries)
 
     def can_enter(self, folder: Path) -> bool:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
-from typing import IO
+from pathlib import Path
+from typing import IO, Any
 
 from tocsin.config.embedded_postgres import cluster
 from tocsin.config.embedded_postgres.binaries import Binaries
 from tocsin.config.embedded_postgres.layout import Layout
 from tocsin.config.embedded_postgres.leftovers import end_leftovers
-from tocsin.config.processes import ends_with_parent
+from tocsin.config.embedded_postgres.os_user import CLEAN_PROCESS
+from tocsin.config.processes import ending_with_us
 from tocsin.core.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class ServerProcess:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[Any] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -41,14 +42,15 @@ class ServerProcess:
         """Returns when it takes connections. ConfigurationError with PostgreSQL's own words when it ends instead."""
         end_leftovers(self._layout)
         cluster.configure(self._layout, settings)
+        user = self._layout.server_user
+        command: list[str | Path] = [binaries.program("postgres"), *cluster.server_arguments(self._layout)]
         with tempfile.TemporaryFile() as output:
             self._process = subprocess.Popen(  # noqa: S603 (our own binaries)
-                [binaries.program("postgres"), *cluster.server_arguments(self._layout)],
+                ending_with_us(command, signal.SIGINT, uid=user.uid, gid=user.gid),
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=ends_with_parent(os.getpid(), signal.SIGINT),
-                **self._layout.server_user.process_options(),
+                **CLEAN_PROCESS,
             )
             self._await_ready(output)
 
