@@ -15,8 +15,8 @@ FROM (SELECT id, beat_at FROM events_ingestbeat WHERE id = 1 FOR NO KEY UPDATE) 
 WHERE b.id = old.id AND old.beat_at <= %(before)s
 RETURNING old.beat_at
 """
-# What was reported by the door that has come back keeps the end it was given. `sweep_at` stays, so that the update is in
-# place (HOT); the sweep moves it on.
+# What was reported by the door that has come back keeps the end it was given. `sweep_at` stays where it is, so that the
+# rows are updated in place (HOT); the sweep moves it on.
 _EXTEND = """
 UPDATE events_event AS e SET ends_at = e.ends_at + make_interval(secs => %(pause)s)
 FROM (
