@@ -1,4 +1,4 @@
-"""What a benchmark needs in a fresh installation: a mail account and people. Run as a program, beside `tocsin serve`."""
+"""What a benchmark needs in a fresh installation: a mail account and people. A program, run beside `tocsin serve`."""
 
 from __future__ import annotations
 
