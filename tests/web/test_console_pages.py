@@ -58,20 +58,19 @@ def may_see(role: Role, name: str) -> bool:
 
 
 @pytest.mark.parametrize("role", Role)
-@pytest.mark.parametrize("name", NAMES)
-def test_each_role_opens_the_rows_of_its_lists_and_no_others(story: Story, role: Role, name: str) -> None:
+def test_each_role_opens_the_rows_of_its_lists_and_no_others(story: Story, role: Role) -> None:
     client = signed_in(role)
 
-    reply = client.get(reverse(f"console:{name}_change", args=[pk_of(name)]))
+    for name in NAMES:
+        reply = client.get(reverse(f"console:{name}_change", args=[pk_of(name)]))
+        assert reply.status_code == (200 if may_see(role, name) else 403), name
 
-    assert reply.status_code == (200 if may_see(role, name) else 403)
 
+def test_a_row_that_is_not_there_is_no_fault(story: Story) -> None:
+    client = signed_in(Role.ADMIN)
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_row_that_is_not_there_is_no_fault(story: Story, name: str) -> None:
-    reply = signed_in(Role.ADMIN).get(reverse(f"console:{name}_change", args=[987654]))
-
-    assert reply.status_code in (302, 404)
+    for name in NAMES:
+        assert client.get(reverse(f"console:{name}_change", args=[987654])).status_code in (302, 404), name
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.RESPONDER])

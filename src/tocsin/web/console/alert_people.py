@@ -129,13 +129,13 @@ def people_of(alert: Alert) -> People:
 def gather(
     newest_first: Iterable[Delivery], shortfalls: Iterable[dict[str, str]], *, is_partial: bool = False
 ) -> People:
-    """The newest delivery of each person and channel counts, unless an earlier one arrived and this did not."""
+    """Of each person and channel the delivery that came furthest counts, and the newest of those."""
     people: dict[object, Person] = {}
     best: dict[tuple[object, str], Delivery] = {}
     for delivery in newest_first:
         people.setdefault(delivery.recipient_id, Person(delivery.recipient_id, delivery.recipient_name))
         key = (delivery.recipient_id, delivery.channel)
-        if key not in best or (_reached(delivery) is Reached.YES and _reached(best[key]) is not Reached.YES):
+        if key not in best or _reached(delivery) > _reached(best[key]):
             best[key] = delivery
     for (recipient_id, _channel), delivery in best.items():
         people[recipient_id].lines.append(_line(delivery))
