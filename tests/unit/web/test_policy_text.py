@@ -12,9 +12,7 @@ from tocsin.web.console.policy_text import SIGNS, read_rules, write_rules
 
 
 def test_rules_are_read_as_people_write_them() -> None:
-    text = (
-        "alertname = DiskFull\nseverity in critical, error\n# asked for by payments\n\nservice =~ pay-.*\n"
-    )
+    text = "alertname = DiskFull\nseverity in critical, error\n# asked for by payments\n\nservice =~ pay-.*\n"
 
     assert read_rules(text) == [
         [Condition("alertname", Operator.EQ, "DiskFull"), Condition("severity", Operator.IN, "critical, error")],
