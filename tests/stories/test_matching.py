@@ -333,13 +333,16 @@ def test_a_new_severity_map_is_seen_in_what_is_firing(
 ) -> None:
     make(now, told, rules=[[when("__severity__", "eq", "P1")]])
     accept(source, [fires(now, severity="fatal")], now)
+    assert look_again(now) == 1
     assert Alert.objects.count() == 0
 
     update_integration(by=SHELL, now=now, integration_id=source.id, severity_map={"fatal": 1})
-    look_again(now)
+    accept(source, [fires(now, severity="fatal", host="b")], now)  # by a door that remembers the old map
+    assert look_again(now + timedelta(seconds=5)) == 0
+    assert look_again(now + timedelta(seconds=6)) == 2
 
-    assert Event.objects.get().severity == 1
-    assert Alert.objects.get().severity == 1
+    assert set(Event.objects.values_list("severity", flat=True)) == {1}
+    assert Alert.objects.get().memberships.count() == 2
 
 
 # explaining

@@ -74,7 +74,7 @@ def rematch(now: datetime, batch: int = 500) -> int:
 
 
 def _look(now: datetime, batch: int) -> int | None:
-    look = begin_look(batch)
+    look = begin_look(now, batch)
     if look is None:
         return None
     if look.events:

@@ -39,6 +39,8 @@ INTEGRATION_KEY = "__integration__"
 """The label name by which policies match the integration's name."""
 
 MAX_URL = 8192
+KEY_KEPT_FOR = timedelta(seconds=3)
+"""How long a door may go by what it remembers of an integration."""
 BEAT_EVERY = timedelta(seconds=5)
 BEAT_GRACE = timedelta(seconds=15)
 STOPPED_BEATING_AFTER = timedelta(seconds=30)
@@ -61,7 +63,7 @@ class Report(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class IntegrationKey:
-    """What accepting reports needs to know of an integration; doors keep it for a few seconds."""
+    """What accepting reports needs to know of an integration; doors keep it for KEY_KEPT_FOR."""
 
     id: int
     name: str

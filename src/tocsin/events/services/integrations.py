@@ -18,7 +18,7 @@ from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
 from tocsin.core.labels import text_error
 from tocsin.events.models import Integration
 from tocsin.events.queries import active_events_of
-from tocsin.events.rules import INITIAL_SEVERITY_MAP, Severity
+from tocsin.events.rules import INITIAL_SEVERITY_MAP, KEY_KEPT_FOR, Severity
 from tocsin.events.services.rematching import request_rematch
 
 _TOKEN_MARK = "tci_"  # noqa: S105 (what a leaked token is recognised by)
@@ -88,7 +88,8 @@ def update_integration(
         integration.version += 1
         _save(integration, update_fields=[*changes, "version"])
         if changes.keys() & {"name", "severity_map", "is_enabled"}:  # policies match on the first two
-            request_rematch(now=now, because=f"integration {integration.pk} changed")
+            # Doors that remember the old values store events by them until then.
+            request_rematch(now=now + 2 * KEY_KEPT_FOR, because=f"integration {integration.pk} changed")
         audit.record(by=by, action=Action.UPDATE, instance=integration, changes=changes)
     return integration
 

@@ -39,12 +39,12 @@ class Look:
     """Where the next part begins; None when this was the last one."""
 
 
-def begin_look(limit: int) -> Look | None:
+def begin_look(now: datetime, limit: int) -> Look | None:
     """The next part of the oldest re-match that nobody works on, or None. Runs inside the caller's transaction.
 
     Re-matches that have not begun are one: whichever pass begins now sees what all of them ask for.
     """
-    waiting = list(Rematch.objects.select_for_update(skip_locked=True).order_by("id"))
+    waiting = list(Rematch.objects.select_for_update(skip_locked=True).filter(requested_at__lte=now).order_by("id"))
     if not waiting:
         return None
     rematch, *others = waiting
@@ -66,7 +66,7 @@ def end_look(look: Look) -> None:
 
 
 def request_rematch(*, now: datetime, because: str) -> None:
-    """Left by a transaction that changes what events match."""
+    """Left by a transaction that changes what events match; the look begins at `now`, which may be still to come."""
     Rematch.objects.create(requested_at=now, because=because)
 
 

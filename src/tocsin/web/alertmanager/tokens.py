@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from tocsin.core.crypto import hash_token
 from tocsin.events.queries import integration_for_token
-from tocsin.events.rules import IntegrationKey
+from tocsin.events.rules import KEY_KEPT_FOR, IntegrationKey
 
-_KEPT_SECONDS = 3.0
 _MOST_KEPT = 1000
 
 
@@ -45,7 +44,7 @@ def integration_of(token: str) -> IntegrationKey | None:
     if known is None or known.until < moment:
         if len(_known) >= _MOST_KEPT:
             _known.clear()
-        known = _known[digest] = _Known(integration_for_token(token), moment + _KEPT_SECONDS)
+        known = _known[digest] = _Known(integration_for_token(token), moment + KEY_KEPT_FOR.total_seconds())
     return known.integration
 
 
