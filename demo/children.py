@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from demo.errors import DemoError, NotInTimeError
-from tocsin.config.processes import ends_with_parent
+from tocsin.config.processes import ending_with_us
 
 T = TypeVar("T")
 
@@ -32,13 +32,12 @@ class Child:
     def __enter__(self) -> Self:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 (our own commands)
-                self._command,
+                ending_with_us(self._command, signal.SIGTERM, uid=os.getuid(), gid=os.getgid()),
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=ends_with_parent(os.getpid(), signal.SIGTERM),
             )
         return self
 
