@@ -46,3 +46,15 @@ def deadlocks() -> int:
         cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
         return int(cursor.fetchone()[0])
+
+
+def other_connections(query_like: str = "%") -> list[int]:
+    """Process ids of this database's servers for others than the one who asks, by what they did last."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+            "AND backend_type = 'client backend' AND query LIKE %s",
+            [query_like],
+        )
+        return [pid for (pid,) in cursor.fetchall()]

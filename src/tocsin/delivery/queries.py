@@ -106,6 +106,15 @@ def explain(labels: Mapping[str, str], now: datetime, *, integration: Integratio
     return Explanation(dict(labels), severity, integration.name, now, tuple(explained))
 
 
+def shortfalls_of(policy_id: int) -> tuple[Shortfall, ...]:
+    """Whom the policy, as it is now, names and could not tell or mention, and why."""
+    versions = existing_policies().filter(pk=policy_id, current__isnull=False).values_list("current_id", flat=True)
+    targets = [target for view in policy_versions(set(versions)).values() for target in view.targets]
+    carried, mentions_by = carriers()
+    people = directory({object_id for object_id, _ in targets})
+    return plan(targets, people, channels_carried=carried, mentions_by=mentions_by).shortfalls
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
     """What would have been sent. The text of a verification is made for this page and stored nowhere."""

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TypeVar
 
 from django.db import Error as DatabaseFault
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
 from tocsin.channels.kinds import Channel
 from tocsin.core.clock import utc_now
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _RECORDED_AT_ONCE = 200
+_RECORD_BACKOFF = 1.0
+"""Sooner than others look for dead workers after the database has come back, and send again."""
 _THREADS = 4
 
 
@@ -55,7 +57,7 @@ class Sender:
         finally:
             recorder.cancel()
             await self._accounts.aclose()
-            self._threads.shutdown()
+            self._close_connections()
 
     async def _send_all(self) -> None:
         failures = 0
@@ -152,7 +154,7 @@ class Sender:
                 await self._in_thread(lambda: record(batch, utc_now()))
             except (OperationalError, InterfaceError) as error:
                 failures += 1
-                await asyncio.sleep(after_failure("record", error, failures))
+                await asyncio.sleep(after_failure("record", error, failures, at_most=_RECORD_BACKOFF))
             except Exception:
                 if len(batch) == 1:
                     logger.exception("the outcome of delivery %d cannot be recorded", batch[0].claim.delivery_id)
@@ -175,6 +177,13 @@ class Sender:
         held = frozenset(self._in_flight)
         await self._in_thread(partial(return_unsent, self._worker_id, held, utc_now()))
 
+    def _close_connections(self) -> None:
+        """Each thread its own: they meet, so that none of them closes twice and another one never."""
+        met = threading.Barrier(_THREADS)
+        for _ in range(_THREADS):
+            self._threads.submit(_meet_and_close, met)
+        self._threads.shutdown()
+
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _with_connection, work)
 
@@ -186,3 +195,8 @@ def _pause(channels: Collection[Channel]) -> float:
 def _with_connection(work: Callable[[], T]) -> T:
     close_old_connections()
     return work()
+
+
+def _meet_and_close(met: threading.Barrier) -> None:
+    met.wait()
+    connections.close_all()

@@ -24,8 +24,8 @@ def pause_until(at: datetime | None, ceiling: float = CEILING) -> float:
     return ceiling if at is None else min(max((at - utc_now()).total_seconds(), _AT_LEAST), ceiling)
 
 
-def after_failure(name: str, error: DatabaseFault, failures: int) -> float:
-    """The database went away or refused: say so, drop the connection, and come back soon."""
+def after_failure(name: str, error: DatabaseFault, failures: int, *, at_most: float = BACKOFF_AT_MOST) -> float:
+    """The database went away or refused: say so, drop the connection, and come back in so many seconds."""
     logger.warning("%s: the database failed (%s); trying again", name, type(error).__name__)
     close_old_connections()
-    return float(min(0.1 * 2**failures, BACKOFF_AT_MOST))
+    return float(min(0.1 * 2 ** min(failures, 10), at_most))

@@ -41,11 +41,11 @@ def run(*, stop: threading.Event) -> None:
     listener.start()
     listener.wait_until_ready(stop)
     loops = [
-        _Loop("plan", plan_due, stop, due, next_due_at),
-        _Loop("sweep", sweep, stop, Doorbell()),
-        _Loop("rematch", rematch, stop, due.twin()),
-        _Loop("deadlines", expire_deadlines, stop, Doorbell(), _next_deadline),
-        _Loop("crashes", release_crashed, stop, Doorbell()),
+        _Loop("plan", plan_due, stop, due, next_due_at, then=deliveries),
+        _Loop("sweep", sweep, stop, Doorbell(), then=due),
+        _Loop("rematch", rematch, stop, due.twin(), then=due),
+        _Loop("deadlines", expire_deadlines, stop, Doorbell(), _next_deadline, then=deliveries),
+        _Loop("crashes", release_crashed, stop, Doorbell(), then=deliveries),
         _Loop("retention", forget, stop, Doorbell(), ceiling=_FORGET_EVERY),
         _Loop("audit", _audit, stop, Doorbell(), ceiling=_AUDIT_EVERY),
     ]
@@ -87,7 +87,10 @@ def _audit(now: datetime) -> int:
 
 
 class _Loop(threading.Thread):
-    """Repeats `step` while it finds work, then waits for the doorbell, the next due moment or the ceiling."""
+    """Repeats `step` while it finds work, then waits for the doorbell, the next due moment or the ceiling.
+
+    `then` is rung after work was done: what follows in this process waits for no LISTEN connection.
+    """
 
     def __init__(
         self,
@@ -96,10 +99,13 @@ class _Loop(threading.Thread):
         stop: threading.Event,
         bell: Doorbell,
         next_at: Callable[[], datetime | None] | None = None,
+        *,
         ceiling: float = CEILING,
+        then: Doorbell | None = None,
     ) -> None:
         super().__init__(name=name, daemon=True)
-        self.step, self.stop, self.bell, self.next_at, self.ceiling = step, stop, bell, next_at, ceiling
+        self.step, self.stop, self.bell, self.next_at = step, stop, bell, next_at
+        self.ceiling, self.then = ceiling, then
 
     def run(self) -> None:
         failures = 0
@@ -107,6 +113,8 @@ class _Loop(threading.Thread):
             self.bell.clear()
             try:
                 done = self.step(utc_now())
+                if done and self.then is not None:
+                    self.then.ring()
                 wait = 0.0 if done else self._pause()
                 failures = 0
             except DatabaseFault as error:

@@ -1,0 +1,41 @@
+"""A web server that a test starts: where it listens, and an alert for it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from datetime import timedelta
+
+from tocsin.core.clock import utc_now
+
+
+def post(port: int, token: str, name: str) -> int:
+    """As Prometheus does; returns the status."""
+    now = utc_now()
+    alert = {
+        "labels": {"alertname": name},
+        "startsAt": now.isoformat(),
+        "endsAt": (now + timedelta(hours=1)).isoformat(),
+    }
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        connection.request("POST", "/api/v2/alerts", json.dumps([alert]), headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def takes_connections(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
