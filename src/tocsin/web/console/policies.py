@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
@@ -16,6 +17,7 @@ from unfold.decorators import action, display
 
 from tocsin.contacts.queries import directory
 from tocsin.core.clock import utc_now
+from tocsin.delivery.queries import shortfalls_of
 from tocsin.policies import services
 from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.queries import existing_policies
@@ -26,7 +28,9 @@ from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.policy_forms import PolicyForm
 from tocsin.web.console.policy_text import read_rules, write_rules
 from tocsin.web.console.service_admin import ServiceAdmin
-from tocsin.web.console.words import CHANNELS
+from tocsin.web.console.words import CHANNELS, reason_text
+
+_WARNINGS_SHOWN = 10
 
 
 class NotificationPolicyAdmin(ServiceAdmin):
@@ -60,9 +64,11 @@ class NotificationPolicyAdmin(ServiceAdmin):
         return ("shown_state", "rules_text", "told_lines", "grouping")
 
     def add_row(self, request: HttpRequest, data: dict[str, Any]) -> NotificationPolicy:
-        return services.create_policy(
+        policy = services.create_policy(
             by=actor_of(request), now=utc_now(), is_enabled=data["is_enabled"], **_content(data)
         )
+        _warn_of_shortfalls(request, policy.pk)
+        return policy
 
     def change_row(self, request: HttpRequest, row: NotificationPolicy, data: dict[str, Any]) -> None:
         """Switched off first and on last, so that a policy without objects can be saved when it is off."""
@@ -72,6 +78,7 @@ class NotificationPolicyAdmin(ServiceAdmin):
         saved = services.save_policy(by=by, now=now, policy_id=row.pk, version=version, **_content(data))
         if data["is_enabled"] and not saved.is_enabled:
             services.enable_policy(by=by, now=now, policy_id=row.pk, version=saved.version)
+        _warn_of_shortfalls(request, row.pk)
 
     def delete_rows(self, request: HttpRequest, ids: list[int]) -> None:
         for policy_id in ids:
@@ -133,6 +140,21 @@ class NotificationPolicyAdmin(ServiceAdmin):
             "wait": policy.current.group_wait_seconds,
             "interval": policy.current.group_interval_seconds,
         }
+
+
+def _warn_of_shortfalls(request: HttpRequest, policy_id: int) -> None:
+    """Before the bad night: whom the saved policy names and would not reach."""
+    lacks = shortfalls_of(policy_id)
+    if not lacks:
+        return
+    lines = []
+    for lack in lacks[:_WARNINGS_SHOWN]:
+        who = f"{lack.name} ({CHANNELS[lack.channel]}):" if lack.channel else f"{lack.name}:" if lack.name else ""
+        lines.append(f"{who} {reason_text(lack.reason)}".strip())
+    if more := len(lacks) - len(lines):
+        lines.append(_now("and %(count)d more") % {"count": more})
+    intro = _now("As things are now, not everybody can be told or mentioned:")
+    messages.warning(request, f"{intro} {'; '.join(lines)}")
 
 
 def _content(data: dict[str, Any]) -> dict[str, Any]:
