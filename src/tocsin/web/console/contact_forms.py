@@ -15,6 +15,7 @@ from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
+    UnfoldBooleanWidget,
 )
 
 from tocsin.contacts.models import FALLBACK_LABELS, Contact, ContactGroup, default_fallback_choices
@@ -45,6 +46,13 @@ class ContactForm(ServiceForm):
         required=False,
         widget=UnfoldAdminTextInputWidget(attrs={"type": "tel"}),
         help_text=_("Calls and text messages need a verified number. A changed number is unverified again."),
+    )
+    sends_verification = forms.BooleanField(
+        label=_("Send a verification text to this number"),
+        required=False,
+        initial=True,
+        widget=UnfoldBooleanWidget,
+        help_text=_("When it is new or changed. The contact confirms it by the link or code in the text."),
     )
     email = forms.CharField(
         label=_("email"), required=False, widget=UnfoldAdminTextInputWidget(attrs={"type": "email"})

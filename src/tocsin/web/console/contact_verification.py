@@ -6,14 +6,19 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.html import format_html
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from tocsin.accounts.rules import Permission
+from tocsin.contacts.models import Contact
 from tocsin.core.clock import utc_now
+from tocsin.core.phones import mask
 from tocsin.delivery.verifications import SendOutcome, VerificationResult, preview_verifications, send_verifications
 from tocsin.web.console.actors import actor_of, require
 from tocsin.web.console.display import clock
@@ -29,6 +34,13 @@ _BEFORE: Mapping[SendOutcome, str | Promise] = {
     SendOutcome.UNKNOWN: _("no longer exists"),
 }
 _AFTER: Mapping[SendOutcome, str | Promise] = {**_BEFORE, SendOutcome.SENT: _("sent")}
+_TOLD: Mapping[SendOutcome, str | Promise] = {
+    SendOutcome.SENT: _("A verification text to %(number)s is on its way."),
+    SendOutcome.LIMITED: _(
+        "No verification text was sent: this number got too many of them. The next one may go at %(time)s."
+    ),
+    SendOutcome.REFUSED: _("No verification text was sent: %(detail)s"),
+}
 _COLOURS = {SendOutcome.SENT: "success", SendOutcome.ALREADY_VERIFIED: "default"}
 
 
@@ -60,6 +72,22 @@ def verification_page(
             "confirmed": CONFIRMED,
         },
     )
+
+
+def send_and_tell(request: HttpRequest, contact: Contact) -> None:
+    """A verification to the number that was just saved; a message says what came of it."""
+    (result,) = send_verifications(by=actor_of(request), now=utc_now(), contact_ids=[contact.pk])
+    text = str(_TOLD[result.outcome]) % {
+        "number": mask(contact.phone or ""),
+        "time": clock(result.retry_at) if result.retry_at else "",
+        "detail": result.detail,
+    }
+    if result.delivery_id is None:
+        messages.warning(request, text)
+        return
+    url = reverse("console:delivery_delivery_change", args=[result.delivery_id])
+    link = format_html('<a class="text-link" href="{}">{}</a>', url, _now("What became of it"))
+    messages.success(request, format_html("{} {}", text, link))
 
 
 def _row(result: VerificationResult, words: Mapping[SendOutcome, str | Promise]) -> tuple[VerificationResult, str, str]:

@@ -13,28 +13,25 @@ from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from tocsin.accounts.rules import Permission
 from tocsin.accounts.services import record_reveal
-from tocsin.channels.kinds import Channel
 from tocsin.contacts import queries, services
 from tocsin.contacts.models import Contact, ContactGroup
-from tocsin.contacts.queries import Readiness
 from tocsin.core.clock import utc_now
 from tocsin.core.phones import mask as mask_phone
 from tocsin.core.redact import mask_email
 from tocsin.web.console.actors import actor_of, may
 from tocsin.web.console.contact_forms import ContactForm, DefaultsForm, GroupForm
-from tocsin.web.console.contact_verification import verification_page
-from tocsin.web.console.display import NOTHING, ago, chip, clock
+from tocsin.web.console.contact_reachability import channel_chips, channel_lines, channels_ready, proof_lines, test_page
+from tocsin.web.console.contact_verification import send_and_tell, verification_page
+from tocsin.web.console.display import NOTHING, chip, read_once
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.service_admin import ServiceAdmin
 from tocsin.web.console.uses import uses_list
-from tocsin.web.console.words import CHANNELS, reason_text
 
 _FIELDS = (
     "name", "phone", "email", "fallback", "user_id", "dingtalk_user_id", "lark_user_id", "wecom_user_id", "language",
@@ -52,8 +49,8 @@ class ContactAdmin(ServiceAdmin):
     list_before_template = "console/contacts_note.html"
     actions_list = ("default_configuration",)
     actions = ("verify_numbers",)
-    actions_detail = ("verify_number", "remove_chatbot")
-    readonly_fields = ("shown_phone", "shown_email", "reachability", "used_by", "chatbot")
+    actions_detail = ("verify_number", "send_test", "remove_chatbot")
+    readonly_fields = ("shown_phone", "shown_email", "reachability", "proof", "used_by", "chatbot")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         contacts: QuerySet = super().get_queryset(request)
@@ -75,16 +72,23 @@ class ContactAdmin(ServiceAdmin):
             contact.verify_url = self.url("verify_number", contact.pk) if may_verify else ""
         return changelist
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        contact = super().get_object(request, object_id, from_field)
+        if contact is not None:
+            contact.test_url = self.url("send_test", contact.pk) if self.has_write_permission(request) else ""
+            contact.is_revealed = may(request, Permission.REVEAL)
+        return contact
+
     def get_fieldsets(self, request: HttpRequest, obj: Contact | None = None) -> Any:
         whole = obj is None or may(request, Permission.REVEAL)
-        numbers = ("phone", "email") if whole else ("shown_phone", "shown_email")
+        numbers = ("phone", "sends_verification", "email") if whole else ("shown_phone", "shown_email")
         sets: list[tuple[Any, Any]] = [
             (None, {"fields": ("name", *numbers, "groups" if whole else "group_names", "fallback")}),
             (_("In IM tools"), {"fields": ("user_id", "dingtalk_user_id", "lark_user_id", "wecom_user_id")}),
             (_("Messages"), {"fields": ("language", "time_zone")}),
         ]
         if obj is not None:
-            extra = ("reachability", "used_by", *(("chatbot",) if obj.legacy_chatbot_url else ()))
+            extra = ("reachability", "proof", "used_by", *(("chatbot",) if obj.legacy_chatbot_url else ()))
             sets.insert(0, (_("Reachability"), {"fields": extra}))
         return sets
 
@@ -108,6 +112,8 @@ class ContactAdmin(ServiceAdmin):
         contact = services.create_contact(by=actor_of(request), now=utc_now(), **_facts(data))
         if contact.phone:
             messages.info(request, _now("The number is not verified yet: no calls and texts until it is."))
+            if data["sends_verification"]:
+                send_and_tell(request, contact)
         return contact
 
     def change_row(self, request: HttpRequest, row: Contact, data: dict[str, Any]) -> None:
@@ -115,9 +121,11 @@ class ContactAdmin(ServiceAdmin):
             by=actor_of(request), now=utc_now(), contact_id=row.pk, version=data["version"], **_facts(data)
         )
         if change.uses_losing_phone:
-            names = ", ".join(use.name for use in change.uses_losing_phone)
             lost = _now("The new number is not verified. Until it is, these tell %(contact)s by neither call nor text:")
-            messages.warning(request, f"{lost % {'contact': change.contact}} {names}")
+            names = format_html_join(", ", "{}", ((line,) for line in uses_list(change.uses_losing_phone)))
+            messages.warning(request, format_html("{} {}", lost % {"contact": change.contact}, names))
+        if change.is_phone_changed and change.contact.phone and data["sends_verification"]:
+            send_and_tell(request, change.contact)
 
     def delete_rows(self, request: HttpRequest, ids: list[int]) -> None:
         services.delete_contacts(by=actor_of(request), now=utc_now(), ids=ids)
@@ -143,6 +151,13 @@ class ContactAdmin(ServiceAdmin):
         if contact is None:
             raise Http404
         return verification_page(request, self.admin_site.each_context(request), [contact.pk])
+
+    @action(description=_("Send a test"), icon="send", url_path="test", permissions=["write"])
+    def send_test(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        contact = self.get_object(request, object_id)
+        if contact is None:
+            raise Http404
+        return test_page(request, self.admin_site.each_context(request), contact)
 
     @action(description=_("Contact Default Configuration"), icon="tune", url_path="defaults", permissions=["write"])
     def default_configuration(self, request: HttpRequest) -> HttpResponse:
@@ -191,6 +206,7 @@ class ContactAdmin(ServiceAdmin):
             return []
         fits = {
             "verify_number": bool(contact.phone) and contact.phone_verified_at is None,
+            "send_test": bool(channels_ready(contact)),
             "remove_chatbot": bool(contact.legacy_chatbot_url),
         }
         actions: list[Any] = super().get_actions_detail(request, object_id)
@@ -217,20 +233,20 @@ class ContactAdmin(ServiceAdmin):
 
     @display(description=_("reached by"))
     def reached_by(self, contact: Any) -> SafeString:
-        pieces = [
-            chip(CHANNELS[channel], "success" if ready.is_ready else "default", "" if ready.is_ready else _why(ready))
-            for channel, ready in contact.ready.items()
-        ]
-        return format_html(
-            '<span class="tc-chips">{}</span>', format_html_join("", "{}", ((piece,) for piece in pieces))
-        )
+        return channel_chips(contact.ready)
 
     @display(description=_("now"))
-    def reachability(self, contact: Contact) -> SafeString:
-        rows = queries.readiness([contact.pk]).get(contact.pk, {})
-        return format_html_join("", "<div>{} <b>{}</b> {}</div>", (_line(*item) for item in rows.items()))
+    @read_once
+    def reachability(self, contact: Any) -> SafeString:
+        return channel_lines(contact, contact.test_url)
+
+    @display(description=_("proof of the number"))
+    @read_once
+    def proof(self, contact: Any) -> SafeString | str:
+        return proof_lines(contact, contact.is_revealed)
 
     @display(description=_("used by"))
+    @read_once
     def used_by(self, contact: Contact) -> SafeString | str:
         lines = uses_list(queries.uses_of([contact.pk]))
         return format_html_join("", "<div>{}</div>", ((line,) for line in lines)) if lines else NOTHING
@@ -288,6 +304,7 @@ class ContactGroupAdmin(ServiceAdmin):
         return ", ".join(contact.name for contact in group.members.all()) or NOTHING
 
     @display(description=_("used by"))
+    @read_once
     def used_by(self, group: ContactGroup) -> SafeString | str:
         lines = uses_list(queries.uses_of([group.pk]))
         return format_html_join("", "<div>{}</div>", ((line,) for line in lines)) if lines else NOTHING
@@ -299,23 +316,3 @@ def _facts(data: dict[str, Any]) -> dict[str, Any]:
 
 def _ids(rows: Iterable[Any]) -> list[int]:
     return [row.pk for row in rows]
-
-
-def _why(ready: Readiness) -> str:
-    return capfirst(reason_text(ready.reason)) if ready.reason else ""
-
-
-def _line(channel: Channel, ready: Readiness) -> tuple[SafeString, Any, str]:
-    """One channel: a chip, its name, and what is known of it."""
-    now = utc_now()
-    known = [_why(ready)] if ready.reason else []
-    if ready.delivered_at:
-        known.append(_now("last proved delivered %(ago)s") % {"ago": ago(ready.delivered_at, now)})
-    if ready.failed_at and (ready.delivered_at is None or ready.failed_at > ready.delivered_at):
-        known.append(
-            _now("failed at %(time)s: %(why)s") % {"time": clock(ready.failed_at), "why": reason_text(ready.failure)}
-        )
-    if ready.is_ready and not known:
-        known.append(_now("not proved yet"))
-    state = chip(_now("ready"), "success") if ready.is_ready else chip(_now("not ready"), "warning")
-    return state, CHANNELS[channel], "; ".join(known)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import wraps
+from typing import Any, TypeVar
 
 from django.template.loader import render_to_string
 from django.utils import formats, timezone
@@ -15,6 +17,7 @@ from django.utils.translation import ngettext
 from tocsin.web.console.words import COLOURS, SEVERITY_COLOURS, Words
 
 NOTHING = "–"
+_Shown = TypeVar("_Shown")
 
 
 def chip(text: object, colour: str = "default", title: str = "", href: str = "") -> SafeString:
@@ -83,3 +86,17 @@ def label_list(labels: Mapping[str, str], limit: int = 6, without: Iterable[str]
     more = len(items) - limit
     rest = format_html(' <span class="tc-quiet">+{}</span>', more) if more > 0 else ""
     return format_html('<span class="tc-labels">{}{}</span>', pieces, rest)
+
+
+def read_once(method: Callable[[Any, Any], _Shown]) -> Callable[[Any, Any], _Shown]:
+    """For fields that cost statements: a page's template asks for each of its fields several times."""
+
+    @wraps(method)
+    def shown(admin: Any, row: Any) -> _Shown:
+        known = row.__dict__.setdefault("_read_once", {})
+        if method.__name__ not in known:
+            known[method.__name__] = method(admin, row)
+        found: _Shown = known[method.__name__]
+        return found
+
+    return shown

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
@@ -18,10 +16,10 @@ from tocsin.channels.kinds import Channel
 from tocsin.contacts import queries, services
 from tocsin.contacts.models import Robot
 from tocsin.core.clock import utc_now
-from tocsin.delivery.services import send_test
 from tocsin.web.console.actors import actor_of
 from tocsin.web.console.contact_forms import RobotForm
-from tocsin.web.console.display import NOTHING, moment
+from tocsin.web.console.contact_reachability import test_queued
+from tocsin.web.console.display import NOTHING, moment, read_once
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.service_admin import ServiceAdmin
 from tocsin.web.console.uses import uses_list
@@ -74,11 +72,7 @@ class RobotAdmin(ServiceAdmin):
             raise Http404
 
         def act(data: dict[str, Any]) -> HttpResponse:
-            delivery = send_test(
-                by=actor_of(request), now=utc_now(), object_id=robot.pk, channel=Channel(robot.platform)
-            )
-            messages.success(request, _now("The message is on its way; this page says what became of it."))
-            return HttpResponseRedirect(reverse("console:delivery_delivery_change", args=[delivery.pk]))
+            return test_queued(request, robot.pk, Channel(robot.platform))
 
         return form_page(
             request,
@@ -99,6 +93,7 @@ class RobotAdmin(ServiceAdmin):
         return moment(robot.created_at, utc_now())
 
     @display(description=_("used by"))
+    @read_once
     def used_by(self, robot: Robot) -> SafeString | str:
         lines = uses_list(queries.uses_of([robot.pk]))
         return format_html_join("", "<div>{}</div>", ((line,) for line in lines)) if lines else NOTHING
