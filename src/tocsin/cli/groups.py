@@ -28,6 +28,7 @@ GROUPS = {
         Group("provider", "tocsin.cli.providers", "Accounts that carry messages: add, list, test."),
         Group("integration", "tocsin.cli.integrations", "Where events come from: create, list."),
         Group("api-token", "tocsin.cli.tokens", "Tokens of programs."),
+        Group("user", "tocsin.cli.users", "Who signs in: list, new password."),
         Group("outbox", "tocsin.cli.outbox", "What would have been sent, and a simulated phone."),
         Group("explain", "tocsin.cli.explain", "Say who would be told of an event, and why others are not."),
     )

@@ -59,7 +59,7 @@ def serve(
             if not database_url():
                 services["database"] = _start_database(stack)
             set_up_django()
-            password = _prepare()
+            _prepare()
             me = str(os.getpid())
             ours = [sys.executable, "-m", "tocsin.cli"]
             services["web"] = Program(
@@ -71,7 +71,7 @@ def serve(
             stack.callback(supervisor.stop)
             supervisor.start()
             _await_port(url, host, port)
-            _greet(url, password)
+            _greet(url)
             supervisor.run()
         except _Ended:
             say("Ending.")
@@ -85,21 +85,25 @@ def _start_database(stack: ExitStack) -> EmbeddedPostgres:
     return database
 
 
-def _prepare() -> str | None:
+def _prepare() -> None:
     from tocsin.config.first_start import prepare  # imports models, which need Django set up
 
     try:
         with one_at_a_time():
             migrate()
-            return prepare(now=utc_now())
+            password = prepare(now=utc_now())
     finally:
         connections.close_all()
+    if password is not None:
+        say(f"Sign in as `admin` with the password {password} (it is shown only this once).")
 
 
 @contextmanager
 def _ending_by_signal() -> Iterator[None]:
-    """Raises _Ended at the first SIGINT, SIGTERM or SIGHUP; later ones do not disturb the ending."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    """Raises _Ended at the first SIGINT, SIGTERM or SIGHUP (not under nohup); later ones do not disturb the ending."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
 
     def end(number: int, frame: FrameType | None) -> None:
         for each in numbers:
@@ -147,8 +151,6 @@ def _await_port(url: str, host: str, port: int) -> None:
             return
 
 
-def _greet(url: str, password: str | None) -> None:
+def _greet(url: str) -> None:
     where = "database of TOCSIN_DATABASE_URL" if database_url() else f"data in {data_folder()}"
     say(f"Tocsin is at {url} ({where}). Ctrl-C ends it.")
-    if password is not None:
-        say(f"Sign in as `admin` with the password {password} (it is shown only this once).")
