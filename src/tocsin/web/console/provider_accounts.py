@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,22 +18,22 @@ from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
+    UnfoldBooleanWidget,
 )
 
 from tocsin.accounts.rules import Permission
 from tocsin.channels import queries, services
-from tocsin.channels.base import ConfigField, Outcome, ProviderType
+from tocsin.channels.base import ConfigField, ProviderType
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.registry import PROVIDERS
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import ConflictError
+from tocsin.web.console.account_test import account_test_page
 from tocsin.web.console.actors import actor_of, require
 from tocsin.web.console.display import NOTHING, chip, clock, moment
-from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.service_admin import ServiceAdmin, ServiceForm
 from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS
 
-_CONFIG = "config."
+_CONFIG, _CLEAR = "config.", "clear."
 
 
 class AccountForm(ServiceForm):
@@ -59,14 +59,6 @@ class AccountForm(ServiceForm):
     )
 
 
-class TestForm(forms.Form):
-    to = forms.CharField(
-        label=_("to"),
-        widget=UnfoldAdminTextInputWidget,
-        help_text=_("A number with its country code, like +8613800000000, or an email address."),
-    )
-
-
 class ProviderAccountAdmin(ServiceAdmin):
     form = AccountForm
     needs_to_view = needs_to_write = Permission.ADMINISTER
@@ -78,7 +70,7 @@ class ProviderAccountAdmin(ServiceAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: ProviderAccount | None = None) -> Any:
         kind = _kind(request, obj)
-        config = tuple(_CONFIG + field.name for field in kind.fields) if kind else ()
+        config = tuple(_form_fields(kind, obj)) if kind else ()
         sets: list[tuple[Any, Any]] = [(None, {"fields": ("name", "is_enabled", "priority")})]
         if kind and config:
             sets.append((kind.title, {"fields": config}))
@@ -92,9 +84,7 @@ class ProviderAccountAdmin(ServiceAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kind = _kind(request, obj)
-        stored = queries.masked_config(obj) if obj and kind else {}
-        fields = {_CONFIG + field.name: _form_field(field, stored) for field in kind.fields} if kind else {}
-        kwargs["form"] = type("ProviderAccountForm", (AccountForm,), fields)
+        kwargs["form"] = type("ProviderAccountForm", (AccountForm,), _form_fields(kind, obj) if kind else {})
         return super().get_form(request, obj, change=change, **kwargs)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
@@ -112,8 +102,14 @@ class ProviderAccountAdmin(ServiceAdmin):
         )
 
     def change_row(self, request: HttpRequest, row: ProviderAccount, data: dict[str, Any]) -> None:
+        cleared = [name.removeprefix(_CLEAR) for name, value in data.items() if name.startswith(_CLEAR) and value]
         services.update_account(
-            by=actor_of(request), now=utc_now(), account_id=row.pk, version=data["version"], **_facts(data)
+            by=actor_of(request),
+            now=utc_now(),
+            account_id=row.pk,
+            version=data["version"],
+            clear_secrets=cleared,
+            **_facts(data),
         )
 
     def delete_rows(self, request: HttpRequest, ids: list[int]) -> None:
@@ -123,24 +119,9 @@ class ProviderAccountAdmin(ServiceAdmin):
     @action(description=_("Send a test message"), icon="send", url_path="test", permissions=["write"])
     def send_test(self, request: HttpRequest, object_id: str) -> HttpResponse:
         account = self.get_object(request, object_id)
-
-        def act(data: dict[str, Any]) -> HttpResponse:
-            result = services.try_account(account=account, to=data["to"])
-            said = " ".join(filter(None, (result.code, result.detail)))
-            if result.outcome is Outcome.ACCEPTED:
-                return self.done(request, _now("The provider accepted the message. %s") % said, "change", account.pk)
-            refused = _now("The provider did not accept the message (%(outcome)s). %(said)s")
-            raise ConflictError(refused % {"outcome": result.outcome.value, "said": said})
-
-        return form_page(
-            request,
-            self.admin_site.each_context(request),
-            TestForm,
-            act,
-            title=_now("Test %(name)s") % {"name": account},
-            text=_now("One message goes out now, past the queue and its limits."),
-            submit=_now("Send"),
-        )
+        if account is None:
+            raise Http404
+        return account_test_page(request, self.admin_site.each_context(request), account)
 
     @display(description=_("channel"), ordering="channel")
     def shown_channel(self, account: ProviderAccount) -> str:
@@ -189,6 +170,18 @@ def _facts(data: dict[str, Any]) -> dict[str, Any]:
         "limit_seconds": data["limit_seconds"] or 0,
         "config": config,
     }
+
+
+def _form_fields(kind: ProviderType, account: ProviderAccount | None) -> dict[str, forms.Field]:
+    """By name, in the provider's order; a stored secret that the provider can do without is followed by its removal."""
+    stored = queries.masked_config(account) if account else {}
+    fields: dict[str, forms.Field] = {}
+    for field in kind.fields:
+        fields[_CONFIG + field.name] = _form_field(field, stored)
+        if field.is_secret and not field.is_required and stored.get(field.name):
+            label = _now("remove the stored value: %(field)s") % {"field": field.label}
+            fields[_CLEAR + field.name] = forms.BooleanField(label=label, required=False, widget=UnfoldBooleanWidget)
+    return fields
 
 
 def _form_field(field: ConfigField, stored: dict[str, str]) -> forms.Field:
