@@ -75,7 +75,9 @@ def test_a_failed_report_fails_the_text(story: Story, gateway: SmsGatewaySimulat
     assert (delivery.state, delivery.reason) == ("failed", "undelivered")
 
 
-@pytest.mark.parametrize("change", ["token", "case", "provider", "unknown provider", "empty"])
+@pytest.mark.parametrize(
+    "change", ["token", "case", "provider", "unknown provider", "unstorable provider", "unstorable token", "empty"]
+)
 def test_whoever_has_no_token_learns_nothing(
     story: Story, gateway: SmsGatewaySimulator, client: Client, change: str
 ) -> None:
@@ -85,6 +87,8 @@ def test_whoever_has_no_token_learns_nothing(
         "case": path_of(account).swapcase().replace("/CALLBACKS/HTTP_SMS", "/callbacks/http_sms"),
         "provider": f"/callbacks/smtp/{account.callback_token}",
         "unknown provider": f"/callbacks/pigeon/{account.callback_token}",
+        "unstorable provider": "/callbacks/%00/x",
+        "unstorable token": "/callbacks/http_sms/%00%ff",
         "empty": "/callbacks/http_sms/%20",
     }[change]
 

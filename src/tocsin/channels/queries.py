@@ -48,6 +48,8 @@ def account_named(name: str) -> ProviderAccount:
 
 def account_of_callback(provider: str, token: str) -> ProviderAccount | None:
     """The account that a vendor's request at /callbacks/<provider>/<token> is for; tokens compared in constant time."""
+    if provider not in PROVIDERS:  # whatever was sent, NUL included
+        return None
     candidates = ProviderAccount.objects.filter(provider=provider)
     return next((account for account in list(candidates) if same(account.callback_token, token)), None)
 
