@@ -28,6 +28,7 @@ from tocsin.delivery.models import Delivery
 from tocsin.events.models import Integration
 from tocsin.events.queries import integration_for_token
 from tocsin.policies.models import NotificationPolicy
+from tocsin.policies.services import delete_policy
 
 pytestmark = pytest.mark.django_db
 CONTACT = {
@@ -147,6 +148,57 @@ def test_deleting_names_what_uses_the_contact_and_then_deletes_it(story: Story) 
     assert reply.status_code == 302
     assert not Contact.objects.exists()
     assert ContactGroup.objects.get() == group
+
+
+def test_deleting_many_names_the_policies_that_would_tell_nobody(story: Story) -> None:
+    wei, bob, dan = story.contact("Wei"), story.contact("Bob"), story.contact("Dan")
+    night = story.group(wei, bob, name="Night shift")
+    empty = story.policy({night: ["phone"], wei: ["email"]}, name="Databases")
+    story.policy({night: ["phone"], dan: ["email"]}, name="Network")
+    story.policy({dan: ["email"]}, name="Disks")
+    selected = {"action": "delete_selected", "_selected_action": [wei.pk, bob.pk]}
+
+    asked = post(signed_in(Role.MANAGER), "contacts_contact_changelist", selected)
+
+    notes = [re.sub("<.*?>", "", str(note)) for note in asked.context["deletable_objects"][0][0].notes]
+    assert notes == [
+        "contact group Night shift",
+        "notification policy Databases",
+        "notification policy Databases will tell nobody.",
+        "The group Night shift will have no members.",
+    ]
+    assert reverse("console:policies_notificationpolicy_change", args=[empty.pk]) in asked.content.decode()
+    assert Contact.objects.count() == 3
+
+
+@pytest.mark.parametrize("kind", ["group", "robot"])
+def test_deleting_a_group_or_a_robot_names_its_policies_and_those_left_empty(story: Story, kind: str) -> None:
+    wei = story.contact("Wei")
+    url = "https://oapi.dingtalk.com/robot/send?access_token=t"
+    target = story.group(wei) if kind == "group" else story.robot(url)
+    story.policy({target: ["email"] if kind == "group" else []}, name="Databases")
+    story.policy({target: ["email"] if kind == "group" else [], wei: ["email"]}, name="Network")
+    page = "contacts_contactgroup_delete" if kind == "group" else "contacts_robot_delete"
+
+    asked = signed_in(Role.MANAGER).get(reverse(f"console:{page}", args=[target.pk]))
+
+    notes = [re.sub("<.*?>", "", str(note)) for note in asked.context["deleted_objects"][0].notes]
+    assert notes == [
+        "notification policy Databases",
+        "notification policy Network",
+        "notification policy Databases will tell nobody.",
+    ]
+
+
+def test_a_policy_that_told_nobody_before_is_not_said_to_be_emptied(story: Story) -> None:
+    wei = story.contact("Wei")
+    story.policy({story.group(): ["email"]}, name="Empty already")
+    retired = story.policy({wei: ["email"]}, name="Retired")
+    delete_policy(by=ADMIN, now=story.now, policy_id=retired.pk)
+
+    asked = signed_in(Role.MANAGER).get(reverse("console:contacts_contact_delete", args=[wei.pk]))
+
+    assert asked.context["deleted_objects"][0].notes == []
 
 
 def test_many_contacts_are_deleted_at_once(story: Story) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from tocsin.channels.kinds import Channel
+from tocsin.contacts.models import ContactGroupMember, NotificationObject
 from tocsin.contacts.rules import Use
 from tocsin.events.models import Event
 from tocsin.events.rules import EventState, IntegrationKey, match_labels, severity_of
@@ -75,6 +76,20 @@ def uses_of_objects(ids: Collection[int]) -> list[Use]:
         Use(object_id=object_id, kind="policy", id=policy_id, name=name, channels=tuple(channels))
         for object_id, policy_id, name, channels in targets.order_by("policy_version__policy__name", "object_id")
     ]
+
+
+def policies_left_empty(ids: Collection[int]) -> list[NotificationPolicy]:
+    """Which would tell nobody any more without these notification objects, by name, the disabled ones too.
+
+    A group that keeps no members tells nobody. Policies that told nobody before are left out.
+    """
+    members = ContactGroupMember.objects.filter(group_id=OuterRef("object_id"))
+    touched = Q(object_id__in=ids) | Exists(members.filter(contact_id__in=ids))
+    tells = ~Q(object__kind=NotificationObject.Kind.GROUP) | Exists(members.exclude(contact_id__in=ids))
+    targets = PolicyTarget.objects.filter(policy_version__current_of__isnull=False)
+    loses = targets.filter(touched).values("policy_version_id")
+    keeps = targets.exclude(object_id__in=ids).filter(tells).values("policy_version_id")
+    return list(existing_policies().filter(current_id__in=loses).exclude(current_id__in=keeps).order_by("name", "id"))
 
 
 def explain_policies(labels: Mapping[str, str], integration: IntegrationKey) -> list[PolicyExplanation]:

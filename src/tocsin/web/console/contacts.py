@@ -31,7 +31,7 @@ from tocsin.web.console.contact_verification import send_and_tell, verification_
 from tocsin.web.console.display import NOTHING, chip, read_once
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.service_admin import ServiceAdmin
-from tocsin.web.console.uses import uses_list
+from tocsin.web.console.uses import notes_on_deleting, uses_list
 
 _FIELDS = (
     "name", "phone", "email", "fallback", "user_id", "dingtalk_user_id", "lark_user_id", "wecom_user_id", "language",
@@ -133,7 +133,7 @@ class ContactAdmin(ServiceAdmin):
     def notes_on_deleting(self, ids: list[int]) -> list[str]:
         preview = queries.deletion_preview(ids)
         emptied = [_now("The group %(name)s will have no members.") % {"name": name} for name in preview.emptied_groups]
-        return [*uses_list(preview.uses), *emptied]
+        return [*notes_on_deleting(ids, preview.uses), *emptied]
 
     @admin_action(description=_("Verify Mobile Numbers"), permissions=["change"])
     def verify_numbers(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
@@ -293,7 +293,7 @@ class ContactGroupAdmin(ServiceAdmin):
         services.delete_groups(by=actor_of(request), now=utc_now(), ids=ids)
 
     def notes_on_deleting(self, ids: list[int]) -> list[SafeString]:
-        return uses_list(queries.uses_of(ids))
+        return notes_on_deleting(ids, queries.uses_of(ids))
 
     @display(description=_("contacts"), ordering="member_total")
     def member_count(self, group: Any) -> SafeString | str:

@@ -22,7 +22,7 @@ from tocsin.web.console.contact_reachability import test_queued
 from tocsin.web.console.display import NOTHING, moment, read_once
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.service_admin import ServiceAdmin
-from tocsin.web.console.uses import uses_list
+from tocsin.web.console.uses import notes_on_deleting, uses_list
 from tocsin.web.console.words import CHANNELS
 
 
@@ -63,7 +63,7 @@ class RobotAdmin(ServiceAdmin):
         services.delete_robots(by=actor_of(request), now=utc_now(), ids=ids)
 
     def notes_on_deleting(self, ids: list[int]) -> list[SafeString]:
-        return uses_list(queries.uses_of(ids))
+        return notes_on_deleting(ids, queries.uses_of(ids))
 
     @action(description=_("Send a test message"), icon="send", url_path="test", permissions=["write"])
     def test_robot(self, request: HttpRequest, object_id: str) -> HttpResponse:
