@@ -7,6 +7,8 @@ from tocsin.contacts.rules.pages import (
     ASKING_FOR_TEXTS,
     ENTERING_CODES,
     OPENING_LINKS,
+    SIGNING_IN,
+    SIGNING_IN_AS,
     PageLimit,
     address_key,
 )
@@ -46,6 +48,8 @@ __all__ = [
     "LINK_LIFETIME",
     "MAX_TRIES",
     "OPENING_LINKS",
+    "SIGNING_IN",
+    "SIGNING_IN_AS",
     "ContactReason",
     "ContactView",
     "Directory",

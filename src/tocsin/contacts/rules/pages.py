@@ -1,9 +1,10 @@
-"""Limits of the public pages, by the address that asks."""
+"""Limits of pages that anybody can open, by the address that asks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from ipaddress import IPv6Address, ip_address, ip_network
 
 
@@ -20,16 +21,24 @@ OPENING_LINKS = PageLimit("open", 3000, timedelta(minutes=5))
 """Generous: a whole company may sit behind one address, and a token cannot be guessed anyway."""
 ENTERING_CODES = PageLimit("code", 100, timedelta(minutes=10))
 ASKING_FOR_TEXTS = PageLimit("text", 100, timedelta(minutes=10))
+SIGNING_IN_AS = PageLimit("user", 10, timedelta(minutes=15))
+"""Failures for one user name. Not for the name alone: then anybody could lock anybody out."""
+SIGNING_IN = PageLimit("login", 50, timedelta(minutes=15))
+"""Failures for whatever names: passwords are also guessed by trying one on many users."""
 
 
-def address_key(limit: PageLimit, address: str) -> str:
-    """What the requests are counted under: an IPv6 customer has a whole /64."""
+def address_key(limit: PageLimit, address: str, about: str = "") -> str:
+    """What the requests are counted under. `about` is what they ask for, where each is counted apart; it is hashed."""
+    key = f"{limit.purpose} {_customer(address)}"
+    return f"{key} {sha256(about.encode(errors='replace')).hexdigest()[:16]}" if about else key
+
+
+def _customer(address: str) -> str:
+    """An IPv6 customer has a whole /64; "-" for no address."""
     try:
         parsed = ip_address(address)
     except ValueError:
-        return f"{limit.purpose} -"
+        return "-"
     if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return f"{limit.purpose} {parsed.ipv4_mapped}"
-        return f"{limit.purpose} {ip_network((int(parsed), 64), strict=False).network_address}"
-    return f"{limit.purpose} {parsed}"
+        return str(parsed.ipv4_mapped or ip_network((int(parsed), 64), strict=False).network_address)
+    return str(parsed)

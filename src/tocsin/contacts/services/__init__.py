@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tocsin.contacts.services.defaults import set_default_fallback
 from tocsin.contacts.services.groups import add_members, create_group, delete_groups, remove_members, update_group
-from tocsin.contacts.services.limits import count_request
+from tocsin.contacts.services.limits import count_request, uncount_request
 from tocsin.contacts.services.people import (
     ContactChange,
     create_contact,
@@ -52,6 +52,7 @@ __all__ = [
     "remove_legacy_chatbot",
     "remove_members",
     "set_default_fallback",
+    "uncount_request",
     "update_contact",
     "update_group",
     "update_robot",

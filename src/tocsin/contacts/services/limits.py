@@ -1,10 +1,11 @@
-"""How often one address may ask the public pages for something."""
+"""How often one address may ask pages that anybody can open for something."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from django.db import connection
+from django.db.models import F
 
 from tocsin.contacts.models import AddressCount
 from tocsin.contacts.rules import PageLimit, address_key
@@ -19,9 +20,9 @@ RETURNING count, started_at
 _KEPT_FOR = timedelta(hours=1)
 
 
-def count_request(*, limit: PageLimit, address: str, now: datetime) -> datetime | None:
+def count_request(*, limit: PageLimit, address: str, now: datetime, about: str = "") -> datetime | None:
     """Counts one request; None while the address is within the limit, else when it may ask again."""
-    key = address_key(limit, address)
+    key = address_key(limit, address, about)
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, {"key": key, "now": now, "over": now - limit.per})
         count, started_at = cursor.fetchone()
@@ -29,3 +30,8 @@ def count_request(*, limit: PageLimit, address: str, now: datetime) -> datetime 
         old = AddressCount.objects.filter(started_at__lte=now - _KEPT_FOR).select_for_update(skip_locked=True)
         AddressCount.objects.filter(pk__in=old.values("pk")).delete()
     return None if count <= limit.count else started_at + limit.per
+
+
+def uncount_request(*, limit: PageLimit, address: str, about: str = "") -> None:
+    """Takes one back, where only failures count: counting before the outcome leaves no room for a burst."""
+    AddressCount.objects.filter(pk=address_key(limit, address, about), count__gt=0).update(count=F("count") - 1)

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
-from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
+from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.sites import UnfoldAdminSite
 
 from tocsin.accounts import services
@@ -21,19 +21,12 @@ from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.clock import utc_now
 from tocsin.web.console import explain, home, outbox
 from tocsin.web.console.actors import may
+from tocsin.web.console.sign_in import SignInForm
 
 
 @require_safe
 def front_door(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("console:index"))
-
-
-class SignInForm(AuthenticationForm):
-    """Anybody with a role may enter; Django's own staff flag says nothing here."""
-
-    def confirm_login_allowed(self, user: Any) -> None:
-        if role_of(user) is None:
-            raise self.get_invalid_login_error()
 
 
 class OwnPasswordForm(AdminOwnPasswordChangeForm):
