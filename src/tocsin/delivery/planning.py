@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import Error as DatabaseFault
 
-from tocsin.alerts.models import Alert, AlertEvent
+from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import ActivityKind, AlertState
 from tocsin.alerts.services import NewActivity, record_activities
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.queries import directory
 from tocsin.delivery.doorbell import ring_send
-from tocsin.delivery.models import Content, Delivery, Notification
+from tocsin.delivery.plan_rows import (
+    NewDelivery,
+    NewNotification,
+    commit_without_waiting,
+    insert_contents,
+    insert_deliveries,
+    insert_notifications,
+    mark_told,
+    update_alerts,
+)
 from tocsin.delivery.queries import carriers
-from tocsin.delivery.render import AlertSummary, render
-from tocsin.delivery.rules import Cause, Purpose
+from tocsin.delivery.render import EventSummary, Text, render
+from tocsin.delivery.rules import Cause
 from tocsin.delivery.rules.deciding import AlertFacts, Decision, decide
 from tocsin.delivery.rules.plan import Plan, PlannedDelivery, Shortfall, plan
 from tocsin.delivery.summaries import EventCounts, count_events, sample_events, summarise
 from tocsin.events.retrying import retried
 from tocsin.policies.queries import PolicyView, policy_versions
 
+logger = logging.getLogger(__name__)
+
 _LOOK_AGAIN_AFTER = timedelta(minutes=1)
 _REASONS_KEPT = 200
-_ROWS_PER_INSERT = 2000
 
 
 @dataclass(slots=True)
@@ -44,13 +55,45 @@ class _Due:
         return Cause(self.decision.cause or "")
 
 
-@retried
 def plan_due(now: datetime, *, limit: int = 50) -> int:
-    """Decides for up to `limit` due alerts and returns how many. Other workers skip what this one has locked."""
+    """Decides for up to `limit` due alerts and returns how many. Other workers skip what this one has locked.
+
+    An alert that cannot be planned keeps no other one waiting; it stays due, and the auditor tells of it.
+    """
+    try:
+        return _plan(now, limit)
+    except DatabaseFault:
+        raise
+    except Exception:
+        logger.exception("alerts could not be planned; trying one by one")
+    return _plan_one_by_one(now, limit)
+
+
+def _plan_one_by_one(now: datetime, limit: int) -> int:
+    done, fault = 0, None
+    due = Alert.objects.filter(due_at__lte=now).order_by("due_at", "id").values_list("pk", flat=True)
+    for alert_id in list(due[:limit]):
+        try:
+            done += _plan(now, 1, alert_id)
+        except DatabaseFault:
+            raise
+        except Exception as error:
+            logger.error("alert %d cannot be planned: %s", alert_id, type(error).__name__)
+            fault = error
+    if fault is not None and not done:
+        raise fault
+    return done
+
+
+@retried
+def _plan(now: datetime, limit: int, only: int | None = None) -> int:
+    # Lost in a crash of the database, the alerts are due again. The messages cannot have gone out: their claims are
+    # committed later, and flush this to disk with them.
+    commit_without_waiting()
+    queue = Alert.objects.filter(due_at__lte=now) if only is None else Alert.objects.filter(due_at__lte=now, pk=only)
     alerts = list(
-        Alert.objects.select_for_update(skip_locked=True, of=("self",), no_key=True)
+        queue.select_for_update(skip_locked=True, of=("self",), no_key=True)
         .select_related("policy")
-        .filter(due_at__lte=now)
         .order_by("due_at", "id")[:limit]
     )
     if not alerts:
@@ -65,12 +108,9 @@ def plan_due(now: datetime, *, limit: int = 50) -> int:
         activities += _apply(item, now)
     told = [item for item in due if item.decision.cause is not None]
     activities += _notify(told, now)
-    Alert.objects.bulk_update(
-        alerts,
-        ["state", "severity", "notified_at", "due_at", "active_count", "event_count", "claimed_at", "claimed_by",
-         "handler", "resolved_at", "resolved_by", "reasons"],
-    )  # fmt: skip
-    _remember_what_was_told(due)
+    update_alerts(alerts)
+    mark_told([pk for item in told for pk in item.counts.fresh_ids], "active")
+    mark_told([pk for item in due for pk in item.counts.gone_ids], "resolved")
     record_activities(activities, at=now)
     return len(alerts)
 
@@ -124,21 +164,12 @@ def _apply(item: _Due, now: datetime) -> list[NewActivity]:
     elif decision.state is AlertState.PENDING and alert.resolved_at is not None:
         activities.append(NewActivity(alert.pk, ActivityKind.REOPENED, data={"active": counts.active}))
         alert.resolved_at, alert.resolved_by = None, ""
-        alert.claimed_at, alert.claimed_by, alert.handler = None, "", None
+        alert.claimed_at, alert.claimed_by, alert.handler_id = None, "", None
     elif counts.gone_ids and alert.resolved_at is None:
         data = {"recovered": len(counts.gone_ids), "active": counts.active}
         activities.append(NewActivity(alert.pk, ActivityKind.EVENTS_RECOVERED, data=data))
     alert.state = decision.state
     return activities
-
-
-def _remember_what_was_told(due: Sequence[_Due]) -> None:
-    told_active = [pk for item in due if item.decision.cause is not None for pk in item.counts.fresh_ids]
-    told_gone = [pk for item in due for pk in item.counts.gone_ids]
-    if told_active:
-        AlertEvent.objects.filter(pk__in=told_active).update(told_state="active")
-    if told_gone:
-        AlertEvent.objects.filter(pk__in=told_gone).update(told_state="resolved")
 
 
 def _notify(due: Sequence[_Due], now: datetime) -> list[NewActivity]:
@@ -148,56 +179,32 @@ def _notify(due: Sequence[_Due], now: datetime) -> list[NewActivity]:
     people = directory({object_id for item in due for object_id, _ in item.policy.targets})
     carried, mentions_by = carriers()
     samples = sample_events([item.alert.pk for item in due])
-    numbers = _next_numbers([item.alert.pk for item in due])
-    notifications = Notification.objects.bulk_create(
-        [
-            Notification(
-                alert=item.alert, cause=item.cause, number=numbers[item.alert.pk], created_at=now,
-                active_count=item.counts.active,
-            )
-            for item in due
-        ]
-    )  # fmt: skip
-    activities: list[NewActivity] = []
-    deliveries: list[Delivery] = []
-    for item, notification in zip(due, notifications, strict=True):
-        made = plan(item.policy.targets, people, channels_carried=carried, mentions_by=mentions_by,
-                    is_recovery=item.cause is Cause.RECOVERED)  # fmt: skip
-        summary = summarise(item.alert, item.cause, item.counts, samples[item.alert.pk])
-        deliveries += new_deliveries(made.deliveries, notification, summary, now)
-        activities += _tell_timeline(item, notification, made)
-    Delivery.objects.bulk_create(deliveries, batch_size=_ROWS_PER_INSERT)
-    if deliveries:
-        ring_send()
-    return activities
-
-
-def new_deliveries(
-    planned: Sequence[PlannedDelivery], notification: Notification, summary: AlertSummary, now: datetime
-) -> list[Delivery]:
-    """Unsaved rows for a plan. Texts are rendered once for each channel, language and zone, and saved."""
-    keys = {key: None for item in planned for key in [_content_key(item)]}
-    contents = Content.objects.bulk_create(
-        [_content(summary, channel, language, zone) for channel, language, zone in keys]
+    plans = [
+        plan(item.policy.targets, people, channels_carried=carried, mentions_by=mentions_by,
+             is_recovery=item.cause is Cause.RECOVERED)
+        for item in due
+    ]  # fmt: skip
+    texts = {
+        (at, key): _rendered(item, samples[item.alert.pk], key)
+        for at, (item, made) in enumerate(zip(due, plans, strict=True))
+        for key in dict.fromkeys(map(_content_key, made.deliveries))
+    }
+    notifications = insert_notifications(
+        [NewNotification(item.alert.pk, item.cause, item.counts.active) for item in due], now
     )
-    by_key = dict(zip(keys, contents, strict=True))
+    contents = dict(zip(texts, insert_contents(list(texts.values())), strict=True)) if texts else {}
+    deliveries = [
+        _delivery(planned, notifications[item.alert.pk], contents[at, _content_key(planned)])
+        for at, (item, made) in enumerate(zip(due, plans, strict=True))
+        for planned in made.deliveries
+    ]
+    if deliveries:
+        insert_deliveries(deliveries, now)
+        ring_send()
     return [
-        Delivery(
-            purpose=Purpose.ALERT,
-            notification=notification,
-            recipient_id=item.recipient_id,
-            recipient_name=item.name,
-            address_masked=item.address_masked,
-            channel=item.channel,
-            content=by_key[_content_key(item)],
-            language=_content_key(item)[1],
-            mention_ids=list(item.mention_ids),
-            is_legacy_chatbot=item.is_legacy_chatbot,
-            priority=item.priority,
-            next_at=now,
-            planned_at=now,
-        )
-        for item in planned
+        activity
+        for item, made in zip(due, plans, strict=True)
+        for activity in _told(item, notifications[item.alert.pk], made)
     ]
 
 
@@ -205,16 +212,34 @@ def _content_key(item: PlannedDelivery) -> tuple[Channel, str, str]:
     return item.channel, item.language or settings.LANGUAGE_CODE, item.time_zone
 
 
-def _content(summary: AlertSummary, channel: Channel, language: str, zone: str) -> Content:
-    text = render(summary, channel, language=language, time_zone=zone)
-    return Content(subject=text.subject, text=text.text, html=text.html, markdown=text.markdown)
+def _rendered(item: _Due, sample: list[EventSummary], key: tuple[Channel, str, str]) -> Text:
+    """Once for each channel, language and zone."""
+    channel, language, zone = key
+    summary = summarise(item.alert, item.cause, item.counts, sample)
+    return render(summary, channel, language=language, time_zone=zone)
 
 
-def _tell_timeline(item: _Due, notification: Notification, made: Plan) -> list[NewActivity]:
+def _delivery(item: PlannedDelivery, notification_id: int, content_id: int) -> NewDelivery:
+    return NewDelivery(
+        notification_id=notification_id,
+        recipient_id=item.recipient_id,
+        recipient_name=item.name,
+        address_masked=item.address_masked,
+        channel=item.channel,
+        content_id=content_id,
+        language=item.language or settings.LANGUAGE_CODE,
+        mention_ids=item.mention_ids,
+        is_legacy_chatbot=item.is_legacy_chatbot,
+        priority=item.priority,
+    )
+
+
+def _told(item: _Due, notification_id: int, made: Plan) -> list[NewActivity]:
+    """What the timeline says of a notification, and who is not told when that has changed."""
     alert = item.alert
     data: dict[str, Any] = {
-        "cause": notification.cause,
-        "notification": notification.pk,
+        "cause": item.cause,
+        "notification": notification_id,
         "active": item.counts.active,
         "messages": len(made.deliveries),
     }
@@ -235,14 +260,3 @@ def _as_json(shortfall: Shortfall) -> dict[str, Any]:
         "channel": shortfall.channel,
         "reason": shortfall.reason.value,
     }
-
-
-def _next_numbers(alert_ids: list[int]) -> dict[int, int]:
-    """The next notification number of each alert (its row is locked, so nobody else takes it)."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT alert_id, max(number) FROM delivery_notification WHERE alert_id = ANY(%s) GROUP BY alert_id",
-            [alert_ids],
-        )
-        highest = dict(cursor.fetchall())
-    return {alert_id: highest.get(alert_id, 0) + 1 for alert_id in alert_ids}

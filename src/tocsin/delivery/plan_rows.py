@@ -1,0 +1,123 @@
+"""The statements of planning. Rows travel as one JSON document: ten thousand of them are one value."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from tocsin.alerts.models import Alert
+from tocsin.channels.kinds import Channel
+from tocsin.delivery.render import Text
+from tocsin.delivery.rules import Cause
+from tocsin.delivery.statements import execute
+
+# The next number of each alert: its row is locked, so nobody else takes it.
+_NOTIFICATIONS = """
+INSERT INTO delivery_notification (alert_id, cause, number, created_at, active_count)
+SELECT n.alert_id, n.cause, n.number, %(now)s, n.active_count
+FROM (
+    SELECT u.*, 1 + coalesce((SELECT max(o.number) FROM delivery_notification o WHERE o.alert_id = u.alert_id), 0)
+                AS number
+    FROM json_to_recordset(%(rows)s) AS u (alert_id bigint, cause text, active_count int)
+) n
+RETURNING alert_id, id
+"""
+_CONTENTS = """
+INSERT INTO delivery_content (id, subject, text, html, markdown)
+SELECT u.* FROM json_to_recordset(%s) AS u (id bigint, subject text, text text, html text, markdown text)
+"""
+_CONTENT_IDS = "SELECT nextval(pg_get_serial_sequence('delivery_content', 'id')) FROM generate_series(1, %s)"
+_DELIVERIES = """
+INSERT INTO delivery_delivery (
+    purpose, notification_id, recipient_id, recipient_name, address_masked, channel, content_id, language, mention_ids,
+    is_legacy_chatbot, priority, state, next_at, planned_at, attempt_count, tried_accounts, stands_for,
+    reason, detail, provider_id, lane, answer, pressed_key
+)
+SELECT 'alert', u.notification_id, u.recipient_id, u.recipient_name, u.address_masked, u.channel, u.content_id,
+       u.language, u.mention_ids, u.is_legacy_chatbot, u.priority, 'planned', %(now)s, %(now)s, 0, '[]', 1,
+       '', '', '', '', '', ''
+FROM json_to_recordset(%(rows)s) AS u (
+    notification_id bigint, recipient_id bigint, recipient_name text, address_masked text, channel text,
+    content_id bigint, language text, mention_ids jsonb, is_legacy_chatbot bool, priority smallint
+)
+"""
+_ALERTS = """
+UPDATE alerts_alert a SET
+    state = u.state, severity = u.severity, notified_at = u.notified_at, due_at = u.due_at,
+    active_count = u.active_count, event_count = u.event_count, claimed_at = u.claimed_at, claimed_by = u.claimed_by,
+    handler_id = u.handler_id, resolved_at = u.resolved_at, resolved_by = u.resolved_by, reasons = u.reasons
+FROM json_to_recordset(%s) AS u (
+    id bigint, state text, severity smallint, notified_at timestamptz, due_at timestamptz, active_count int,
+    event_count int, claimed_at timestamptz, claimed_by text, handler_id bigint, resolved_at timestamptz,
+    resolved_by text, reasons jsonb
+)
+WHERE a.id = u.id
+"""
+
+
+class NewNotification(msgspec.Struct, frozen=True):
+    alert_id: int
+    cause: Cause
+    active_count: int
+
+
+class NewDelivery(msgspec.Struct, frozen=True):
+    """One planned message."""
+
+    notification_id: int
+    recipient_id: int
+    recipient_name: str
+    address_masked: str
+    channel: Channel
+    content_id: int
+    language: str
+    mention_ids: tuple[int, ...]
+    is_legacy_chatbot: bool
+    priority: int
+
+
+def insert_notifications(rows: Sequence[NewNotification], now: datetime) -> Mapping[int, int]:
+    """Alert id -> its new notification's id; at most one row an alert."""
+    return dict(execute(_NOTIFICATIONS, {"rows": _json(rows), "now": now}))
+
+
+def insert_contents(texts: Sequence[Text]) -> list[int]:
+    """Their ids, in order."""
+    ids = [pk for (pk,) in execute(_CONTENT_IDS, [len(texts)])]
+    rows = [
+        {"id": pk, "subject": text.subject, "text": text.text, "html": text.html, "markdown": text.markdown}
+        for pk, text in zip(ids, texts, strict=True)
+    ]
+    execute(_CONTENTS, [_json(rows)])
+    return ids
+
+
+def insert_deliveries(rows: Sequence[NewDelivery], now: datetime) -> None:
+    """All due now."""
+    execute(_DELIVERIES, {"rows": _json(rows), "now": now})
+
+
+def update_alerts(alerts: Sequence[Alert]) -> None:
+    """What a decision may change."""
+    names = (
+        "id", "state", "severity", "notified_at", "due_at", "active_count", "event_count", "claimed_at", "claimed_by",
+        "handler_id", "resolved_at", "resolved_by", "reasons",
+    )  # fmt: skip
+    execute(_ALERTS, [_json([{name: getattr(alert, name) for name in names} for alert in alerts])])
+
+
+def mark_told(membership_ids: Collection[int], told_state: str) -> None:
+    """What people were last told of these events."""
+    if membership_ids:
+        execute("UPDATE alerts_alertevent SET told_state = %s WHERE id = ANY(%s)", [told_state, list(membership_ids)])
+
+
+def commit_without_waiting() -> None:
+    """For a transaction whose loss in a crash of the database changes nothing: it is done again."""
+    execute("SET LOCAL synchronous_commit = off", [])
+
+
+def _json(rows: object) -> str:
+    return msgspec.json.encode(rows, enc_hook=str.__str__).decode()  # for texts that Django marks as safe
