@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import pytest
 import time_machine
@@ -81,10 +82,14 @@ def test_a_group_and_a_policy_left_empty_are_marked(story: Story) -> None:
 
 
 def test_chatbots_are_not_made_as_contacts_and_the_page_leads_to_robots(story: Story) -> None:
-    page = signed_in(Role.MANAGER).get(reverse("console:contacts_contact_changelist")).content.decode()
+    client, ann = signed_in(Role.MANAGER), story.contact()
 
-    assert "Chatbots of IM groups are not created here" in page
-    assert reverse("console:contacts_robot_changelist") in page
+    for view in ("contacts_contact_changelist", "contacts_contact_add"):
+        page = client.get(reverse(f"console:{view}")).content.decode()
+        note = page.partition("Chatbots of IM groups are not created here")[2]
+        assert note.index(reverse("console:contacts_robot_changelist")) < 200
+    shown = client.get(reverse("console:contacts_contact_change", args=[ann.pk])).content.decode()
+    assert "are not created here" not in shown
 
 
 def test_an_imported_chatbot_is_shown_without_its_token_and_can_only_be_removed(story: Story) -> None:
@@ -100,3 +105,29 @@ def test_an_imported_chatbot_is_shown_without_its_token_and_can_only_be_removed(
 
     client.post(remove, {"sure": "1"})
     assert Contact.objects.get().legacy_chatbot_url == ""
+
+
+def test_an_administrator_vouches_for_a_number_where_the_settings_allow_it(story: Story, settings: Any) -> None:
+    settings.ATTESTED_PHONES = True
+    ann = story.contact("Ann", verified=False)
+    page, url = (reverse(f"console:contacts_contact_{name}", args=[ann.pk]) for name in ("change", "attest_number"))
+    admin, manager = signed_in(Role.ADMIN), signed_in(Role.MANAGER)
+
+    assert url in admin.get(page).content.decode()
+    assert url not in manager.get(page).content.decode()
+    assert manager.post(url, {"source": "HR directory"}).status_code == 403
+    assert not Contact.objects.filter(phone_verified_at__isnull=False).exists()
+    admin.post(url, {"source": "HR directory, 2026-11-01"})
+
+    shown = admin.get(page).content.decode()
+    assert "attested, not proved by the contact" in shown
+    assert "Vouched for by: HR directory, 2026-11-01" in shown
+    assert url not in shown
+
+
+def test_nobody_vouches_for_a_number_unless_the_settings_allow_it(story: Story) -> None:
+    ann = story.contact("Ann", verified=False)
+    url = reverse("console:contacts_contact_attest_number", args=[ann.pk])
+
+    assert signed_in(Role.ADMIN).post(url, {"source": "HR directory"}).status_code == 403
+    assert not Contact.objects.filter(phone_verified_at__isnull=False).exists()

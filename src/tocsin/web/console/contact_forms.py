@@ -165,3 +165,11 @@ class DefaultsForm(forms.Form):
         widget=UnfoldAdminRadioSelectWidget,
     )
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+
+class AttestForm(forms.Form):
+    source = forms.CharField(
+        label=_("proved by"),
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("The source that has proved it, and when: HR directory, 2026-11-01."),
+    )

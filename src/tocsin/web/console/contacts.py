@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import action as admin_action
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -25,7 +26,7 @@ from tocsin.core.clock import utc_now
 from tocsin.core.phones import mask as mask_phone
 from tocsin.core.redact import mask_email
 from tocsin.web.console.actors import actor_of, may
-from tocsin.web.console.contact_forms import ContactForm, DefaultsForm, GroupForm
+from tocsin.web.console.contact_forms import AttestForm, ContactForm, DefaultsForm, GroupForm
 from tocsin.web.console.contact_reachability import channel_chips, channel_lines, channels_ready, proof_lines, test_page
 from tocsin.web.console.contact_verification import send_and_tell, verification_page
 from tocsin.web.console.display import NOTHING, chip, read_once
@@ -47,9 +48,10 @@ class ContactAdmin(ServiceAdmin):
     search_fields = ("name",)
     search_help_text = _("Search by name; managers also by number and address")
     list_before_template = "console/contacts_note.html"
+    change_form_outer_before_template = "console/contact_form_note.html"
     actions_list = ("default_configuration",)
     actions = ("verify_numbers",)
-    actions_detail = ("verify_number", "send_test", "remove_chatbot")
+    actions_detail = ("verify_number", "attest_number", "send_test", "remove_chatbot")
     readonly_fields = ("shown_phone", "shown_email", "reachability", "proof", "used_by", "chatbot")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
@@ -152,6 +154,31 @@ class ContactAdmin(ServiceAdmin):
             raise Http404
         return verification_page(request, self.admin_site.each_context(request), [contact.pk])
 
+    @action(description=_("Vouch for the number"), icon="approval", url_path="attest", permissions=["attest"])
+    def attest_number(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        contact = self.get_object(request, object_id)
+        if contact is None:
+            raise Http404
+
+        def act(data: dict[str, Any]) -> HttpResponse:
+            services.attest_phone(by=actor_of(request), now=utc_now(), contact_id=contact.pk, source=data["source"])
+            return self.done(
+                request, _now("The number counts as proved, and is shown as attested."), "change", contact.pk
+            )
+
+        return form_page(
+            request,
+            self.admin_site.each_context(request),
+            AttestForm,
+            act,
+            title=_now("Vouch for the number of %(name)s") % {"name": contact},
+            text=_now("Instead of its owner, a source that has proved it already. Your name is kept with it."),
+            submit=_now("Vouch"),
+        )
+
+    def has_attest_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return settings.ATTESTED_PHONES and may(request, Permission.ADMINISTER)
+
     @action(description=_("Send a test"), icon="send", url_path="test", permissions=["write"])
     def send_test(self, request: HttpRequest, object_id: str) -> HttpResponse:
         contact = self.get_object(request, object_id)
@@ -184,6 +211,8 @@ class ContactAdmin(ServiceAdmin):
     )
     def remove_chatbot(self, request: HttpRequest, object_id: str) -> HttpResponse:
         contact = self.get_object(request, object_id)
+        if contact is None:
+            raise Http404
 
         def act(data: dict[str, Any]) -> HttpResponse:
             services.remove_legacy_chatbot(by=actor_of(request), now=utc_now(), contact_id=contact.pk)
@@ -204,8 +233,10 @@ class ContactAdmin(ServiceAdmin):
         contact = Contact.objects.filter(pk=object_id).first()
         if contact is None:
             return []
+        is_unverified = bool(contact.phone) and contact.phone_verified_at is None
         fits = {
-            "verify_number": bool(contact.phone) and contact.phone_verified_at is None,
+            "verify_number": is_unverified,
+            "attest_number": is_unverified,
             "send_test": bool(channels_ready(contact)),
             "remove_chatbot": bool(contact.legacy_chatbot_url),
         }
