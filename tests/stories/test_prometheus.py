@@ -8,16 +8,20 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from simulators.smtp import SmtpSimulator
 from tests.stories.programs import eventually, free_port, running, web_server
 from tocsin.alerts.models import Alert
+from tocsin.channels.services import add_account
 from tocsin.cli.integrations import prometheus_yml
 from tocsin.contacts.services import create_contact
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
+from tocsin.delivery.worker import run_due
 from tocsin.events.models import Event, IngestBeat, Integration
 from tocsin.events.services import create_integration
 from tocsin.policies.services import create_policy
@@ -39,12 +43,17 @@ def test_a_rule_of_prometheus_fires_and_resolves(tmp_path: Path) -> None:
     now = utc_now()
     integration, token = create_integration(by=SHELL, now=now, name="Prometheus")
     contact = create_contact(by=SHELL, now=now, name="Li Na", phone="", email="li.na@example.org")
-    create_policy(by=SHELL, now=now, name="Team", targets=[(contact.pk, ["email"])])
+    create_policy(
+        by=SHELL, now=now, name="Team", targets=[(contact.pk, ["email"])], group_wait=timedelta(),
+        group_interval=timedelta(seconds=1),
+    )  # fmt: skip
 
     with (
+        SmtpSimulator() as mail,
         web_server(tmp_path) as port,
         prometheus(tmp_path, prometheus_yml(f"http://127.0.0.1:{port}", token), seconds=13),
     ):
+        mail_through(mail)
         event = eventually(lambda: Event.objects.filter(state="active", count__gte=2).first())
         assert event.labels == {"alertname": "DiskFull", "severity": "critical", "host": "db1"}
         assert event.annotations == {"summary": "the disk of db1 is full"}
@@ -53,14 +62,20 @@ def test_a_rule_of_prometheus_fires_and_resolves(tmp_path: Path) -> None:
         alert = Alert.objects.get()
         assert (alert.title, alert.state, alert.memberships.get().event) == ("DiskFull", "pending", event)
         fired_at = event.changed_at
+        subject = f"[P1] DiskFull (#{alert.pk})"
+        eventually(lambda: subjects_told(mail) == [subject])
 
         event = eventually(lambda: Event.objects.filter(state="resolved").first())
+        eventually(lambda: subjects_told(mail) == [subject, f"Re: {subject}"])
 
+    fired, recovered = (message.part("plain") for message in mail.to("li.na@example.org"))
+    assert "the disk of db1 is full" in fired
+    assert "recovered" in recovered
     assert event.changed_at > fired_at
     assert event.ends_at > event.starts_at
     assert Event.objects.count() == 1
     alert.refresh_from_db()
-    assert (alert.state, alert.due_at is not None) == ("pending", True)
+    assert (alert.state, alert.due_at) == ("resolved", None)
     assert Integration.objects.get().last_event_at is not None
     assert IngestBeat.objects.get().beat_at >= now
 
@@ -80,6 +95,17 @@ def test_amtool_adds_alerts_and_shows_what_was_refused(tmp_path: Path) -> None:
     assert Event.objects.get().labels == {"alertname": "DiskFull", "host": "db1"}
     assert bad.returncode == 1
     assert "1 of 1 alerts refused: alert 1: endsAt: the end must not be before the start" in bad.stderr
+
+
+def mail_through(server: SmtpSimulator) -> None:
+    config = {"host": "127.0.0.1", "port": str(server.port), "security": "none", "from": "tocsin@example.org"}
+    add_account(by=SHELL, now=utc_now(), name="Mail", provider="smtp", config=config)
+
+
+def subjects_told(server: SmtpSimulator) -> list[str]:
+    """Does what is due; then the subjects of all that arrived."""
+    run_due(utc_now())
+    return [str(item.message["Subject"]) for item in server.messages]
 
 
 @contextmanager
