@@ -29,8 +29,12 @@ def mask_email(email: str) -> str:
 
 def redact(text: str) -> str:
     """The text without credentials: tokens in our own paths and robots' URLs, parameters, headers, user:password@."""
+    return redact_prose(_PATH_TOKEN.sub(rf"\g<before>{_HIDDEN}", text))
+
+
+def redact_prose(text: str) -> str:
+    """The same for what people and rules wrote, where a path is no token."""
     text = _HEADER.sub(rf"\g<before>{_HIDDEN}", text)
     text = _AUTHORIZATION.sub(rf"\g<before>{_HIDDEN}", text)
     text = _USER_INFO.sub(rf"\g<before>{_HIDDEN}@", text)
-    text = _PATH_TOKEN.sub(rf"\g<before>{_HIDDEN}", text)
     return _PARAMETER.sub(rf"\g<before>{_HIDDEN}", text)

@@ -15,11 +15,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from tocsin.channels.kinds import Channel
+from tocsin.core.redact import redact_prose
 from tocsin.delivery.rules import Cause
 
 _EVENTS_IN_TEXT = 10
 _SMS_SUMMARY = 160
+_DESCRIPTION = 1000
+_MAIL_FIELDS = ("summary", "description", "runbook", "labels", "since", "url")
 _MARKDOWN = frozenset("\\`*_[]()<>#|~!")
+_SPOKEN_ALERTS = 5
 _SPOKEN_LABELS = ("instance", "job", "namespace", "service", "cluster")
 
 
@@ -34,14 +38,27 @@ class EventSummary:
 
     @property
     def name(self) -> str:
-        return self.labels.get("alertname", "") or _("(no alertname)")
+        return on_one_line(self.labels.get("alertname", "")) or _("(no alertname)")
 
     @property
     def summary(self) -> str:
-        for key in ("summary", "message", "description"):
-            if text := self.annotations.get(key, "").strip():
-                return text
-        return ""
+        return self._first("summary", "message", "description")
+
+    @property
+    def description(self) -> str:
+        """What there is to say beyond the summary."""
+        text = self._first("description", "message")
+        return "" if text == self.summary else text
+
+    @property
+    def runbook(self) -> str:
+        """Where the rule's author says what to do; only web addresses."""
+        url = self._first("runbook_url", "runbook")
+        return url if url.startswith(("http://", "https://")) and not any(char.isspace() for char in url) else ""
+
+    def _first(self, *keys: str) -> str:
+        """Without credentials: the text is kept, and read by many."""
+        return next((redact_prose(text) for key in keys if (text := self.annotations.get(key, "").strip())), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +114,10 @@ def render_digest(alerts: Sequence[AlertSummary], channel: Channel, *, language:
         count = len(alerts)
         if channel is Channel.PHONE:
             opening = _("%(org)s has %(count)d notifications for you.") % {"org": settings.ORGANISATION, "count": count}
-            spoken = " ".join(f"{number}: {_spoken_title(alert)}." for number, alert in enumerate(alerts[:5], 1))
-            return Text("", f"{opening} {spoken} {_('Press 1 to claim them.')}")
+            spoken = [f"{number}: {_spoken_title(alert)}." for number, alert in enumerate(alerts[:_SPOKEN_ALERTS], 1)]
+            if count > _SPOKEN_ALERTS:
+                spoken.append(_("... and %(count)d more") % {"count": count - _SPOKEN_ALERTS} + ".")
+            return Text("", " ".join([opening, *spoken, _("Press 1 to claim them.")]))
         subject = _("%(count)d notifications in one message") % {"count": count}
         why = _("A limit held these back; this message stands for all of them.")
         lines = [f"- {title}" for title in titles[:50]]
@@ -115,6 +134,20 @@ def render_digest(alerts: Sequence[AlertSummary], channel: Channel, *, language:
 def escape_markdown(text: str) -> str:
     """What users typed stays text: no links, images or emphasis of theirs in a chat tool."""
     return "".join(f"\\{char}" if char in _MARKDOWN else char for char in " ".join(text.split()))
+
+
+def escape_link(url: str) -> str:
+    """An address inside a Markdown link: what would end it is percent-encoded."""
+    return url.replace("(", "%28").replace(")", "%29").replace("<", "%3C").replace(">", "%3E")
+
+
+def on_one_line(text: str) -> str:
+    """Line breaks and other control characters of a label are spaces, so that it cannot pose as another line."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
 def _headline(alert: AlertSummary) -> str:
@@ -156,8 +189,7 @@ def _speech(alert: AlertSummary) -> str:
 
 def _sms(alert: AlertSummary) -> str:
     summary = next((event.summary for event in alert.events if event.summary), "")
-    if len(summary) > _SMS_SUMMARY:
-        summary = summary[: _SMS_SUMMARY - 1].rstrip() + "…"
+    summary = _cut(on_one_line(summary), _SMS_SUMMARY)
     parts = [f"[P{alert.severity}] {alert.title}: {_headline(alert)}.", summary, alert_url(alert.alert_id)]
     return " ".join(filter(None, parts))
 
@@ -169,8 +201,12 @@ def _event_lines(alert: AlertSummary, zone: ZoneInfo) -> list[dict[str, str]]:
             "name": event.name,
             "summary": event.summary,
             "since": event.starts_at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z"),
-            "labels": ", ".join(f"{key}={value}" for key, value in event.labels.items() if key != "alertname"),
-            "url": event.generator_url if event.generator_url.startswith(("http://", "https://")) else "",
+            "description": _cut(event.description, _DESCRIPTION),
+            "runbook": event.runbook,
+            "labels": ", ".join(
+                f"{key}={on_one_line(value)}" for key, value in event.labels.items() if key != "alertname"
+            ),
+            "url": redact_prose(event.generator_url) if event.generator_url.startswith(("http://", "https://")) else "",
         }
         for event in alert.events[:_EVENTS_IN_TEXT]
     ]
@@ -191,9 +227,13 @@ def _group_message(alert: AlertSummary, zone: ZoneInfo) -> Text:
         line = f"{event['name']} {event['labels']}".rstrip()
         plain.append(f"- {event['state']}: {line}")
         marked.append(f"- {event['state']}: **{escape_markdown(event['name'])}** {escape_markdown(event['labels'])}")
-        if event["summary"]:
-            plain.append(f"  {event['summary']}")
-            marked.append(f"  {escape_markdown(event['summary'])}")
+        for text in (event["summary"], event["description"]):
+            if text:
+                plain.append(f"  {text}")
+                marked.append(f"  {escape_markdown(text)}")
+        if event["runbook"]:
+            plain.append(f"  {event['runbook']}")
+            marked.append(f"  [{_('What to do')}]({escape_link(event['runbook'])})")
     if more := _more(alert, len(events)):
         plain.append(more)
         marked.append(more)
@@ -212,7 +252,7 @@ def _email(alert: AlertSummary, zone: ZoneInfo) -> Text:
     lines = [f"{alert.title}: {_headline(alert)}", ""]
     for event in events:
         lines.append(f"* {event['state']}: {event['name']}")
-        lines += [f"  {text}" for text in (event["summary"], event["labels"], event["since"], event["url"]) if text]
+        lines += [f"  {event[key]}" for key in _MAIL_FIELDS if event[key]]
     lines += [line for line in (more,) if line]
     lines += ["", _("Policy: %(name)s") % {"name": alert.policy}]
     if url := alert_url(alert.alert_id):

@@ -151,7 +151,7 @@ def _attempt_step(attempt: Attempt) -> Step:
         "rate_limited": _("refused: too many messages"),
         "transient": _("failed, and may work later"),
         "permanent_target": _("refused: this address cannot be reached"),
-        "permanent_config": _("refused: the account is set up wrongly"),
+        "permanent_config": _("refused: the account or robot is set up wrongly"),
         "ambiguous": _("ambiguous: no reply came"),
     }[attempt.outcome]
     told = ": ".join(filter(None, [attempt.code, attempt.detail])) if not is_good else ""

@@ -157,7 +157,7 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.MERGED: "one message stands for several",
     Reason.HELD_TOO_LONG: "a limit held the call for more than 60 seconds",
     Reason.TRIES_EXHAUSTED: "every try failed",
-    Reason.REFUSED: "the provider refused it for good",
+    Reason.REFUSED: "it was refused for good; the detail says by whom and why",
     Reason.NO_RECEIPT: "nobody answered, and the provider sent no receipt in time",
     Reason.BUSY: "the line was busy",
     Reason.NO_ANSWER: "nobody answered",
