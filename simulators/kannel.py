@@ -84,7 +84,7 @@ class Kannel:
         return f"http://127.0.0.1:{self._ports['sendsms']}/cgi-bin/sendsms"
 
     def __enter__(self) -> Self:
-        if missing := [program for program in _PROGRAMS if shutil.which(program) is None]:
+        if missing := [program for program in _PROGRAMS if _path_of(program) is None]:
             raise RuntimeError(f"{', '.join(missing)} not found: install the packages kannel and kannel-extras.")
         configuration = self._folder / "kannel.conf"
         configuration.write_text(
@@ -125,7 +125,7 @@ class Kannel:
     def _start(self, program: str, *arguments: str) -> None:
         with (self._folder / f"{Path(program).name}.log").open("ab") as log:
             self._running.append(
-                subprocess.Popen([program, *arguments], stdout=log, stderr=log, cwd=self._folder)  # noqa: S603 (fixed)
+                subprocess.Popen([_path_of(program) or program, *arguments], stdout=log, stderr=log, cwd=self._folder)  # noqa: S603 (fixed)
             )
 
     def _takes_texts(self) -> bool:
@@ -138,6 +138,11 @@ class Kannel:
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
         return "smsbox" in page and "online" in page and _listens(self._ports["sendsms"])
+
+
+def _path_of(program: str) -> str | None:
+    """Debian puts Kannel's daemons where an ordinary user's PATH does not look."""
+    return shutil.which(program) or shutil.which(program, path="/usr/sbin")
 
 
 def _free_ports(count: int) -> list[int]:
