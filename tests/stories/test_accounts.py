@@ -93,6 +93,8 @@ def test_an_ambiguous_mail_is_sent_again_and_the_timeline_says_so(story: Story, 
     assert (len(mail.messages), len(ids)) == (2, 1)
     steps = [step.text for entry in story.timeline() for step in entry.steps]
     assert steps[0].startswith("try 1: ambiguous: no reply came")
+    [told] = [entry.reasons for entry in story.timeline() if entry.kind == "delivery"]
+    assert told == ("an earlier try is ambiguous, so it may have arrived twice",)
 
 
 def test_a_broken_account_gives_way_to_the_next_by_priority(story: Story, mail: SmtpSimulator) -> None:

@@ -36,6 +36,7 @@ class Step:
     text: str
     level: Level
     account: str = ""
+    is_ambiguous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +87,15 @@ def timeline(alert_id: int, *, limit: int = _MOST) -> list[TimelineEntry]:
 
 def delivery_entry(delivery: Delivery, steps: Sequence[Step] = ()) -> TimelineEntry:
     """One delivery as a timeline shows it."""
-    reason = REASON_TEXTS[Reason(delivery.reason)] if delivery.reason else ""
+    reasons = [_(REASON_TEXTS[Reason(delivery.reason)])] if delivery.reason else []
+    if delivery.state in _WENT_OUT and any(step.is_ambiguous for step in steps):
+        reasons.append(_("an earlier try is ambiguous, so it may have arrived twice"))
     return TimelineEntry(
         at=delivery.planned_at,
         kind="delivery",
         title=state_title(delivery),
         level=_LEVELS[DeliveryState(delivery.state)],
-        reasons=(_(reason),) if reason else (),
+        reasons=tuple(reasons),
         delivery_id=delivery.pk,
         channel=delivery.channel,
         recipient=delivery.recipient_name,
@@ -108,6 +111,7 @@ def delivery_entry(delivery: Delivery, steps: Sequence[Step] = ()) -> TimelineEn
     )
 
 
+_WENT_OUT = (DeliveryState.ACCEPTED, DeliveryState.DELIVERED)
 _LEVELS = {
     DeliveryState.PLANNED: Level.NEUTRAL,
     DeliveryState.HELD: Level.WARNING,
@@ -157,7 +161,13 @@ def _attempt_step(attempt: Attempt) -> Step:
     told = ": ".join(filter(None, [attempt.code, attempt.detail])) if not is_good else ""
     text = _("try %(number)d: %(words)s") % {"number": attempt.number, "words": words}
     level = Level.GOOD if is_good else Level.WARNING if attempt.outcome == "ambiguous" else Level.BAD
-    return Step(attempt.finished_at, f"{text} ({told})" if told else text, level, attempt.account_name)
+    return Step(
+        at=attempt.finished_at,
+        text=f"{text} ({told})" if told else text,
+        level=level,
+        account=attempt.account_name,
+        is_ambiguous=attempt.outcome == "ambiguous",
+    )
 
 
 def _receipt_step(receipt: Receipt) -> Step:
