@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import platformdirs
 from phonenumbers import SUPPORTED_REGIONS
+from psycopg.pq import Conninfo
 
 from tocsin.config.embedded_postgres import connection_settings
 from tocsin.core.errors import ConfigurationError
@@ -21,6 +24,11 @@ FACES = ("console", "public", "ingest", "callbacks", "operator")
 """Groups of doors that a web process can be limited to; config.urls says what is behind each."""
 
 _SECRET_FILE = "secret-key"  # noqa: S105 (a file's name)
+_DATABASE_ADVICE = (
+    "TOCSIN_DATABASE_URL must look like postgresql://user:password@host:5432/database; "
+    "in the password, write characters like / ? # as %2F %3F %23."
+)
+_HOST_NAME = re.compile(r"(?=.*[^\d.])[\w-]+(\.[\w-]+)*\.?")
 
 
 def data_folder() -> Path:
@@ -47,19 +55,64 @@ def database_settings(folder: Path) -> dict[str, Any]:
     url = database_url()
     if not url:
         return {**common, **connection_settings(folder)}
-    parts = urlsplit(url)
-    if parts.scheme not in ("postgres", "postgresql") or not parts.path.strip("/"):
-        raise ConfigurationError("TOCSIN_DATABASE_URL must look like postgresql://user:password@host:5432/database.")
-    options = dict(parse_qsl(parts.query))
+    parts = _parts(url)
+    name = unquote(parts.path.strip("/")) if parts else ""
+    if parts is None or parts.scheme not in ("postgres", "postgresql") or not name or parts.fragment or "%00" in url:
+        raise ConfigurationError(_DATABASE_ADVICE)
+    options = _libpq_options(parts.query)
     return {
         **common,
-        "NAME": unquote(parts.path.strip("/")),
+        "NAME": name,
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", unquote(parts.hostname or "")),
         "PORT": options.pop("port", str(parts.port or "")),
         "OPTIONS": options,
     }
+
+
+def _libpq_options(query: str) -> dict[str, str]:
+    """Errors name an option and never repeat its value, which may be a password."""
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    if unknown := sorted({name for name, _ in parse_qsl(query, keep_blank_values=True)} - known):
+        raise ConfigurationError(
+            f"TOCSIN_DATABASE_URL has the option {unknown[0][:40]!r} after its ?, which PostgreSQL's library does not "
+            "know; write one that it knows, like sslmode=verify-full, or none."
+        )
+    options = dict(parse_qsl(query))
+    ports = options.get("port", "5432").split(",")  # libpq takes several hosts
+    if not all(port.isdecimal() and len(port) <= 5 and 0 < int(port) <= 65535 for port in ports):
+        raise ConfigurationError("TOCSIN_DATABASE_URL: write port= as a number from 1 to 65535.")
+    if not re.fullmatch(r"[0-9]{1,9}", options.get("connect_timeout", "0")):
+        raise ConfigurationError("TOCSIN_DATABASE_URL: write connect_timeout= as a number of seconds.")
+    return options
+
+
+def _parts(url: str) -> SplitResult | None:
+    """None when a part of it cannot be read."""
+    try:
+        parts = urlsplit(url)
+        return None if parts.port == 0 else parts
+    except ValueError:  # its text repeats what may be a password
+        return None
+
+
+def public_url() -> str:
+    """`TOCSIN_PUBLIC_URL` without a slash at its end, or "". What is wrong is never repeated: it may be a password."""
+    url = os.environ.get("TOCSIN_PUBLIC_URL", "").strip()
+    if not url:
+        return ""
+    parts = _parts(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\\\0]", url):
+        raise ConfigurationError(
+            "TOCSIN_PUBLIC_URL must start with http:// or https:// and name a host, like https://alerts.example.org."
+        )
+    if "@" in parts.netloc or "?" in url or "#" in url:
+        raise ConfigurationError(
+            "TOCSIN_PUBLIC_URL must have no user, password, query or fragment: "
+            "write only what links begin with, like https://alerts.example.org."
+        )
+    return url.rstrip("/")
 
 
 def secret_keys(folder: Path) -> tuple[str, ...]:
@@ -114,13 +167,58 @@ def listed(name: str) -> tuple[str, ...]:
     return tuple(filter(None, (part.strip() for part in os.environ.get(name, "").split(","))))
 
 
-def whole_number(name: str, default: int) -> int:
+def whole_number(name: str, default: int, *, largest: int) -> int:
     typed = os.environ.get(name, "").strip()
     if not typed:
         return default
     if not typed.isdecimal():
         raise ConfigurationError(f"{name} must be a whole number, not {typed!r}.")
+    if len(typed.lstrip("0")) > len(str(largest)) or int(typed) > largest:
+        raise ConfigurationError(f"{name} must be from 0 to {largest}.")
     return int(typed)
+
+
+def switch(name: str) -> bool:
+    typed = os.environ.get(name, "").strip()
+    if typed not in ("", "0", "1"):
+        raise ConfigurationError(f"{name} must be 1 for on, or 0 for off, not {typed!r}.")
+    return typed == "1"
+
+
+def log_format() -> str:
+    """ "json", or "" for lines that people read."""
+    typed = os.environ.get("TOCSIN_LOG_FORMAT", "").strip()
+    if typed not in ("", "json"):
+        raise ConfigurationError(f"TOCSIN_LOG_FORMAT must be json, or not be set for lines for people, not {typed!r}.")
+    return typed
+
+
+def trusted_proxies() -> tuple[str, ...]:
+    entries = listed("TOCSIN_TRUSTED_PROXIES")
+    if wrong := [entry for entry in entries if not _is_network(entry)]:
+        raise ConfigurationError(
+            "TOCSIN_TRUSTED_PROXIES must list addresses or networks, like 192.0.2.7 or 10.0.0.0/8, separated by "
+            f"commas; {wrong[0]!r} is neither."
+        )
+    return entries
+
+
+def outgoing_allow() -> tuple[str, ...]:
+    entries = listed("TOCSIN_OUTGOING_ALLOW")
+    if wrong := [entry for entry in entries if not _is_network(entry) and not _HOST_NAME.fullmatch(entry)]:
+        raise ConfigurationError(
+            "TOCSIN_OUTGOING_ALLOW must list networks, addresses or host names, like 10.0.0.0/8 or robot.example.org, "
+            f"separated by commas; {wrong[0]!r} is none of these."
+        )
+    return entries
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def time_zone() -> str:

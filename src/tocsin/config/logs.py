@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from tocsin.config.environment import log_format
 from tocsin.core.redact import redact
 
 _SHARED: list[Processor] = [
@@ -42,6 +42,6 @@ def _redact(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
 
 
 def _renderer() -> Processor:
-    if os.environ.get("TOCSIN_LOG_FORMAT") == "json":
+    if log_format() == "json":
         return structlog.processors.JSONRenderer(ensure_ascii=False)
     return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)

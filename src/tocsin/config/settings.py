@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from tocsin.config.environment import (
@@ -15,9 +14,13 @@ from tocsin.config.environment import (
     database_settings,
     default_region,
     enabled_faces,
-    listed,
+    log_format,
+    outgoing_allow,
+    public_url,
     secret_keys,
+    switch,
     time_zone,
+    trusted_proxies,
     whole_number,
 )
 from tocsin.web.console.theme import UNFOLD as _UNFOLD
@@ -31,21 +34,17 @@ SECRET_KEYS: tuple[str, ...] = secret_keys(DATA_DIR)
 SECRET_KEY = SECRET_KEYS[0] if SECRET_KEYS else "not-initialised"
 SECRET_KEY_FALLBACKS = list(SECRET_KEYS[1:])
 
-PUBLIC_URL = os.environ.get("TOCSIN_PUBLIC_URL", "").rstrip("/")
-if PUBLIC_URL and urlsplit(PUBLIC_URL).scheme not in ("http", "https"):
-    raise ImproperlyConfigured(
-        "TOCSIN_PUBLIC_URL must start with http:// or https://, like https://alerts.example.org."
-    )
+PUBLIC_URL = public_url()
 FACES = enabled_faces()
 """What this web process serves; every other door answers 404."""
 ORGANISATION = os.environ.get("TOCSIN_ORGANISATION", "Tocsin")
 DEFAULT_REGION = default_region()
-ATTESTED_PHONES = os.environ.get("TOCSIN_ATTESTED_PHONES", "") == "1"
+ATTESTED_PHONES = switch("TOCSIN_ATTESTED_PHONES")
 """Administrators may vouch that a named source has proved a number, instead of the number's owner."""
-RETENTION_DAYS = whole_number("TOCSIN_RETENTION_DAYS", 90)
-OUTGOING_ALLOW = listed("TOCSIN_OUTGOING_ALLOW")
+RETENTION_DAYS = whole_number("TOCSIN_RETENTION_DAYS", 90, largest=36500)
+OUTGOING_ALLOW = outgoing_allow()
 """Networks (CIDR) or host names that typed addresses may reach although they are private."""
-TRUSTED_PROXIES = listed("TOCSIN_TRUSTED_PROXIES")
+TRUSTED_PROXIES = trusted_proxies()
 
 DEBUG = False
 ALLOWED_HOSTS = ["*"]  # links are built from TOCSIN_PUBLIC_URL alone, so a forged Host header reaches nothing
@@ -126,3 +125,4 @@ CONTACT_USES = ["tocsin.policies.queries.uses_of_objects"]
 """What can name the users of a notification object: callables `(ids: Collection[int]) -> list[contacts.rules.Use]`."""
 
 LOGGING_CONFIG = None
+log_format()  # refused here, whatever the command

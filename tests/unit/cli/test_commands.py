@@ -67,6 +67,9 @@ def test_wrong_usage_ends_with_2(words: list[str], tmp_path: Path) -> None:
     [
         ("TOCSIN_DATABASE_URL", "mysql://db/alerts", "TOCSIN_DATABASE_URL must look like postgresql://"),
         ("TOCSIN_PUBLIC_URL", "alerts.example", "TOCSIN_PUBLIC_URL must start with http"),
+        ("TOCSIN_PUBLIC_URL", "http://[::1", "TOCSIN_PUBLIC_URL must start with http"),
+        ("TOCSIN_LOG_FORMAT", "xml", "TOCSIN_LOG_FORMAT must be json"),
+        ("TOCSIN_TRUSTED_PROXIES", "abc", "TOCSIN_TRUSTED_PROXIES must list addresses"),
         ("TOCSIN_FACES", "konsole", "There are no faces called konsole"),
         ("TOCSIN_RETENTION_DAYS", "long", "TOCSIN_RETENTION_DAYS must be a whole number"),
         ("TOCSIN_SECRET_KEY", "short", "TOCSIN_SECRET_KEY needs 32 characters or more"),
@@ -140,7 +143,7 @@ def test_faults_of_ours_are_not_hidden() -> None:
 
 
 def test_rows_are_a_table_or_json(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [{"id": 1, "name": "王伟 [bold]", "on": True}, {"id": 2, "name": None, "on": False}]
+    rows: list[dict[str, object]] = [{"id": 1, "name": "王伟 [bold]", "on": True}, {"id": 2, "name": None, "on": False}]
 
     show(rows, as_json=False, columns={"name": "name", "on": "enabled"})
     table = capsys.readouterr().out
