@@ -47,9 +47,9 @@ class LogEntryAdmin(ServiceAdmin):
         (_("Changes"), {"fields": ("changes_table",)}),
     )
 
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        mine = ("content_type__app_label", "content_type__model", "object_pk")
-        return lookup in mine or super().lookup_allowed(lookup, value, request)
+    def list_lookups(self, request: HttpRequest | None) -> set[str]:
+        """Also the history of one row, to which its page leads."""
+        return super().list_lookups(request) | {"content_type__app_label", "content_type__model", "object_pk"}
 
     @display(description=_("what"), ordering="object_repr")
     def what(self, entry: LogEntry) -> SafeString | str:

@@ -75,7 +75,8 @@ def page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
 def _event(typed: str) -> Event | None:
     if not typed:
         return None
-    event = Event.objects.select_related("integration").filter(pk=typed).first() if typed.isdigit() else None
+    is_number = typed.isascii() and typed.isdecimal()
+    event = Event.objects.select_related("integration").filter(pk=typed).first() if is_number else None
     if event is None:
         raise Http404
     return event

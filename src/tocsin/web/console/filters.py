@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from tocsin.web.console.words import Words, choices
 
+_SEVERITIES = tuple("123456")
+
 
 class ChoicesFilter(SimpleListFilter):
     """Rows whose column `parameter_name` has the chosen value."""
@@ -30,8 +32,8 @@ class SeverityFilter(SimpleListFilter):
     parameter_name = "severity"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(number), f"P{number}") for number in range(1, 7)]
+        return [(number, f"P{number}") for number in _SEVERITIES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        value = self.value() or ""
-        return queryset.filter(severity=int(value)) if value.isdigit() else queryset
+        value = self.value()
+        return queryset.filter(severity=int(value)) if value in _SEVERITIES else queryset
