@@ -17,6 +17,8 @@ from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.accounts.services import create_token
 from tocsin.contacts.services import import_contact
+from tocsin.core.clock import utc_now
+from tocsin.delivery.models import Delivery
 from tocsin.web.console.pages import console
 
 pytestmark = pytest.mark.django_db
@@ -190,6 +192,35 @@ def test_events_that_nobody_is_told_of_are_found_from_the_front_page(story: Stor
 
     assert home.context["events"] == {"active": 2, "unmatched": 1}
     assert [str(event) for event in found.context["cl"].result_list] == ["Lonely"]
+
+
+def test_the_front_page_counts_what_did_not_arrive_in_a_day(story: Story) -> None:
+    moments = {"failed": (0, 24, 25), "ambiguous": (1,), "delivered": (1, 2)}
+    template = Delivery.objects.earliest("pk")
+    Delivery.objects.all().delete()
+    now = utc_now()
+    for state, hours in moments.items():
+        for ago in hours:
+            template.pk, template.state, template.planned_at = None, state, now - timedelta(hours=ago)
+            template.save(force_insert=True)
+
+    counted = signed_in(Role.VIEWER).get("/console/").context["deliveries"]
+
+    assert counted == {"failed": 2, "ambiguous": 1}
+
+
+@pytest.mark.parametrize(("page", "index"), [("/console/", "delivery_not_arrived"), ("/metrics", "delivery_by_time")])
+def test_figures_of_a_day_are_read_by_an_index(story: Story, page: str, index: str) -> None:
+    client = signed_in(Role.VIEWER)
+    with CaptureQueriesContext(connection) as read:
+        client.get(page)
+
+    (statement,) = [query["sql"] for query in read.captured_queries if '"planned_at" >=' in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # so few rows would be read whole
+        cursor.execute(f"EXPLAIN {statement}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert index in plan
 
 
 def test_the_front_page_warns_while_only_the_outbox_carries_messages(story: Story) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -10,6 +11,9 @@ from tocsin.alerts.models import Alert
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import NotificationObject, PhoneVerification
 from tocsin.delivery.rules import Cause, DeliveryState, Priority, Purpose, Reason
+
+NOT_ARRIVED = (DeliveryState.FAILED.value, DeliveryState.AMBIGUOUS.value)
+"""What the overview counts; few rows, so their index costs the others nothing."""
 
 
 class Notification(models.Model):
@@ -110,6 +114,10 @@ class Delivery(models.Model):
             models.Index(fields=["started_at"], name="delivery_sending", condition=Q(state="sending")),
             models.Index(fields=["account", "provider_id"], name="delivery_provider_id", condition=~Q(provider_id="")),
             models.Index(fields=["recipient", "-id"], name="delivery_by_recipient"),
+            models.Index(
+                fields=["planned_at", "state"], name="delivery_not_arrived", condition=Q(state__in=NOT_ARRIVED)
+            ),
+            BrinIndex(fields=["planned_at"], name="delivery_by_time", autosummarize=True, pages_per_range=32),
         ]
 
     def __str__(self) -> str:

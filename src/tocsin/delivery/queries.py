@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from tocsin.alerts.models import Alert
 from tocsin.channels.kinds import ROBOT_PLATFORMS, Channel
@@ -14,7 +14,7 @@ from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import accounts_by_channel
 from tocsin.channels.registry import PROVIDERS, robot_provider
 from tocsin.contacts.queries import directory
-from tocsin.delivery.models import Delivery
+from tocsin.delivery.models import NOT_ARRIVED, Delivery
 from tocsin.delivery.rules import Purpose
 from tocsin.delivery.rules.plan import PlannedDelivery, Shortfall, plan
 from tocsin.delivery.verifications import verification_message
@@ -62,6 +62,12 @@ class Explanation:
     @property
     def is_anybody_told(self) -> bool:
         return any(policy.is_enabled and policy.deliveries for policy in self.policies)
+
+
+def count_not_arrived(since: datetime) -> dict[str, int]:
+    """How many messages planned since then failed, and of how many nobody knows: {"failed": n, "ambiguous": n}."""
+    rows = Delivery.objects.filter(state__in=NOT_ARRIVED, planned_at__gte=since).values_list("state")
+    return {**dict.fromkeys(NOT_ARRIVED, 0), **dict(rows.annotate(Count("pk")).order_by())}
 
 
 _ANY_SOURCE = IntegrationKey(id=0, name="", severity_map=INITIAL_SEVERITY_MAP,

@@ -11,8 +11,7 @@ from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import AlertState
 from tocsin.channels.queries import accounts_by_channel
 from tocsin.channels.registry import PROVIDERS
-from tocsin.delivery.models import Delivery
-from tocsin.delivery.rules import DeliveryState
+from tocsin.delivery.queries import count_not_arrived
 from tocsin.events.models import Event
 from tocsin.events.rules import EventState
 from tocsin.web.console.words import CHANNELS
@@ -30,16 +29,11 @@ def context(now: datetime) -> dict[str, Any]:
     events = Event.objects.filter(state=EventState.ACTIVE).aggregate(
         active=Count("pk"), unmatched=Count("pk", filter=Q(matched_policies=0))
     )
-    deliveries = Delivery.objects.filter(planned_at__gte=now - _DAY).aggregate(
-        failed=Count("pk", filter=Q(state=DeliveryState.FAILED)),
-        ambiguous=Count("pk", filter=Q(state=DeliveryState.AMBIGUOUS)),
-        delivered=Count("pk", filter=Q(state=DeliveryState.DELIVERED)),
-    )
     return {
         "now": now,
         "alerts": alerts,
         "events": events,
-        "deliveries": deliveries,
+        "deliveries": count_not_arrived(now - _DAY),
         "open_alerts": list(
             Alert.objects.filter(resolved_at__isnull=True)
             .select_related("policy")
