@@ -67,7 +67,6 @@ class Directory:
     contacts: Mapping[int, ContactView]
     groups: Mapping[int, GroupView]
     robots: Mapping[int, RobotView]
-    default_fallback: Fallback
 
 
 @dataclass(frozen=True, slots=True)
