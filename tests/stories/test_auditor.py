@@ -68,6 +68,21 @@ def test_active_events_that_were_never_compared_are_compared(story: Story) -> No
     story.expect_mail(ann, "Disk full")
 
 
+def test_active_events_that_a_policy_takes_and_no_alert_holds_get_their_alert(story: Story) -> None:
+    ann = story.contact()
+    policy = story.policy({ann: ["email"]}, rules=[[{"key": "alertname", "operator": "eq", "value": "Disk full"}]])
+    story.fires("Disk full")
+    Alert.objects.filter(policy=policy).delete()
+    Rematch.objects.all().delete()
+    story.now += timedelta(seconds=61)
+
+    found = audit(story.now)
+    story.passes(5)
+
+    assert [(finding.kind, finding.count) for finding in found] == [("TocsinEventsWithoutAlert", 1)]
+    story.expect_mail(ann, "Disk full")
+
+
 def test_a_send_whose_worker_is_gone_is_ambiguous_and_goes_out_again(story: Story) -> None:
     ann = story.contact()
     story.policy({ann: ["email"]})

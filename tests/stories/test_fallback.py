@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.test import override_settings
 
 from tests.stories.harness import ADMIN, Story
 from tocsin.channels.base import Receipt, ReceiptStatus
@@ -55,6 +56,22 @@ def test_a_call_that_reached_no_person_has_failed(story: Story, status: ReceiptS
 
     story.expect_text(ann)
     assert (call.delivery.state, call.delivery.reason) == ("failed", reason)
+
+
+@override_settings(MACHINE_ANSWERS=True)
+def test_a_machine_counts_as_an_answer_where_the_settings_say_so(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["phone"]})
+    story.fires("Disk full")
+    story.passes(5)
+    call = story.expect_call(ann)
+
+    account = ProviderAccount.objects.get(provider="outbox_phone")
+    receipt = Receipt(ReceiptStatus.MACHINE, reference=to_base36(call.delivery_id))
+    record_receipts(account=account, receipts=[receipt], now=story.now)
+    story.passes(60)
+
+    assert call.delivery.state == "delivered"
 
 
 def test_an_answered_call_is_delivered_and_nothing_follows(story: Story) -> None:

@@ -39,6 +39,8 @@ FACES = enabled_faces()
 """What this web process serves; every other door answers 404."""
 ORGANISATION = os.environ.get("TOCSIN_ORGANISATION", "Tocsin")
 DEFAULT_REGION = default_region()
+MACHINE_ANSWERS = switch("TOCSIN_MACHINE_ANSWERS")
+"""A call that a machine answers has reached its person; otherwise it failed and the fallback follows."""
 ATTESTED_PHONES = switch("TOCSIN_ATTESTED_PHONES")
 """Administrators may vouch that a named source has proved a number, instead of the number's owner."""
 RETENTION_DAYS = whole_number("TOCSIN_RETENTION_DAYS", 90, largest=36500)

@@ -17,6 +17,7 @@ from tocsin.events.rules import Report
 from tocsin.events.services import create_integration, request_rematch
 
 OWN_INTEGRATION = "Tocsin itself"
+_REMATCHED = ("TocsinEventsUnmatched", "TocsinEventsWithoutAlert")
 _LATE = timedelta(minutes=1)
 _STUCK = timedelta(minutes=10)
 
@@ -40,17 +41,21 @@ def find_faults(now: datetime) -> list[Finding]:
                    (SELECT count(*) FROM delivery_delivery WHERE state = 'sending' AND started_at < %(stuck)s),
                    (SELECT count(*) FROM delivery_delivery WHERE deadline_at < %(late)s),
                    (SELECT count(*) FROM events_event
-                    WHERE state = 'active' AND matched_policies IS NULL AND changed_at < %(late)s)
+                    WHERE state = 'active' AND matched_policies IS NULL AND changed_at < %(late)s),
+                   (SELECT count(*) FROM events_event e
+                    WHERE e.state = 'active' AND e.matched_policies > 0 AND e.changed_at < %(late)s
+                      AND NOT EXISTS (SELECT FROM alerts_alertevent m WHERE m.event_id = e.id))
             """,
             {"late": now - _LATE, "stuck": now - _STUCK},
         )
-        alerts, deliveries, sending, receipts, events = cursor.fetchone() or (0, 0, 0, 0, 0)
+        alerts, deliveries, sending, receipts, unmatched, alone = cursor.fetchone() or (0, 0, 0, 0, 0, 0)
     texts = {
         "TocsinAlertsLate": (alerts, _("alerts wait for a decision for more than a minute")),
         "TocsinDeliveriesLate": (deliveries, _("messages wait to be sent for more than a minute")),
         "TocsinSendsStuck": (sending, _("messages are being sent for more than ten minutes")),
         "TocsinReceiptsLate": (receipts, _("deadlines of receipts have passed unseen")),
-        "TocsinEventsUnmatched": (events, _("active events were never compared with the policies")),
+        "TocsinEventsUnmatched": (unmatched, _("active events were never compared with the policies")),
+        "TocsinEventsWithoutAlert": (alone, _("active events that a policy takes are in no alert")),
     }
     return [Finding(kind, count, f"{count} {text}") for kind, (count, text) in texts.items() if count]
 
@@ -59,7 +64,7 @@ def audit(now: datetime) -> list[Finding]:
     """One round. What can be repaired is; what was found is an event, which resolves when a round finds it gone."""
     findings = find_faults(now)
     release_crashed(now)
-    if any(finding.kind == "TocsinEventsUnmatched" for finding in findings):
+    if any(finding.kind in _REMATCHED for finding in findings):
         request_rematch(because="auditor", now=now)
     _raise_events(findings, now)
     Beat.objects.update_or_create(name="auditor", defaults={"beat_at": now})

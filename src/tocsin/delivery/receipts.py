@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 
 from tocsin.alerts.services import claim_alert
@@ -113,7 +114,7 @@ def apply_receipts(delivery_ids: Collection[int], now: datetime) -> list[ReachEn
     failed, reach, claims = [], [], []
     for receipt in waiting:
         delivery, status = deliveries[receipt.delivery_id or 0], ReceiptStatus(receipt.status)
-        move = after_receipt(DeliveryState(delivery.state), status)
+        move = after_receipt(DeliveryState(delivery.state), status, machine_answers=settings.MACHINE_ANSWERS)
         receipt.effect = "late" if move is None else "applied"
         if status is ReceiptStatus.KEY_PRESSED:
             receipt.effect = "applied"

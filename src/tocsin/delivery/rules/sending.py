@@ -127,8 +127,15 @@ _RECEIPT_MOVES: dict[ReceiptStatus, tuple[DeliveryState, Reason | None]] = {
 }
 
 
-def after_receipt(state: DeliveryState, status: ReceiptStatus) -> tuple[DeliveryState, Reason | None] | None:
-    """Where a receipt takes a delivery, or None when it changes nothing: late, doubled, reordered, or only progress."""
+def after_receipt(
+    state: DeliveryState, status: ReceiptStatus, *, machine_answers: bool = False
+) -> tuple[DeliveryState, Reason | None] | None:
+    """Where a receipt takes a delivery, or None when it changes nothing: late, doubled, reordered, or only progress.
+
+    `machine_answers`: whoever lets a machine answer is counted as reached.
+    """
+    if status is ReceiptStatus.MACHINE and machine_answers:
+        status = ReceiptStatus.ANSWERED
     move = _RECEIPT_MOVES.get(status)
     if move is None or move[0] not in LEGAL_MOVES[state]:
         return None
