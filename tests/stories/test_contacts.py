@@ -15,6 +15,7 @@ from tocsin.contacts.models import Contact, ContactDefaults, ContactReach, Notif
 from tocsin.contacts.queries import (
     contact_views,
     contacts_matching,
+    default_fallback,
     deletion_preview,
     directory,
     get_defaults,
@@ -324,7 +325,7 @@ def test_new_contacts_use_the_global_default_which_initially_sends_a_text_messag
     contact = make(now)
 
     view = contact_views([contact.pk])[contact.pk]
-    default = directory([contact.pk]).default_fallback
+    default = default_fallback()
     assert view.fallback is Fallback.DEFAULT
     assert resolved_fallback(view.fallback, default) is Fallback.SMS
 
@@ -336,7 +337,7 @@ def test_changing_the_default_acts_at_once_on_all_who_use_it(now: datetime) -> N
     services.set_default_fallback(by=SHELL, now=now, fallback="call", version=0)
 
     found = directory([*users, own])
-    resolved = {pk: resolved_fallback(view.fallback, found.default_fallback) for pk, view in found.contacts.items()}
+    resolved = {pk: resolved_fallback(view.fallback, default_fallback()) for pk, view in found.contacts.items()}
     assert resolved == {**dict.fromkeys(users, Fallback.CALL), own: Fallback.NONE}
 
 
