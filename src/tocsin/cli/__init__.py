@@ -11,7 +11,7 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 from tocsin.cli.groups import GROUPS
-from tocsin.cli.shared import database_running, exit_on_expected_errors, fail, set_up_django
+from tocsin.cli.shared import database_running, exit_on_expected_errors, fail, require_installation, set_up_django
 
 _HELP = ("--help", "-h", "--version")
 
@@ -34,16 +34,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     group = GROUPS.get(words[0]) if words else None
     if group is None and words and not words[0].startswith("-"):
         fail(f"There is no command {words[0]!r}; there are: {', '.join(GROUPS)}.", code=2)
-    needs_database = group is not None and group.needs_database
+    subcommand = words[1] if len(words) > 1 else ""
+    is_bare = group is not None and subcommand in group.bare
     with exit_on_expected_errors():
-        if needs_database:
-            set_up_django(is_first_use=not set(words) & set(_HELP))
+        if group is not None and group.needs_database:
+            needs_installation = not is_bare and not set(words) & set(_HELP)
+            if needs_installation and subcommand not in group.founding:
+                require_installation()
+            set_up_django(is_first_use=needs_installation)
         try:
             command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=True)
         except CycloptsError:
             sys.exit(2)
         is_help = isinstance(getattr(command, "__self__", None), App)
-        with database_running(words[0]) if needs_database and not is_help else nullcontext():
+        needs_database = group is not None and group.needs_database and not is_bare and not is_help
+        with database_running(words[0]) if needs_database else nullcontext():
             command(*bound.args, **bound.kwargs)
 
 

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Group:
     """`module` exposes `app`, a cyclopts App of this name. With `needs_database` it is imported after Django is set
-    up, and its commands run while the database does: that of `tocsin serve`, or the embedded one started for them."""
+    up, and its commands run while the database does: that of `tocsin serve`, or the embedded one started for them.
+    Only the `founding` commands make an installation where there is none; the `bare` ones need none.
+    """
 
     name: str
     module: str
     help: str
     needs_database: bool = True
+    founding: frozenset[str] = frozenset()
+    bare: frozenset[str] = frozenset()
 
 
 GROUPS = {
@@ -25,9 +29,20 @@ GROUPS = {
         Group("migrate", "tocsin.cli.migrate", "Bring the tables up to this version.", needs_database=False),
         Group("doctor", "tocsin.cli.doctor", "Check the installation and say what to do.", needs_database=False),
         Group("database", "tocsin.cli.database", "Care for the embedded database.", needs_database=False),
-        Group("provider", "tocsin.cli.providers", "Accounts that carry messages: add, list, test."),
-        Group("integration", "tocsin.cli.integrations", "Where events come from: create, list."),
-        Group("api-token", "tocsin.cli.tokens", "Tokens of programs."),
+        Group(
+            "provider",
+            "tocsin.cli.providers",
+            "Accounts that carry messages: add, list, test.",
+            founding=frozenset({"add"}),
+            bare=frozenset({"types"}),
+        ),
+        Group(
+            "integration",
+            "tocsin.cli.integrations",
+            "Where events come from: create, list.",
+            founding=frozenset({"create"}),
+        ),
+        Group("api-token", "tocsin.cli.tokens", "Tokens of programs.", founding=frozenset({"create"})),
         Group("user", "tocsin.cli.users", "Who signs in: list, new password."),
         Group("outbox", "tocsin.cli.outbox", "What would have been sent, and a simulated phone."),
         Group("explain", "tocsin.cli.explain", "Say who would be told of an event, and why others are not."),

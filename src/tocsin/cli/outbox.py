@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from tocsin.channels.base import Receipt, ReceiptStatus
 from tocsin.channels.kinds import Channel
@@ -25,7 +26,7 @@ Id = Annotated[int, Parameter(help="The call's number, as `tocsin outbox` lists 
 @app.default
 def show_all(
     *,
-    limit: Annotated[int, Parameter(help="How many, newest first.")] = 50,
+    limit: Annotated[int, Parameter(help="How many, newest first.", validator=Number(gte=1, lte=10_000))] = 50,
     json: Json = False,
 ) -> None:
     """Messages that no real account carries, newest first. Links and codes of verifications are shown to you alone:

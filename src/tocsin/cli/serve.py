@@ -16,7 +16,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from django.db import connections
 
-from tocsin.cli.shared import say, set_up_django
+from tocsin.cli.shared import PORT, PROCESSES, say, set_up_django
 from tocsin.config.embedded_postgres import EmbeddedPostgres
 from tocsin.config.environment import data_folder, database_url
 from tocsin.config.logs import configure_logging
@@ -41,9 +41,9 @@ class _Ended(BaseException):
 def serve(
     *,
     host: Annotated[str, Parameter(help=_HOST_HELP)] = "127.0.0.1",
-    port: Annotated[int, Parameter(help="0 takes a free one.")] = 8000,
+    port: Annotated[int, Parameter(help="0 takes a free one.", validator=PORT)] = 8000,
     data_dir: Annotated[Path | None, Parameter(help="Default: TOCSIN_DATA_DIR, else the user's data folder.")] = None,
-    workers: Annotated[int, Parameter(help="Web processes.")] = 1,
+    workers: Annotated[int, Parameter(help="Web processes.", validator=PROCESSES)] = 1,
 ) -> None:
     """Run the database, the web server and the worker on this machine, until Ctrl-C."""
     configure_logging()

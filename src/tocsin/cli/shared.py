@@ -13,6 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import django
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, ProgrammingError, connections
 from rich.console import Console
@@ -21,9 +22,11 @@ from rich.table import Table
 from tocsin.config.embedded_postgres import EmbeddedPostgres, FolderInUseError, Layout
 from tocsin.config.environment import data_folder, database_url, ensure_secret_key
 from tocsin.config.migrations import migrate
-from tocsin.core.errors import TocsinError
+from tocsin.core.errors import ConfigurationError, TocsinError
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of a table.")]
+PORT = Number(gte=0, lte=65535)
+PROCESSES = Number(gte=1, lte=256)
 
 _PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.05
@@ -38,6 +41,16 @@ def set_up_django(*, is_first_use: bool = True) -> None:
     else:  # the help needs none
         os.environ.setdefault("TOCSIN_SECRET_KEY", secrets.token_hex(32))
     django.setup()
+
+
+def require_installation() -> None:
+    """ConfigurationError when nothing was ever begun in the data folder; one that `serve` is making is awaited."""
+    layout = Layout(data_folder())
+    if not database_url() and layout.major_version is None and not layout.lock.exists():
+        raise ConfigurationError(
+            f"There is no installation in {layout.folder}. `tocsin serve` or `tocsin migrate` makes one; "
+            "TOCSIN_DATA_DIR names another folder."
+        )
 
 
 @contextmanager

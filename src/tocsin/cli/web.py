@@ -11,7 +11,7 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
-from tocsin.cli.shared import set_up_django
+from tocsin.cli.shared import PORT, PROCESSES, set_up_django
 from tocsin.config.logs import configure_logging
 from tocsin.config.processes import end_with
 
@@ -26,8 +26,8 @@ _STOP_SECONDS = 20
 def web(
     *,
     host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, Parameter(help="Port to listen on.")] = 8000,
-    workers: Annotated[int, Parameter(help="Processes.")] = 1,
+    port: Annotated[int, Parameter(help="Port to listen on.", validator=PORT)] = 8000,
+    workers: Annotated[int, Parameter(help="Processes.", validator=PROCESSES)] = 1,
     faces: Annotated[str, Parameter(help="Serve only these doors, like public,callbacks,ingest. Default: all.")] = "",
     supervisor: Annotated[int | None, Parameter(show=False)] = None,
 ) -> None:

@@ -52,13 +52,68 @@ finally:
 
 
 @pytest.mark.parametrize(
-    "words", [["nonsense"], ["serve", "--nonsense"], ["serve", "--port", "many"], ["database", "upgrade", "surplus"]]
+    "words",
+    [
+        ["nonsense"],
+        ["serve", "--nonsense"],
+        ["serve", "--port", "many"],
+        ["serve", "--port", "99999"],
+        ["serve", "--port", "-1"],
+        ["serve", "--workers", "0"],
+        ["web", "--port", "99999"],
+        ["web", "--workers", "0"],
+        ["database", "upgrade", "surplus"],
+    ],
 )
 def test_wrong_usage_ends_with_2(words: list[str], tmp_path: Path) -> None:
     answer = tocsin(tmp_path / "data", *words)
 
     assert (answer.returncode, answer.stdout) == (2, "")
     assert "Traceback" not in answer.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("limit", ["-1", "0", str(10**30)])
+def test_a_limit_of_the_outbox_that_cannot_be_is_wrong_usage(limit: str, tmp_path: Path) -> None:
+    more = {"TOCSIN_DATABASE_URL": f"postgresql://ada@/alerts?host={tmp_path}", "TOCSIN_SECRET_KEY": "0" * 32}
+
+    answer = tocsin(tmp_path / "data", "outbox", "--limit", limit, **more)
+
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["provider", "list"],
+        ["provider", "test", "smtp", "--to", "ada@example.org"],
+        ["explain", "--label", "alertname=A"],
+        ["outbox"],
+        ["outbox", "--json"],
+        ["integration", "list"],
+        ["api-token", "list"],
+        ["user", "list"],
+    ],
+)
+def test_a_command_that_only_reads_makes_no_installation(words: list[str], tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+
+    answer = tocsin(folder, *words)
+
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert answer.stderr == (
+        f"There is no installation in {folder}. `tocsin serve` or `tocsin migrate` makes one; "
+        "TOCSIN_DATA_DIR names another folder.\n"
+    )
+    assert not folder.exists()
+
+
+def test_the_providers_are_listed_without_an_installation(tmp_path: Path) -> None:
+    answer = tocsin(tmp_path / "data", "provider", "types")
+
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "smtp" in answer.stdout
     assert not (tmp_path / "data").exists()
 
 
