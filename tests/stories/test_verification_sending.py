@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from tests.stories.harness import ADMIN, Story
 from tocsin.channels.kinds import Channel
+from tocsin.contacts.queries import count_simulated_proofs, token_of, verification_proof
 from tocsin.contacts.services import update_contact, verify_by_link
 from tocsin.delivery.models import Content, Delivery
 from tocsin.delivery.queries import outbox_messages
@@ -30,6 +31,25 @@ def test_a_contact_verifies_through_the_text_and_is_then_called(story: Story) ->
     proof = ann.verifications.get()
     assert (proof.sent_via, proof.verified_from) == ("Outbox (text messages)", "192.0.2.7")
     assert proof.sent_at is not None
+
+
+def test_a_proof_that_only_the_outbox_carried_is_known_as_such(story: Story) -> None:
+    ann = story.contact("Ann", verified=False)
+    send_verifications(by=ADMIN, now=story.now, contact_ids=[ann.pk])
+    story.passes()
+    story.expect_text(ann)
+    before = count_simulated_proofs()
+    verify_by_link(token=token_of(ann.verifications.get()), address="192.0.2.7", now=story.now)
+
+    proof = verification_proof(ann.pk)
+
+    assert (before, count_simulated_proofs()) == (0, 1)
+    assert proof is not None
+    assert proof.is_simulated
+
+    ann.verifications.update(sent_via="A real account")
+
+    assert count_simulated_proofs() == 0
 
 
 def test_nothing_of_a_verification_text_is_stored(story: Story) -> None:

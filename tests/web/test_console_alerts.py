@@ -18,6 +18,7 @@ from tocsin.alerts.services import claim_alert
 from tocsin.contacts.models import Contact
 from tocsin.contacts.rules import Fallback
 from tocsin.delivery.models import Delivery
+from tocsin.delivery.verifications import send_verifications
 from tocsin.web.console.alert_people import Reached, people_of
 
 pytestmark = pytest.mark.django_db
@@ -278,3 +279,16 @@ def test_the_outbox_shows_the_link_that_a_verification_carries(story: Story) -> 
     shown = client.get(reverse("console:outbox")).content.decode()
 
     assert "https://tocsin.example/v/" in shown
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.RESPONDER])
+def test_who_may_not_change_contacts_sees_of_a_verification_only_that_it_was_sent(story: Story, role: Role) -> None:
+    bob = story.contact("Bob", verified=False)
+    send_verifications(by=ADMIN, now=story.now, contact_ids=[bob.pk])
+    story.passes(1)
+
+    shown = signed_in(role).get(reverse("console:outbox")).content.decode()
+
+    assert "Bob" in shown
+    assert "A verification of the number." in shown
+    assert "/v/" not in shown

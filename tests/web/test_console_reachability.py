@@ -159,6 +159,7 @@ def test_the_page_shows_the_proof_of_the_number(story: Story) -> None:
 
     assert "Verified 2026-11-23 12:00:01 UTC by link in a text message, from the address 203.0.113.9" in whole
     assert "Sent 2026-11-23 12:00:00 UTC to +86 138 **** 1234 through" in whole
+    assert "Only simulated: the message stayed in the outbox" in whole
     assert "Verified 2026-11-23 12:00:01 UTC by link in a text message" in masked
     assert "203.0.113.9" not in masked
 

@@ -35,6 +35,12 @@ def list_accounts() -> list[ProviderAccount]:
     return list(ProviderAccount.objects.order_by("channel", "priority", "id"))
 
 
+def simulated_account_names() -> set[str]:
+    """Of the accounts through which nothing reaches anybody."""
+    simulated = [name for name, kind in PROVIDERS.items() if kind.capabilities.is_simulated]
+    return set(ProviderAccount.objects.filter(provider__in=simulated).values_list("name", flat=True))
+
+
 def account_named(name: str) -> ProviderAccount:
     """NotFoundError names the ones that exist."""
     account = ProviderAccount.objects.filter(name=name).first()

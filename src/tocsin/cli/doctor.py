@@ -71,6 +71,7 @@ def _examine_database() -> Iterator[Finding]:
     yield migrations
     if migrations.level is Level.OK:
         from tocsin.channels.queries import accounts_by_channel, kind_of  # models need Django set up
+        from tocsin.contacts.queries import count_simulated_proofs
         from tocsin.delivery.models import Beat
 
         are_simulated = {
@@ -81,6 +82,8 @@ def _examine_database() -> Iterator[Finding]:
         has_text_provider = are_simulated.get(Channel.SMS) is False
         yield checks.check_public_url(settings.PUBLIC_URL, has_text_provider=has_text_provider)
         yield from checks.check_accounts(are_simulated)
+        if has_text_provider:
+            yield checks.check_simulated_proofs(count_simulated_proofs())
 
 
 def _database_clock() -> datetime:

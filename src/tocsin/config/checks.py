@@ -104,6 +104,17 @@ def check_accounts(are_simulated: Mapping[Channel, bool]) -> list[Finding]:
     return findings
 
 
+def check_simulated_proofs(count: int) -> Finding:
+    """`count`: numbers that are verified by nothing but the outbox, while a real account carries text messages."""
+    if not count:
+        return Finding("verified numbers", Level.OK, "none was verified through the outbox alone")
+    text = (
+        f"{count} verified through the outbox alone, a simulation. Remove each number from its contact, enter it again "
+        "and send the verification again: it now goes out for real."
+    )
+    return Finding("verified numbers", Level.WARNING, text)
+
+
 def check_clock(here: datetime, in_database: datetime, *, is_synchronised: bool | None) -> Finding:
     difference = abs(here - in_database)
     if difference > _CLOCK_TOLERANCE:

@@ -58,6 +58,15 @@ def test_channels_without_an_account_fail_and_the_outbox_warns() -> None:
     ]
 
 
+@pytest.mark.parametrize(("count", "level"), [(0, Level.OK), (3, Level.WARNING)])
+def test_numbers_verified_by_the_outbox_alone_are_to_be_verified_again(count: int, level: Level) -> None:
+    found = checks.check_simulated_proofs(count)
+
+    assert found.level is level
+    assert ("3 verified through the outbox" in found.text) == (count > 0)
+    assert ("send the verification again" in found.text) == (count > 0)
+
+
 @pytest.mark.parametrize(
     ("number", "level", "text"),
     [(180004, Level.OK, "PostgreSQL 18.4"), (140000, Level.OK, "PostgreSQL 14.0"), (130022, Level.FAILURE, "too old")],

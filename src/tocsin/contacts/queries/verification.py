@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef, Q
 
+from tocsin.channels.queries import simulated_account_names
 from tocsin.contacts.models import Contact, PhoneVerification, VerificationSend
 from tocsin.contacts.rules import (
     IssueOutcome,
@@ -40,6 +42,8 @@ class VerificationProof:
     verified_at: datetime
     verified_from: str
     source: str
+    is_simulated: bool
+    """The message stayed in the outbox, where others than the number's owner could read it."""
 
 
 def verification_proof(contact_id: int) -> VerificationProof | None:
@@ -63,7 +67,18 @@ def verification_proof(contact_id: int) -> VerificationProof | None:
         verified_at=row.verified_at,
         verified_from=row.verified_from,
         source=row.source,
+        is_simulated=row.sent_via in simulated_account_names(),
     )
+
+
+def count_simulated_proofs() -> int:
+    """Contacts whose present number counts as verified by nothing but messages that stayed in the outbox."""
+    proofs = PhoneVerification.objects.filter(
+        contact=OuterRef("pk"), phone=OuterRef("phone"), verified_at__isnull=False
+    )
+    simulated = Q(sent_via__in=simulated_account_names())
+    verified = Contact.objects.filter(phone_verified_at__isnull=False)
+    return verified.filter(Exists(proofs.filter(simulated)), ~Exists(proofs.exclude(simulated))).count()
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,8 @@ def proof_lines(contact: Contact, is_whole: bool) -> SafeString | str:
             sent
             % {"time": clock(proof.sent_at), "number": mask_phone(proof.phone), "account": proof.sent_via or NOTHING}
         )
+    if proof.is_simulated:
+        lines.append(_now("Only simulated: the message stayed in the outbox, where others could read it."))
     return format_html_join("", "<div>{}</div>", ((line,) for line in lines))
 
 

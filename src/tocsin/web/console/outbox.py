@@ -23,9 +23,10 @@ from tocsin.core.clock import utc_now
 from tocsin.core.ids import to_base36
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.queries import OutboxMessage, outbox_messages
+from tocsin.delivery.rules import Purpose
 from tocsin.delivery.services import record_receipts
 from tocsin.delivery.timeline import state_title
-from tocsin.web.console.actors import require
+from tocsin.web.console.actors import may, require
 from tocsin.web.console.home import simulated_channels
 from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, COLOURS, reason_text
 
@@ -61,7 +62,7 @@ def page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         **context,
         "title": _now("Outbox"),
         "now": utc_now(),
-        "entries": [_entry(message) for message in outbox_messages(_SHOWN)],
+        "entries": [_entry(message, may(request, Permission.MANAGE)) for message in outbox_messages(_SHOWN)],
         "answers": ANSWERS,
         "simulated": simulated_channels(),
     }
@@ -90,11 +91,14 @@ def answer(request: HttpRequest, context: dict[str, Any], delivery_id: int, answ
     return HttpResponseRedirect(reverse("console:outbox"))
 
 
-def _entry(message: OutboxMessage) -> dict[str, Any]:
+def _entry(message: OutboxMessage, may_manage: bool) -> dict[str, Any]:
+    """The text of a verification proves a number, so only those who may change contacts read it."""
     delivery = message.delivery
+    is_hidden = delivery.purpose == Purpose.VERIFICATION and not may_manage
     return {
         "delivery": delivery,
-        "text": message.text,
+        "text": "" if is_hidden else message.text,
+        "is_hidden": is_hidden,
         "channel": CHANNELS.get(delivery.channel, delivery.channel),
         "icon": CHANNEL_ICONS.get(delivery.channel, "send"),
         "state": state_title(delivery),
