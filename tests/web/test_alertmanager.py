@@ -159,6 +159,47 @@ def test_one_bad_alert_does_not_cost_its_neighbours_theirs(door: Door) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("bad", "problem"),
+    [
+        (b"[" * 50_000 + b"]" * 50_000, "is nested too deeply"),
+        (b'{"labels":{"a":"b"},"x":' + b'{"y":[' * 50_000 + b"]}" * 50_000 + b"}", "is nested too deeply"),
+        (b"9" * 10_000, "holds a number of too many digits"),
+        (b'{"labels":{"alertname":' + b"9" * 10_000 + b"}}", "holds a number of too many digits"),
+        (b"nope", "this is not JSON"),
+        (b'{"labels":{"alertname":"B"]}', "this is not JSON"),
+        (b"", "this is not JSON"),
+        (b'{"labels":{"a":5,"b":"],[\\\\\\"{,"}}', "Expected `str`, got `int` - at `$.labels[...]`"),
+    ],
+    ids=["deep", "deep inside", "digits", "digits inside", "word", "crossed", "nothing", "brackets in strings"],
+)
+def test_what_cannot_be_read_costs_only_itself(door: Door, bad: bytes, problem: str) -> None:
+    reply = door.post(b'[{"labels":{"alertname":"A","x":"],"}}, ' + bad + b' , {"labels":{"alertname":"C"}}]\n')
+
+    assert names() == ["A", "C"]
+    assert (reply.status, reply.json) == (400, f"1 of 3 alerts refused: alert 2: {problem}")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b'"' + b'\\"' * 500_000,
+        b"[" * MAX_BODY,
+        b'[{"labels":{"alertname":"A"}}]]',
+        b'[{"labels":{"alertname":"A"}}}',
+        b'[{"labels":{"alertname":"A"}}] x',
+        b'[{"labels":{"alertname":"A}}]',
+    ],
+    ids=["open string", "brackets", "one too many", "another bracket", "more", "open label"],
+)
+def test_what_cannot_be_divided_is_refused_at_once(door: Door, body: bytes) -> None:
+    reply = door.post(body)
+
+    assert reply.status == 400
+    assert reply.json["message"].startswith("The body is not a whole JSON array: a bracket or a quote")
+    assert not Event.objects.exists()
+
+
 def test_a_long_list_of_refusals_is_cut(door: Door) -> None:
     reply = door.post([{"labels": {}}] * 50)
 
