@@ -18,6 +18,7 @@ from tocsin.events.models import Event, IngestBeat
 from tocsin.events.rules import Report
 from tocsin.events.services import beat, create_integration
 from tocsin.web.alertmanager.heartbeat import start_beating
+from tocsin.web.alertmanager.reading import MAX_BODY
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,6 +44,26 @@ def test_the_server_takes_alerts_and_beats(tmp_path: Path, now: datetime) -> Non
 
     assert Event.objects.get().labels == {"alertname": "A"}
     assert IngestBeat.objects.get().beat_at >= started
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_whoever_sends_too_much_is_told_so(tmp_path: Path, now: datetime, is_declared: bool) -> None:
+    _integration, token = create_integration(by=SHELL, now=now, name="Prometheus")
+    much = b" " * (2 * MAX_BODY)
+
+    with web_server(tmp_path) as port:
+        link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        link.request(
+            "POST", "/api/v2/alerts", much if is_declared else iter([much]), {"Authorization": f"Bearer {token}"}
+        )
+        reply = link.getresponse()
+        said = json.loads(reply.read())
+        link.close()
+
+    assert (reply.status, said["message"]) == (
+        413,
+        f"The body is larger than {MAX_BODY} bytes. Send fewer alerts at a time.",
+    )
 
 
 def test_a_process_without_the_ingest_face_neither_takes_alerts_nor_beats(tmp_path: Path, now: datetime) -> None:

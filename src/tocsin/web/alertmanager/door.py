@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 from django.db import IntegrityError, InterfaceError, OperationalError, connection
@@ -27,6 +27,7 @@ ALERTS_PATH = "/api/v2/alerts"
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 _NOTED_EVERY = timedelta(seconds=30)
+_CHUNK = 64 * 1024
 _JSON = ("Content-Type", "application/json")
 
 
@@ -69,7 +70,7 @@ def _answer(environ: dict[str, Any]) -> _Reply:
     try:
         batch = read_batch(_body(environ))
     except TooLargeError as error:
-        return _refusal("413 Content Too Large", str(error))
+        return _refusal("413 Content Too Large", str(error), ("Connection", "close"))
     except UnreadableError as error:
         return _refusal("400 Bad Request", str(error))
     try:
@@ -94,10 +95,11 @@ def _store(integration: IntegrationKey, batch: Batch) -> None:
 
 def _body(environ: dict[str, Any]) -> bytes:
     declared = environ.get("CONTENT_LENGTH") or ""
-    if declared.isdigit() and int(declared) > MAX_BODY:
-        raise TooLargeError(f"The body is larger than {MAX_BODY} bytes. Send fewer alerts at a time.")
-    body: bytes = environ["wsgi.input"].read(int(declared) if declared.isdigit() else MAX_BODY + 1)
-    if len(body) > MAX_BODY:
+    source: BinaryIO = environ["wsgi.input"]
+    is_too_large = declared.isdigit() and int(declared) > MAX_BODY
+    body = b"" if is_too_large else source.read(int(declared) if declared.isdigit() else MAX_BODY + 1)
+    if is_too_large or len(body) > MAX_BODY:
+        _drain(source)
         raise TooLargeError(f"The body is larger than {MAX_BODY} bytes. Send fewer alerts at a time.")
     match environ.get("HTTP_CONTENT_ENCODING", "").strip().lower():
         case "" | "identity":
@@ -106,6 +108,13 @@ def _body(environ: dict[str, Any]) -> bytes:
             return unzip(body)
         case other:
             raise UnreadableError(f"Content-Encoding {other[:20]!r} is not known here; gzip is.")
+
+
+def _drain(source: BinaryIO) -> None:
+    """Most senders look for an answer only once they have sent all; who sends far more finds a closed connection."""
+    left = 2 * MAX_BODY
+    while left > 0 and (chunk := source.read(min(left, _CHUNK))):
+        left -= len(chunk)
 
 
 def _again_if_disconnected(work: Callable[[], _Result]) -> _Result:
