@@ -214,6 +214,22 @@ def test_a_simulated_phone_rings_and_is_answered(console: Console, story: Story)
     assert story.alert().claimed_by == "Wei"
 
 
+def test_a_test_message_is_sent_and_its_page_follows_what_becomes_of_it(console: Console, story: Story) -> None:
+    wei = story.contact("Wei")
+    console.sign_in(Role.MANAGER)
+    page = console.page
+    console.open(f"contacts/contact/{wei.pk}/change/")
+
+    page.locator("a[href$='?channel=sms']").click()
+    expect(page.get_by_role("radio", name="Text message")).to_be_checked()
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_text("Planned", exact=True)).to_be_visible()
+    apart(lambda: story.passes(60))
+
+    expect(page.get_by_text("Kept in the outbox; nobody received it.")).to_be_visible(timeout=15_000)
+    story.expect_text(wei, "This is a test")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_alert_page_fits_a_phone(console: Console, story: Story, scheme: Any) -> None:
     story.policy({story.contact("A name so long that it can hardly be called out on the phone"): ["phone", "email"]})

@@ -159,4 +159,5 @@ def test_a_new_account_has_no_secret_to_forget(story: Story) -> None:
     fields = signed_in(Role.ADMIN).get(url).context["adminform"].form.fields
 
     assert "config.password" in fields
+    assert "&lt;alerts@example.org&gt;" in fields["config.from"].help_text
     assert not [name for name in fields if name.startswith("clear.")]

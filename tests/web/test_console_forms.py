@@ -156,6 +156,7 @@ def test_deleting_many_names_the_policies_that_would_tell_nobody(story: Story) -
     empty = story.policy({night: ["phone"], wei: ["email"]}, name="Databases")
     story.policy({night: ["phone"], dan: ["email"]}, name="Network")
     story.policy({dan: ["email"]}, name="Disks")
+    story.policy({night: ["sms"]}, name="Only the group")
     selected = {"action": "delete_selected", "_selected_action": [wei.pk, bob.pk]}
 
     asked = post(signed_in(Role.MANAGER), "contacts_contact_changelist", selected)
@@ -163,8 +164,8 @@ def test_deleting_many_names_the_policies_that_would_tell_nobody(story: Story) -
     notes = [re.sub("<.*?>", "", str(note)) for note in asked.context["deletable_objects"][0][0].notes]
     assert notes == [
         "contact group Night shift",
-        "notification policy Databases",
         "notification policy Databases will tell nobody.",
+        "notification policy Only the group will tell nobody.",
         "The group Night shift will have no members.",
     ]
     assert reverse("console:policies_notificationpolicy_change", args=[empty.pk]) in asked.content.decode()
@@ -184,9 +185,8 @@ def test_deleting_a_group_or_a_robot_names_its_policies_and_those_left_empty(sto
 
     notes = [re.sub("<.*?>", "", str(note)) for note in asked.context["deleted_objects"][0].notes]
     assert notes == [
-        "notification policy Databases",
-        "notification policy Network",
         "notification policy Databases will tell nobody.",
+        "notification policy Network",
     ]
 
 

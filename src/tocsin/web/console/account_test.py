@@ -46,7 +46,7 @@ _MEANINGS: Mapping[Outcome, tuple[str, str | Promise, str | Promise]] = {
     Outcome.PERMANENT_CONFIG: (
         "bad",
         _("The account does not work as it is set up"),
-        _("Check its address, credentials, sender and balance. Alerts go out through the next account until then."),
+        _("Check its address, credentials, sender and balance. Until then alerts need another account of the channel."),
     ),
     Outcome.AMBIGUOUS: (
         "warning",

@@ -45,6 +45,7 @@ class DeliveryAdmin(ServiceAdmin):
     search_help_text = _("Search by the recipient's name")
     ordering = ("-id",)
     paginator = CappedPaginator
+    change_form_outer_before_template = "console/delivery_live.html"
     fieldsets = (
         (None, {"fields": ("to", "shown_channel", "shown_state", "why", "about", "account", "vendor_id")}),
         (_("When"), {"fields": ("times",)}),

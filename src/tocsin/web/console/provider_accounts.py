@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -186,7 +186,7 @@ def _form_fields(kind: ProviderType, account: ProviderAccount | None) -> dict[st
 
 def _form_field(field: ConfigField, stored: dict[str, str]) -> forms.Field:
     """Never required here: the provider's own check says what is missing, and an empty secret means unchanged."""
-    common: dict[str, Any] = {"label": field.label, "help_text": field.help, "required": False}
+    common: dict[str, Any] = {"label": field.label, "help_text": escape(field.help), "required": False}
     if field.choices:
         options = [(choice, choice) for choice in field.choices]
         return forms.ChoiceField(

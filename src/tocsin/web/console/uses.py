@@ -20,19 +20,24 @@ _KINDS = {
 
 
 def notes_on_deleting(ids: Collection[int], uses: Iterable[Use]) -> list[SafeString]:
-    """What uses the notification objects, and which policies would tell nobody without them."""
-    empty = _now("will tell nobody.")
-    left = policies_left_empty(ids)
-    named = uses_list(Use(object_id=policy.pk, kind="policy", id=policy.pk, name=policy.name) for policy in left)
-    return [*uses_list(uses), *(format_html("{} <b>{}</b>", line, empty) for line in named)]
+    """What uses the notification objects, itself or by a group that is left empty; bold, which will tell nobody."""
+    left = [Use(policy.pk, "policy", policy.pk, policy.name) for policy in policies_left_empty(ids)]
+    empty = {(use.kind, use.id) for use in left}
+    nobody = format_html(" <b>{}</b>", _now("will tell nobody."))
+    lines = _lines([*uses, *left])
+    return [format_html("{}{}", line, nobody) if key in empty else line for key, line in lines.items()]
 
 
 def uses_list(uses: Iterable[Use]) -> list[SafeString]:
     """One line for each user, however many of the objects it names."""
+    return list(_lines(uses).values())
+
+
+def _lines(uses: Iterable[Use]) -> dict[tuple[str, int], SafeString]:
     lines = {}
     for use in uses:
         title, view = _KINDS[use.kind]
         lines[use.kind, use.id] = format_html(
             '{} <a class="text-link" href="{}">{}</a>', title, reverse(f"console:{view}", args=[use.id]), use.name
         )
-    return list(lines.values())
+    return lines

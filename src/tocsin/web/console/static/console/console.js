@@ -27,6 +27,11 @@ window.tocsin = {
   });
 })();
 
+// Unfold takes every row of a form that htmx settles for one of its inline formsets, and fails on the others.
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (!event.target.dataset.inlineFormset) event.stopImmediatePropagation();
+}, true);
+
 // The objects of a policy: robots have no channels to choose, and rows can be added.
 (() => {
   const mark = (row) => row.classList.toggle("tc-is-robot", row.querySelector("select").value.startsWith("robot:"));
