@@ -8,11 +8,15 @@ from datetime import datetime, timedelta
 import pytest
 import time_machine
 from django.db.models import Field, Model
+from django.test import override_settings
 from django.urls import reverse
 
 from tests.stories.harness import Story, begin
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
+from tocsin.contacts.models import Contact
+from tocsin.events.models import Integration
+from tocsin.policies.models import NotificationPolicy
 from tocsin.web.console.pages import console
 
 pytestmark = pytest.mark.django_db
@@ -115,3 +119,73 @@ def test_the_history_of_a_row_is_in_the_audit_log(story: Story) -> None:
     unknown = client.get("/console/contacts/contact/%00/history/", follow=True)
 
     assert (known.status_code, unknown.status_code) == (200, 400)
+
+
+DETAIL_ACTIONS = sorted(
+    f"{name_of(model)}_{action}"
+    for model, admin in console._registry.items()
+    for action in getattr(admin, "actions_detail", ())
+)
+
+
+@pytest.mark.parametrize("action", DETAIL_ACTIONS)
+@pytest.mark.parametrize("key", ["987654", "²", "abc", "9" * 40])
+@override_settings(ATTESTED_PHONES=True)
+def test_an_action_on_a_row_that_is_gone_finds_nothing(action: str, key: str) -> None:
+    client = signed_in(Role.ADMIN)
+    url = reverse(f"console:{action}", args=[key])
+
+    replies = [client.get(url), client.post(url, {"password": "p", "source": "s", "to": "t", "confirmed": "1"})]
+
+    assert [reply.status_code for reply in replies] == [404, 404]
+
+
+@pytest.mark.parametrize("action", ["verify_numbers", "delete_selected"])
+@pytest.mark.parametrize("key", ["abc", "²", "\x00", "9" * 40])
+def test_an_action_on_what_is_no_row_is_refused(story: Story, action: str, key: str) -> None:
+    client = signed_in(Role.ADMIN)
+    url = reverse("console:contacts_contact_changelist")
+
+    reply = client.post(url, {"action": action, "_selected_action": key, "confirmed": "1", "post": "yes"}, follow=True)
+
+    assert reply.status_code == 200
+    assert Contact.objects.count() == 1
+
+
+POLICY = {"name": "Night", "rules": "", "group_by": "", "group_wait": "5", "group_interval": "30"}
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"targets-object": "contact:²"},
+        {"targets-object": "contact:" + "9" * 5000},
+        {"targets-object": "contact:" + "9" * 18},
+        {"group_wait": "99999999999999"},
+        {"group_interval": "86401"},
+        {"group_interval": "9" * 5000},
+        {"name": "\x00"},
+    ],
+)
+def test_a_policy_that_cannot_be_is_refused_at_its_field(typed: dict[str, str]) -> None:
+    reply = signed_in(Role.ADMIN).post(reverse("console:policies_notificationpolicy_add"), {**POLICY, **typed})
+
+    assert reply.status_code == 200
+    assert reply.context["errors"]
+    assert not NotificationPolicy.objects.exists()
+
+
+@pytest.mark.parametrize("severity", ["9" * 5000, "9999", "7", "²"])
+def test_a_severity_that_is_none_is_refused_at_its_field(severity: str) -> None:
+    typed = {"name": "Prometheus", "auto_resolve_seconds": "300", "severity_map": f"bad = {severity}"}
+
+    reply = signed_in(Role.ADMIN).post(reverse("console:events_integration_add"), typed)
+
+    assert reply.status_code == 200
+    assert reply.context["errors"]
+    assert not Integration.objects.exists()
+
+
+@pytest.mark.parametrize("event", ["²", "abc", "9" * 40, "\x00", "987654"])
+def test_explain_of_no_event_finds_nothing(event: str) -> None:
+    assert signed_in(Role.VIEWER).get(reverse("console:explain"), {"event": event}).status_code == 404

@@ -11,7 +11,7 @@ from django.contrib import messages
 from django.contrib.admin import action as admin_action
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Count, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
@@ -149,16 +149,12 @@ class ContactAdmin(ServiceAdmin):
 
     @action(description=_("Verify the number"), icon="verified", url_path="verify", permissions=["write"])
     def verify_number(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        contact = self.get_object(request, object_id)
-        if contact is None:
-            raise Http404
+        contact = self.row(request, object_id)
         return verification_page(request, self.admin_site.each_context(request), [contact.pk])
 
     @action(description=_("Vouch for the number"), icon="approval", url_path="attest", permissions=["attest"])
     def attest_number(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        contact = self.get_object(request, object_id)
-        if contact is None:
-            raise Http404
+        contact = self.row(request, object_id)
 
         def act(data: dict[str, Any]) -> HttpResponse:
             services.attest_phone(by=actor_of(request), now=utc_now(), contact_id=contact.pk, source=data["source"])
@@ -181,9 +177,7 @@ class ContactAdmin(ServiceAdmin):
 
     @action(description=_("Send a test"), icon="send", url_path="test", permissions=["write"])
     def send_test(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        contact = self.get_object(request, object_id)
-        if contact is None:
-            raise Http404
+        contact = self.row(request, object_id)
         return test_page(request, self.admin_site.each_context(request), contact)
 
     @action(description=_("Contact Default Configuration"), icon="tune", url_path="defaults", permissions=["write"])
@@ -210,9 +204,7 @@ class ContactAdmin(ServiceAdmin):
         description=_("Remove the imported chatbot"), icon="delete", url_path="remove-chatbot", permissions=["write"]
     )
     def remove_chatbot(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        contact = self.get_object(request, object_id)
-        if contact is None:
-            raise Http404
+        contact = self.row(request, object_id)
 
         def act(data: dict[str, Any]) -> HttpResponse:
             services.remove_legacy_chatbot(by=actor_of(request), now=utc_now(), contact_id=contact.pk)

@@ -142,7 +142,7 @@ class EventAdmin(ServiceAdmin):
 
     @action(description=_("Explain this event"), icon="help_center")
     def explain_event(self, request: HttpRequest, object_id: str) -> Any:
-        return HttpResponseRedirect(reverse("console:explain") + f"?event={object_id}")
+        return HttpResponseRedirect(reverse("console:explain") + f"?event={self.row(request, object_id).pk}")
 
 
 def _alert_url(alert: Alert) -> str:

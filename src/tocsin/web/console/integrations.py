@@ -30,7 +30,7 @@ from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.secrets_once import show_once
 from tocsin.web.console.service_admin import ServiceAdmin, ServiceForm
 
-_LINE = re.compile(r"\s*(?P<word>.+?)\s*=\s*[Pp]?(?P<severity>[0-9]+)\s*")
+_LINE = re.compile(r"\s*(?P<word>.+?)\s*=\s*[Pp]?(?P<severity>[0-9]{1,4})\s*")
 
 
 class SeverityMapField(forms.CharField):
@@ -106,7 +106,7 @@ class IntegrationAdmin(ServiceAdmin):
 
     @action(description=_("New token"), icon="key", url_path="new-token", permissions=["write"])
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        integration = self.get_object(request, object_id)
+        integration = self.row(request, object_id)
 
         def act(data: dict[str, Any]) -> HttpResponse:
             changed, token = services.rotate_token(by=actor_of(request), now=utc_now(), integration_id=integration.pk)

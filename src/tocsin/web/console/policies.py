@@ -86,7 +86,7 @@ class NotificationPolicyAdmin(ServiceAdmin):
 
     @action(description=_("Copy"), icon="content_copy", permissions=["write"])
     def copy(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        policy = self.get_object(request, object_id)
+        policy = self.row(request, object_id)
 
         def act(data: dict[str, Any]) -> HttpResponse:
             copied = services.copy_policy(by=actor_of(request), now=utc_now(), policy_id=policy.pk)

@@ -23,6 +23,8 @@ from tocsin.web.console.service_admin import ServiceForm
 from tocsin.web.console.words import CHANNELS
 
 _BLANK_ROWS = 2
+_LONGEST_ID = 18
+_LONGEST_WAIT = 24 * 3600
 _ROBOT = NotificationObject.Kind.ROBOT
 
 
@@ -67,7 +69,7 @@ class TargetsField(forms.Field):
         cleaned = []
         for row in value or []:
             kind, _colon, number = row.choice.partition(":")
-            if not number.isdigit():
+            if not (number.isascii() and number.isdecimal() and len(number) <= _LONGEST_ID):
                 raise forms.ValidationError(_("Choose from the list."))
             cleaned.append((int(number), () if kind == _ROBOT else row.channels))
         return cleaned
@@ -117,6 +119,7 @@ class PolicyForm(ServiceForm):
         label=_("group wait (seconds)"),
         initial=5,
         min_value=0,
+        max_value=_LONGEST_WAIT,
         widget=UnfoldAdminIntegerFieldWidget,
         help_text=_("How long the first message waits for more events of its group."),
     )
@@ -124,6 +127,7 @@ class PolicyForm(ServiceForm):
         label=_("group interval (seconds)"),
         initial=30,
         min_value=1,
+        max_value=_LONGEST_WAIT,
         widget=UnfoldAdminIntegerFieldWidget,
         help_text=_("How long further events of an open alert wait before they are told."),
     )

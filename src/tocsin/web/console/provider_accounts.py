@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
@@ -118,9 +118,7 @@ class ProviderAccountAdmin(ServiceAdmin):
 
     @action(description=_("Send a test message"), icon="send", url_path="test", permissions=["write"])
     def send_test(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        account = self.get_object(request, object_id)
-        if account is None:
-            raise Http404
+        account = self.row(request, object_id)
         return account_test_page(request, self.admin_site.each_context(request), account)
 
     @display(description=_("channel"), ordering="channel")

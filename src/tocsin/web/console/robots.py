@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
@@ -67,9 +67,7 @@ class RobotAdmin(ServiceAdmin):
 
     @action(description=_("Send a test message"), icon="send", url_path="test", permissions=["write"])
     def test_robot(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        robot = self.get_object(request, object_id)
-        if robot is None:
-            raise Http404
+        robot = self.row(request, object_id)
 
         def act(data: dict[str, Any]) -> HttpResponse:
             return test_queued(request, robot.pk, Channel(robot.platform))

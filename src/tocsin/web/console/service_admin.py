@@ -13,16 +13,18 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import get_fields_from_path, unquote
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
 from tocsin.accounts.rules import Permission
-from tocsin.core.errors import TocsinError
+from tocsin.core.errors import InvalidInputError, TocsinError
 from tocsin.web.console.actors import may
 from tocsin.web.console.form_pages import add_refusal, capitalise_labels
 from tocsin.web.console.paging import UncountedChangeList
@@ -169,7 +171,7 @@ class ServiceAdmin(ModelAdmin):
         lookups: set[str] = set()
         for item in self.get_list_filter(request):
             if isinstance(item, str):
-                field = get_fields_from_path(self.model, item)[-1]
+                field: Any = get_fields_from_path(self.model, item)[-1]
                 target = f"{item}__{field.target_field.name}" if field.is_relation else item
                 lookups |= {f"{target}__exact", f"{item}__isnull"}
             else:
@@ -207,10 +209,19 @@ class ServiceAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         try:
+            self._check_selection(request)
             return super().changelist_view(request, extra_context)
         except TocsinError as error:
             messages.error(request, str(error))
             return HttpResponseRedirect(request.get_full_path())
+
+    def _check_selection(self, request: HttpRequest) -> None:
+        """InvalidInputError when the rows that an action is for are named by what can be no key of the table."""
+        try:
+            for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.to_python(key)
+        except ValidationError as error:
+            raise InvalidInputError({"": _("Choose rows from the list.")}) from error
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
@@ -231,6 +242,13 @@ class ServiceAdmin(ModelAdmin):
             "object_pk": unquote(object_id),
         }
         return HttpResponseRedirect(f"{reverse('console:auditlog_logentry_changelist')}?{urlencode(where)}")
+
+    def row(self, request: HttpRequest, object_id: str) -> Any:
+        """What a page of one row is about; Http404 when it is gone."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404
+        return row
 
     def url(self, page: str, *args: Any) -> str:
         """The address of one of this table's pages: "changelist", "add", "change", "delete" or a page of its own."""

@@ -122,7 +122,7 @@ class UserAdmin(ServiceAdmin):
 
     @action(description=_("Set a new password"), icon="password", url_path="new-password", permissions=["write"])
     def new_password(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        user = self.get_object(request, object_id)
+        user = self.row(request, object_id)
 
         def act(data: dict[str, Any]) -> HttpResponse:
             services.set_password(by=actor_of(request), now=utc_now(), user_id=user.pk, password=data["password"])
@@ -182,7 +182,7 @@ class ApiTokenAdmin(ServiceAdmin):
 
     @action(description=_("Revoke"), icon="block", permissions=["write"])
     def revoke(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        token = self.get_object(request, object_id)
+        token = self.row(request, object_id)
 
         def act(data: dict[str, Any]) -> HttpResponse:
             services.revoke_token(by=actor_of(request), now=utc_now(), token_id=token.pk)
