@@ -8,6 +8,7 @@ import pytest
 
 from tests.stories.harness import Story
 from tocsin.cli.explain import show
+from tocsin.core.errors import InvalidInputError
 from tocsin.delivery.models import Notification
 from tocsin.delivery.queries import explain
 
@@ -91,3 +92,17 @@ def test_the_command_speaks_json(story: Story, capsys: pytest.CaptureFixture[str
     told = json.loads(capsys.readouterr().out)
     assert stopped.value.code == 0
     assert told["policies"][0]["tells"] == [{"id": ann.pk, "name": "Ann", "channel": "email", "to": "a***@example.org"}]
+
+
+@pytest.mark.parametrize(
+    ("label", "field", "problem"),
+    [
+        ("a=\udcff", "labels.a", "holds half of a surrogate pair; send valid Unicode"),
+        ("a=" + "x" * 4097, "labels.a", "has 4097 characters, at most 4096 are allowed"),
+    ],
+)
+def test_a_label_that_no_event_can_have_is_named(story: Story, label: str, field: str, problem: str) -> None:
+    with pytest.raises(InvalidInputError) as refusal:
+        show(label=[label])
+
+    assert refusal.value.fields == {field: problem}

@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 from tocsin.cli.shared import Json, say, show_json
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError, NotFoundError
+from tocsin.core.labels import label_errors
 from tocsin.delivery.queries import ExplainedPolicy, Explanation, explain
 from tocsin.delivery.rules import REASON_TEXTS
 from tocsin.events.queries import key_of, list_integrations
@@ -40,6 +41,8 @@ def _labels(pairs: list[str]) -> dict[str, str]:
         if not name or not equals:
             raise InvalidInputError({"label": f"Write --label name=value, not {pair!r}."})
         labels[name] = value
+    if errors := label_errors(labels):
+        raise InvalidInputError(errors)
     return labels
 
 

@@ -42,7 +42,6 @@ MAX_URL = 8192
 KEY_KEPT_FOR = timedelta(seconds=3)
 """How long a door may go by what it remembers of an integration."""
 BEAT_EVERY = timedelta(seconds=5)
-BEAT_GRACE = timedelta(seconds=15)
 STOPPED_BEATING_AFTER = timedelta(seconds=30)
 """A longer pause between two beats of the ingest door was an outage."""
 BEAT_GRACE = timedelta(seconds=15)
