@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -68,6 +69,20 @@ def test_a_second_serve_on_the_folder_says_so_and_ends(installed: Path) -> None:
         assert (second.returncode, second.stdout) == (1, "")
         assert second.stderr == f"`tocsin serve` (process {serve.process.pid}) already runs on {installed}.\n"
         assert serve.is_ready()
+
+
+def test_other_commands_know_where_it_listens(installed: Path) -> None:
+    with Serve(installed) as serve:
+        made = tocsin(installed, "integration", "create", "--name", "Here", "--json")
+        named = tocsin(
+            installed, "integration", "create", "--name", "There", "--json", TOCSIN_PUBLIC_URL="https://alerts.example"
+        )
+    after = tocsin(installed, "integration", "rotate-token", "Here", "--json")
+
+    target = f"- targets: ['{urlsplit(serve.url).netloc}']"
+    assert target in json.loads(made.stdout)["prometheus_yml"]
+    assert target in json.loads(after.stdout)["prometheus_yml"]
+    assert "- targets: ['alerts.example']" in json.loads(named.stdout)["prometheus_yml"]
 
 
 def test_a_port_in_use_is_said_before_anything_starts(folder: Path) -> None:

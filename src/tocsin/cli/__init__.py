@@ -11,7 +11,14 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 from tocsin.cli.groups import GROUPS
-from tocsin.cli.shared import database_running, exit_on_expected_errors, fail, require_installation, set_up_django
+from tocsin.cli.shared import (
+    database_running,
+    exit_on_expected_errors,
+    fail,
+    require_installation,
+    set_up_django,
+    use_noted_address,
+)
 
 _HELP = ("--help", "-h", "--version")
 
@@ -41,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             needs_installation = not is_bare and not set(words) & set(_HELP)
             if needs_installation and subcommand not in group.founding:
                 require_installation()
+            use_noted_address()
             set_up_django(is_first_use=needs_installation)
         try:
             command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=True)

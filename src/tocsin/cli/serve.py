@@ -16,7 +16,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from django.db import connections
 
-from tocsin.cli.shared import PORT, PROCESSES, say, set_up_django
+from tocsin.cli.shared import PORT, PROCESSES, note_address, say, set_up_django
 from tocsin.config.embedded_postgres import EmbeddedPostgres
 from tocsin.config.environment import data_folder, database_url
 from tocsin.config.logs import configure_logging
@@ -51,7 +51,7 @@ def serve(
         os.environ["TOCSIN_DATA_DIR"] = str(data_dir.expanduser().absolute())
     port = _free_port(host, port)
     url = _local_url(host, port)
-    os.environ.setdefault("TOCSIN_PUBLIC_URL", url)
+    os.environ["TOCSIN_PUBLIC_URL"] = os.environ.get("TOCSIN_PUBLIC_URL") or url
     with ExitStack() as stack:
         try:
             stack.enter_context(_ending_by_signal())
@@ -60,6 +60,7 @@ def serve(
                 services["database"] = _start_database(stack)
             set_up_django()
             _prepare()
+            note_address()
             me = str(os.getpid())
             ours = [sys.executable, "-m", "tocsin.cli"]
             services["web"] = Program(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -28,6 +29,7 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON in
 PORT = Number(gte=0, lte=65535)
 PROCESSES = Number(gte=1, lte=256)
 
+_ADDRESS_FILE = "address"
 _PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 _running = False
@@ -41,6 +43,19 @@ def set_up_django(*, is_first_use: bool = True) -> None:
     else:  # the help needs none
         os.environ.setdefault("TOCSIN_SECRET_KEY", secrets.token_hex(32))
     django.setup()
+
+
+def note_address() -> None:
+    """Where `serve` is reached, for the links that other commands print."""
+    if not database_url():
+        (data_folder() / _ADDRESS_FILE).write_text(os.environ["TOCSIN_PUBLIC_URL"] + "\n")
+
+
+def use_noted_address() -> None:
+    """What `serve` noted last, unless TOCSIN_PUBLIC_URL says it."""
+    if not database_url() and not os.environ.get("TOCSIN_PUBLIC_URL"):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.environ["TOCSIN_PUBLIC_URL"] = (data_folder() / _ADDRESS_FILE).read_text().strip()
 
 
 def require_installation() -> None:
