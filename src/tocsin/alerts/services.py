@@ -7,16 +7,23 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from django.utils.translation import gettext as _
 
 from tocsin.accounts.audit import Action, record
-from tocsin.alerts.models import Activity, Alert
+from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import REOPEN_AFTER, ActivityKind, AlertState
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
 from tocsin.events.retrying import retried
+from tocsin.events.statements import run
 
 _MAX_TEXT = 4000
+_RECORD = """
+INSERT INTO alerts_activity (alert_id, kind, at, actor, text, data)
+SELECT u.alert_id, u.kind, %(at)s, u.actor, u.text, u.data
+FROM json_to_recordset(%(rows)s) AS u (alert_id bigint, kind text, actor text, text text, data jsonb)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +39,18 @@ class NewActivity:
 
 def record_activities(entries: Iterable[NewActivity], *, at: datetime) -> None:
     """Appends to timelines, in one statement."""
-    Activity.objects.bulk_create(
-        [
-            Activity(
-                alert_id=entry.alert_id,
-                kind=entry.kind,
-                at=at,
-                actor=entry.actor[:150],
-                text=entry.text,
-                data=dict(entry.data),
-            )
-            for entry in entries
-        ]
-    )
+    rows = [
+        {
+            "alert_id": entry.alert_id,
+            "kind": entry.kind,
+            "actor": entry.actor[:150],
+            "text": entry.text,
+            "data": entry.data,
+        }
+        for entry in entries
+    ]
+    if rows:
+        run(_RECORD, {"rows": msgspec.json.encode(rows, enc_hook=str.__str__).decode(), "at": at})
 
 
 @retried

@@ -12,8 +12,8 @@ from tocsin.delivery.doorbell import ring_send
 from tocsin.delivery.models import Attempt
 from tocsin.delivery.rules import Reason
 from tocsin.delivery.rules.sending import MAX_AMBIGUOUS_TRIES, UNKNOWN_CALL_WITHIN
-from tocsin.delivery.statements import execute
 from tocsin.events.retrying import retried
+from tocsin.events.statements import execute
 
 WORKER_LOCKS = 0x70C51
 """First half of the advisory lock that a living worker holds; its id is the second."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import connection
+from tocsin.events.statements import run
 
 DUE = "tocsin_due"
 """An alert may be due."""
@@ -21,5 +21,4 @@ def ring_send() -> None:
 
 
 def _notify(channel: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, '')", [channel])
+    run("SELECT pg_notify(%s, '')", [channel])

@@ -12,7 +12,7 @@ from tocsin.core.storable import storable
 from tocsin.delivery.claiming import Claimed
 from tocsin.delivery.rules.sending import Next
 from tocsin.delivery.sending import Sent
-from tocsin.delivery.statements import execute
+from tocsin.events.statements import execute, run
 
 _DETAIL = 500
 
@@ -88,13 +88,13 @@ def move_deliveries(recorded: Sequence[Recorded], now: datetime) -> set[int]:
     moved = {pk for (pk,) in execute(_MOVE, [*columns, now, now, now])}
     late = [item for item in recorded if item.claim.delivery_id not in moved and item.result.provider_id]
     if late:
-        execute(_IDENTIFY, [[item.claim.delivery_id for item in late], [item.provider_id for item in late]])
+        run(_IDENTIFY, [[item.claim.delivery_id for item in late], [item.provider_id for item in late]])
     return moved
 
 
 def keep_attempts(recorded: Sequence[Recorded]) -> None:
     """What was tried, whatever became of the delivery meanwhile."""
-    execute(_KEEP, [list(column) for column in zip(*map(_attempt, recorded), strict=True)])
+    run(_KEEP, [list(column) for column in zip(*map(_attempt, recorded), strict=True)])
 
 
 def _moved_to(item: Recorded) -> tuple[object, ...]:

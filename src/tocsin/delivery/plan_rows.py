@@ -11,7 +11,7 @@ from tocsin.alerts.models import Alert
 from tocsin.channels.kinds import Channel
 from tocsin.delivery.render import Text
 from tocsin.delivery.rules import Cause
-from tocsin.delivery.statements import execute
+from tocsin.events.statements import execute, run
 
 # The next number of each alert: its row is locked, so nobody else takes it.
 _NOTIFICATIONS = """
@@ -83,20 +83,23 @@ def insert_notifications(rows: Sequence[NewNotification], now: datetime) -> Mapp
     return dict(execute(_NOTIFICATIONS, {"rows": _json(rows), "now": now}))
 
 
-def insert_contents(texts: Sequence[Text]) -> list[int]:
-    """Their ids, in order."""
-    ids = [pk for (pk,) in execute(_CONTENT_IDS, [len(texts)])]
+def reserve_contents(count: int) -> list[int]:
+    """Ids for `insert_contents`."""
+    return [pk for (pk,) in execute(_CONTENT_IDS, [count])] if count else []
+
+
+def insert_contents(texts: Mapping[int, Text]) -> None:
+    """By their ids."""
     rows = [
         {"id": pk, "subject": text.subject, "text": text.text, "html": text.html, "markdown": text.markdown}
-        for pk, text in zip(ids, texts, strict=True)
+        for pk, text in texts.items()
     ]
-    execute(_CONTENTS, [_json(rows)])
-    return ids
+    run(_CONTENTS, [_json(rows)])
 
 
 def insert_deliveries(rows: Sequence[NewDelivery], now: datetime) -> None:
     """All due now."""
-    execute(_DELIVERIES, {"rows": _json(rows), "now": now})
+    run(_DELIVERIES, {"rows": _json(rows), "now": now})
 
 
 def update_alerts(alerts: Sequence[Alert]) -> None:
@@ -105,18 +108,18 @@ def update_alerts(alerts: Sequence[Alert]) -> None:
         "id", "state", "severity", "notified_at", "due_at", "active_count", "event_count", "claimed_at", "claimed_by",
         "handler_id", "resolved_at", "resolved_by", "reasons",
     )  # fmt: skip
-    execute(_ALERTS, [_json([{name: getattr(alert, name) for name in names} for alert in alerts])])
+    run(_ALERTS, [_json([{name: getattr(alert, name) for name in names} for alert in alerts])])
 
 
 def mark_told(membership_ids: Collection[int], told_state: str) -> None:
     """What people were last told of these events."""
     if membership_ids:
-        execute("UPDATE alerts_alertevent SET told_state = %s WHERE id = ANY(%s)", [told_state, list(membership_ids)])
+        run("UPDATE alerts_alertevent SET told_state = %s WHERE id = ANY(%s)", [told_state, list(membership_ids)])
 
 
 def commit_without_waiting() -> None:
     """For a transaction whose loss in a crash of the database changes nothing: it is done again."""
-    execute("SET LOCAL synchronous_commit = off", [])
+    run("SET LOCAL synchronous_commit = off")
 
 
 def _json(rows: object) -> str:

@@ -25,6 +25,7 @@ from tocsin.delivery.plan_rows import (
     insert_deliveries,
     insert_notifications,
     mark_told,
+    reserve_contents,
     update_alerts,
 )
 from tocsin.delivery.queries import carriers
@@ -34,6 +35,7 @@ from tocsin.delivery.rules.deciding import AlertFacts, Decision, decide
 from tocsin.delivery.rules.plan import Plan, PlannedDelivery, Shortfall, plan
 from tocsin.delivery.summaries import EventCounts, count_events, sample_events, summarise
 from tocsin.events.retrying import retried
+from tocsin.events.statements import together
 from tocsin.policies.queries import PolicyView, policy_versions
 
 logger = logging.getLogger(__name__)
@@ -108,10 +110,11 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
         activities += _apply(item, now)
     told = [item for item in due if item.decision.cause is not None]
     activities += _notify(told, now)
-    update_alerts(alerts)
-    mark_told([pk for item in told for pk in item.counts.fresh_ids], "active")
-    mark_told([pk for item in due for pk in item.counts.gone_ids], "resolved")
-    record_activities(activities, at=now)
+    with together():
+        update_alerts(alerts)
+        mark_told([pk for item in told for pk in item.counts.fresh_ids], "active")
+        mark_told([pk for item in due for pk in item.counts.gone_ids], "resolved")
+        record_activities(activities, at=now)
     return len(alerts)
 
 
@@ -192,15 +195,17 @@ def _notify(due: Sequence[_Due], now: datetime) -> list[NewActivity]:
     notifications = insert_notifications(
         [NewNotification(item.alert.pk, item.cause, item.counts.active) for item in due], now
     )
-    contents = dict(zip(texts, insert_contents(list(texts.values())), strict=True)) if texts else {}
+    contents = dict(zip(texts, reserve_contents(len(texts)), strict=True))
     deliveries = [
         _delivery(planned, notifications[item.alert.pk], contents[at, _content_key(planned)])
         for at, (item, made) in enumerate(zip(due, plans, strict=True))
         for planned in made.deliveries
     ]
     if deliveries:
-        insert_deliveries(deliveries, now)
-        ring_send()
+        with together():
+            insert_contents({contents[key]: text for key, text in texts.items()})
+            insert_deliveries(deliveries, now)
+            ring_send()
     return [
         activity
         for item, made in zip(due, plans, strict=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 from tocsin.alerts.rules import AlertState
 from tocsin.channels.kinds import Channel
 from tocsin.delivery.rules import Cause, DeliveryState, Priority, Reason
-from tocsin.delivery.statements import execute
+from tocsin.events.statements import execute, run
 
 _COLUMNS = """
     SELECT d.id, d.purpose, d.recipient_id, d.recipient_name, d.channel, d.content_id, d.language,
@@ -134,7 +134,7 @@ def mark_sending(claims: Sequence[tuple[int, int | None, str]], worker_id: int, 
     if not claims:
         return
     ids, accounts, lanes = zip(*claims, strict=True)
-    execute(
+    run(
         """
         UPDATE delivery_delivery d
         SET state = 'sending', reason = '', started_at = %s, next_at = NULL, attempt_count = d.attempt_count + 1,
@@ -148,7 +148,7 @@ def mark_sending(claims: Sequence[tuple[int, int | None, str]], worker_id: int, 
 def mark_skipped(skips: Sequence[Skip], now: datetime) -> None:
     if not skips:
         return
-    execute(
+    run(
         """
         UPDATE delivery_delivery d
         SET state = u.state, reason = u.reason, next_at = NULL, deadline_at = NULL, finished_at = %s
@@ -161,7 +161,7 @@ def mark_skipped(skips: Sequence[Skip], now: datetime) -> None:
 def mark_held(held: Sequence[Held], now: datetime) -> None:
     if not held:
         return
-    execute(
+    run(
         """
         UPDATE delivery_delivery d
         SET state = CASE WHEN d.state = 'ambiguous' THEN d.state ELSE 'held' END, next_at = u.until,
@@ -177,7 +177,7 @@ def mark_merged(merged: Mapping[int, Sequence[QueueRow]], now: datetime) -> None
     pairs = [(row.id, survivor) for survivor, rows in merged.items() for row in rows[1:]]
     if not pairs:
         return
-    execute(
+    run(
         """
         UPDATE delivery_delivery d
         SET state = 'merged', reason = 'merged', merged_into_id = u.survivor, next_at = NULL, finished_at = %s

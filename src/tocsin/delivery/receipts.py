@@ -22,7 +22,7 @@ from tocsin.delivery.fallbacks import follow_failed_calls
 from tocsin.delivery.models import Delivery, Receipt
 from tocsin.delivery.rules import DeliveryState
 from tocsin.delivery.rules.sending import after_receipt
-from tocsin.delivery.statements import execute
+from tocsin.events.statements import execute, run
 
 CLAIM_KEY = "1"
 _LOCKS = 0x70C52
@@ -77,7 +77,7 @@ def store_receipts(
 
 def look_again(account: ProviderAccount, receipt_ids: Sequence[int]) -> list[int]:
     """Deliveries of receipts that found none: who records their vendor's ids may just be committing, and is awaited."""
-    execute("SELECT pg_advisory_xact_lock(%s, %s::int)", [_LOCKS, account.pk])
+    run("SELECT pg_advisory_xact_lock(%s, %s::int)", [_LOCKS, account.pk])
     return [pk for (pk,) in execute(_LOOK_AGAIN, {"account": account.pk, "receipts": list(receipt_ids)})]
 
 
@@ -86,7 +86,7 @@ def wait_for_storing(account_ids: Collection[int | None]) -> None:
     a delivery that finds no receipt must not miss each other because neither is committed yet.
     """
     if ids := sorted(pk for pk in account_ids if pk is not None):
-        execute("SELECT pg_advisory_xact_lock_shared(%s, id) FROM unnest(%s::int[]) AS a(id)", [_LOCKS, ids])
+        run("SELECT pg_advisory_xact_lock_shared(%s, id) FROM unnest(%s::int[]) AS a(id)", [_LOCKS, ids])
 
 
 def apply_waiting_receipts(delivery_ids: Collection[int], now: datetime) -> list[ReachEntry]:

@@ -26,8 +26,8 @@ from tocsin.delivery.fallbacks import follow_failed_calls
 from tocsin.delivery.models import Content, Delivery
 from tocsin.delivery.receipts import apply_receipts, look_again, store_receipts
 from tocsin.delivery.rules import DeliveryState, Purpose, Reason
-from tocsin.delivery.statements import execute
 from tocsin.events.retrying import retried
+from tocsin.events.statements import execute
 
 
 @retried
@@ -43,6 +43,17 @@ def record_receipts(*, account: ProviderAccount, receipts: Sequence[ProviderRece
         known += look_again(account, unknown)
     record_reach(entries=apply_receipts(known, now))
     return len(stored)
+
+
+@retried
+def answer_simulated_call(
+    *, by: Actor, delivery: Delivery, receipts: Sequence[ProviderReceipt], note: str, now: datetime
+) -> None:
+    """`record_receipts` for a person who plays the one called; the audit entry says who it was and what they did."""
+    if delivery.account is None:
+        raise NotFoundError(_("The provider account of this delivery is gone."))
+    record_receipts(account=delivery.account, receipts=receipts, now=now)
+    audit(by=by, action=Action.UPDATE, instance=delivery, note=note)
 
 
 @retried

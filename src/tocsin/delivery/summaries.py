@@ -6,13 +6,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
-from django.db import connection
 
 from tocsin.alerts.models import Alert
 from tocsin.delivery.render import AlertSummary, EventSummary
 from tocsin.delivery.rules import Cause
+from tocsin.events.statements import execute
 
 _SAMPLE = 10
+
+_COUNTS = """
+SELECT m.alert_id, count(*), count(*) FILTER (WHERE e.state = 'active'),
+       min(e.severity) FILTER (WHERE e.state = 'active'),
+       coalesce(array_agg(m.id) FILTER (WHERE e.state = 'active' AND m.told_state <> 'active'), '{}'),
+       coalesce(array_agg(m.id) FILTER (WHERE e.state = 'resolved' AND m.told_state = 'active'), '{}')
+FROM alerts_alertevent m JOIN events_event e ON e.id = m.event_id
+WHERE m.alert_id = ANY(%s) GROUP BY m.alert_id
+"""
+_SAMPLES = """
+SELECT a.id, e.labels::text, e.annotations::text, e.state = 'active', e.severity, e.starts_at, e.generator_url
+FROM unnest(%s::bigint[]) AS a(id) CROSS JOIN LATERAL (
+    SELECT e.* FROM alerts_alertevent m JOIN events_event e ON e.id = m.event_id
+    WHERE m.alert_id = a.id ORDER BY e.state = 'active' DESC, e.severity, e.starts_at DESC, e.id LIMIT %s
+) e
+"""
+_TOLD = """
+SELECT coalesce(d.merged_into_id, d.id), n.alert_id, n.cause
+FROM delivery_delivery d JOIN delivery_notification n ON n.id = d.notification_id
+WHERE d.id = ANY(%s) OR d.merged_into_id = ANY(%s) ORDER BY d.id DESC
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,38 +49,15 @@ class EventCounts:
 
 def count_events(alert_ids: list[int]) -> dict[int, EventCounts]:
     """One statement for all; an alert without events is missing from the result."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT m.alert_id, count(*), count(*) FILTER (WHERE e.state = 'active'),
-                   min(e.severity) FILTER (WHERE e.state = 'active'),
-                   coalesce(array_agg(m.id) FILTER (WHERE e.state = 'active' AND m.told_state <> 'active'), '{}'),
-                   coalesce(array_agg(m.id) FILTER (WHERE e.state = 'resolved' AND m.told_state = 'active'), '{}')
-            FROM alerts_alertevent m JOIN events_event e ON e.id = m.event_id
-            WHERE m.alert_id = ANY(%s) GROUP BY m.alert_id
-            """,
-            [alert_ids],
-        )
-        return {row[0]: EventCounts(row[1], row[2], row[3], tuple(row[4]), tuple(row[5])) for row in cursor.fetchall()}
+    rows = execute(_COUNTS, [alert_ids])
+    return {row[0]: EventCounts(row[1], row[2], row[3], tuple(row[4]), tuple(row[5])) for row in rows}
 
 
 def sample_events(alert_ids: list[int]) -> dict[int, list[EventSummary]]:
     """Up to ten events of each alert, active ones first, then the worst, then the newest."""
     samples: dict[int, list[EventSummary]] = {alert_id: [] for alert_id in alert_ids}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT a.id, e.labels::text, e.annotations::text, e.state = 'active', e.severity, e.starts_at,
-                   e.generator_url
-            FROM unnest(%s::bigint[]) AS a(id) CROSS JOIN LATERAL (
-                SELECT e.* FROM alerts_alertevent m JOIN events_event e ON e.id = m.event_id
-                WHERE m.alert_id = a.id ORDER BY e.state = 'active' DESC, e.severity, e.starts_at DESC, e.id LIMIT %s
-            ) e
-            """,
-            [alert_ids, _SAMPLE],
-        )
-        for alert_id, labels, annotations, *rest in cursor.fetchall():
-            samples[alert_id].append(EventSummary(_json(labels), _json(annotations), *rest))
+    for alert_id, labels, notes, *rest in execute(_SAMPLES, [alert_ids, _SAMPLE]):
+        samples[alert_id].append(EventSummary(_json(labels), _json(notes), *rest))
     return samples
 
 
@@ -77,17 +75,8 @@ def summaries(causes: Mapping[int, Cause]) -> dict[int, AlertSummary]:
 def told_alerts(delivery_ids: list[int]) -> dict[int, dict[int, Cause]]:
     """Delivery -> the alerts it tells of and why, those it stands for included, newest first."""
     told: dict[int, dict[int, Cause]] = {delivery_id: {} for delivery_id in delivery_ids}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT coalesce(d.merged_into_id, d.id), n.alert_id, n.cause
-            FROM delivery_delivery d JOIN delivery_notification n ON n.id = d.notification_id
-            WHERE d.id = ANY(%s) OR d.merged_into_id = ANY(%s) ORDER BY d.id DESC
-            """,
-            [delivery_ids, delivery_ids],
-        )
-        for delivery_id, alert_id, cause in cursor.fetchall():
-            told[delivery_id].setdefault(alert_id, Cause(cause))
+    for delivery_id, alert_id, cause in execute(_TOLD, [delivery_ids, delivery_ids]):
+        told[delivery_id].setdefault(alert_id, Cause(cause))
     return told
 
 

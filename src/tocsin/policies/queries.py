@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -13,8 +15,17 @@ from tocsin.contacts.models import ContactGroupMember, NotificationObject
 from tocsin.contacts.rules import Use
 from tocsin.events.models import Event
 from tocsin.events.rules import EventState, IntegrationKey, match_labels, severity_of
-from tocsin.policies.models import NotificationPolicy, PolicyTarget, PolicyVersion
+from tocsin.events.statements import execute
+from tocsin.policies.models import NotificationPolicy, PolicyTarget
 from tocsin.policies.rules import Mismatch, Rule, mismatches, rules_match, stored_rules
+
+_VERSIONS = """
+SELECT p.id, p.name, v.id, v.rules::text, v.group_by::text, v.group_wait_seconds, v.group_interval_seconds,
+       v.sends_recovery,
+       (SELECT coalesce(json_agg(json_build_array(t.object_id, t.channels) ORDER BY t.id), '[]')::text
+        FROM policies_policytarget t WHERE t.policy_version_id = v.id)
+FROM policies_policyversion v JOIN policies_notificationpolicy p ON p.id = v.policy_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +58,13 @@ class PolicyExplanation:
 
 
 def active_policies() -> list[PolicyView]:
-    """The current versions of what is enabled, in two statements."""
-    return _views(
-        PolicyVersion.objects.filter(current_of__is_enabled=True, current_of__deleted_at__isnull=True).order_by(
-            "policy_id"
-        )
-    )
+    """The current versions of what is enabled, in one statement."""
+    return _views("p.current_id = v.id AND p.is_enabled AND p.deleted_at IS NULL ORDER BY p.id")
 
 
 def policy_versions(ids: Collection[int]) -> dict[int, PolicyView]:
     """Versions by their id, also old ones and those of deleted policies."""
-    return {view.version_id: view for view in _views(PolicyVersion.objects.filter(pk__in=ids))}
+    return {view.version_id: view for view in _views("v.id = ANY(%s)", [list(ids)])}
 
 
 def existing_policies() -> QuerySet[NotificationPolicy]:
@@ -108,24 +115,20 @@ def unmatched_events() -> QuerySet[Event]:
     return Event.objects.filter(state=EventState.ACTIVE, matched_policies=0).order_by("-id")
 
 
-def _views(versions: QuerySet[PolicyVersion]) -> list[PolicyView]:
-    rows = versions.select_related("policy").prefetch_related("targets")
+def _views(condition: str, parameters: Sequence[Any] = ()) -> list[PolicyView]:
     return [
         PolicyView(
-            policy_id=row.policy_id,
-            name=row.policy.name,
-            version_id=row.pk,
-            rules=stored_rules(row.rules),
-            group_by=tuple(row.group_by),
-            group_wait=timedelta(seconds=row.group_wait_seconds),
-            group_interval=timedelta(seconds=row.group_interval_seconds),
-            sends_recovery=row.sends_recovery,
-            targets=_targets(row.targets.all()),
+            policy_id=policy_id,
+            name=name,
+            version_id=version_id,
+            rules=stored_rules(json.loads(rules)),
+            group_by=tuple(json.loads(group_by)),
+            group_wait=timedelta(seconds=wait),
+            group_interval=timedelta(seconds=interval),
+            sends_recovery=sends_recovery,
+            targets=tuple((object_id, tuple(map(Channel, channels))) for object_id, channels in json.loads(targets)),
         )
-        for row in rows
+        for policy_id, name, version_id, rules, group_by, wait, interval, sends_recovery, targets in execute(
+            f"{_VERSIONS} WHERE {condition}", parameters
+        )
     ]
-
-
-def _targets(targets: Iterable[PolicyTarget]) -> tuple[tuple[int, tuple[Channel, ...]], ...]:
-    rows = sorted(targets, key=lambda target: target.pk)
-    return tuple((row.object_id, tuple(Channel(channel) for channel in row.channels)) for row in rows)
