@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from auditlog.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
@@ -253,6 +254,9 @@ def test_a_simulated_phone_can_be_answered(
 
     assert (call.delivery.state, call.delivery.reason) == (state, reason)
     assert story.alert().state == alert_state
+    entry = LogEntry.objects.get_for_object(call.delivery).get()
+    assert entry.additional_data == {"by": "responder", "kind": "user", "note": f"simulated call: {answer}"}
+    assert entry.actor is not None
     assert "The phone rings:" not in client.get(reverse("console:outbox")).content.decode()
 
 

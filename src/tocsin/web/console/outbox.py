@@ -24,9 +24,9 @@ from tocsin.core.ids import to_base36
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.queries import OutboxMessage, outbox_messages
 from tocsin.delivery.rules import Purpose
-from tocsin.delivery.services import record_receipts
+from tocsin.delivery.services import answer_simulated_call
 from tocsin.delivery.timeline import state_title
-from tocsin.web.console.actors import may, require
+from tocsin.web.console.actors import actor_of, may, require
 from tocsin.web.console.home import simulated_channels
 from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, COLOURS, reason_text
 
@@ -85,7 +85,8 @@ def answer(request: HttpRequest, context: dict[str, Any], delivery_id: int, answ
     receipts = [
         Receipt(status, reference=to_base36(delivery.pk), key=key, occurred_at=now) for status, key in chosen.receipts
     ]
-    record_receipts(account=delivery.account, receipts=receipts, now=now)
+    note = f"simulated call: {chosen.name}"
+    answer_simulated_call(by=actor_of(request), delivery=delivery, receipts=receipts, note=note, now=now)
     done = _now("%(name)s: %(answer)s") % {"name": delivery.recipient_name, "answer": chosen.title}
     messages.success(request, done)
     return HttpResponseRedirect(reverse("console:outbox"))
