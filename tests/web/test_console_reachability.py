@@ -190,6 +190,20 @@ def test_the_page_says_of_each_channel_whether_it_is_ready_and_when_it_was_prove
     assert "Send a test" not in page
 
 
+def test_the_page_says_what_was_sent_and_not_proved(story: Story) -> None:
+    wei = story.contact("Wei")
+    story.policy({wei: ["sms"]})
+    story.fires("DiskFull")
+    story.passes(5)
+    story.expect_text(wei)
+
+    page = page_of(wei, Role.VIEWER)
+
+    assert "<b>Text message</b> last sent" in page
+    assert ", no proof of delivery" in page
+    assert page.count("not proved yet") == 2
+
+
 def test_the_page_reads_few_statements(story: Story) -> None:
     wei = story.contact("Wei", verified=False)
     verify(story, wei)

@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Max, QuerySet
 
 from tocsin.alerts.models import Alert
-from tocsin.channels.kinds import ROBOT_PLATFORMS, Channel
+from tocsin.channels.kinds import PERSONAL_CHANNELS, ROBOT_PLATFORMS, Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import accounts_by_channel
 from tocsin.channels.registry import PROVIDERS, robot_provider
 from tocsin.contacts.queries import directory
 from tocsin.delivery.models import NOT_ARRIVED, Delivery
-from tocsin.delivery.rules import Purpose
+from tocsin.delivery.rules import DeliveryState, Purpose
 from tocsin.delivery.rules.plan import PlannedDelivery, Shortfall, plan
 from tocsin.delivery.verifications import verification_message
 from tocsin.events.rules import INITIAL_SEVERITY_MAP, IntegrationKey, severity_of
@@ -62,6 +62,13 @@ class Explanation:
     @property
     def is_anybody_told(self) -> bool:
         return any(policy.is_enabled and policy.deliveries for policy in self.policies)
+
+
+def last_unconfirmed(contact_id: int) -> dict[Channel, datetime]:
+    """For each channel, when a provider last took a message to the contact that nothing has proved delivered."""
+    accepted = Delivery.objects.filter(recipient_id=contact_id, state=DeliveryState.ACCEPTED, accepted_at__isnull=False)
+    last = accepted.order_by().values_list("channel").annotate(Max("accepted_at"))
+    return {Channel(channel): moment for channel, moment in last if channel in PERSONAL_CHANNELS}
 
 
 def count_not_arrived(since: datetime) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -22,6 +23,7 @@ from tocsin.contacts.queries import Readiness, readiness, verification_proof
 from tocsin.contacts.rules import VerificationMethod
 from tocsin.core.clock import utc_now
 from tocsin.core.phones import mask as mask_phone
+from tocsin.delivery.queries import last_unconfirmed
 from tocsin.delivery.services import send_test
 from tocsin.web.console.actors import actor_of
 from tocsin.web.console.display import NOTHING, ago, chip, clock
@@ -41,9 +43,9 @@ def channel_chips(ready: Mapping[Channel, Readiness]) -> SafeString:
 def channel_lines(contact: Contact, test_url: str) -> SafeString:
     """A line for each channel. `test_url` is the page that sends a test, "" for those who may not."""
     ready = readiness([contact.pk]).get(contact.pk, {})
-    return format_html_join(
-        "", "<div>{} <b>{}</b> {}{}</div>", (_line(channel, item, test_url) for channel, item in ready.items())
-    )
+    sent = last_unconfirmed(contact.pk)
+    lines = (_line(channel, item, sent.get(channel), test_url) for channel, item in ready.items())
+    return format_html_join("", "<div>{} <b>{}</b> {}{}</div>", lines)
 
 
 def proof_lines(contact: Contact, is_whole: bool) -> SafeString | str:
@@ -118,8 +120,10 @@ def _why(ready: Readiness) -> str:
     return capfirst(reason_text(ready.reason)) if ready.reason else ""
 
 
-def _line(channel: Channel, ready: Readiness, test_url: str) -> tuple[SafeString, Any, str, SafeString | str]:
-    """A chip, the channel's name, what is known of it, and the way to a test."""
+def _line(
+    channel: Channel, ready: Readiness, sent_at: datetime | None, test_url: str
+) -> tuple[SafeString, Any, str, SafeString | str]:
+    """A chip, the channel's name, what is known of it, and the way to a test. `sent_at`: taken, but not proved."""
     now = utc_now()
     known = [_why(ready)] if ready.reason else []
     if ready.delivered_at:
@@ -128,6 +132,8 @@ def _line(channel: Channel, ready: Readiness, test_url: str) -> tuple[SafeString
         known.append(
             _now("failed at %(time)s: %(why)s") % {"time": clock(ready.failed_at), "why": reason_text(ready.failure)}
         )
+    if sent_at and (ready.delivered_at is None or sent_at > ready.delivered_at):
+        known.append(_now("last sent %(ago)s, no proof of delivery") % {"ago": ago(sent_at, now)})
     if ready.is_ready and not known:
         known.append(_now("not proved yet"))
     state = chip(_now("ready"), "success") if ready.is_ready else chip(_now("not ready"), "warning")
