@@ -36,7 +36,7 @@ fmt: .venv/dev.stamp ## put the code into shape
 
 bench: .venv/dev.stamp ## measure, beside Debian's Alertmanager
 	@tools/debian-packages.sh prometheus-alertmanager
-	$(VENV)/python -m benchmarks
+	$(VENV)/python -m benchmarks --write docs/benchmarks.md
 
 lock: ## pin again what pyproject.toml asks for
 	@tools/venv.sh .venv-lock

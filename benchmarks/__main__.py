@@ -1,23 +1,28 @@
-"""`python -m benchmarks [name ...]`: runs every module of this folder that has a `main()`, or those named."""
+"""`python -m benchmarks [--write PAGE] [name ...]`: runs every benchmark, or those named, and shows what it found."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-import sys
+import argparse
+from pathlib import Path
 
-import benchmarks
+from benchmarks import fanout, ingest, latency
+from benchmarks.figures import Figure, page
+
+BENCHMARKS = {"ingest": ingest.main, "latency": latency.main, "fanout": fanout.main}
 
 
-def run(names: list[str]) -> None:
-    for module in pkgutil.iter_modules(benchmarks.__path__):
-        if module.name.startswith("_") or (names and module.name not in names):
-            continue
-        main = getattr(importlib.import_module(f"benchmarks.{module.name}"), "main", None)
-        if main is not None:
-            print(f"\n{module.name}", flush=True)
-            main()
+def run() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="name", help=", ".join(BENCHMARKS))
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="write the figures as Markdown")
+    arguments = parser.parse_args()
+    figures: list[Figure] = []
+    for name in arguments.names or BENCHMARKS:
+        print(f"\n{name}", flush=True)
+        figures += BENCHMARKS[name]()
+    if arguments.write:
+        arguments.write.write_text(page(figures))
 
 
 if __name__ == "__main__":
-    run(sys.argv[1:])
+    run()

@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
 
+from benchmarks.figures import Figure
 from benchmarks.load import as_request, bodies, repeat
 
 _ROUNDS = 3
@@ -27,7 +28,8 @@ _CASES = {64: 8, 1: 16}
 """Alerts in a post: connections."""
 
 
-def main() -> None:
+def main() -> list[Figure]:
+    figures = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-bench-")))
         folder.chmod(0o755)  # PostgreSQL runs as another user when we are root
@@ -46,15 +48,22 @@ def main() -> None:
                 for name, (port, requests) in targets.items():
                     rate = repeat(port, requests, connections=connections, seconds=_SECONDS)
                     results[name].append(rate * batch)
-            report(batch, results)
+            figures.append(report(batch, results))
+    return figures
 
 
-def report(batch: int, results: dict[str, list[float]]) -> None:
+def report(batch: int, results: dict[str, list[float]]) -> Figure:
     print(f"  repeated reports in batches of {batch}")
     for name, rates in results.items():
         print(f"    {name:<14}{median(rates):>9,.0f}/s   ({', '.join(f'{rate:,.0f}' for rate in rates)})")
     ratio = median(ours / theirs for ours, theirs in zip(results["Tocsin"], results["Alertmanager"], strict=True))
     print(f"    ratio         {ratio:>9.2f}", flush=True)
+    ours, theirs = median(results["Tocsin"]), median(results["Alertmanager"])
+    return Figure(
+        what=f"repeated reports in batches of {batch}, beside Alertmanager",
+        found=f"{ratio:.2f} ({ours:,.0f} to {theirs:,.0f} reports/s)",
+        aim="0.5" if batch > 1 else "",
+    )
 
 
 @contextmanager

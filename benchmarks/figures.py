@@ -1,0 +1,34 @@
+"""What a run found, as docs/benchmarks.md shows it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """`aim` is what the project wants; "" where it has none."""
+
+    what: str
+    found: str
+    aim: str = ""
+
+
+def page(figures: Sequence[Figure]) -> str:
+    machine = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
+    lines = [
+        "# Benchmarks",
+        "",
+        f"Written by `make bench` on {machine}, with everything on one machine: load, Tocsin, its PostgreSQL (every "
+        "commit flushed to disk) and the peer. Ratios of one run say something; absolute figures say as much about the "
+        "machine.",
+        "",
+        "| what | found | aim |",
+        "|---|---|---|",
+        *(f"| {figure.what} | {figure.found} | {figure.aim} |" for figure in figures),
+        "",
+    ]
+    return "\n".join(lines)
