@@ -15,6 +15,7 @@ from tests.stories.harness import Story, begin
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.contacts.models import Contact
+from tocsin.contacts.queries import get_defaults
 from tocsin.events.models import Integration
 from tocsin.policies.models import NotificationPolicy
 from tocsin.web.console.pages import console
@@ -189,3 +190,33 @@ def test_a_severity_that_is_none_is_refused_at_its_field(severity: str) -> None:
 @pytest.mark.parametrize("event", ["²", "abc", "9" * 40, "\x00", "987654"])
 def test_explain_of_no_event_finds_nothing(event: str) -> None:
     assert signed_in(Role.VIEWER).get(reverse("console:explain"), {"event": event}).status_code == 404
+
+
+SAYS_NO_VERSION = "This form does not say which version of the row it was opened from."
+CHANGED = [model for model in MODELS if "change" in getattr(console._registry[model], "writes", ())]
+
+
+@pytest.mark.parametrize("model", CHANGED, ids=name_of)
+def test_a_change_that_does_not_say_what_was_opened_is_refused(story: Story, model: type[Model]) -> None:
+    story.group(story.contact("Ming"))
+    story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
+    client = signed_in(Role.ADMIN)
+    row = model._default_manager.order_by("pk")[:1].get()
+    url = reverse(f"console:{name_of(model)}_change", args=[row.pk])
+    before = model._default_manager.values().get(pk=row.pk)
+
+    reply = client.post(url, {"name": "Other", "fallback": "none", "role": "viewer", "full_name": "Other"})
+
+    assert SAYS_NO_VERSION in reply.content.decode()
+    assert model._default_manager.values().get(pk=row.pk) == before
+
+
+def test_the_default_is_not_changed_by_who_does_not_say_what_they_opened(story: Story) -> None:
+    client = signed_in(Role.MANAGER)
+    url = reverse("console:contacts_contact_default_configuration")
+    before = get_defaults().fallback
+
+    reply = client.post(url, {"fallback": "none"})
+
+    assert SAYS_NO_VERSION in reply.content.decode()
+    assert get_defaults().fallback == before != "none"

@@ -23,6 +23,7 @@ from tocsin.contacts.queries import get_defaults
 from tocsin.contacts.rules import Fallback
 from tocsin.contacts.services import platforms
 from tocsin.web.console.choices import language_choices, zone_choices
+from tocsin.web.console.form_pages import demand_version
 from tocsin.web.console.service_admin import ServiceForm
 from tocsin.web.console.words import CHANNELS
 
@@ -165,6 +166,10 @@ class DefaultsForm(forms.Form):
         widget=UnfoldAdminRadioSelectWidget,
     )
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        demand_version(self)
+        return self.cleaned_data
 
 
 class AttestForm(forms.Form):

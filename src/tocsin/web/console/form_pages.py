@@ -40,6 +40,12 @@ def form_page(
     )
 
 
+def demand_version(form: forms.Form | forms.ModelForm) -> None:
+    """What was opened must be said with what is saved, or one person undoes another's change unseen."""
+    if form.cleaned_data.get("version") is None and "version" not in form.errors:
+        form.add_error(None, _("This form does not say which version of the row it was opened from. Load it again."))
+
+
 def capitalise_labels(form: forms.BaseForm) -> None:
     """Labels are translated as they stand within a sentence."""
     for field in form.fields.values():

@@ -26,7 +26,7 @@ from unfold.views import ChangeList
 from tocsin.accounts.rules import Permission
 from tocsin.core.errors import InvalidInputError, TocsinError
 from tocsin.web.console.actors import may
-from tocsin.web.console.form_pages import add_refusal, capitalise_labels
+from tocsin.web.console.form_pages import add_refusal, capitalise_labels, demand_version
 from tocsin.web.console.paging import UncountedChangeList
 from tocsin.web.console.secrets_once import take_shown_once
 
@@ -64,6 +64,12 @@ class ServiceForm(forms.ModelForm):
         capitalise_labels(self)
         if self.instance.pk is not None:
             self.initial.setdefault("version", getattr(self.instance, "version", None))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.instance.pk is not None:
+            demand_version(self)
+        return cleaned
 
     def _post_clean(self) -> None:
         if self.refusal is not None:
