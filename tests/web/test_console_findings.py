@@ -11,12 +11,14 @@ from django.db.models import Field, Model
 from django.test import override_settings
 from django.urls import reverse
 
-from tests.stories.harness import Story, begin
+from tests.stories.harness import ADMIN, Story, begin
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
+from tocsin.alerts.models import Alert
+from tocsin.alerts.services import resolve_alert
 from tocsin.contacts.models import Contact
 from tocsin.contacts.queries import get_defaults
-from tocsin.events.models import Integration
+from tocsin.events.models import Event, Integration
 from tocsin.policies.models import NotificationPolicy
 from tocsin.web.console.pages import console
 
@@ -220,3 +222,37 @@ def test_the_default_is_not_changed_by_who_does_not_say_what_they_opened(story: 
 
     assert SAYS_NO_VERSION in reply.content.decode()
     assert get_defaults().fallback == before != "none"
+
+
+def test_what_others_wrote_cannot_turn_the_text_beside_it(story: Story) -> None:
+    turned = "\u202edb-8"
+    story.fires(f"Disk {turned}", summary=turned, severity="warning", instance=turned)
+    story.passes(60)
+    client = signed_in(Role.VIEWER)
+    event = Event.objects.latest("id")
+    alert = Alert.objects.latest("id")
+
+    pages = [
+        client.get(reverse("console:events_event_change", args=[event.pk])).content.decode(),
+        client.get(reverse("console:alerts_alert_change", args=[alert.pk])).content.decode(),
+    ]
+
+    for page in pages:
+        assert f"<bdi>instance</bdi></b>=<bdi>{turned}</bdi>" in page
+        assert f"<bdi>{turned}</bdi>" in page
+
+
+def test_open_alerts_come_first_and_the_worst_of_them_on_top(story: Story) -> None:
+    for name, severity in (("Low", "info"), ("Worst", "critical"), ("Mild", "warning")):
+        story.fires(name, severity=severity, instance="db-9")
+    story.passes(60)
+    done = Alert.objects.get(title__contains="Worst")
+    resolve_alert(by=ADMIN, now=story.now, alert_id=done.pk, text="")
+
+    page = signed_in(Role.VIEWER).get(reverse("console:alerts_alert_changelist"))
+
+    shown = [(alert.severity, alert.resolved_at is None) for alert in page.context["cl"].result_list]
+    assert [is_open for _severity, is_open in shown] == [True, True, True, False]
+    severities = [severity for severity, is_open in shown if is_open]
+    assert severities == sorted(severities)
+    assert len(set(severities)) == 3

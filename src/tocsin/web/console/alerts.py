@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import SimpleListFilter
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -60,7 +60,8 @@ class AlertAdmin(ServiceAdmin):
     list_select_related = ("policy",)
     search_fields = ("title", "group_labels")
     search_help_text = _("Search by title or by the labels that group the alert")
-    ordering = ("-id",)
+    ordering = (F("resolved_at").desc(nulls_first=True), "severity", "-id")
+    """Those that still need somebody come first, the worst of them on top."""
     paginator = CappedPaginator
 
     def get_urls(self) -> list[URLPattern]:

@@ -77,11 +77,13 @@ def span(seconds: float) -> str:
 
 
 def label_list(labels: Mapping[str, str], limit: int = 6, without: Iterable[str] = ()) -> SafeString:
-    """`key=value` pieces, the first `limit` of them."""
+    """`key=value` pieces, the first `limit` of them, each kept from turning the direction of what stands beside it."""
     hidden = set(without)
     items = [(key, value) for key, value in sorted(labels.items()) if key not in hidden]
     pieces = format_html_join(
-        " ", '<span class="tc-label"><b>{}</b>={}</span>', ((key, value) for key, value in items[:limit])
+        " ",
+        '<span class="tc-label"><b><bdi>{}</bdi></b>=<bdi>{}</bdi></span>',
+        ((key, value) for key, value in items[:limit]),
     )
     more = len(items) - limit
     rest = format_html(' <span class="tc-quiet">+{}</span>', more) if more > 0 else ""

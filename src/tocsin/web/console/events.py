@@ -105,7 +105,7 @@ class EventAdmin(ServiceAdmin):
     @display(description=_("annotations"))
     def all_annotations(self, event: Event) -> SafeString | str:
         pairs = sorted(event.annotations.items())
-        return format_html_join("", "<div><b>{}</b><br>{}</div>", pairs) if pairs else NOTHING
+        return format_html_join("", "<div><b><bdi>{}</bdi></b><br><bdi>{}</bdi></div>", pairs) if pairs else NOTHING
 
     @display(description=_("source"))
     def source(self, event: Event) -> SafeString | str:
@@ -138,7 +138,11 @@ class EventAdmin(ServiceAdmin):
     def alerts(self, event: Event) -> SafeString | str:
         found: Iterable[Alert] = Alert.objects.filter(memberships__event=event).order_by("-id")[:_ALERTS_SHOWN]
         rows = [(_alert_url(alert), alert.title, state_chip(alert.state, ALERT_STATES)) for alert in found]
-        return format_html_join("", '<div><a class="text-link" href="{}">{}</a> {}</div>', rows) if rows else NOTHING
+        return (
+            format_html_join("", '<div><a class="text-link" href="{}"><bdi>{}</bdi></a> {}</div>', rows)
+            if rows
+            else NOTHING
+        )
 
     @action(description=_("Explain this event"), icon="help_center")
     def explain_event(self, request: HttpRequest, object_id: str) -> Any:
