@@ -243,3 +243,20 @@ def test_the_alert_page_fits_a_phone(console: Console, story: Story, scheme: Any
 
     assert console.page.evaluate("document.documentElement.scrollWidth") <= 390
     expect(console.page.get_by_role("button", name="Claim")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("path", ["alerts/alert/", "contacts/contact/"])
+def test_on_a_phone_no_row_of_a_list_is_headed_by_its_tick_box(console: Console, story: Story, path: str) -> None:
+    story.policy({story.contact("Wei"): ["email"]})
+    story.fires("DiskFull")
+    apart(lambda: story.passes(5))
+    console.page.set_viewport_size({"width": 390, "height": 800})
+    console.sign_in(Role.MANAGER)
+    console.open(path)
+
+    cells = console.page.locator(".result-list tbody tr").first.locator("td, th")
+    heads = cells.evaluate_all("cells => cells.map(cell => getComputedStyle(cell, '::before').content)")
+
+    assert heads[0] == "none"
+    assert "Select record" not in "".join(heads)
+    assert len(heads) > 2
