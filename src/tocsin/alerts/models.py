@@ -68,7 +68,7 @@ class Alert(models.Model):
 class AlertEvent(models.Model):
     """An event's membership in an alert. `told_state` is what people were last told of it ("" before the first)."""
 
-    alert = models.ForeignKey(Alert, models.CASCADE, related_name="memberships")
+    alert = models.ForeignKey(Alert, models.CASCADE, db_index=False, related_name="memberships")
     event = models.ForeignKey(Event, models.CASCADE, related_name="memberships")
     joined_at = models.DateTimeField()
     told_state = models.CharField(max_length=8, blank=True)
@@ -83,7 +83,7 @@ class AlertEvent(models.Model):
 class Activity(models.Model):
     """One entry of a timeline. `data` holds what the kind needs to be told in the reader's language."""
 
-    alert = models.ForeignKey(Alert, models.CASCADE, related_name="activities")
+    alert = models.ForeignKey(Alert, models.CASCADE, db_index=False, related_name="activities")
     kind = models.CharField(max_length=24, choices=[(kind.value, kind.value) for kind in ActivityKind])
     at = models.DateTimeField()
     actor = models.CharField(max_length=150, blank=True)

@@ -19,7 +19,7 @@ NOT_ARRIVED = (DeliveryState.FAILED.value, DeliveryState.AMBIGUOUS.value)
 class Notification(models.Model):
     """The decision, at one moment, to tell an alert's objects something."""
 
-    alert = models.ForeignKey(Alert, models.CASCADE, related_name="notifications")
+    alert = models.ForeignKey(Alert, models.CASCADE, db_index=False, related_name="notifications")
     cause = models.CharField(max_length=16, choices=[(cause.value, cause.value) for cause in Cause])
     number = models.PositiveIntegerField()
     created_at = models.DateTimeField()
@@ -57,9 +57,17 @@ class Delivery(models.Model):
     purpose = models.CharField(max_length=16, choices=[(item.value, item.value) for item in Purpose])
     notification = models.ForeignKey(Notification, models.CASCADE, null=True, blank=True, related_name="deliveries")
     verification = models.ForeignKey(
-        PhoneVerification, models.DO_NOTHING, null=True, blank=True, db_constraint=False, related_name="+"
+        PhoneVerification,
+        models.DO_NOTHING,
+        null=True,
+        blank=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
     )
-    recipient = models.ForeignKey(NotificationObject, models.DO_NOTHING, db_constraint=False, related_name="deliveries")
+    recipient = models.ForeignKey(
+        NotificationObject, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="deliveries"
+    )
     recipient_name = models.CharField(_("to"), max_length=64)
     address_masked = models.CharField(_("address"), max_length=254, blank=True)
     channel = models.CharField(_("channel"), max_length=16)
@@ -89,15 +97,21 @@ class Delivery(models.Model):
     """By when a receipt must have come; NULL when none is awaited."""
     attempt_count = models.PositiveSmallIntegerField(default=0)
     worker_id = models.BigIntegerField(null=True, blank=True)
-    account = models.ForeignKey(ProviderAccount, models.SET_NULL, null=True, blank=True, related_name="+")
+    account = models.ForeignKey(
+        ProviderAccount, models.SET_NULL, null=True, blank=True, db_index=False, related_name="+"
+    )
     tried_accounts = models.JSONField(default=list, blank=True)
     provider_id = models.CharField(max_length=128, blank=True)
     lane = models.CharField(max_length=80, blank=True)
     answer = models.CharField(max_length=16, blank=True)
     """For calls: the receipt status that ended it, and for pressed keys the key."""
     pressed_key = models.CharField(max_length=4, blank=True)
-    fallback_of = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="fallbacks")
-    merged_into = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="merged")
+    fallback_of = models.ForeignKey(
+        "self", models.CASCADE, null=True, blank=True, db_index=False, related_name="fallbacks"
+    )
+    merged_into = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, db_index=False, related_name="merged"
+    )
     stands_for = models.PositiveIntegerField(default=1)
 
     class Meta:
@@ -114,6 +128,9 @@ class Delivery(models.Model):
             models.Index(fields=["started_at"], name="delivery_sending", condition=Q(state="sending")),
             models.Index(fields=["account", "provider_id"], name="delivery_provider_id", condition=~Q(provider_id="")),
             models.Index(fields=["recipient", "-id"], name="delivery_by_recipient"),
+            # Three changes of each row: what hardly any row has is indexed for those alone.
+            models.Index(fields=["fallback_of"], name="delivery_fallback_of", condition=Q(fallback_of__isnull=False)),
+            models.Index(fields=["merged_into"], name="delivery_merged_into", condition=Q(merged_into__isnull=False)),
             models.Index(
                 fields=["planned_at", "state"], name="delivery_not_arrived", condition=Q(state__in=NOT_ARRIVED)
             ),
@@ -151,7 +168,7 @@ class Receipt(models.Model):
     `delivery` is NULL while the send's own reply, which carries the id, is not recorded yet (or never comes).
     """
 
-    account = models.ForeignKey(ProviderAccount, models.CASCADE, related_name="receipts")
+    account = models.ForeignKey(ProviderAccount, models.CASCADE, db_index=False, related_name="receipts")
     delivery = models.ForeignKey(Delivery, models.CASCADE, null=True, blank=True, related_name="receipts")
     reference = models.CharField(max_length=16, blank=True)
     provider_id = models.CharField(max_length=128, blank=True)
