@@ -1,20 +1,57 @@
-"""The statements of recording. Deliveries are locked by id before they move."""
+"""The statement of recording: a batch is one JSON document, and its deliveries are locked by id before they move."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from tocsin.channels.base import Outcome, SendResult
 from tocsin.core.storable import storable
 from tocsin.delivery.claiming import Claimed
+from tocsin.delivery.rules import DeliveryState, Reason
 from tocsin.delivery.rules.sending import Next
 from tocsin.delivery.sending import Sent
 from tocsin.events.statements import execute, run
 
 _DETAIL = 500
+
+# A delivery that was claimed again since, or whose receipt was faster, keeps its state. Recording is tried again when
+# it is in doubt whether it was committed: the same attempt is written once.
+_RECORD = """
+WITH told AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(%(rows)s) AS x (
+        id bigint, attempt smallint, state text, reason text, problem text, next_at timestamptz,
+        deadline_at timestamptz, tried_accounts jsonb, is_final bool, account_name text, started_at timestamptz,
+        finished_at timestamptz, outcome text, code text, detail text, provider_id text
+    )
+), locked AS (
+    SELECT id FROM delivery_delivery WHERE id IN (SELECT id FROM told) ORDER BY id FOR NO KEY UPDATE
+), kept AS (
+    INSERT INTO delivery_attempt (delivery_id, number, account_name, started_at, finished_at, outcome, code, detail,
+                                  provider_id)
+    SELECT u.id, u.attempt, u.account_name, u.started_at, u.finished_at, u.outcome, u.code, u.detail, u.provider_id
+    FROM told u JOIN locked USING (id)
+    WHERE NOT EXISTS (SELECT FROM delivery_attempt a WHERE a.delivery_id = u.id AND a.number = u.attempt
+                      AND a.finished_at = u.finished_at)
+    ORDER BY u.id
+)
+UPDATE delivery_delivery d
+SET state = u.state, reason = u.reason, detail = u.problem, next_at = u.next_at, deadline_at = u.deadline_at,
+    provider_id = u.provider_id, worker_id = NULL, tried_accounts = u.tried_accounts,
+    accepted_at = CASE WHEN u.state IN ('accepted', 'delivered') THEN %(now)s ELSE d.accepted_at END,
+    finished_at = CASE WHEN u.is_final THEN %(now)s END,
+    held_since = CASE WHEN u.state = 'held' THEN coalesce(d.held_since, %(now)s) ELSE d.held_since END
+FROM told u JOIN locked USING (id)
+WHERE d.id = u.id AND d.attempt_count = u.attempt AND d.state IN ('sending', 'ambiguous')
+RETURNING d.id
+"""
+_IDENTIFY = """
+UPDATE delivery_delivery d SET provider_id = u.provider_id
+FROM unnest(%s::bigint[], %s::text[]) AS u(id, provider_id) WHERE d.id = u.id AND d.provider_id = ''
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,85 +84,60 @@ class Recorded:
         return storable(self.result.provider_id, 128)
 
 
-# A delivery that was claimed again since, or whose receipt was faster, keeps its state.
-_MOVE = """
-WITH told AS (
-    SELECT * FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::text[], %s::text[], %s::timestamptz[],
-                         %s::timestamptz[], %s::text[], %s::text[], %s::bool[])
-        AS x(id, attempt, state, reason, detail, next_at, deadline_at, provider_id, tried_accounts, is_final)
-), locked AS (
-    SELECT id FROM delivery_delivery WHERE id IN (SELECT id FROM told) ORDER BY id FOR NO KEY UPDATE
-)
-UPDATE delivery_delivery d
-SET state = u.state, reason = u.reason, detail = u.detail, next_at = u.next_at, deadline_at = u.deadline_at,
-    provider_id = u.provider_id, worker_id = NULL, tried_accounts = u.tried_accounts::jsonb,
-    accepted_at = CASE WHEN u.state IN ('accepted', 'delivered') THEN %s ELSE d.accepted_at END,
-    finished_at = CASE WHEN u.is_final THEN %s::timestamptz END,
-    held_since = CASE WHEN u.state = 'held' THEN coalesce(d.held_since, %s) ELSE d.held_since END
-FROM told u JOIN locked USING (id)
-WHERE d.id = u.id AND d.attempt_count = u.attempt AND d.state IN ('sending', 'ambiguous')
-RETURNING d.id
-"""
-_IDENTIFY = """
-UPDATE delivery_delivery d SET provider_id = u.provider_id
-FROM unnest(%s::bigint[], %s::text[]) AS u(id, provider_id) WHERE d.id = u.id AND d.provider_id = ''
-"""
-# Recording is tried again when it is in doubt whether it was committed: the same attempt is written once.
-_KEEP = """
-INSERT INTO delivery_attempt (delivery_id, number, account_name, started_at, finished_at, outcome, code, detail,
-                              provider_id)
-SELECT u.* FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[],
-                       %s::text[], %s::text[], %s::text[])
-     AS u(delivery_id, number, account_name, started_at, finished_at, outcome, code, detail, provider_id)
-WHERE NOT EXISTS (SELECT FROM delivery_attempt a WHERE a.delivery_id = u.delivery_id AND a.number = u.number
-                  AND a.finished_at = u.finished_at)
-"""
+class _Row(msgspec.Struct, frozen=True):
+    """The delivery as it becomes, and the attempt that made it so (from `account_name` on)."""
+
+    id: int
+    attempt: int
+    state: DeliveryState
+    reason: Reason | str
+    problem: str
+    next_at: datetime | None
+    deadline_at: datetime | None
+    tried_accounts: tuple[int, ...]
+    is_final: bool
+    account_name: str
+    started_at: datetime
+    finished_at: datetime
+    outcome: Outcome
+    code: str
+    detail: str
+    provider_id: str
 
 
-def move_deliveries(recorded: Sequence[Recorded], now: datetime) -> set[int]:
-    """Returns the ids that moved. The others keep their state and learn the vendor's id."""
-    columns = [list(column) for column in zip(*map(_moved_to, recorded), strict=True)]
-    moved = {pk for (pk,) in execute(_MOVE, [*columns, now, now, now])}
+def write_outcomes(recorded: Sequence[Recorded], now: datetime) -> set[int]:
+    """Keeps every attempt and moves the deliveries; returns the ids that moved.
+
+    The others keep their state and learn the vendor's id.
+    """
+    rows = msgspec.json.encode([_row(item) for item in recorded]).decode()
+    moved = {pk for (pk,) in execute(_RECORD, {"rows": rows, "now": now})}
     late = [item for item in recorded if item.claim.delivery_id not in moved and item.result.provider_id]
     if late:
         run(_IDENTIFY, [[item.claim.delivery_id for item in late], [item.provider_id for item in late]])
     return moved
 
 
-def keep_attempts(recorded: Sequence[Recorded]) -> None:
-    """What was tried, whatever became of the delivery meanwhile."""
-    run(_KEEP, [list(column) for column in zip(*map(_attempt, recorded), strict=True)])
-
-
-def _moved_to(item: Recorded) -> tuple[object, ...]:
-    claim, following = item.claim, item.next
+def _row(item: Recorded) -> _Row:
+    claim, result, following = item.claim, item.result, item.next
     tried = claim.tried_accounts
     if following.gives_up_account and claim.route.account_id is not None:
         tried = (*tried, claim.route.account_id)
-    return (
-        claim.delivery_id,
-        claim.attempt,
-        following.state.value,
-        following.reason.value if following.reason else "",
-        "" if item.is_accepted else item.sentence,
-        following.next_at,
-        following.deadline_at,
-        item.provider_id,
-        json.dumps(tried),
-        following.is_final,
-    )
-
-
-def _attempt(item: Recorded) -> tuple[object, ...]:
-    claim, result = item.claim, item.result
-    return (
-        claim.delivery_id,
-        claim.attempt,
-        claim.route.name,
-        claim.started_at,
-        max(item.sent.finished_at, claim.started_at),
-        result.outcome.value,
-        storable(result.code, 64),
-        storable(result.detail, _DETAIL),
-        item.provider_id,
+    return _Row(
+        id=claim.delivery_id,
+        attempt=claim.attempt,
+        state=following.state,
+        reason=following.reason or "",
+        problem="" if item.is_accepted else item.sentence,
+        next_at=following.next_at,
+        deadline_at=following.deadline_at,
+        tried_accounts=tried,
+        is_final=following.is_final,
+        account_name=claim.route.name,
+        started_at=claim.started_at,
+        finished_at=max(item.sent.finished_at, claim.started_at),
+        outcome=result.outcome,
+        code=storable(result.code, 64),
+        detail=storable(result.detail, _DETAIL),
+        provider_id=item.provider_id,
     )

@@ -17,7 +17,7 @@ from tocsin.contacts.services import (
 )
 from tocsin.delivery.fallbacks import follow_failed_calls
 from tocsin.delivery.lanes import block_lanes
-from tocsin.delivery.outcome_rows import Recorded, keep_attempts, move_deliveries
+from tocsin.delivery.outcome_rows import Recorded, write_outcomes
 from tocsin.delivery.receipts import apply_waiting_receipts, wait_for_storing
 from tocsin.delivery.rules import DeliveryState, Purpose
 from tocsin.delivery.rules.sending import Next, after_attempt
@@ -42,8 +42,7 @@ def record(batch: Sequence[Sent], now: datetime) -> None:
 def _record(recorded: Sequence[Recorded], now: datetime) -> None:
     named = [item for item in recorded if item.result.provider_id]
     wait_for_storing({item.claim.route.account_id for item in named})
-    moved_ids = move_deliveries(recorded, now)
-    keep_attempts(recorded)
+    moved_ids = write_outcomes(recorded, now)
     moved = [item for item in recorded if item.claim.delivery_id in moved_ids]
     block_lanes(_blocked(recorded))
     reach = apply_waiting_receipts([item.claim.delivery_id for item in named], now)
