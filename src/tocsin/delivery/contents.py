@@ -7,9 +7,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from threading import Lock
 
-from tocsin.delivery.models import Content
+from tocsin.events.statements import execute
 
 _KEPT = 512
+_READ = "SELECT id, subject, text, html, markdown FROM delivery_content WHERE id = ANY(%s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,7 @@ def read_contents(ids: Collection[int]) -> dict[int, ContentText]:
             _lately_used.move_to_end(pk)
     missing = [pk for pk in ids if pk not in found]
     if missing:
-        rows = Content.objects.filter(pk__in=missing).values_list("pk", "subject", "text", "html", "markdown")
-        read = {pk: ContentText(*texts) for pk, *texts in rows}
+        read = {pk: ContentText(*texts) for pk, *texts in execute(_READ, [missing])}
         found |= read
         with _lock:
             _lately_used.update(read)

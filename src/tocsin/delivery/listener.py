@@ -39,12 +39,6 @@ class Doorbell:
     def clear(self) -> None:
         self._event.clear()
 
-    def twin(self) -> Doorbell:
-        """Another one that is rung together with this one."""
-        twin = Doorbell()
-        self._also.append(twin.ring)
-        return twin
-
     def call_in(self, loop: asyncio.AbstractEventLoop, wake: Callable[[], object]) -> None:
         """Wakes an event loop too, for as long as that loop is open."""
 
@@ -62,6 +56,7 @@ class Listener(threading.Thread):
         super().__init__(name="listener", daemon=True)
         self._worker_id = worker_id
         self._bells = {DUE: due, SEND: deliveries}
+        self._own: dict[str, int] = {}
         self._closed = threading.Event()
         self._ready = threading.Event()
 
@@ -69,6 +64,10 @@ class Listener(threading.Thread):
         """Until the worker's lock is held for the first time, or `stop` is set."""
         while not stop.is_set() and not self._ready.wait(0.1):
             continue
+
+    def ignore(self, name: str, backend: int) -> None:
+        """What the connection of that name rings is heard inside this process already."""
+        self._own = {**self._own, name: backend}  # never changed while the listener reads it
 
     def close(self) -> None:
         self._closed.set()
@@ -78,7 +77,7 @@ class Listener(threading.Thread):
         while not self._closed.is_set():
             try:
                 self._listen()
-            except psycopg.Error as error:
+            except (psycopg.Error, OSError) as error:
                 logger.warning("the doorbell's connection was lost (%s); coming back", type(error).__name__)
                 self._closed.wait(_RECONNECT_AFTER)
 
@@ -94,4 +93,5 @@ class Listener(threading.Thread):
                 bell.ring()  # what was rung while nobody listened
             while not self._closed.is_set():
                 for notice in listening.notifies(timeout=1.0):
-                    self._bells[notice.channel].ring()
+                    if notice.pid not in self._own.values():
+                        self._bells[notice.channel].ring()

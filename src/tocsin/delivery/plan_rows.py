@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -12,7 +14,18 @@ from tocsin.channels.kinds import Channel
 from tocsin.delivery.render import Text
 from tocsin.delivery.rules import Cause
 from tocsin.events.statements import execute, run
+from tocsin.policies.models import NotificationPolicy
 
+_DUE_COLUMNS = (
+    "id", "policy_id", "policy_version_id", "group_key", "group_labels", "title", "severity", "state", "opened_at",
+    "notified_at", "claimed_at", "claimed_by", "handler_id", "resolved_at", "resolved_by", "reasons",
+)  # fmt: skip
+_DUE = f"""
+SELECT {", ".join(f"a.{name}" for name in _DUE_COLUMNS)}, p.name, p.is_enabled, p.deleted_at
+FROM alerts_alert a JOIN policies_notificationpolicy p ON p.id = a.policy_id
+WHERE a.due_at <= %(now)s AND (%(only)s::bigint IS NULL OR a.id = %(only)s)
+ORDER BY a.due_at, a.id LIMIT %(limit)s FOR NO KEY UPDATE OF a SKIP LOCKED
+"""  # noqa: S608 (the names above)
 # The next number of each alert: its row is locked, so nobody else takes it.
 _NOTIFICATIONS = """
 INSERT INTO delivery_notification (alert_id, cause, number, created_at, active_count)
@@ -76,6 +89,20 @@ class NewDelivery(msgspec.Struct, frozen=True):
     mention_ids: tuple[int, ...]
     is_legacy_chatbot: bool
     priority: int
+
+
+def lock_due_alerts(now: datetime, limit: int, only: int | None = None) -> list[Alert]:
+    """With their policies, but without what a decision does not look at. Those that another worker has are left out."""
+    return [_alert(values) for values in execute(_DUE, {"now": now, "limit": limit, "only": only})]
+
+
+def _alert(values: Sequence[Any]) -> Alert:
+    *own, name, is_enabled, deleted_at = values
+    fields = dict(zip(_DUE_COLUMNS, own, strict=True))
+    for field in ("group_labels", "reasons"):
+        fields[field] = json.loads(fields[field])
+    policy = NotificationPolicy(id=fields.pop("policy_id"), name=name, is_enabled=is_enabled, deleted_at=deleted_at)
+    return Alert(policy=policy, **fields)
 
 
 def insert_notifications(rows: Sequence[NewNotification], now: datetime) -> Mapping[int, int]:

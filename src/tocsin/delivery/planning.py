@@ -24,6 +24,7 @@ from tocsin.delivery.plan_rows import (
     insert_contents,
     insert_deliveries,
     insert_notifications,
+    lock_due_alerts,
     mark_told,
     reserve_contents,
     update_alerts,
@@ -40,6 +41,7 @@ from tocsin.policies.queries import PolicyView, policy_versions
 
 logger = logging.getLogger(__name__)
 
+PLANNED_AT_ONCE = 50
 _LOOK_AGAIN_AFTER = timedelta(minutes=1)
 _REASONS_KEPT = 200
 
@@ -57,7 +59,7 @@ class _Due:
         return Cause(self.decision.cause or "")
 
 
-def plan_due(now: datetime, *, limit: int = 50) -> int:
+def plan_due(now: datetime, *, limit: int = PLANNED_AT_ONCE) -> int:
     """Decides for up to `limit` due alerts and returns how many. Other workers skip what this one has locked.
 
     An alert that cannot be planned keeps no other one waiting; it stays due, and the auditor tells of it.
@@ -92,12 +94,7 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
     # Lost in a crash of the database, the alerts are due again. The messages cannot have gone out: their claims are
     # committed later, and flush this to disk with them.
     commit_without_waiting()
-    queue = Alert.objects.filter(due_at__lte=now) if only is None else Alert.objects.filter(due_at__lte=now, pk=only)
-    alerts = list(
-        queue.select_for_update(skip_locked=True, of=("self",), no_key=True)
-        .select_related("policy")
-        .order_by("due_at", "id")[:limit]
-    )
+    alerts = lock_due_alerts(now, limit, only)
     if not alerts:
         return 0
     counts = count_events([alert.pk for alert in alerts])

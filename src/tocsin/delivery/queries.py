@@ -11,7 +11,6 @@ from django.db.models import Count, Max, QuerySet
 from tocsin.alerts.models import Alert
 from tocsin.channels.kinds import PERSONAL_CHANNELS, ROBOT_PLATFORMS, Channel
 from tocsin.channels.models import ProviderAccount
-from tocsin.channels.queries import accounts_by_channel
 from tocsin.channels.registry import PROVIDERS, robot_provider
 from tocsin.contacts.queries import directory
 from tocsin.delivery.models import NOT_ARRIVED, Delivery
@@ -19,6 +18,7 @@ from tocsin.delivery.rules import DeliveryState, Purpose
 from tocsin.delivery.rules.plan import PlannedDelivery, Shortfall, plan
 from tocsin.delivery.verifications import verification_message
 from tocsin.events.rules import INITIAL_SEVERITY_MAP, IntegrationKey, severity_of
+from tocsin.events.statements import execute
 from tocsin.policies.queries import existing_policies, explain_policies, policy_versions
 from tocsin.policies.rules import group_of
 
@@ -27,7 +27,9 @@ def carriers() -> tuple[set[Channel], dict[Channel, Sequence[str]]]:
     """The channels that something carries now, and what each robot platform can mention people by."""
     robots = {platform: provider for platform in ROBOT_PLATFORMS if (provider := robot_provider(platform)) is not None}
     mentions_by = {platform: provider.capabilities.mentions_by for platform, provider in robots.items()}
-    return set(accounts_by_channel()) | set(robots), mentions_by
+    accounts = execute("SELECT DISTINCT channel, provider FROM channels_provideraccount WHERE is_enabled")
+    carried = {Channel(channel) for channel, provider in accounts if provider in PROVIDERS}
+    return carried | set(robots), mentions_by
 
 
 @dataclass(frozen=True, slots=True)

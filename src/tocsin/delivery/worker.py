@@ -19,7 +19,7 @@ from tocsin.delivery.crashes import release_crashed
 from tocsin.delivery.listener import Doorbell, Listener
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.pipeline import rematch, sweep
-from tocsin.delivery.planning import next_due_at, plan_due
+from tocsin.delivery.planning import PLANNED_AT_ONCE, next_due_at, plan_due
 from tocsin.delivery.recording import record
 from tocsin.delivery.retention import forget
 from tocsin.delivery.sender import Sender
@@ -40,12 +40,13 @@ def run(*, stop: threading.Event) -> None:
     listener = Listener(worker_id, due=due, deliveries=deliveries)
     listener.start()
     listener.wait_until_ready(stop)
+    rings_due, rings_deliveries = _ringing(due, listener), _ringing(deliveries, listener)
     loops = [
-        _Loop("plan", plan_due, stop, due, next_due_at, then=deliveries),
-        _Loop("sweep", sweep, stop, Doorbell(), then=due),
-        _Loop("rematch", rematch, stop, due.twin(), then=due),
-        _Loop("deadlines", expire_deadlines, stop, Doorbell(), _next_deadline, then=deliveries),
-        _Loop("crashes", release_crashed, stop, Doorbell(), then=deliveries),
+        _Loop("plan", plan_due, stop, due, next_due_at, then=rings_deliveries, batch=PLANNED_AT_ONCE),
+        _Loop("sweep", sweep, stop, Doorbell(), then=rings_due),
+        _Loop("rematch", rematch, stop, Doorbell(), then=rings_due),
+        _Loop("deadlines", expire_deadlines, stop, Doorbell(), _next_deadline, then=rings_deliveries),
+        _Loop("crashes", release_crashed, stop, Doorbell(), then=rings_deliveries),
         _Loop("retention", forget, stop, Doorbell(), ceiling=_FORGET_EVERY),
         _Loop("audit", _audit, stop, Doorbell(), ceiling=_AUDIT_EVERY),
     ]
@@ -60,6 +61,17 @@ def run(*, stop: threading.Event) -> None:
         for thread in (waker, *loops):
             thread.join()
         listener.close()
+
+
+def _ringing(bell: Doorbell, listener: Listener) -> Callable[[str, int], None]:
+    """For a loop whose every NOTIFY is of this bell: it is rung here, and not once more by what is heard of it."""
+
+    def ring(name: str, done: int) -> None:
+        listener.ignore(name, connection.connection.info.backend_pid)
+        if done:
+            bell.ring()
+
+    return ring
 
 
 def _end_waits(stop: threading.Event, bells: list[Doorbell]) -> None:
@@ -87,9 +99,9 @@ def _audit(now: datetime) -> int:
 
 
 class _Loop(threading.Thread):
-    """Repeats `step` while it finds work, then waits for the doorbell, the next due moment or the ceiling.
+    """Repeats `step` while it does a whole `batch`, then waits for the doorbell, the next due moment or the ceiling.
 
-    `then` is rung after work was done: what follows in this process waits for no LISTEN connection.
+    `then` is called with what was done: what follows in this process waits for no LISTEN connection.
     """
 
     def __init__(
@@ -101,11 +113,12 @@ class _Loop(threading.Thread):
         next_at: Callable[[], datetime | None] | None = None,
         *,
         ceiling: float = CEILING,
-        then: Doorbell | None = None,
+        then: Callable[[str, int], None] | None = None,
+        batch: int = 1,
     ) -> None:
         super().__init__(name=name, daemon=True)
         self.step, self.stop, self.bell, self.next_at = step, stop, bell, next_at
-        self.ceiling, self.then = ceiling, then
+        self.ceiling, self.then, self.batch = ceiling, then, batch
 
     def run(self) -> None:
         failures = 0
@@ -113,9 +126,9 @@ class _Loop(threading.Thread):
             self.bell.clear()
             try:
                 done = self.step(utc_now())
-                if done and self.then is not None:
-                    self.then.ring()
-                wait = 0.0 if done else self._pause()
+                if self.then is not None:
+                    self.then(self.name, done)
+                wait = 0.0 if done >= self.batch else self._pause()
                 failures = 0
             except DatabaseFault as error:
                 failures += 1
