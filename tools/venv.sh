@@ -25,5 +25,6 @@ if [ ! -x "$folder/bin/python" ]; then
 fi
 [ -n "$lock" ] || exit 0
 echo "Installing $lock into $folder"
-"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$lock"
+# The lock is complete. Were pip to follow dependencies too, a newer release of what is asked for with an extra would fail it.
+"$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement "$lock"
 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --editable .
