@@ -328,6 +328,7 @@ class Everything:
     ticks: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
     numbers: int = 0
+    unfinished: int = 0
 
     def __post_init__(self) -> None:
         self.people = [self.newcomer() for _ in range(6)]
@@ -417,9 +418,14 @@ class Everything:
         update_account(by=SHELL, now=self.now(), account_id=account.pk, priority=chance.randrange(1000))
 
     def run(self, step: Callable[[random.Random], object], seed: int, turns: int) -> None:
-        chance = random.Random(seed)
-        for _ in range(turns):
+        """At least so many turns, and until everybody has had theirs: each pair of writers meets."""
+        chance, turn = random.Random(seed), 0
+        while turn < turns or self.unfinished:
             step(chance)
+            turn += 1
+            if turn == turns:
+                with self.lock:
+                    self.unfinished -= 1
 
     def steps(self) -> Sequence[Callable[[random.Random], object]]:
         return [
@@ -437,7 +443,9 @@ def test_every_pair_of_writers_keeps_the_order_of_locks(source: IntegrationKey, 
     everything = Everything(source, now)
     before = deadlocks()
 
-    at_once(*(partial(everything.run, step, seed * 100 + at, 30) for at, step in enumerate(everything.steps())))
+    steps = everything.steps()
+    everything.unfinished = len(steps)
+    at_once(*(partial(everything.run, step, seed * 100 + at, 30) for at, step in enumerate(steps)))
 
     assert deadlocks() == before
     assert len(everything.sent) > 20

@@ -1,4 +1,4 @@
-"""A provider that hangs, or an account that cannot be read, holds up nobody else."""
+"""A provider that hangs, a secret that cannot be read, an alert that cannot be planned: none holds up others."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from simulators.smtp import SmtpSimulator
 from tests.chaos.crowds import crowd
 from tests.chaos.processes import wait_until
 from tests.chaos.programs import working
+from tocsin.alerts.models import Alert
 from tocsin.channels.services import add_account, ensure_outbox_accounts
 from tocsin.contacts.models import Contact
 from tocsin.contacts.services import create_robot
@@ -81,3 +82,19 @@ def test_a_robot_whose_secret_cannot_be_read_keeps_nobody_else_waiting(source: I
         wait_until(lambda: sent_over("email") == 3)
 
     assert Delivery.objects.get(channel="dingtalk").state == "planned"
+
+
+def test_an_alert_that_cannot_be_planned_keeps_no_other_one_waiting(source: IntegrationKey) -> None:
+    now = utc_now()
+    create_policy(by=SHELL, now=now, name="All", targets=[(crowd(1, now).pk, ["email"])], group_wait=timedelta(0))
+    fire(source, "Broken")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE events_event SET labels = labels || '{\"alertname\": true}'")
+    fire(source, "Disk full")
+
+    with working():
+        wait_until(lambda: sent_over("email") == 1)
+
+    broken, told = Alert.objects.order_by("pk")
+    assert (broken.notified_at, broken.due_at is not None) == (None, True)
+    assert told.notified_at is not None
