@@ -3,7 +3,7 @@
 VENV := .venv/bin
 DEBIAN_FOR_TESTS := prometheus prometheus-alertmanager kannel kannel-extras postgresql chromium fonts-noto-cjk
 
-.PHONY: help demo run test lint fmt bench lock
+.PHONY: help demo run test lint fmt messages bench lock
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -33,6 +33,9 @@ lint: .venv/dev.stamp ## style, types, the direction of imports, missing migrati
 fmt: .venv/dev.stamp ## put the code into shape
 	$(VENV)/ruff check --fix
 	$(VENV)/ruff format
+
+messages: .venv/dev.stamp ## order and compile the translations
+	$(VENV)/python tools/messages.py
 
 bench: .venv/dev.stamp ## measure, beside Debian's Alertmanager
 	@tools/debian-packages.sh prometheus-alertmanager

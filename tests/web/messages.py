@@ -51,7 +51,7 @@ def chinese() -> Catalog:
 
 
 def compiled(catalog: Catalog) -> bytes:
-    """As `pybabel compile -D django -d src/tocsin/locale` writes it."""
+    """As `make messages` writes it."""
     buffer = io.BytesIO()
     write_mo(buffer, catalog)
     return buffer.getvalue()

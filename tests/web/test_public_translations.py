@@ -11,9 +11,7 @@ _PLACE = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 
 
 def test_the_compiled_file_is_up_to_date() -> None:
-    assert PO_FILE.with_suffix(".mo").read_bytes() == compiled(chinese()), (
-        "Run `pybabel compile -D django -d src/tocsin/locale`."
-    )
+    assert PO_FILE.with_suffix(".mo").read_bytes() == compiled(chinese()), "Run `make messages`."
 
 
 def test_every_text_about_contacts_and_on_the_public_pages_has_a_translation() -> None:
