@@ -23,6 +23,7 @@ from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import AlertState
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import TocsinError
+from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of, may, require
 from tocsin.web.console.alert_story import story_of
 from tocsin.web.console.display import NOTHING, moment, severity_chip, state_chip
@@ -54,6 +55,7 @@ class StateFilter(SimpleListFilter):
 
 
 class AlertAdmin(ServiceAdmin):
+    empty = empties.ALERTS
     list_display = ("shown_severity", "title", "shown_state", "policy", "shown_events", "claimed_by", "opened")
     list_display_links = ("title",)
     list_filter = (StateFilter, SeverityFilter, "policy")

@@ -13,6 +13,7 @@ from unfold.decorators import display
 
 from tocsin.accounts.rules import Permission
 from tocsin.core.clock import utc_now
+from tocsin.web.console import empties
 from tocsin.web.console.display import NOTHING, chip, clock, moment
 from tocsin.web.console.filters import ChoicesFilter
 from tocsin.web.console.paging import CappedPaginator
@@ -34,6 +35,7 @@ class ActionFilter(ChoicesFilter):
 
 
 class LogEntryAdmin(ServiceAdmin):
+    empty = empties.AUDIT
     needs_to_view = Permission.REVEAL
     list_display = ("what", "shown_action", "kind", "who", "changed_fields", "when")
     list_filter = (ActionFilter, "content_type")

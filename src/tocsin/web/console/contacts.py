@@ -25,6 +25,7 @@ from tocsin.contacts.models import Contact, ContactGroup
 from tocsin.core.clock import utc_now
 from tocsin.core.phones import mask as mask_phone
 from tocsin.core.redact import mask_email
+from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of, may
 from tocsin.web.console.contact_forms import AttestForm, ContactForm, DefaultsForm, GroupForm
 from tocsin.web.console.contact_reachability import channel_chips, channel_lines, channels_ready, proof_lines, test_page
@@ -41,6 +42,7 @@ _FIELDS = (
 
 
 class ContactAdmin(ServiceAdmin):
+    empty = empties.CONTACTS
     form = ContactForm
     writes = ("add", "change", "delete")
     list_display = ("name", "shown_phone", "shown_email", "group_names", "reached_by")
@@ -280,6 +282,7 @@ class ContactAdmin(ServiceAdmin):
 
 
 class ContactGroupAdmin(ServiceAdmin):
+    empty = empties.GROUPS
     form = GroupForm
     writes = ("add", "change", "delete")
     list_display = ("name", "member_count")

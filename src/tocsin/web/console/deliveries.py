@@ -12,6 +12,7 @@ from unfold.decorators import display
 
 from tocsin.core.clock import utc_now
 from tocsin.delivery.models import Delivery
+from tocsin.web.console import empties
 from tocsin.web.console.display import NOTHING, chip, clock, moment, state_chip
 from tocsin.web.console.filters import ChoicesFilter
 from tocsin.web.console.paging import CappedPaginator
@@ -38,6 +39,7 @@ class PurposeFilter(ChoicesFilter):
 
 
 class DeliveryAdmin(ServiceAdmin):
+    empty = empties.DELIVERIES
     list_display = ("to", "shown_channel", "shown_state", "why", "about", "account", "planned")
     list_filter = (StateFilter, ChannelFilter, PurposeFilter, "account")
     list_select_related = ("notification__alert", "account")

@@ -20,6 +20,7 @@ from tocsin.alerts.models import Alert
 from tocsin.core.clock import utc_now
 from tocsin.events.models import Event
 from tocsin.events.rules import EventState
+from tocsin.web.console import empties
 from tocsin.web.console.display import NOTHING, clock, label_list, moment, severity_chip, state_chip
 from tocsin.web.console.filters import ChoicesFilter, SeverityFilter
 from tocsin.web.console.paging import CappedPaginator
@@ -55,6 +56,7 @@ class MatchedFilter(SimpleListFilter):
 
 
 class EventAdmin(ServiceAdmin):
+    empty = empties.EVENTS
     list_display = ("shown_severity", "name", "shown_state", "shown_labels", "integration", "count", "matched", "seen")
     list_display_links = ("name",)
     list_filter = (StateFilter, SeverityFilter, MatchedFilter, "integration")

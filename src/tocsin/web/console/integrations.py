@@ -24,6 +24,7 @@ from tocsin.core.clock import utc_now
 from tocsin.events import services
 from tocsin.events.models import Integration
 from tocsin.events.rules import INITIAL_SEVERITY_MAP
+from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of
 from tocsin.web.console.display import moment
 from tocsin.web.console.form_pages import form_page
@@ -72,6 +73,7 @@ class IntegrationForm(ServiceForm):
 
 
 class IntegrationAdmin(ServiceAdmin):
+    empty = empties.INTEGRATIONS
     form = IntegrationForm
     writes = ("add", "change", "delete")
     list_display = ("name", "is_enabled", "token_prefix", "seen")

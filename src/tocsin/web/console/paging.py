@@ -24,6 +24,11 @@ class CappedPaginator(Paginator):
 class UncountedChangeList(ChangeList):
     """Does not count the whole table beside the filtered one, and says "show all" only where something is hidden."""
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Rows may be hidden by the search or a filter."""
+        return bool(self.query) or bool(self.has_active_filters)
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         if not self.query and not self.has_active_filters:

@@ -22,6 +22,7 @@ from tocsin.policies import services
 from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.queries import existing_policies
 from tocsin.policies.rules import stored_rules
+from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of
 from tocsin.web.console.display import NOTHING, chip
 from tocsin.web.console.form_pages import form_page
@@ -34,6 +35,7 @@ _WARNINGS_SHOWN = 10
 
 
 class NotificationPolicyAdmin(ServiceAdmin):
+    empty = empties.POLICIES
     form = PolicyForm
     writes = ("add", "change", "delete")
     list_display = ("name", "shown_state", "rules_text", "told")

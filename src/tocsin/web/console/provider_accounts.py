@@ -27,6 +27,7 @@ from tocsin.channels.base import ConfigField, ProviderType
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.registry import PROVIDERS
 from tocsin.core.clock import utc_now
+from tocsin.web.console import empties
 from tocsin.web.console.account_test import account_test_page
 from tocsin.web.console.actors import actor_of, require
 from tocsin.web.console.display import NOTHING, chip, clock, moment
@@ -60,6 +61,7 @@ class AccountForm(ServiceForm):
 
 
 class ProviderAccountAdmin(ServiceAdmin):
+    empty = empties.ACCOUNTS
     form = AccountForm
     needs_to_view = needs_to_write = Permission.ADMINISTER
     writes = ("add", "change", "delete")

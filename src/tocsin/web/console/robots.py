@@ -16,6 +16,7 @@ from tocsin.channels.kinds import Channel
 from tocsin.contacts import queries, services
 from tocsin.contacts.models import Robot
 from tocsin.core.clock import utc_now
+from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of
 from tocsin.web.console.contact_forms import RobotForm
 from tocsin.web.console.contact_reachability import test_queued
@@ -27,6 +28,7 @@ from tocsin.web.console.words import CHANNELS
 
 
 class RobotAdmin(ServiceAdmin):
+    empty = empties.ROBOTS
     form = RobotForm
     writes = ("add", "change", "delete")
     list_display = ("name", "shown_platform", "is_enabled", "created")

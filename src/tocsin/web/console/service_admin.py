@@ -26,6 +26,7 @@ from unfold.views import ChangeList
 from tocsin.accounts.rules import Permission
 from tocsin.core.errors import InvalidInputError, TocsinError
 from tocsin.web.console.actors import may
+from tocsin.web.console.empties import EmptyList, empty_context, plain_list
 from tocsin.web.console.form_pages import add_refusal, capitalise_labels, demand_version
 from tocsin.web.console.paging import UncountedChangeList
 from tocsin.web.console.secrets_once import take_shown_once
@@ -88,6 +89,9 @@ class ServiceAdmin(ModelAdmin):
     show_full_result_count = False
     show_facets = "NEVER"
     list_filter_submit = False
+    empty: ClassVar[EmptyList | None] = None
+    """What the list says as long as it has no rows."""
+    change_list_template = "console/change_list.html"
     delete_confirmation_template = "console/delete.html"
     delete_selected_confirmation_template = "console/delete.html"
     change_form_before_template = "console/form_version.html"
@@ -216,10 +220,14 @@ class ServiceAdmin(ModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         try:
             self._check_selection(request)
-            return super().changelist_view(request, extra_context)
+            return super().changelist_view(request, {"empty": self._empty(request), **(extra_context or {})})
         except TocsinError as error:
             messages.error(request, str(error))
             return HttpResponseRedirect(request.get_full_path())
+
+    def _empty(self, request: HttpRequest) -> dict[str, Any]:
+        empty = self.empty or plain_list(self.opts.verbose_name, self.opts.verbose_name_plural)
+        return empty_context(request, empty, self.url("add") if self.has_add_permission(request) else "")
 
     def _check_selection(self, request: HttpRequest) -> None:
         """InvalidInputError when the rows that an action is for are named by what can be no key of the table."""

@@ -68,8 +68,8 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": False,
     "BORDER_RADIUS": "8px",
-    "STYLES": [f"{_VALUES}.stylesheet"],
-    "SCRIPTS": [f"{_VALUES}.script"],
+    "STYLES": [f"{_VALUES}.stylesheet", f"{_VALUES}.setup_stylesheet"],
+    "SCRIPTS": [f"{_VALUES}.script", f"{_VALUES}.setup_script", f"{_VALUES}.matching_script"],
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
     "COLORS": {
         "primary": {

@@ -20,6 +20,18 @@ def script(request: HttpRequest) -> str:
     return static("console/console.js")
 
 
+def setup_stylesheet(request: HttpRequest) -> str:
+    return static("console/setup.css")
+
+
+def setup_script(request: HttpRequest) -> str:
+    return static("console/setup.js")
+
+
+def matching_script(request: HttpRequest) -> str:
+    return static("console/matching.js")
+
+
 def mark(request: HttpRequest) -> str:
     return static("console/tocsin.svg")
 

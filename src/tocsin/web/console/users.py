@@ -25,6 +25,7 @@ from tocsin.accounts.models import ApiToken, User
 from tocsin.accounts.queries import role_of
 from tocsin.accounts.rules import Permission, Role
 from tocsin.core.clock import utc_now
+from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of
 from tocsin.web.console.choices import language_choices, zone_choices
 from tocsin.web.console.display import NOTHING, chip, moment
@@ -83,6 +84,7 @@ class PasswordForm(forms.Form):
 
 
 class UserAdmin(ServiceAdmin):
+    empty = empties.USERS
     form = UserForm
     needs_to_view = needs_to_write = Permission.ADMINISTER
     writes = ("add", "change")
@@ -163,6 +165,7 @@ class TokenForm(ServiceForm):
 
 
 class ApiTokenAdmin(ServiceAdmin):
+    empty = empties.TOKENS
     form = TokenForm
     needs_to_view = needs_to_write = Permission.ADMINISTER
     writes = ("add",)
