@@ -5,16 +5,6 @@ from __future__ import annotations
 from django.utils import translation
 
 from tests.stories.harness import Story
-from tests.web.messages import messages_in, untranslated
-from tocsin.delivery.rules import REASON_TEXTS
-
-
-def test_everything_about_alerts_and_their_delivery_has_a_translation() -> None:
-    found = list(messages_in("delivery", "alerts"))
-    found += [("delivery/rules/states.py", text) for text in REASON_TEXTS.values()]
-
-    assert len(found) > 100
-    assert untranslated(found) == []
 
 
 def test_each_is_told_in_the_language_and_zone_of_the_contact(story: Story) -> None:

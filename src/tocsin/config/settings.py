@@ -7,8 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from django.utils.translation import gettext_lazy as _
-
 from tocsin.config.environment import (
     data_folder,
     database_settings,
@@ -53,7 +51,7 @@ ALLOWED_HOSTS = ["*"]  # links are built from TOCSIN_PUBLIC_URL alone, so a forg
 USE_TZ = True
 TIME_ZONE = time_zone()
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]  # each by its own name, as its readers look for it
 LOCALE_PATHS = [str(Path(__file__).resolve().parent.parent / "locale")]
 
 INSTALLED_APPS = [

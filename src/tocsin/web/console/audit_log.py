@@ -9,6 +9,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.decorators import display
 
 from tocsin.accounts.rules import Permission
@@ -20,10 +21,10 @@ from tocsin.web.console.paging import CappedPaginator
 from tocsin.web.console.service_admin import ServiceAdmin
 
 _ACTIONS = {
-    "0": (_("created"), "success"),
-    "1": (_("changed"), "info"),
-    "2": (_("deleted"), "danger"),
-    "3": (_("seen"), "warning"),
+    "0": (pgettext_lazy("audit action", "created"), "success"),
+    "1": (pgettext_lazy("audit action", "changed"), "info"),
+    "2": (pgettext_lazy("audit action", "deleted"), "danger"),
+    "3": (pgettext_lazy("audit action", "seen"), "warning"),
 }
 _SHOWN = 3
 

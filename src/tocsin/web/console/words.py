@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from tocsin.accounts.rules import Role
 from tocsin.alerts.rules import AlertState
@@ -43,7 +44,7 @@ ALERT_STATES: Words = {
 EVENT_STATES: Words = {
     EventState.ACTIVE: _("Active"),
     EventState.SILENCED: _("Silenced"),
-    EventState.RESOLVED: _("Resolved"),
+    EventState.RESOLVED: pgettext_lazy("event", "Resolved"),
 }
 DELIVERY_STATES: Words = {
     DeliveryState.PLANNED: _("Planned"),
