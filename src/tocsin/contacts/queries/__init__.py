@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+from tocsin.contacts.queries.listing import (
+    ContactFacts,
+    GroupCount,
+    GroupPage,
+    NumberState,
+    Order,
+    Reachability,
+    Wanted,
+    contact_facts,
+    contacts_found,
+    group_counts,
+    ids_found,
+    in_chunks,
+    member_counts,
+)
 from tocsin.contacts.queries.people import (
     Deletion,
     Readiness,
@@ -31,12 +46,21 @@ from tocsin.contacts.queries.verification import (
 )
 
 __all__ = [
+    "ContactFacts",
     "Deletion",
+    "GroupCount",
+    "GroupPage",
+    "NumberState",
+    "Order",
     "Prospect",
+    "Reachability",
     "Readiness",
     "VerificationProof",
+    "Wanted",
     "code_of",
+    "contact_facts",
     "contact_views",
+    "contacts_found",
     "contacts_matching",
     "count_simulated_proofs",
     "default_fallback",
@@ -44,7 +68,11 @@ __all__ = [
     "directory",
     "find_by_token",
     "get_defaults",
+    "group_counts",
+    "ids_found",
+    "in_chunks",
     "is_storable",
+    "member_counts",
     "phone_digest",
     "readiness",
     "token_of",

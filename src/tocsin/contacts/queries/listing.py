@@ -1,0 +1,217 @@
+"""What the list of contacts shows: who is found, the groups beside it, and the facts of one page.
+
+A list is read to its first `MOST_FOUND` rows: beyond them a narrower search finds, not a page number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
+from tocsin.contacts.models import Contact, ContactGroup, ContactGroupMember, ContactReach
+from tocsin.contacts.queries.people import Readiness, is_storable
+from tocsin.contacts.rules import ContactView, Fallback, why_not_reachable
+from tocsin.core.phones import search_digits
+
+MOST_FOUND = 10_000
+GROUPS_SHOWN = 5
+"""Of one contact's groups in the list; the others are counted."""
+_LONGEST_TEXT = 254
+
+
+class NumberState(StrEnum):
+    VERIFIED = "verified"
+    UNVERIFIED = "unverified"
+    NONE = "none"
+    """No number at all."""
+
+
+class Reachability(StrEnum):
+    PHONE = "phone"
+    """Ready by phone and text message."""
+    EMAIL = "email"
+    NOTHING = "nothing"
+    """Ready by no channel."""
+    UNPROVED = "unproved"
+    """Nothing was ever proved delivered."""
+
+
+class Order(StrEnum):
+    NAME = "name"
+    NAME_BACKWARDS = "-name"
+    NEWEST = "newest"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which contacts, and in which order. What is not said (None, "") excludes nobody."""
+
+    text: str = ""
+    """In any part of the name, the email or the number, the number in any spelling."""
+    group_id: int | None = None
+    number: NumberState | None = None
+    fallback: Fallback | None = None
+    """The contact's own choice, perhaps DEFAULT."""
+    reach: Reachability | None = None
+    order: Order = Order.NAME
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCount:
+    id: int
+    name: str
+    member_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPage:
+    groups: tuple[GroupCount, ...]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ContactFacts:
+    """What a row of the list says beside the contact itself. `groups`: id and name, by name, the first few."""
+
+    groups: tuple[tuple[int, str], ...]
+    group_count: int
+    ready: Mapping[Channel, Readiness]
+    last_proved_at: datetime | None
+    """When a message was last proved delivered, over whichever channel."""
+
+
+_NUMBERS = {
+    NumberState.VERIFIED: Q(phone_verified_at__isnull=False),
+    NumberState.UNVERIFIED: Q(phone__isnull=False, phone_verified_at__isnull=True),
+    NumberState.NONE: Q(phone__isnull=True),
+}
+_ORDERS = {
+    Order.NAME: ("name", "object_id"),
+    Order.NAME_BACKWARDS: ("-name", "-object_id"),
+    Order.NEWEST: ("-object_id",),
+}
+
+
+def contacts_found(wanted: Wanted, *, sees_addresses: bool) -> QuerySet[Contact]:
+    """In the wanted order, without the encrypted column. Who may not see whole addresses searches names only."""
+    found = Contact.objects.defer("legacy_chatbot_url").order_by(*_ORDERS[wanted.order])
+    text = wanted.text.strip()
+    if text:
+        if not is_storable(text) or len(text) > _LONGEST_TEXT:
+            return found.none()
+        found = found.filter(_text_condition(text, sees_addresses))
+    if wanted.group_id is not None:
+        found = found.filter(
+            Exists(ContactGroupMember.objects.filter(contact_id=OuterRef("pk"), group_id=wanted.group_id))
+        )
+    if wanted.number is not None:
+        found = found.filter(_NUMBERS[wanted.number])
+    if wanted.fallback is not None:
+        found = found.filter(fallback=wanted.fallback)
+    return _reached(found, wanted.reach)
+
+
+def ids_found(found: QuerySet[Contact], *, most: int = MOST_FOUND) -> list[int]:
+    """The first of them, for an action on everybody that a list shows. One more than `most` says there are more."""
+    return list(found.values_list("pk", flat=True)[: most + 1])
+
+
+def in_chunks(ids: Sequence[int], size: int = 1000) -> Iterator[Sequence[int]]:
+    for first in range(0, len(ids), size):
+        yield ids[first : first + size]
+
+
+def group_counts(text: str = "", *, first: int = 0, limit: int = 50) -> GroupPage:
+    """Groups by name, from the `first`-th on, with how many members each has."""
+    wanted = text.strip()
+    if not is_storable(wanted) or len(wanted) > _LONGEST_TEXT:
+        return GroupPage((), False)
+    groups = ContactGroup.objects.filter(name__icontains=wanted) if wanted else ContactGroup.objects.all()
+    rows = list(groups.order_by("name").values_list("pk", "name")[first : first + limit + 1])
+    counts = member_counts([pk for pk, _name in rows[:limit]])
+    return GroupPage(tuple(GroupCount(pk, name, counts[pk]) for pk, name in rows[:limit]), len(rows) > limit)
+
+
+def member_counts(group_ids: Collection[int]) -> dict[int, int]:
+    """By group, also of those that have none."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS, [list(group_ids)])
+        return dict.fromkeys(group_ids, 0) | dict(cursor.fetchall())
+
+
+_COUNTS = "SELECT group_id, count(*) FROM contacts_contactgroupmember WHERE group_id = ANY(%s) GROUP BY group_id"
+
+_FACTS = """
+SELECT c.id, c.name, coalesce(c.phone, ''), c.phone_verified_at IS NOT NULL, coalesce(c.email, ''), c.fallback,
+       c.user_id, c.dingtalk_user_id, c.lark_user_id, c.wecom_user_id, c.language, c.time_zone,
+       c.legacy_chatbot_url <> '', r.channels, r.delivered, r.failed, r.failures, g.ids, g.names, g.total
+FROM contacts_contact c
+CROSS JOIN LATERAL (
+    SELECT array_agg(channel) AS channels, array_agg(delivered_at) AS delivered, array_agg(failed_at) AS failed,
+           array_agg(failure) AS failures
+    FROM contacts_contactreach WHERE contact_id = c.id
+) r
+CROSS JOIN LATERAL (
+    SELECT array_agg(ranked.id) AS ids, array_agg(ranked.name) AS names, max(ranked.total) AS total
+    FROM (
+        SELECT named.id, named.name, count(*) OVER () AS total
+        FROM contacts_contactgroupmember m JOIN contacts_contactgroup named ON named.id = m.group_id
+        WHERE m.contact_id = c.id ORDER BY named.name LIMIT %s
+    ) ranked
+) g
+WHERE c.id = ANY(%s)
+"""
+
+
+def contact_facts(contact_ids: Collection[int]) -> dict[int, ContactFacts]:
+    """Of the contacts of one page, in one statement; unknown ids are left out."""
+    facts = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_FACTS, [GROUPS_SHOWN, list(contact_ids)])
+        for pk, name, phone, is_verified, email, fallback, *rest in cursor.fetchall():
+            channels, delivered, failed, failures, group_ids, group_names, total = rest[-7:]
+            view = ContactView(pk, name, phone, is_verified, email, Fallback(fallback), *rest[:-7])
+            known = dict(
+                zip(channels or (), zip(delivered or (), failed or (), failures or (), strict=True), strict=True)
+            )
+            facts[pk] = ContactFacts(
+                groups=tuple(zip(group_ids or (), group_names or (), strict=True)),
+                group_count=total or 0,
+                ready={
+                    channel: Readiness(why_not_reachable(view, channel), *known.get(channel, ()))
+                    for channel in PERSONAL_CHANNELS
+                },
+                last_proved_at=max(filter(None, delivered or ()), default=None),
+            )
+    return facts
+
+
+def _text_condition(text: str, sees_addresses: bool) -> Q:
+    condition = Q(name__icontains=text)
+    if not sees_addresses:
+        return condition
+    condition |= Q(email__icontains=text)
+    if digits := search_digits(text):
+        condition |= Q(phone__startswith=digits) if digits.startswith("+") else Q(phone__contains=digits)
+    return condition
+
+
+def _reached(found: QuerySet[Contact], reach: Reachability | None) -> QuerySet[Contact]:
+    match reach:
+        case Reachability.PHONE:
+            return found.filter(_NUMBERS[NumberState.VERIFIED])
+        case Reachability.EMAIL:
+            return found.filter(email__isnull=False)
+        case Reachability.NOTHING:
+            return found.filter(phone_verified_at__isnull=True, email__isnull=True)
+        case Reachability.UNPROVED:
+            proofs = ContactReach.objects.filter(contact_id=OuterRef("pk"), delivered_at__isnull=False)
+            return found.filter(~Exists(proofs))
+        case None:
+            return found
