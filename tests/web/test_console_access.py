@@ -79,8 +79,9 @@ def test_each_role_sees_its_lists_and_no_others(role: Role) -> None:
 
 
 @pytest.mark.parametrize("role", Role)
-def test_the_sidebar_shows_what_the_role_may_open(role: Role) -> None:
-    page = signed_in(role).get("/console/").content.decode()
+def test_the_sidebar_and_the_tabs_show_what_the_role_may_open(role: Role) -> None:
+    client = signed_in(role)
+    page = client.get("/console/").content.decode() + client.get("/console/contacts/contact/").content.decode()
 
     for name in LISTS:
         url = reverse(f"console:{name}")

@@ -55,6 +55,7 @@ LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]  # each by its own 
 LOCALE_PATHS = [str(Path(__file__).resolve().parent.parent / "locale")]
 
 INSTALLED_APPS = [
+    "tocsin.web.console",  # before unfold, some of whose templates it replaces
     "unfold.apps.BasicAppConfig",
     "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
@@ -70,7 +71,6 @@ INSTALLED_APPS = [
     "tocsin.policies",
     "tocsin.alerts",
     "tocsin.delivery",
-    "tocsin.web.console",
     "tocsin.web.public",
 ]
 AUTH_USER_MODEL = "accounts.User"

@@ -45,6 +45,7 @@ class ContactAdmin(ServiceAdmin):
     empty = empties.CONTACTS
     form = ContactForm
     writes = ("add", "change", "delete")
+    adds_in_dialog = True
     list_display = ("name", "shown_phone", "shown_email", "group_names", "reached_by")
     list_filter = ("groups",)
     search_fields = ("name",)
@@ -182,7 +183,13 @@ class ContactAdmin(ServiceAdmin):
         contact = self.row(request, object_id)
         return test_page(request, self.admin_site.each_context(request), contact)
 
-    @action(description=_("Contact Default Configuration"), icon="tune", url_path="defaults", permissions=["write"])
+    @action(
+        description=_("Contact Default Configuration"),
+        icon="tune",
+        url_path="defaults",
+        permissions=["write"],
+        attrs={"data-dialog": True},
+    )
     def default_configuration(self, request: HttpRequest) -> HttpResponse:
         now_used = queries.get_defaults()
 
@@ -285,6 +292,7 @@ class ContactGroupAdmin(ServiceAdmin):
     empty = empties.GROUPS
     form = GroupForm
     writes = ("add", "change", "delete")
+    adds_in_dialog = True
     list_display = ("name", "member_count")
     search_fields = ("name",)
     readonly_fields = ("used_by",)

@@ -1,4 +1,4 @@
-"""What every console page gets: the user's language and time zone, and a policy against foreign content."""
+"""What every console page gets: the user's language and time zone, a policy against foreign content, and dialogs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
 from tocsin.accounts.models import User
+from tocsin.web.console import dialogs
 
 # Alpine.js evaluates the expressions in unfold's templates ('unsafe-eval') and shows and hides with style attributes.
 _CONTENT_POLICY = (
@@ -30,6 +31,8 @@ class ConsoleMiddleware:
         language = (user.language if user else "") or translation.get_language() or "en"
         zone = ZoneInfo(user.time_zone) if user and user.time_zone else timezone.get_default_timezone()
         with translation.override(language), timezone.override(zone):
+            dialogs.mark(request)
             response = self._get_response(request)
+        dialogs.answer(request, response)
         response.headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
         return response

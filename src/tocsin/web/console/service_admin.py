@@ -84,6 +84,8 @@ class ServiceAdmin(ModelAdmin):
     needs_to_view = Permission.VIEW
     needs_to_write = Permission.MANAGE
     writes: ClassVar[tuple[Write, ...]] = ()
+    adds_in_dialog = False
+    """The list's button to add a row opens a dialog box."""
 
     list_per_page = 50
     show_full_result_count = False

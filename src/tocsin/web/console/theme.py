@@ -25,14 +25,7 @@ NAVIGATION = [
             _item(_("Events"), "bolt", "events_event_changelist"),
             _item(_("Notification Policies"), "alt_route", "policies_notificationpolicy_changelist"),
             _item(_("Explain"), "help_center", "explain"),
-        ],
-    },
-    {
-        "title": _("Notification Objects"),
-        "items": [
-            _item(_("Contacts"), "person", "contacts_contact_changelist"),
-            _item(_("Contact Groups"), "groups", "contacts_contactgroup_changelist"),
-            _item(_("DingTalk/Lark/WeCom"), "smart_toy", "contacts_robot_changelist"),
+            _item(_("Notification Objects"), "groups", "contacts_contact_changelist"),
         ],
     },
     {
@@ -57,6 +50,22 @@ NAVIGATION = [
     },
 ]
 
+# One page with a tab for each kind: what is shown, and the model whose list it is.
+_NOTIFICATION_OBJECTS = [
+    (_("Contacts"), "contacts.contact"),
+    (_("Contact Groups"), "contacts.contactgroup"),
+    (_("DingTalk/Lark/WeCom"), "contacts.robot"),
+]
+TABS = [
+    {
+        "models": [model for _title, model in _NOTIFICATION_OBJECTS],
+        "items": [
+            {"title": title, "link": reverse_lazy(f"console:{model.replace('.', '_')}_changelist")}
+            for title, model in _NOTIFICATION_OBJECTS
+        ],
+    },
+]
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Tocsin",
     "SITE_HEADER": "Tocsin",
@@ -68,8 +77,18 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": False,
     "BORDER_RADIUS": "8px",
-    "STYLES": [f"{_VALUES}.stylesheet", f"{_VALUES}.setup_stylesheet"],
-    "SCRIPTS": [f"{_VALUES}.script", f"{_VALUES}.setup_script", f"{_VALUES}.matching_script"],
+    "STYLES": [
+        f"{_VALUES}.stylesheet",
+        f"{_VALUES}.dialog_stylesheet",
+        f"{_VALUES}.setup_stylesheet",
+    ],
+    "SCRIPTS": [
+        f"{_VALUES}.script",
+        f"{_VALUES}.dialog_script",
+        f"{_VALUES}.setup_script",
+        f"{_VALUES}.matching_script",
+    ],
+    "TABS": TABS,
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
     "COLORS": {
         "primary": {

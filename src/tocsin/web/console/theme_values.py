@@ -32,6 +32,14 @@ def matching_script(request: HttpRequest) -> str:
     return static("console/matching.js")
 
 
+def dialog_stylesheet(request: HttpRequest) -> str:
+    return static("console/dialogs.css")
+
+
+def dialog_script(request: HttpRequest) -> str:
+    return static("console/dialogs.js")
+
+
 def mark(request: HttpRequest) -> str:
     return static("console/tocsin.svg")
 

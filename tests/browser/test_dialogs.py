@@ -1,0 +1,115 @@
+"""Dialog boxes of the console: focus, keys, refusals, faults, phones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_console import Console
+from tests.stories.harness import Story, begin
+from tocsin.accounts.rules import Role
+from tocsin.contacts.models import ContactGroup
+from tocsin.core.clock import utc_now
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def console(page: Page, live_server: Any, settings: Any) -> Console:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    console = Console(page, live_server.url)
+    console.sign_in(Role.MANAGER)
+    console.open("contacts/contactgroup/")
+    return console
+
+
+@pytest.fixture
+def story(console: Console) -> Story:
+    return begin(utc_now())
+
+
+def test_a_dialog_takes_the_focus_refuses_at_the_field_and_leads_on(console: Console) -> None:
+    page = console.page
+    opener = page.locator("a.addlink")
+
+    opener.focus()
+    page.keyboard.press("Enter")
+    box = page.get_by_role("dialog")
+    expect(box).to_be_visible()
+    expect(box.locator("input[name=name]")).to_be_focused()
+    box.get_by_role("button", name="OK").click()
+    expect(box.get_by_text("This field is required")).to_be_visible()
+    expect(box.locator("input[name=name]")).to_be_focused()
+    page.keyboard.type("Night shift")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("link", name="Night shift").first).to_be_visible()
+    expect(box).to_have_count(0)
+    assert ContactGroup.objects.get().name == "Night shift"
+
+
+def test_escape_and_cancel_close_it_and_the_focus_returns(console: Console) -> None:
+    page = console.page
+    opener = page.locator("a.addlink")
+
+    for closes in (lambda: page.keyboard.press("Escape"), page.get_by_role("button", name="Cancel").click):
+        opener.click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        closes()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(opener).to_be_focused()
+
+    assert not ContactGroup.objects.exists()
+
+
+def test_a_dialog_keeps_what_was_typed_when_the_server_cannot_be_reached(
+    console: Console, tolerated: list[str]
+) -> None:
+    tolerated.append("Failed to load resource")
+    page = console.page
+    page.locator("a.addlink").click()
+    box = page.get_by_role("dialog")
+    box.locator("input[name=name]").fill("Night shift")
+
+    page.context.set_offline(True)
+    box.get_by_role("button", name="OK").click()
+    expect(box.get_by_role("alert")).to_contain_text("The server cannot be reached")
+    page.context.set_offline(False)
+    box.get_by_role("button", name="OK").click()
+
+    expect(page.get_by_role("link", name="Night shift").first).to_be_visible()
+
+
+def test_a_dialog_says_when_the_session_has_ended(console: Console, tolerated: list[str]) -> None:
+    tolerated.append("Failed to load resource")
+    page = console.page
+    page.context.clear_cookies(name="sessionid")
+
+    page.locator("a.addlink").click()
+
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("You are no longer signed in")
+
+
+def test_pressing_ok_twice_saves_once(console: Console) -> None:
+    page = console.page
+    page.locator("a.addlink").click()
+    page.get_by_role("dialog").locator("input[name=name]").fill("Night shift")
+
+    page.get_by_role("button", name="OK").dblclick()
+
+    expect(page.get_by_role("link", name="Night shift").first).to_be_visible()
+    assert ContactGroup.objects.count() == 1
+    expect(page.get_by_text("already")).to_have_count(0)
+
+
+def test_on_a_phone_the_dialog_is_as_wide_as_the_screen(console: Console) -> None:
+    page = console.page
+    page.set_viewport_size({"width": 390, "height": 800})
+
+    page.locator("a.addlink").click()
+
+    box = page.get_by_role("dialog").bounding_box()
+    assert box is not None
+    assert (box["x"], box["width"]) == (0, 390)
