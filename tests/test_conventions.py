@@ -14,7 +14,7 @@ SOURCE = ROOT / "src" / "tocsin"
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if "migrations" not in path.parts)
 CLOCK_READERS = {
     "cli", "config", "web", "core/clock.py", "delivery/worker.py", "delivery/sender.py", "delivery/sending.py",
-    "delivery/waiting.py", "channels/providers/dingtalk/robot.py",
+    "delivery/waiting.py", "channels/providers/dingtalk/robot.py", "channels/providers/lark/robot.py",
 }  # fmt: skip
 """Doors, the worker's loops, and a signature that the vendor checks against its own clock."""
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from simulators.dingtalk import DingtalkSimulator
+from simulators.lark import LarkSimulator
 from simulators.raw import RawServer, http_answer
 from simulators.sms_gateway import SmsGatewaySimulator
 from simulators.smtp import SmtpSimulator
 from tests.contracts.sending import MAIL, ROBOT, SMS
+from tocsin.channels.kinds import Channel
 
 SECRET = "s3cret-Word-9"
 
@@ -17,12 +20,18 @@ SECRET = "s3cret-Word-9"
 def http_config(provider: str, url: str) -> dict[str, str]:
     if provider == "dingtalk":
         return {"url": f"{url}/robot/send?access_token={SECRET}", "secret": SECRET, "keyword": ""}
+    if provider == "lark":
+        return {"url": f"{url}/open-apis/bot/v2/hook/{SECRET}", "secret": SECRET, "keyword": ""}
     return {"preset": "kannel", "url": f"{url}/sendsms", "username": "tocsin", "password": SECRET}
 
 
-MESSAGES = {"smtp": MAIL, "http_sms": SMS, "dingtalk": ROBOT}
-OVER_HTTP = ("http_sms", "dingtalk")
-GOOD_BODY = {"http_sms": (202, b"0: Accepted for delivery"), "dingtalk": (200, b'{"errcode":0,"errmsg":"ok"}')}
+MESSAGES = {"smtp": MAIL, "http_sms": SMS, "dingtalk": ROBOT, "lark": replace(ROBOT, channel=Channel.LARK)}
+OVER_HTTP = ("http_sms", "dingtalk", "lark")
+GOOD_BODY = {
+    "http_sms": (202, b"0: Accepted for delivery"),
+    "dingtalk": (200, b'{"errcode":0,"errmsg":"ok"}'),
+    "lark": (200, b'{"code":0,"msg":"success","data":{}}'),
+}
 
 
 @contextmanager
@@ -35,6 +44,10 @@ def working(provider: str) -> Iterator[tuple[dict[str, str], list[str]]]:
             texts += [message.part("plain") for message in mail.messages]
     elif provider == "dingtalk":
         with DingtalkSimulator(token=SECRET, secret=SECRET) as group:
+            yield {"url": group.webhook, "secret": SECRET}, texts
+            texts += [message.text for message in group.messages]
+    elif provider == "lark":
+        with LarkSimulator(token=SECRET, secret=SECRET) as group:
             yield {"url": group.webhook, "secret": SECRET}, texts
             texts += [message.text for message in group.messages]
     else:

@@ -1,4 +1,4 @@
-"""The port between delivery and providers. Of ours, a provider imports this module, `kinds`, `http` and `texts` only.
+"""The port between delivery and providers. Of ours, a provider imports this module, `kinds`, `http`, `texts`, `groups`.
 
 Every reply of a vendor becomes one `Outcome`; HTTP 200 is never proof. A provider is told where to send at the moment
 of sending and keeps no address afterwards. It raises nothing but programming errors: `send` returns a `SendResult`.
@@ -215,6 +215,8 @@ class ProviderType:
     """Where the configuration (a gateway's preset, say) decides what the account can do."""
     is_for_robots: bool = False
     """Configured by a robot's row (url, secret, keyword) instead of a provider account."""
+    hosts: Sequence[str] = ()
+    """Where the vendor's own addresses lead, for robots; another host must be allowed by the operator."""
 
     def open(self, config: Config, http: HttpClient) -> Provider:
         return self.build(self.complete(config), http)

@@ -6,6 +6,7 @@ from tocsin.channels.base import ProviderType
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.dingtalk import DINGTALK
 from tocsin.channels.providers.http_sms import HTTP_SMS
+from tocsin.channels.providers.lark import LARK
 from tocsin.channels.providers.outbox import OUTBOX_EMAIL, OUTBOX_PHONE, OUTBOX_SMS
 from tocsin.channels.providers.smtp import SMTP
 from tocsin.core.errors import NotFoundError
@@ -16,6 +17,7 @@ PROVIDERS: dict[str, ProviderType] = {
         SMTP,
         HTTP_SMS,
         DINGTALK,
+        LARK,
         OUTBOX_SMS,
         OUTBOX_PHONE,
         OUTBOX_EMAIL,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, Provider, ProviderType
+from tocsin.channels.groups import webhook_parts
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.dingtalk.content import MAX_BYTES
@@ -20,7 +21,6 @@ _CAPABILITIES = Capabilities(
     mentions_channel=Channel.DINGTALK,
     concurrency=4,
 )
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def _build(config: Config, http: HttpClient) -> Provider:
@@ -29,12 +29,8 @@ def _build(config: Config, http: HttpClient) -> Provider:
 
 def _check(config: Config) -> dict[str, str]:
     found = {}
-    try:
-        parts = urlsplit(config["url"])
-        is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-    except ValueError:
-        is_safe, parts = False, urlsplit("")
-    if not is_safe or not parts.hostname or not parse_qs(parts.query).get("access_token"):
+    parts = webhook_parts(config["url"])
+    if parts is None or not parse_qs(parts.query).get("access_token"):
         found["url"] = (
             "Paste the whole webhook URL that DingTalk shows for the robot: "
             "https://oapi.dingtalk.com/robot/send?access_token=..."
@@ -56,5 +52,6 @@ DINGTALK = ProviderType(
     ),
     build=_build,
     check=_check,
+    hosts=("oapi.dingtalk.com", "api.dingtalk.com"),
     is_for_robots=True,
 )

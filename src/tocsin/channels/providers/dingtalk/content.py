@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from tocsin.channels.base import Mention, Message
+from tocsin.channels.groups import CUT, calling_nobody, longest_that_fits, without_half_an_escape
 from tocsin.channels.texts import national_number, one_line, without_links
 
 MAX_BYTES = 20_000
 _MAX_TITLE = 200
 _MENTIONS_ROOM = 4000
 """Characters of numbers and IDs, each of which stands in the message twice."""
-_CUT = "..."
-_EVERYBODY = re.compile(r"@(?=\s*(?:(?:all|everyone)(?![A-Za-z0-9_])|所有人|全体))", re.IGNORECASE)
 _MARKDOWN_LINK = re.compile(r"!?\[((?:\\.|[^\]\\])*)\]\([^)\s]*\)")
 _MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]()#+!|<>~])")
 _USER_ID = re.compile(r"[A-Za-z0-9$_.+:@/-]{1,128}")
@@ -57,8 +56,8 @@ def payload(message: Message, keyword: str, *, with_links: bool = True) -> bytes
     """JSON of at most MAX_BYTES; what is too long is cut, never the mentions and the keyword after it."""
     mentioned = people(message.mentions)
     build = _markdown if message.markdown else _text
-    body = _inert(message.markdown or message.text)
-    title = _inert(one_line(message.subject))[:_MAX_TITLE]
+    body = calling_nobody(message.markdown or message.text)
+    title = calling_nobody(one_line(message.subject))[:_MAX_TITLE]
     if not with_links:
         body, title = without_links(_MARKDOWN_LINK.sub(r"\1", body), _LINK_GONE), without_links(title, _LINK_GONE)
 
@@ -74,15 +73,8 @@ def payload(message: Message, keyword: str, *, with_links: bool = True) -> bytes
     whole = encoded(body, lacking(body))
     if len(whole) <= MAX_BYTES:
         return whole
-    low, high = 0, len(body)
-    while low < high:
-        middle = (low + high + 1) // 2
-        fits = len(encoded(body[:middle] + _CUT, keyword)) <= MAX_BYTES
-        low, high = (middle, high) if fits else (low, middle - 1)
-    cut = body[:low]
-    if message.markdown and (len(cut) - len(cut.rstrip("\\"))) % 2:
-        cut = cut[:-1]  # half of an escape would escape the mark that follows
-    cut += _CUT
+    cut = longest_that_fits(body, lambda begin: len(encoded(begin + CUT, keyword)) <= MAX_BYTES)
+    cut = (without_half_an_escape(cut) if message.markdown else cut) + CUT
     return encoded(cut, lacking(cut))
 
 
@@ -95,11 +87,6 @@ def _markdown(title: str, body: str, tail: str) -> dict[str, Any]:
     heading = "### " + _MARKDOWN_SIGNS.sub(r"\\\1", title) if title else ""
     text = "\n\n".join(filter(None, [heading, body.replace("\n", "  \n"), tail]))
     return {"msgtype": "markdown", "markdown": {"title": title or one_line(body)[:40], "text": text}}
-
-
-def _inert(text: str) -> str:
-    """What users typed cannot call everybody, whatever the group's settings are."""
-    return _EVERYBODY.sub("\uff20", text)
 
 
 def _mobile(e164: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tocsin.channels.base import Outcome, SendResult
+from tocsin.channels.groups import without_code
 from tocsin.channels.http import HttpReply
 from tocsin.channels.texts import concealed
 
@@ -41,7 +42,7 @@ def read(reply: HttpReply, *secrets: str) -> SendResult:
         answer = reply.json()
         code, says = str(answer["errcode"]), str(answer.get("errmsg", ""))
     except (ValueError, TypeError, KeyError, AttributeError):
-        return _without_code(reply)
+        return without_code(reply, "DingTalk")
     if code == "0":
         return SendResult(Outcome.ACCEPTED, "0", "DingTalk took it.")
     detail = f"DingTalk refused: {code} {says}"
@@ -57,18 +58,3 @@ def read(reply: HttpReply, *secrets: str) -> SendResult:
     if "20000 bytes" in says:
         return SendResult(Outcome.PERMANENT_TARGET, code, concealed(detail, *secrets))
     return SendResult(Outcome.TRANSIENT, code, concealed(detail, *secrets))
-
-
-def _without_code(reply: HttpReply) -> SendResult:
-    """No verdict of DingTalk's: a gateway's page, or an answer that was cut."""
-    code = str(reply.status)
-    if reply.status == 429:
-        pause = reply.retry_after or _PAUSE
-        return SendResult(Outcome.RATE_LIMITED, code, "DingTalk asks to slow down.", retry_after=pause)
-    if 300 <= reply.status < 500:
-        return SendResult(
-            Outcome.PERMANENT_CONFIG, code, f"The webhook URL answers with HTTP {code}: it is not a robot's."
-        )
-    if reply.status >= 500 and reply.status != 504:
-        return SendResult(Outcome.TRANSIENT, code, f"DingTalk answers with HTTP {code}.")
-    return SendResult(Outcome.AMBIGUOUS, code, "DingTalk took the message and its answer cannot be read.")

@@ -10,11 +10,10 @@ from dataclasses import replace
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from tocsin.channels.base import Message, Outcome, SendResult
-from tocsin.channels.http import AddressRefusedError, HttpClient, HttpError, NotSentError
+from tocsin.channels.groups import post
+from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.dingtalk.content import payload
 from tocsin.channels.providers.dingtalk.outcomes import UNSAFE_CONTENT, read
-
-_HEADERS = {"Content-Type": "application/json; charset=utf-8"}
 
 
 def signature(timestamp: int, secret: str) -> str:
@@ -41,14 +40,9 @@ class DingtalkRobot:
         """The client is the caller's."""
 
     async def _post(self, body: bytes) -> SendResult:
-        try:
-            reply = await self._http.request("POST", self._signed_url(), headers=_HEADERS, body=body)
-        except AddressRefusedError as error:
-            return SendResult(Outcome.PERMANENT_CONFIG, "address", str(error))
-        except NotSentError as error:
-            return SendResult(Outcome.TRANSIENT, "connect", str(error))
-        except HttpError as error:
-            return SendResult(Outcome.AMBIGUOUS, "no-reply", str(error))
+        reply = await post(self._http, self._signed_url(), body)
+        if isinstance(reply, SendResult):
+            return reply
         return read(reply, self._secret, *(value for _, value in parse_qsl(urlsplit(self._url).query)))
 
     def _signed_url(self) -> str:

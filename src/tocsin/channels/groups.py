@@ -1,0 +1,79 @@
+"""What robots of every IM tool have in common: one post, pages without a verdict, texts that call nobody. No Django."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from urllib.parse import SplitResult, urlsplit
+
+from tocsin.channels.base import Outcome, SendResult
+from tocsin.channels.http import AddressRefusedError, HttpClient, HttpError, HttpReply, NotSentError
+
+JSON_HEADERS: Mapping[str, str] = {"Content-Type": "application/json; charset=utf-8"}
+CUT = "..."
+_PAUSE = timedelta(minutes=1)
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_EVERYBODY = re.compile(r"@(?=\s*(?:(?:all|everyone)(?![A-Za-z0-9_])|所有人|全体))", re.IGNORECASE)
+
+
+async def post(
+    http: HttpClient, url: str, body: bytes, *, headers: Mapping[str, str] = JSON_HEADERS
+) -> HttpReply | SendResult:
+    """The reply, or what its absence means."""
+    try:
+        return await http.request("POST", url, headers=headers, body=body)
+    except HttpError as error:
+        return without_reply(error)
+
+
+def without_reply(error: HttpError) -> SendResult:
+    if isinstance(error, AddressRefusedError):
+        return SendResult(Outcome.PERMANENT_CONFIG, "address", str(error))
+    if isinstance(error, NotSentError):
+        return SendResult(Outcome.TRANSIENT, "connect", str(error))
+    return SendResult(Outcome.AMBIGUOUS, "no-reply", str(error))
+
+
+def without_code(reply: HttpReply, platform: str) -> SendResult:
+    """No verdict of the platform's: a gateway's page, or an answer that was cut."""
+    code = str(reply.status)
+    if reply.status == 429:
+        pause = reply.retry_after or _PAUSE
+        return SendResult(Outcome.RATE_LIMITED, code, f"{platform} asks to slow down.", retry_after=pause)
+    if 300 <= reply.status < 500:
+        return SendResult(
+            Outcome.PERMANENT_CONFIG, code, f"The webhook URL answers with HTTP {code}: it is not a robot's."
+        )
+    if reply.status >= 500 and reply.status != 504:
+        return SendResult(Outcome.TRANSIENT, code, f"{platform} answers with HTTP {code}.")
+    return SendResult(Outcome.AMBIGUOUS, code, f"{platform} took the message and its answer cannot be read.")
+
+
+def webhook_parts(url: str) -> SplitResult | None:
+    """The parts of an https address (http on this machine only); None for anything else."""
+    try:
+        parts = urlsplit(url.strip())
+        is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+        return parts if is_safe and parts.hostname else None
+    except ValueError:
+        return None
+
+
+def calling_nobody(text: str) -> str:
+    """What users typed cannot call everybody, whatever the group's settings are."""
+    return _EVERYBODY.sub("\uff20", text)
+
+
+def longest_that_fits(text: str, is_fitting: Callable[[str], bool]) -> str:
+    """The longest beginning that fits; a longer one never fits where a shorter one does not."""
+    low, high = 0, len(text)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if is_fitting(text[:middle]) else (low, middle - 1)
+    return text[:low]
+
+
+def without_half_an_escape(markdown: str) -> str:
+    """A backslash at the end of what was cut would escape the mark that follows."""
+    return markdown[:-1] if (len(markdown) - len(markdown.rstrip("\\"))) % 2 else markdown

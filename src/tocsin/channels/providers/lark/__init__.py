@@ -1,0 +1,58 @@
+"""Robots of Lark (Feishu) groups. https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, Provider, ProviderType
+from tocsin.channels.groups import webhook_parts
+from tocsin.channels.http import HttpClient
+from tocsin.channels.kinds import Channel
+from tocsin.channels.providers.lark.content import MAX_BYTES
+from tocsin.channels.providers.lark.robot import LarkRobot
+
+_CAPABILITIES = Capabilities(
+    accepted_is_delivered=True,
+    # Lark takes 100 messages a minute and 5 a second of a robot; three at once and then 1.5 a second keep below both.
+    limit=Limit(6, timedelta(seconds=2)),
+    max_bytes=MAX_BYTES,
+    mentions_by=("user_id",),
+    mentions_channel=Channel.LARK,
+    concurrency=4,
+)
+_PATH = re.compile(r"/bot/v2/hook/[\w-]+/?$")
+
+
+def _build(config: Config, http: HttpClient) -> Provider:
+    return LarkRobot(http, url=config["url"], secret=config["secret"], keyword=config["keyword"])
+
+
+def _check(config: Config) -> dict[str, str]:
+    found = {}
+    parts = webhook_parts(config["url"])
+    if parts is None or not _PATH.search(parts.path):
+        found["url"] = (
+            "Paste the whole webhook URL that Lark shows for the robot: "
+            "https://open.feishu.cn/open-apis/bot/v2/hook/... (or open.larksuite.com)"
+        )
+    if config["secret"] and not config["secret"].isascii():
+        found["secret"] = "A signing secret has letters and digits only; leave it empty if the robot has none."  # noqa: S105 (a sentence)
+    return found
+
+
+LARK = ProviderType(
+    name="lark",
+    title="Lark robot",
+    channel=Channel.LARK,
+    capabilities=_CAPABILITIES,
+    fields=(
+        ConfigField("url", "Webhook URL", is_secret=True),
+        ConfigField("secret", "Signing secret", is_secret=True, is_required=False),
+        ConfigField("keyword", "Keyword", is_required=False, help="Added to messages that do not hold it."),
+    ),
+    build=_build,
+    check=_check,
+    is_for_robots=True,
+    hosts=("open.feishu.cn", "open.larksuite.com"),
+)

@@ -1,0 +1,69 @@
+"""What Lark answers: a code inside HTTP 200 (400 for what it cannot read)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tocsin.channels.base import Outcome, SendResult
+from tocsin.channels.groups import without_code
+from tocsin.channels.http import HttpReply
+from tocsin.channels.texts import concealed
+
+_PAUSE = timedelta(seconds=15)
+_TOO_FAST = ("11232", "11247", "230020", "99991400")
+_ADVICE = {
+    "9499": "Lark cannot read the message, or it is too large.",
+    "11246": "Lark refuses the card.",
+    "11310": "Lark refuses the card: it has too many elements.",
+    "230099": "Lark refuses the card.",
+    "19001": "Lark does not know the robot's address: paste the webhook URL again.",
+    "19021": "The signature was refused: enter the robot's signing secret again, or set this machine's clock.",
+    "19022": "The robot's address list does not hold this machine.",
+    "19024": "The message lacks a keyword that the robot asks for: enter it as the robot's keyword.",
+    "230002": "The robot is no longer in the group.",
+    "230013": "The robot may not write to this group.",
+    "230027": "The robot may not write to this group.",
+    "232009": "The group was dissolved.",
+}
+_CONTENT = {
+    "230022": "Lark refuses the content: it holds what the organisation does not allow.",
+    "230025": "Lark refuses the message: it is too long.",
+    "230028": "Lark refuses the content: the organisation's data protection stops it.",
+}
+_NOT_THE_CARD = {"19001", "19021", "19022", "19024", "230002", "230013", "230027", "232009", "230022", "230028"}
+
+
+def read(reply: HttpReply, *secrets: str) -> SendResult:
+    """Only code 0, said as Lark says it, is success; a code that is not known is tried again a few times."""
+    try:
+        answer = reply.json()
+        code = str(answer["code"] if "code" in answer else answer["StatusCode"])
+        says = str(answer["msg"] if "msg" in answer else answer["StatusMessage"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return without_code(reply, "Lark")
+    if code == "0":
+        return SendResult(Outcome.ACCEPTED, "0", "Lark took it.")
+    if code in _TOO_FAST:
+        pause = _asked_pause(reply) or _PAUSE
+        return SendResult(Outcome.RATE_LIMITED, code, _kept(f"Lark refused: {code} {says}", secrets), retry_after=pause)
+    if code in _ADVICE:
+        return SendResult(Outcome.PERMANENT_CONFIG, code, _kept(f"{_ADVICE[code]} ({code} {says})", secrets))
+    if code in _CONTENT:
+        return SendResult(Outcome.PERMANENT_TARGET, code, _kept(f"{_CONTENT[code]} ({code} {says})", secrets))
+    return SendResult(Outcome.TRANSIENT, code, _kept(f"Lark refused: {code} {says}", secrets))
+
+
+def is_about_the_card(result: SendResult) -> bool:
+    """Whether a plain text may go through where the card did not. Nobody sees anything of a card that is refused."""
+    is_refusal = result.outcome not in (Outcome.ACCEPTED, Outcome.RATE_LIMITED, Outcome.AMBIGUOUS)
+    is_larks_own_code = result.code.isdigit() and len(result.code) > 3
+    return is_refusal and is_larks_own_code and result.code not in _NOT_THE_CARD
+
+
+def _kept(text: str, secrets: tuple[str, ...]) -> str:
+    return concealed(text, *secrets)
+
+
+def _asked_pause(reply: HttpReply) -> timedelta | None:
+    asked = reply.headers.get("x-ogw-ratelimit-reset", "")
+    return timedelta(seconds=min(max(int(asked), 1), 600)) if asked.isascii() and asked.isdigit() else None
