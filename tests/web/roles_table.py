@@ -1,0 +1,143 @@
+"""Who may open and do what: every address of the URLconf and every action on a list, in tables that people read.
+
+test_roles_table.py asks each of them as a visitor and as every role, and fails on what stands in no table. To add:
+
+- a table of the console (`console.register`): a row of TABLES;
+- any other address, also one beside a row of a table (`actions_detail`, `extra_urls`): a row of ADDRESSES;
+- an action on the selected rows of a list (`actions`): a row of ACTIONS;
+- an argument of an address that is new: a row of ARGUMENTS.
+
+Each says the least role that may; all above it may too. What is new for a role needs a reason, not only a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tocsin.accounts.rules import Role
+from tocsin.alerts.models import Alert
+from tocsin.delivery.models import Delivery
+
+ANYBODY: Final = "anybody"
+NOBODY: Final = "nobody"
+VIEWER, RESPONDER, MANAGER, ADMIN = Role
+Who = str
+"""ANYBODY (visitors too), the least role that may, or NOBODY."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """`look` for GET, `act` for POST (the same unless given). `at`: the path to ask, where it cannot be made from the
+    route. `status`: what the allowed get, where it is neither a page nor a way on (200, 302)."""
+
+    look: Who
+    act: Who = ""
+    at: str = ""
+    status: tuple[int, ...] = (200, 302)
+
+    def least(self, method: str) -> Who:
+        return self.act or self.look if method == "POST" else self.look
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One registered table: its list and rows, and who may add, change and delete them."""
+
+    look: Who
+    add: Who = NOBODY
+    change: Who = NOBODY
+    delete: Who = NOBODY
+
+    def doors(self, prefix: str) -> dict[str, Door]:
+        row = f"{prefix}<path:object_id>/"
+        return {
+            prefix: Door(self.look),
+            f"{prefix}add/": Door(self.add),
+            f"{row}change/": Door(self.look, self.change),
+            f"{row}delete/": Door(self.delete),
+            f"{row}history/": Door(VIEWER),  # leads to the audit log, which asks again
+            row: Door(VIEWER, status=(302, 405)),  # leads to change/, which asks again
+        }
+
+
+TABLES: dict[str, Table] = {
+    "alerts/alert": Table(VIEWER),
+    "events/event": Table(VIEWER),
+    "policies/notificationpolicy": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
+    "contacts/contact": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
+    "contacts/contactgroup": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
+    "contacts/robot": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
+    "events/integration": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
+    "delivery/delivery": Table(VIEWER),
+    "channels/provideraccount": Table(ADMIN, add=ADMIN, change=ADMIN, delete=ADMIN),
+    "accounts/user": Table(ADMIN, add=ADMIN, change=ADMIN),
+    "accounts/apitoken": Table(ADMIN, add=ADMIN),
+    "auditlog/logentry": Table(MANAGER),
+}
+
+ADDRESSES: dict[str, Door] = {
+    # without sign-in
+    "": Door(ANYBODY, status=(302, 405)),
+    "v/": Door(ANYBODY, status=(200, 403)),
+    "v/<path:token>": Door(ANYBODY, status=(200, 403)),
+    "callbacks/<str:provider>/<str:token>": Door(ANYBODY, status=(404, 405)),
+    "healthz": Door(ANYBODY, status=(200, 405)),
+    "readyz": Door(ANYBODY, status=(200, 405)),
+    "metrics": Door(ANYBODY, status=(200, 405)),
+    # signing in and out
+    "console/login/": Door(ANYBODY),
+    "console/logout/": Door(ANYBODY, status=(200, 302, 405)),
+    "console/password_change/": Door(VIEWER),
+    "console/password_change/done/": Door(VIEWER, status=(200, 405)),
+    # the console itself
+    "console/": Door(VIEWER),
+    "console/search/": Door(VIEWER),
+    "console/autocomplete/": Door(NOBODY),
+    "console/jsi18n/": Door(VIEWER, status=(200, 405)),
+    "console/r/<path:content_type_id>/<path:object_id>/": Door(VIEWER, status=(404,)),
+    "console/^(?P<app_label>{apps})/$": Door(VIEWER, at="console/alerts/"),
+    "console/(?P<url>.*)$": Door(VIEWER, at="console/nowhere/", status=(404,)),
+    "console/explain/": Door(VIEWER),
+    "console/outbox/": Door(VIEWER),
+    "console/outbox/<int:delivery_id>/<slug:answer>/": Door(RESPONDER, status=(302, 405)),
+    # beside the rows of tables
+    "console/alerts/alert/<int:alert_id>/claim/": Door(RESPONDER, status=(302, 405)),
+    "console/alerts/alert/<int:alert_id>/unclaim/": Door(RESPONDER, status=(302, 405)),
+    "console/alerts/alert/<int:alert_id>/resolve/": Door(RESPONDER, status=(302, 405)),
+    "console/alerts/alert/<int:alert_id>/comment/": Door(RESPONDER, status=(302, 405)),
+    "console/alerts/alert/<int:alert_id>/live/": Door(VIEWER),
+    "console/events/event/<path:object_id>/explain_event/": Door(VIEWER),
+    "console/policies/notificationpolicy/<path:object_id>/copy/": Door(MANAGER),
+    "console/contacts/contact/defaults/": Door(MANAGER),
+    "console/contacts/contact/<path:object_id>/verify/": Door(MANAGER),
+    "console/contacts/contact/<path:object_id>/attest/": Door(ADMIN),
+    "console/contacts/contact/<path:object_id>/test/": Door(MANAGER),
+    "console/contacts/contact/<path:object_id>/remove-chatbot/": Door(MANAGER),
+    "console/contacts/robot/<path:object_id>/test/": Door(MANAGER),
+    "console/events/integration/<path:object_id>/new-token/": Door(MANAGER),
+    "console/channels/provideraccount/<path:object_id>/test/": Door(ADMIN),
+    "console/accounts/user/<path:object_id>/new-password/": Door(ADMIN),
+    "console/accounts/apitoken/<path:object_id>/revoke/": Door(ADMIN),
+}
+
+ACTIONS: dict[str, dict[str, Who]] = {
+    "policies/notificationpolicy": {"delete_selected": MANAGER},
+    "contacts/contact": {"delete_selected": MANAGER, "verify_numbers": MANAGER},
+    "contacts/contactgroup": {"delete_selected": MANAGER},
+    "contacts/robot": {"delete_selected": MANAGER},
+    "events/integration": {"delete_selected": MANAGER},
+    "channels/provideraccount": {"delete_selected": ADMIN},
+}
+"""By table; a table that is not here has none."""
+
+ARGUMENTS: dict[str, Callable[[], Any]] = {
+    "alert_id": lambda: Alert.objects.values_list("pk", flat=True)[0],
+    "delivery_id": lambda: Delivery.objects.values_list("pk", flat=True)[0],
+    "answer": lambda: "answer",
+    "content_type_id": lambda: 1,
+    "token": lambda: "x" * 22,
+    "provider": lambda: "nobody",
+}
+"""What stands for an argument of an address. `object_id` is the first row of the table that the address is of."""
