@@ -11,6 +11,7 @@ from simulators.lark import LarkSimulator
 from simulators.raw import RawServer, http_answer
 from simulators.sms_gateway import SmsGatewaySimulator
 from simulators.smtp import SmtpSimulator
+from simulators.wecom import WecomSimulator
 from tests.contracts.sending import MAIL, ROBOT, SMS
 from tocsin.channels.kinds import Channel
 
@@ -22,15 +23,24 @@ def http_config(provider: str, url: str) -> dict[str, str]:
         return {"url": f"{url}/robot/send?access_token={SECRET}", "secret": SECRET, "keyword": ""}
     if provider == "lark":
         return {"url": f"{url}/open-apis/bot/v2/hook/{SECRET}", "secret": SECRET, "keyword": ""}
+    if provider == "wecom":
+        return {"url": f"{url}/cgi-bin/webhook/send?key={SECRET}"}
     return {"preset": "kannel", "url": f"{url}/sendsms", "username": "tocsin", "password": SECRET}
 
 
-MESSAGES = {"smtp": MAIL, "http_sms": SMS, "dingtalk": ROBOT, "lark": replace(ROBOT, channel=Channel.LARK)}
-OVER_HTTP = ("http_sms", "dingtalk", "lark")
+MESSAGES = {
+    "smtp": MAIL,
+    "http_sms": SMS,
+    "dingtalk": ROBOT,
+    "lark": replace(ROBOT, channel=Channel.LARK),
+    "wecom": replace(ROBOT, channel=Channel.WECOM),
+}
+OVER_HTTP = ("http_sms", "dingtalk", "lark", "wecom")
 GOOD_BODY = {
     "http_sms": (202, b"0: Accepted for delivery"),
     "dingtalk": (200, b'{"errcode":0,"errmsg":"ok"}'),
     "lark": (200, b'{"code":0,"msg":"success","data":{}}'),
+    "wecom": (200, b'{"errcode":0,"errmsg":"ok"}'),
 }
 
 
@@ -49,6 +59,10 @@ def working(provider: str) -> Iterator[tuple[dict[str, str], list[str]]]:
     elif provider == "lark":
         with LarkSimulator(token=SECRET, secret=SECRET) as group:
             yield {"url": group.webhook, "secret": SECRET}, texts
+            texts += [message.text for message in group.messages]
+    elif provider == "wecom":
+        with WecomSimulator(key=SECRET) as group:
+            yield {"url": group.webhook}, texts
             texts += [message.text for message in group.messages]
     else:
         with SmsGatewaySimulator() as gateway:

@@ -9,6 +9,7 @@ from tocsin.channels.providers.http_sms import HTTP_SMS
 from tocsin.channels.providers.lark import LARK
 from tocsin.channels.providers.outbox import OUTBOX_EMAIL, OUTBOX_PHONE, OUTBOX_SMS
 from tocsin.channels.providers.smtp import SMTP
+from tocsin.channels.providers.wecom import WECOM
 from tocsin.core.errors import NotFoundError
 
 PROVIDERS: dict[str, ProviderType] = {
@@ -18,6 +19,7 @@ PROVIDERS: dict[str, ProviderType] = {
         HTTP_SMS,
         DINGTALK,
         LARK,
+        WECOM,
         OUTBOX_SMS,
         OUTBOX_PHONE,
         OUTBOX_EMAIL,

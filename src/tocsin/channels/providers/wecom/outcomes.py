@@ -1,0 +1,47 @@
+"""What WeCom answers, always with HTTP 200."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from tocsin.channels.base import Outcome, SendResult
+from tocsin.channels.groups import without_code
+from tocsin.channels.http import HttpReply
+from tocsin.channels.texts import concealed
+
+_PAUSE = timedelta(minutes=1)
+_HINT = re.compile(r",?\s*hint:.*$", re.DOTALL)
+_ADVICE = {
+    "93000": "WeCom does not know the robot's key, or the robot was removed: paste the webhook URL again.",
+    "93004": "The robot was removed from the group.",
+    "93008": "The robot may not write to this group.",
+    "40008": "WeCom does not take this type of message.",
+    "40058": "WeCom refuses a field of the message.",
+    "44004": "WeCom says that the message is empty.",
+    "45002": "WeCom says that the message is too long.",
+}
+_NOT_THE_FORM = ("0", "-1", "45009", "93000", "93004", "93008")
+
+
+def read(reply: HttpReply, *secrets: str) -> SendResult:
+    """Only errcode 0 is success; a code that is not known is tried again a few times."""
+    try:
+        answer = reply.json()
+        code, says = str(answer["errcode"]), _HINT.sub("", str(answer.get("errmsg", "")))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return without_code(reply, "WeCom")
+    if code == "0":
+        return SendResult(Outcome.ACCEPTED, "0", "WeCom took it.")
+    detail = concealed(f"WeCom refused: {code} {says}", *secrets)
+    if code == "45009":
+        return SendResult(Outcome.RATE_LIMITED, code, detail, retry_after=_PAUSE)
+    if code in _ADVICE:
+        return SendResult(Outcome.PERMANENT_CONFIG, code, concealed(f"{_ADVICE[code]} ({code} {says})", *secrets))
+    return SendResult(Outcome.TRANSIENT, code, detail)
+
+
+def is_about_the_form(result: SendResult) -> bool:
+    """Whether a plain text may go through where Markdown did not."""
+    is_refusal = result.outcome in (Outcome.PERMANENT_CONFIG, Outcome.TRANSIENT)
+    return is_refusal and result.code.isdigit() and len(result.code) > 3 and result.code not in _NOT_THE_FORM

@@ -1,0 +1,38 @@
+"""One robot: posts, reads the verdict, and says in plain text what WeCom does not take as Markdown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import parse_qsl, urlsplit
+
+from tocsin.channels.base import Message, Outcome, SendResult
+from tocsin.channels.groups import post
+from tocsin.channels.http import HttpClient
+from tocsin.channels.providers.wecom.content import markdown_of, text_of
+from tocsin.channels.providers.wecom.outcomes import is_about_the_form, read
+
+
+class WecomRobot:
+    def __init__(self, http: HttpClient, *, url: str) -> None:
+        self._http, self._url = http, url.strip()
+
+    async def send(self, message: Message) -> SendResult:
+        """Markdown where there is some; once more as a text when WeCom refuses it."""
+        if not message.markdown:
+            return await self._post(text_of(message))
+        result = await self._post(markdown_of(message))
+        if not is_about_the_form(result):
+            return result
+        again = await self._post(text_of(message))
+        if again.outcome is Outcome.ACCEPTED:
+            return replace(again, detail=f"WeCom took it as a text; it refused the Markdown ({result.code}).")
+        return again
+
+    async def aclose(self) -> None:
+        """The client is the caller's."""
+
+    async def _post(self, body: bytes) -> SendResult:
+        reply = await post(self._http, self._url, body)
+        if isinstance(reply, SendResult):
+            return reply
+        return read(reply, *(value for _, value in parse_qsl(urlsplit(self._url).query)))
