@@ -113,3 +113,50 @@ def test_on_a_phone_the_dialog_is_as_wide_as_the_screen(console: Console) -> Non
     box = page.get_by_role("dialog").bounding_box()
     assert box is not None
     assert (box["x"], box["width"]) == (0, 390)
+
+
+def test_the_picker_searches_is_driven_by_keys_and_works_within_a_dialog(console: Console, story: Story) -> None:
+    for number in range(30):
+        story.contact(f"Person {number:02d}")
+    wei, ann = story.contact("Wei"), story.contact("Ann")
+    page = console.page
+    page.locator("a.addlink").click()
+    box = page.get_by_role("dialog")
+    box.locator("input[name=name]").fill("Night shift")
+    members = box.get_by_role("combobox", name="Contacts")
+
+    members.fill("we")
+    expect(box.get_by_role("option")).to_have_text(["Wei"])
+    members.press("Enter")
+    members.fill("person")
+    expect(box.get_by_role("option")).to_have_count(20)
+    members.press("ArrowUp")
+    members.press("ArrowDown")
+    members.press("Escape")
+    expect(box.get_by_role("listbox")).to_be_hidden()
+    expect(box).to_be_visible()
+    members.fill("ann")
+    expect(box.get_by_role("option")).to_have_text(["Ann"])
+    members.press("Enter")
+    expect(box.get_by_role("button", name="Remove ")).to_have_count(2)
+    box.get_by_role("button", name="Remove Wei").click()
+    box.get_by_role("button", name="OK").click()
+
+    expect(page.get_by_role("link", name="Night shift").first).to_be_visible()
+    assert list(ContactGroup.objects.get().members.all()) == [ann]
+    assert wei.groups.count() == 0
+
+
+def test_the_picker_goes_on_to_further_names_by_key(console: Console, story: Story) -> None:
+    for number in range(25):
+        story.contact(f"Person {number:02d}")
+    page = console.page
+    page.locator("a.addlink").click()
+    members = page.get_by_role("dialog").get_by_role("combobox", name="Contacts")
+
+    members.fill("person")
+    expect(page.get_by_role("option")).to_have_count(20)
+    for _press in range(20):
+        members.press("ArrowDown")
+
+    expect(page.get_by_role("option")).to_have_count(25)

@@ -31,6 +31,7 @@ from tocsin.contacts.queries.people import (
     uses_by_phone,
     uses_of,
 )
+from tocsin.contacts.queries.picking import Named, NamedPage, names_of, objects_named, pickable_kinds
 from tocsin.contacts.queries.verification import (
     Prospect,
     VerificationProof,
@@ -50,6 +51,8 @@ __all__ = [
     "Deletion",
     "GroupCount",
     "GroupPage",
+    "Named",
+    "NamedPage",
     "NumberState",
     "Order",
     "Prospect",
@@ -73,7 +76,10 @@ __all__ = [
     "in_chunks",
     "is_storable",
     "member_counts",
+    "names_of",
+    "objects_named",
     "phone_digest",
+    "pickable_kinds",
     "readiness",
     "token_of",
     "uses_by_phone",

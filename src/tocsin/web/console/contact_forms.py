@@ -11,7 +11,6 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
     UnfoldAdminRadioSelectWidget,
-    UnfoldAdminSelect2MultipleWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
@@ -24,6 +23,7 @@ from tocsin.contacts.rules import Fallback
 from tocsin.contacts.services import platforms
 from tocsin.web.console.choices import language_choices, zone_choices
 from tocsin.web.console.form_pages import demand_version
+from tocsin.web.console.picker import Picker
 from tocsin.web.console.service_admin import ServiceForm
 from tocsin.web.console.words import CHANNELS
 
@@ -62,7 +62,7 @@ class ContactForm(ServiceForm):
         label=_("contact groups"),
         queryset=ContactGroup.objects.all(),
         required=False,
-        widget=UnfoldAdminSelect2MultipleWidget,
+        widget=Picker("group", multiple=True),
     )
     fallback = forms.ChoiceField(
         label=_("method to resend notifications if phone notifications fail"),
@@ -107,7 +107,7 @@ class GroupForm(ServiceForm):
         label=_("contacts"),
         queryset=Contact.objects.all(),
         required=False,
-        widget=UnfoldAdminSelect2MultipleWidget,
+        widget=Picker("contact", multiple=True),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -19,7 +19,7 @@ from tocsin.accounts.queries import role_of
 from tocsin.accounts.rules import Permission
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.clock import utc_now
-from tocsin.web.console import explain, home, outbox
+from tocsin.web.console import explain, home, outbox, picker
 from tocsin.web.console.actors import may
 from tocsin.web.console.sign_in import SignInForm
 
@@ -57,6 +57,7 @@ class ConsoleSite(UnfoldAdminSite):
     def extra_urls(self) -> list[URLPattern]:
         return [
             path("explain/", self.admin_view(self._page(explain.page)), name="explain"),
+            path("picker/", self.admin_view(self._page(picker.search)), name="picker"),
             path("outbox/", self.admin_view(self._page(outbox.page)), name="outbox"),
             path("outbox/<int:delivery_id>/<slug:answer>/", self.admin_view(self._page(outbox.answer)), name="answer"),
         ]

@@ -80,11 +80,13 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [
         f"{_VALUES}.stylesheet",
         f"{_VALUES}.dialog_stylesheet",
+        f"{_VALUES}.picker_stylesheet",
         f"{_VALUES}.setup_stylesheet",
     ],
     "SCRIPTS": [
         f"{_VALUES}.script",
         f"{_VALUES}.dialog_script",
+        f"{_VALUES}.picker_script",
         f"{_VALUES}.setup_script",
         f"{_VALUES}.matching_script",
     ],

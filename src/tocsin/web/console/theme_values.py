@@ -40,6 +40,14 @@ def dialog_script(request: HttpRequest) -> str:
     return static("console/dialogs.js")
 
 
+def picker_stylesheet(request: HttpRequest) -> str:
+    return static("console/picker.css")
+
+
+def picker_script(request: HttpRequest) -> str:
+    return static("console/picker.js")
+
+
 def mark(request: HttpRequest) -> str:
     return static("console/tocsin.svg")
 
