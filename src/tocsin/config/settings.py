@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "tocsin.policies",
     "tocsin.alerts",
     "tocsin.delivery",
+    "tocsin.web.shared",
     "tocsin.web.public",
 ]
 AUTH_USER_MODEL = "accounts.User"

@@ -242,10 +242,53 @@ class PhoneVerification(models.Model):
         return f"{self.method} {self.pk}"
 
 
-class VerificationSend(models.Model):
-    """When a number was sent a verification. Outlives its contact for a day, since the limits are the number's.
+class PersonalLink(models.Model):
+    """A link to a contact's own page, and the short session that *Continue* makes of it. Deleted with the contact.
 
-    `phone_digest` is an HMAC, so nothing here says whose number it was.
+    As with verifications the token is derived, never stored, and found by `token_digest`. `address` is where the link
+    was sent; link and session are worth something only while it is the contact's. `session_digest` is SHA-256 of the
+    cookie.
+    """
+
+    contact = models.ForeignKey(Contact, models.CASCADE, related_name="personal_links")
+    channel = models.CharField(max_length=16)
+    address = models.CharField(max_length=254)
+    nonce = models.CharField(max_length=32)
+    token_digest = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(db_index=True)
+    expires_at = models.DateTimeField()
+    replaced_at = models.DateTimeField(null=True, blank=True)
+    opened_at = models.DateTimeField(null=True, blank=True)
+    opened_from = models.CharField(max_length=64, blank=True)
+    session_digest = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001 (unique when set)
+    session_expires_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("personal link")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                name="personal_link_one_open",
+                fields=["contact"],
+                condition=Q(replaced_at__isnull=True, opened_at__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="personal_link_session_needs_opening",
+                condition=Q(session_digest__isnull=True) | Q(opened_at__isnull=False, session_expires_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.pk}"
+
+
+class VerificationSend(models.Model):
+    """When a number was sent a verification, or an address a personal link.
+
+    Outlives its contact for a day, since the limits are the number's.
+
+    `phone_digest` is an HMAC (of the kind of message, too), so nothing here says whose number or address it was.
     """
 
     phone_digest = models.CharField(max_length=64)

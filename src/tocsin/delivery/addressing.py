@@ -14,11 +14,13 @@ from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import accounts_by_channel, capabilities_of, config_of, kind_of
 from tocsin.channels.registry import robot_provider
-from tocsin.contacts.models import Contact, PhoneVerification, Robot
+from tocsin.contacts.models import Contact, PersonalLink, PhoneVerification, Robot
 from tocsin.contacts.queries import contact_views
-from tocsin.contacts.rules import ContactView, mention_id
+from tocsin.contacts.rules import ContactView, is_same_address, mention_id
 from tocsin.core.ids import to_base36
 from tocsin.delivery.contents import ContentText, read_contents
+from tocsin.delivery.models import Enclosure
+from tocsin.delivery.personal_links import link_message
 from tocsin.delivery.queue_rows import QueueRow
 from tocsin.delivery.rules import Cause, Purpose, Reason
 from tocsin.delivery.rules.lanes import lane_key
@@ -50,6 +52,7 @@ class Addresses:
     verifications: Mapping[int, PhoneVerification]
     accounts: Mapping[Channel, Sequence[ProviderAccount]]
     contents: Mapping[int, ContentText]
+    enclosures: Mapping[int, Enclosure]
     _routes: dict[int, Route] = field(default_factory=dict)
 
     def why_not(self, row: QueueRow) -> Reason | None:
@@ -62,6 +65,10 @@ class Addresses:
             return Reason.ROBOT_DELETED if is_robot else Reason.CONTACT_DELETED
         if row.is_legacy_chatbot:
             return None if self.chatbots[row.recipient_id].legacy_chatbot_url else Reason.ROBOT_DELETED
+        if row.purpose == Purpose.NOTICE:
+            return None if self._address(row) else Reason.NO_EMAIL
+        if row.purpose == Purpose.LINK and not self._is_link_good(row):
+            return Reason.REPLACED
         if row.channel == Channel.EMAIL:
             return None if row.email else Reason.NO_EMAIL
         if not row.phone:
@@ -82,6 +89,21 @@ class Addresses:
         ):
             return Reason.REPLACED
         return None
+
+    def _is_link_good(self, row: QueueRow) -> bool:
+        link = self._link(row)
+        own = row.email if row.channel == Channel.EMAIL else row.phone
+        return (
+            link is not None
+            and link.replaced_at is None
+            and link.opened_at is None
+            and link.expires_at > self.now
+            and is_same_address(link.address, own)
+        )
+
+    def _link(self, row: QueueRow) -> PersonalLink | None:
+        enclosure = self.enclosures.get(row.id)
+        return enclosure.link if enclosure is not None and enclosure.link_id is not None else None
 
     def route(self, row: QueueRow) -> Route | None:
         """The first account that was not tried yet; when all were, the first again. None: nothing carries this."""
@@ -105,9 +127,11 @@ class Addresses:
         return any(item.pk not in tried for item in self.accounts.get(Channel(row.channel), ()))
 
     def message(self, row: QueueRow, route: Route, content: ContentText | None) -> Message:
-        """The text of `content`, or else as planned; for verifications it exists only here."""
+        """The text of `content`, or else as planned; for verifications and personal links it exists only here."""
         channel = Channel(row.channel)
         content = content or self.contents.get(row.content_id or 0) or ContentText()
+        if row.purpose == Purpose.LINK and (link := self._link(row)) is not None:
+            content = link_message(link, row.language)
         text = content.text
         if (verification := self.verifications.get(row.verification_id or 0)) is not None:
             text = verification_message(verification, row.language)
@@ -134,6 +158,8 @@ class Addresses:
     def _address(self, row: QueueRow) -> str:
         if row.is_legacy_chatbot:
             return ""
+        if (enclosure := self.enclosures.get(row.id)) is not None and enclosure.address:
+            return str(enclosure.address)
         return row.email if row.channel == Channel.EMAIL else row.phone
 
     def _mentions(self, row: QueueRow, channel: Channel) -> tuple[Mention, ...]:
@@ -167,12 +193,13 @@ class Addresses:
 
 
 def read_addresses(rows: Sequence[QueueRow], now: datetime) -> Addresses:
-    """At most six statements, however many rows; two for people alone."""
+    """At most seven statements, however many rows; two for people alone."""
     group_rows = [row for row in rows if row.channel not in PERSONAL_CHANNELS]
     chatbots = {row.recipient_id for row in group_rows if row.is_legacy_chatbot and row.is_contact}
     robots = {row.recipient_id for row in group_rows if not row.is_legacy_chatbot}
     mentioned = {pk for row in rows for pk in row.mention_ids}
     verifications = {row.verification_id for row in rows if row.verification_id}
+    enclosing = [row.id for row in rows if row.purpose in (Purpose.LINK, Purpose.NOTICE)]
     return Addresses(
         now=now,
         chatbots=Contact.objects.in_bulk(chatbots) if chatbots else {},
@@ -181,4 +208,5 @@ def read_addresses(rows: Sequence[QueueRow], now: datetime) -> Addresses:
         verifications=PhoneVerification.objects.in_bulk(verifications) if verifications else {},
         accounts=accounts_by_channel(),
         contents=read_contents({row.content_id for row in rows if row.content_id}),
+        enclosures=Enclosure.objects.select_related("link__contact").in_bulk(enclosing) if enclosing else {},
     )

@@ -8,8 +8,9 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from tocsin.alerts.models import Alert
+from tocsin.channels.fields import EncryptedTextField
 from tocsin.channels.models import ProviderAccount
-from tocsin.contacts.models import NotificationObject, PhoneVerification
+from tocsin.contacts.models import NotificationObject, PersonalLink, PhoneVerification
 from tocsin.delivery.rules import Cause, DeliveryState, Priority, Purpose, Reason
 
 NOT_ARRIVED = (DeliveryState.FAILED.value, DeliveryState.AMBIGUOUS.value)
@@ -139,6 +140,22 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel} to {self.recipient_name}"
+
+
+class Enclosure(models.Model):
+    """What few messages need beside their delivery: the link whose token goes into the text, an address of their own.
+
+    `address` is one that the recipient has no more: who has it is told that it was changed.
+    """
+
+    delivery = models.OneToOneField(Delivery, models.CASCADE, primary_key=True, related_name="enclosure")
+    link = models.ForeignKey(
+        PersonalLink, models.DO_NOTHING, null=True, blank=True, db_constraint=False, db_index=False, related_name="+"
+    )
+    address = EncryptedTextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"of {self.delivery_id}"
 
 
 class Attempt(models.Model):

@@ -13,7 +13,8 @@ from tocsin.channels.kinds import PERSONAL_CHANNELS, ROBOT_PLATFORMS, Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.registry import PROVIDERS, robot_provider
 from tocsin.contacts.queries import directory
-from tocsin.delivery.models import NOT_ARRIVED, Delivery
+from tocsin.delivery.models import NOT_ARRIVED, Delivery, Enclosure
+from tocsin.delivery.personal_links import link_message
 from tocsin.delivery.rules import DeliveryState, Purpose
 from tocsin.delivery.rules.plan import PlannedDelivery, Shortfall, plan
 from tocsin.delivery.verifications import verification_message
@@ -132,7 +133,7 @@ def shortfalls_of(policy_id: int) -> tuple[Shortfall, ...]:
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
-    """What would have been sent. The text of a verification is made for this page and stored nowhere."""
+    """What would have been sent. Texts with a link or code for their owner are made for this page, stored nowhere."""
 
     delivery: Delivery
     account: ProviderAccount
@@ -146,7 +147,7 @@ def outbox_messages(limit: int = 100) -> list[OutboxMessage]:
     simulated = [name for name, kind in PROVIDERS.items() if kind.capabilities.is_simulated]
     deliveries: QuerySet[Delivery] = (
         Delivery.objects.filter(account__provider__in=simulated)
-        .select_related("content", "account", "verification", "notification__alert")
+        .select_related("content", "account", "verification", "notification__alert", "enclosure__link__contact")
         .order_by("-id")[:limit]
     )
     return [
@@ -164,6 +165,10 @@ def outbox_messages(limit: int = 100) -> list[OutboxMessage]:
 def _outbox_text(delivery: Delivery) -> str:
     if delivery.purpose == Purpose.VERIFICATION:
         return verification_message(delivery.verification, delivery.language) if delivery.verification else ""
+    if delivery.purpose == Purpose.LINK:
+        enclosure: Enclosure | None = getattr(delivery, "enclosure", None)
+        link = enclosure.link if enclosure is not None else None
+        return link_message(link, delivery.language).text if link is not None else ""
     if delivery.content is None:
         return ""
     return "\n".join(filter(None, [delivery.content.subject, delivery.content.text]))

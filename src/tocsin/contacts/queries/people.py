@@ -30,7 +30,7 @@ from tocsin.contacts.rules import (
     Use,
     why_not_reachable,
 )
-from tocsin.core.phones import search_digits
+from tocsin.core.phones import PhoneError, parse, search_digits
 
 _GROUPS = """
 SELECT g.id, g.name, coalesce(array_agg(c.id ORDER BY c.name, c.id) FILTER (WHERE c.id IS NOT NULL), '{}')
@@ -130,6 +130,19 @@ def uses_by_phone(contact_id: int) -> list[Use]:
         if {Channel.PHONE, Channel.SMS}.intersection(use.channels)
     }
     return list(found.values())
+
+
+def uses_lost_with(contact_id: int, phone: str) -> list[Use]:
+    """What would no longer tell the contact by phone or text if its number became this one, in any spelling.
+
+    Nothing while its number is not verified; a number that is none is left to the service to refuse.
+    """
+    try:
+        wanted = parse(phone, settings.DEFAULT_REGION) if phone.strip() else None
+    except PhoneError:
+        return []
+    before = Contact.objects.filter(pk=contact_id, phone_verified_at__isnull=False).values_list("phone", flat=True)
+    return uses_by_phone(contact_id) if wanted not in (now_used := list(before)) and now_used else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from tocsin.contacts.rules.duplicates import DuplicateError
 from tocsin.contacts.rules.pages import (
+    ASKING_FOR_LINKS,
     ASKING_FOR_TEXTS,
+    CHANGING_ONESELF,
     ENTERING_CODES,
     OPENING_LINKS,
     SIGNING_IN,
     SIGNING_IN_AS,
+    TESTING_ONESELF,
     PageLimit,
     address_key,
 )
@@ -24,6 +27,19 @@ from tocsin.contacts.rules.people import (
     mention_id,
     resolved_fallback,
     why_not_reachable,
+)
+from tocsin.contacts.rules.personal_links import (
+    LINK_CHANNELS,
+    OWN_FIELDS,
+    PERSONAL_LINK_LIFETIME,
+    SESSION_LIFETIME,
+    LinkOutcome,
+    PersonalLinkView,
+    is_same_address,
+    link_address,
+    outcome_of_personal_link,
+    personal_link_token,
+    why_no_link,
 )
 from tocsin.contacts.rules.verification import (
     CODE_LIFETIME,
@@ -42,14 +58,21 @@ from tocsin.contacts.rules.verification import (
 )
 
 __all__ = [
+    "ASKING_FOR_LINKS",
     "ASKING_FOR_TEXTS",
+    "CHANGING_ONESELF",
     "CODE_LIFETIME",
     "ENTERING_CODES",
+    "LINK_CHANNELS",
     "LINK_LIFETIME",
     "MAX_TRIES",
     "OPENING_LINKS",
+    "OWN_FIELDS",
+    "PERSONAL_LINK_LIFETIME",
+    "SESSION_LIFETIME",
     "SIGNING_IN",
     "SIGNING_IN_AS",
+    "TESTING_ONESELF",
     "ContactReason",
     "ContactView",
     "Directory",
@@ -57,7 +80,9 @@ __all__ = [
     "Fallback",
     "GroupView",
     "IssueOutcome",
+    "LinkOutcome",
     "PageLimit",
+    "PersonalLinkView",
     "RobotView",
     "Use",
     "VerificationMethod",
@@ -65,13 +90,18 @@ __all__ = [
     "VerifyOutcome",
     "address_key",
     "is_lark_open_id",
+    "is_same_address",
+    "link_address",
     "mention_id",
     "next_send_at",
     "outcome_of_code",
     "outcome_of_link",
+    "outcome_of_personal_link",
+    "personal_link_token",
     "resolved_fallback",
     "verification_code",
     "verification_token",
+    "why_no_link",
     "why_not_issued",
     "why_not_reachable",
 ]

@@ -21,6 +21,12 @@ OPENING_LINKS = PageLimit("open", 3000, timedelta(minutes=5))
 """Generous: a whole company may sit behind one address, and a token cannot be guessed anyway."""
 ENTERING_CODES = PageLimit("code", 100, timedelta(minutes=10))
 ASKING_FOR_TEXTS = PageLimit("text", 100, timedelta(minutes=10))
+ASKING_FOR_LINKS = PageLimit("link", 30, timedelta(minutes=10))
+"""Of a public page that takes any address: each address has the limits of texts besides."""
+CHANGING_ONESELF = PageLimit("own", 20, timedelta(hours=1))
+"""Of one contact: a refusal says that a number is somebody's, and nobody shall try out numbers."""
+TESTING_ONESELF = PageLimit("owntest", 3, timedelta(minutes=10))
+"""Of one contact and channel: calls and texts cost money."""
 SIGNING_IN_AS = PageLimit("user", 10, timedelta(minutes=15))
 """Failures for one user name. Not for the name alone: then anybody could lock anybody out."""
 SIGNING_IN = PageLimit("login", 50, timedelta(minutes=15))

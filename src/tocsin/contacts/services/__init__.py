@@ -13,8 +13,18 @@ from tocsin.contacts.services.people import (
     remove_legacy_chatbot,
     update_contact,
 )
+from tocsin.contacts.services.personal_links import (
+    IssuedLink,
+    Opened,
+    close_personal_session,
+    issue_personal_links,
+    keep_personal_session,
+    masked_address,
+    open_personal_link,
+)
 from tocsin.contacts.services.reach import ReachEntry, hold_contacts, record_reach
 from tocsin.contacts.services.robots import create_robot, delete_robots, platforms, update_robot
+from tocsin.contacts.services.sign_in import link_sign_in
 from tocsin.contacts.services.verification import (
     Issued,
     VerificationSent,
@@ -30,11 +40,14 @@ from tocsin.contacts.services.verification import (
 __all__ = [
     "ContactChange",
     "Issued",
+    "IssuedLink",
+    "Opened",
     "ReachEntry",
     "VerificationSent",
     "Verified",
     "add_members",
     "attest_phone",
+    "close_personal_session",
     "count_request",
     "create_contact",
     "create_group",
@@ -44,8 +57,13 @@ __all__ = [
     "delete_robots",
     "hold_contacts",
     "import_contact",
+    "issue_personal_links",
     "issue_verification",
     "issue_verifications",
+    "keep_personal_session",
+    "link_sign_in",
+    "masked_address",
+    "open_personal_link",
     "platforms",
     "record_reach",
     "record_verifications_sent",

@@ -21,6 +21,10 @@ class Purpose(StrEnum):
     ALERT = "alert"
     VERIFICATION = "verification"
     TEST = "test"
+    LINK = "link"
+    """A contact's personal link; the token is put into the text when it is sent."""
+    NOTICE = "notice"
+    """Tells the owner of an address that somebody has just changed it."""
 
 
 class DeliveryState(StrEnum):
@@ -153,7 +157,7 @@ REASON_TEXTS: dict[Reason, str] = {
     Reason.FIRING_NEVER_SENT: "the firing notice never reached this recipient, so there is nothing to take back",
     Reason.ALREADY_TEXTED: "the same notification's text message was delivered",
     Reason.ALREADY_VERIFIED: "the number was verified meanwhile",
-    Reason.REPLACED: "a newer verification message replaced this one, or it expired",
+    Reason.REPLACED: "a newer message of this kind replaced this one, or what it was for is no longer valid",
     Reason.MERGED: "one message stands for several",
     Reason.HELD_TOO_LONG: "a limit held the call for more than 60 seconds",
     Reason.TRIES_EXHAUSTED: "every try failed",

@@ -2,17 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-from zoneinfo import available_timezones
-
-from django.conf import settings
-from django.utils.translation import gettext as _
-
-
-def language_choices() -> list[tuple[str, Any]]:
-    return [("", _("Default")), *settings.LANGUAGES]
-
-
-def zone_choices() -> list[tuple[str, Any]]:
-    zones = sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC")
-    return [("", _("Default (%(zone)s)") % {"zone": settings.TIME_ZONE}), *((zone, zone) for zone in zones)]
+from tocsin.web.shared.choices import fallback_choices as fallback_choices
+from tocsin.web.shared.choices import language_choices as language_choices
+from tocsin.web.shared.choices import zone_choices as zone_choices

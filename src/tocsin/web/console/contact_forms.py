@@ -17,25 +17,14 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from tocsin.contacts.models import FALLBACK_LABELS, Contact, ContactGroup, default_fallback_choices
-from tocsin.contacts.queries import get_defaults
+from tocsin.contacts.models import Contact, ContactGroup, default_fallback_choices
 from tocsin.contacts.rules import Fallback
 from tocsin.contacts.services import platforms
-from tocsin.web.console.choices import language_choices, zone_choices
+from tocsin.web.console.choices import fallback_choices, language_choices, zone_choices
 from tocsin.web.console.form_pages import demand_version
 from tocsin.web.console.picker import Picker
 from tocsin.web.console.service_admin import ServiceForm
 from tocsin.web.console.words import CHANNELS
-
-
-def fallback_choices() -> list[tuple[str, Any]]:
-    """The global default says what it is now."""
-    now_used = FALLBACK_LABELS[Fallback(get_defaults().fallback)]
-    default = _now("%(choice)s (currently: %(now)s)") % {
-        "choice": FALLBACK_LABELS[Fallback.DEFAULT],
-        "now": str(now_used).lower(),
-    }
-    return [(Fallback.DEFAULT.value, default), *default_fallback_choices()]
 
 
 class ContactForm(ServiceForm):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -13,20 +12,13 @@ from tocsin.accounts.rules import Role
 from tocsin.alerts.rules import AlertState
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.rules import Fallback
-from tocsin.delivery.rules import REASON_TEXTS, Cause, DeliveryState, Purpose, Reason
+from tocsin.delivery.rules import Cause, DeliveryState
 from tocsin.events.rules import EventState
+from tocsin.web.shared.words import CHANNELS as CHANNELS
+from tocsin.web.shared.words import PURPOSES as PURPOSES
+from tocsin.web.shared.words import Words as Words
+from tocsin.web.shared.words import reason_text as reason_text
 
-Words = Mapping[str, str | Promise]
-
-CHANNELS: Words = {
-    Channel.PHONE: _("Phone call"),
-    Channel.SMS: _("Text message"),
-    Channel.EMAIL: _("Email"),
-    Channel.DINGTALK: _("DingTalk"),
-    Channel.LARK: _("Lark"),
-    Channel.WECOM: _("WeCom"),
-    Channel.WEBHOOK: _("Webhook"),
-}
 CHANNEL_ICONS: Mapping[str, str] = {
     Channel.PHONE: "call",
     Channel.SMS: "sms",
@@ -57,11 +49,6 @@ DELIVERY_STATES: Words = {
     DeliveryState.SKIPPED: _("Skipped"),
     DeliveryState.MERGED: _("Merged"),
     DeliveryState.CANCELLED: _("Cancelled"),
-}
-PURPOSES: Words = {
-    Purpose.ALERT: _("Alert"),
-    Purpose.VERIFICATION: _("Verification"),
-    Purpose.TEST: _("Test"),
 }
 CAUSES: Words = {
     Cause.FIRED: _("Fired"),
@@ -107,8 +94,3 @@ SEVERITY_COLOURS: Mapping[int, str] = {1: "danger", 2: "danger", 3: "warning", 4
 
 def choices(words: Words) -> list[tuple[str, str | Promise]]:
     return [(str(value), text) for value, text in words.items()]
-
-
-def reason_text(reason: str) -> str:
-    """The reason as a sentence without capital and full stop; an unknown one as it is."""
-    return _now(REASON_TEXTS[Reason(reason)]) if reason in set(Reason) else reason

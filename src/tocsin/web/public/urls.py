@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
+from tocsin.web.public.personal import ask_for_link, open_own_link, own, own_message
 from tocsin.web.public.verification import enter_code, open_link
 
 urlpatterns = [
     path("v/", enter_code, name="enter-code"),
     path("v/<path:token>", open_link, name="open-link"),
+    path("c/", ask_for_link, name="ask-for-link"),
+    path("c/my/", own, name="own-page"),
+    path("c/my/messages/<int:delivery_id>/", own_message, name="own-message"),
+    path("c/<path:token>", open_own_link, name="open-own-link"),
 ]

@@ -1,0 +1,167 @@
+"""Reads about personal links and the sessions that they open."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Value
+from django.db.models.functions import Lower
+
+from tocsin.channels.kinds import Channel
+from tocsin.contacts.models import Contact, PersonalLink, VerificationSend
+from tocsin.contacts.queries.people import contact_views, is_storable
+from tocsin.contacts.rules import (
+    LinkOutcome,
+    PersonalLinkView,
+    is_same_address,
+    link_address,
+    outcome_of_personal_link,
+    personal_link_token,
+    why_no_link,
+)
+from tocsin.core import crypto
+from tocsin.core.phones import PhoneError, parse
+
+_LONGEST_LIMIT = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkProspect:
+    """Whether a contact can be sent a link over `channel` now; for LIMITED when it can."""
+
+    contact_id: int
+    name: str
+    channel: Channel
+    address: str
+    language: str
+    outcome: LinkOutcome
+    retry_at: datetime | None = None
+
+
+def link_prospects(channels: Mapping[int, Collection[Channel]], now: datetime) -> list[LinkProspect]:
+    """One for each contact id, in their order, in two statements: by the first of its channels that it has."""
+    views = contact_views(channels)
+    chosen = {
+        pk: next(((channel, found) for channel in wanted if (found := link_address(views[pk], channel))), None)
+        for pk, wanted in channels.items()
+        if pk in views
+    }
+    sends = _sends({address for _channel, address in filter(None, chosen.values())}, now)
+    prospects = []
+    for pk, wanted in channels.items():
+        view = views.get(pk)
+        channel, address = chosen.get(pk) or (next(iter(wanted), Channel.EMAIL), "")
+        if view is None:
+            prospects.append(LinkProspect(pk, "", channel, "", "", LinkOutcome.UNKNOWN))
+            continue
+        outcome, retry_at = why_no_link(address, sends.get(address, ()), now)
+        prospects.append(LinkProspect(pk, view.name, channel, address, view.language, outcome, retry_at))
+    return prospects
+
+
+def link_send_digest(address: str) -> str:
+    """What an address's personal links are counted under."""
+    return crypto.keyed_digest(settings.SECRET_KEYS[0], "personal-link-limit", address.lower()).hex()
+
+
+def _sends(addresses: Collection[str], now: datetime) -> dict[str, list[datetime]]:
+    by_digest = {link_send_digest(address): address for address in addresses}
+    sends: defaultdict[str, list[datetime]] = defaultdict(list)
+    recent = VerificationSend.objects.filter(phone_digest__in=by_digest, sent_at__gt=now - _LONGEST_LIMIT)
+    for digest, sent_at in recent.values_list("phone_digest", "sent_at"):
+        sends[by_digest[digest]].append(sent_at)
+    return sends
+
+
+def contact_by_own_address(typed: str) -> tuple[int, Channel] | None:
+    """Whose email address or verified number this is, in any spelling, and the channel that leads there."""
+    text = typed.strip()
+    if "@" in text:
+        by_email = Contact.objects.annotate(lower_email=Lower("email"))
+        found = by_email.filter(lower_email=Lower(Value(text))) if is_storable(text) else Contact.objects.none()
+        channel = Channel.EMAIL
+    else:
+        try:
+            phone = parse(text, settings.DEFAULT_REGION)
+        except PhoneError:
+            phone = ""
+        found = Contact.objects.filter(phone=phone, phone_verified_at__isnull=False)
+        channel = Channel.SMS
+    pk = found.order_by().values_list("pk", flat=True).first()
+    return None if pk is None else (pk, channel)
+
+
+def personal_token_of(link: PersonalLink) -> str:
+    """Derived anew; "" when the key it was made with is gone. Only for the message that carries it."""
+    for secret in settings.SECRET_KEYS:
+        token = personal_link_token(secret, link.pk, link.nonce)
+        if crypto.same(crypto.hash_token(token), link.token_digest):
+            return token
+    return ""
+
+
+def personal_link_by_token(token: str, now: datetime) -> tuple[LinkOutcome, PersonalLinkView | None]:
+    """What opening a link comes to. Changes nothing."""
+    row = find_personal_link(token)
+    if row is None:
+        return LinkOutcome.UNKNOWN, None
+    view = personal_link_view(row, row.contact)
+    outcome = outcome_of_personal_link(view, now)
+    return outcome, view if outcome is not LinkOutcome.UNKNOWN else None
+
+
+def find_personal_link(token: str) -> PersonalLink | None:
+    """Found by its digest, then compared with what our own key derives."""
+    digest = crypto.hash_token(token if token.isascii() else "")
+    rows = PersonalLink.objects.select_related("contact").defer("contact__legacy_chatbot_url")
+    row = rows.filter(token_digest=digest).first()
+    return row if row is not None and crypto.same(personal_token_of(row), token) else None
+
+
+def personal_link_view(row: PersonalLink, contact: Contact) -> PersonalLinkView:
+    return PersonalLinkView(
+        id=row.pk,
+        contact_id=row.contact_id,
+        contact_name=contact.name,
+        contact_address=_address_now(row, contact),
+        language=contact.language,
+        time_zone=contact.time_zone,
+        channel=Channel(row.channel),
+        address=row.address,
+        expires_at=row.expires_at,
+        replaced_at=row.replaced_at,
+        opened_at=row.opened_at,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalSession:
+    """Who came by a personal link, and until when."""
+
+    link_id: int
+    contact_id: int
+    contact_name: str
+    expires_at: datetime
+
+
+def session_by_secret(secret: str, now: datetime) -> PersonalSession | None:
+    """None when it is unknown, over, closed, or the address it was sent to is no longer the contact's."""
+    if not secret or not secret.isascii():
+        return None
+    rows = PersonalLink.objects.select_related("contact").defer("contact__legacy_chatbot_url")
+    row = rows.filter(
+        session_digest=crypto.hash_token(secret), closed_at__isnull=True, session_expires_at__gt=now
+    ).first()
+    if row is None or row.session_expires_at is None:
+        return None
+    if not is_same_address(_address_now(row, row.contact), row.address):
+        return None
+    return PersonalSession(row.pk, row.contact_id, row.contact.name, row.session_expires_at)
+
+
+def _address_now(row: PersonalLink, contact: Contact) -> str:
+    return (contact.email if row.channel == Channel.EMAIL else contact.phone) or ""

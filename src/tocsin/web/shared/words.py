@@ -1,0 +1,49 @@
+"""What people read for the words of the code, on every face."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from tocsin.channels.kinds import Channel
+from tocsin.delivery.rules import REASON_TEXTS, DeliveryState, Purpose, Reason
+
+Words = Mapping[str, str | Promise]
+
+CHANNELS: Words = {
+    Channel.PHONE: _("Phone call"),
+    Channel.SMS: _("Text message"),
+    Channel.EMAIL: _("Email"),
+    Channel.DINGTALK: _("DingTalk"),
+    Channel.LARK: _("Lark"),
+    Channel.WECOM: _("WeCom"),
+    Channel.WEBHOOK: _("Webhook"),
+}
+PURPOSES: Words = {
+    Purpose.ALERT: _("Alert"),
+    Purpose.VERIFICATION: _("Verification"),
+    Purpose.TEST: _("Test"),
+    Purpose.LINK: _("Personal link"),
+    Purpose.NOTICE: _("Security notice"),
+}
+OUTCOMES: Words = {
+    DeliveryState.PLANNED: _("waits to be sent"),
+    DeliveryState.HELD: _("waits: a limit holds it back"),
+    DeliveryState.SENDING: _("is being sent"),
+    DeliveryState.ACCEPTED: _("sent, without proof that it arrived"),
+    DeliveryState.DELIVERED: _("arrived"),
+    DeliveryState.FAILED: _("did not arrive"),
+    DeliveryState.AMBIGUOUS: _("may have arrived"),
+    DeliveryState.SKIPPED: _("was not sent"),
+    DeliveryState.MERGED: _("is part of another message"),
+    DeliveryState.CANCELLED: _("was not sent"),
+}
+"""Of a message, to its recipient."""
+
+
+def reason_text(reason: str) -> str:
+    """The reason as a sentence without capital and full stop; an unknown one as it is."""
+    return _now(REASON_TEXTS[Reason(reason)]) if reason in set(Reason) else reason
