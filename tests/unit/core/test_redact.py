@@ -24,6 +24,7 @@ def test_an_email_is_masked_to_its_first_letter_and_domain(email: str, masked: s
     ("text", "redacted"),
     [
         ("GET /v/A1b2C3d4E5f6G7h8I9j0K1 200", "GET /v/*** 200"),
+        ("GET /c/A1b2C3d4E5f6G7h8I9j0K1 200", "GET /c/*** 200"),
         ("GET https://t.example/a/SECRET?x=1", "GET https://t.example/a/***?x=1"),
         ("POST /callbacks/twilio/SECRET", "POST /callbacks/twilio/***"),
         ("POST /integrations/SECRET/grafana", "POST /integrations/***/grafana"),

@@ -32,7 +32,6 @@ from tocsin.contacts.queries.people import (
     uses_lost_with,
     uses_of,
 )
-from tocsin.contacts.queries.picking import Named, NamedPage, names_of, objects_named, pickable_kinds
 from tocsin.contacts.queries.personal_links import (
     LinkProspect,
     PersonalSession,
@@ -45,6 +44,7 @@ from tocsin.contacts.queries.personal_links import (
     personal_token_of,
     session_by_secret,
 )
+from tocsin.contacts.queries.picking import Named, NamedPage, names_of, objects_named, pickable_kinds
 from tocsin.contacts.queries.verification import (
     Prospect,
     VerificationProof,

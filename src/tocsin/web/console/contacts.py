@@ -29,6 +29,7 @@ from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of, may
 from tocsin.web.console.contact_forms import AttestForm, ContactForm, DefaultsForm, GroupForm
 from tocsin.web.console.contact_reachability import channel_chips, channel_lines, channels_ready, proof_lines, test_page
+from tocsin.web.console.contact_self_service import SelfServiceOfContacts
 from tocsin.web.console.contact_verification import send_and_tell, verification_page
 from tocsin.web.console.display import NOTHING, chip, read_once
 from tocsin.web.console.form_pages import form_page
@@ -41,7 +42,7 @@ _FIELDS = (
 )  # fmt: skip
 
 
-class ContactAdmin(ServiceAdmin):
+class ContactAdmin(SelfServiceOfContacts):
     empty = empties.CONTACTS
     form = ContactForm
     writes = ("add", "change", "delete")
@@ -53,9 +54,9 @@ class ContactAdmin(ServiceAdmin):
     list_before_template = "console/contacts_note.html"
     change_form_outer_before_template = "console/contact_form_note.html"
     actions_list = ("default_configuration",)
-    actions = ("verify_numbers",)
-    actions_detail = ("verify_number", "attest_number", "send_test", "remove_chatbot")
-    readonly_fields = ("shown_phone", "shown_email", "reachability", "proof", "used_by", "chatbot")
+    actions = ("verify_numbers", "send_links")
+    actions_detail = ("verify_number", "attest_number", "send_test", "send_link", "link_user", "remove_chatbot")
+    readonly_fields = ("shown_phone", "shown_email", "reachability", "proof", "used_by", "chatbot", "signs_in_as")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         contacts: QuerySet = super().get_queryset(request)
@@ -93,7 +94,13 @@ class ContactAdmin(ServiceAdmin):
             (_("Messages"), {"fields": ("language", "time_zone")}),
         ]
         if obj is not None:
-            extra = ("reachability", "proof", "used_by", *(("chatbot",) if obj.legacy_chatbot_url else ()))
+            extra = (
+                "reachability",
+                "proof",
+                "used_by",
+                "signs_in_as",
+                *(("chatbot",) if obj.legacy_chatbot_url else ()),
+            )
             sets.insert(0, (_("Reachability"), {"fields": extra}))
         return sets
 
@@ -239,6 +246,8 @@ class ContactAdmin(ServiceAdmin):
             "verify_number": is_unverified,
             "attest_number": is_unverified,
             "send_test": bool(channels_ready(contact)),
+            "send_link": bool(contact.email) or contact.phone_verified_at is not None,
+            "link_user": True,
             "remove_chatbot": bool(contact.legacy_chatbot_url),
         }
         actions: list[Any] = super().get_actions_detail(request, object_id)

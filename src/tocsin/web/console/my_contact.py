@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _now
-from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminSelectWidget
 
-from tocsin.accounts.models import User
 from tocsin.accounts.services import record_reveal
 from tocsin.contacts.models import Contact
-from tocsin.contacts.services import link_sign_in
 from tocsin.core.clock import utc_now
 from tocsin.web.console.actors import actor_of, user_of
 from tocsin.web.shared.own import Owner, own_message_page, own_page
-
-
-def has_own_contact(request: HttpRequest) -> bool:
-    return _own_contact(request) is not None
 
 
 def page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
@@ -59,27 +50,3 @@ def _owner(request: HttpRequest, context: dict[str, Any]) -> tuple[Owner, Contac
 
 def _own_contact(request: HttpRequest) -> Contact | None:
     return Contact.objects.filter(sign_in=user_of(request)).defer("legacy_chatbot_url").first()
-
-
-def sign_in_form(contact: Contact) -> type[forms.Form]:
-    """Asks which user the contact is; those of other contacts are not offered."""
-    free = User.objects.filter(is_active=True, contact__isnull=True) | User.objects.filter(contact=contact)
-
-    class SignInOfContactForm(forms.Form):
-        user = forms.ModelChoiceField(
-            label=_("user"),
-            queryset=free.distinct(),
-            required=False,
-            empty_label=_("nobody"),
-            widget=UnfoldAdminSelectWidget,
-            help_text=_(
-                "Sees and changes this contact under My contact: numbers, verification, tests, own deliveries."
-            ),
-        )
-
-    return SignInOfContactForm
-
-
-def save_sign_in(request: HttpRequest, contact: Contact, data: dict[str, Any]) -> None:
-    user: User | None = data["user"]
-    link_sign_in(by=actor_of(request), now=utc_now(), contact_id=contact.pk, user_id=user.pk if user else None)

@@ -19,7 +19,7 @@ from tocsin.accounts.queries import role_of
 from tocsin.accounts.rules import Permission
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.clock import utc_now
-from tocsin.web.console import explain, home, outbox, picker
+from tocsin.web.console import explain, home, my_contact, outbox, picker
 from tocsin.web.console.actors import may
 from tocsin.web.console.sign_in import SignInForm
 
@@ -58,6 +58,12 @@ class ConsoleSite(UnfoldAdminSite):
         return [
             path("explain/", self.admin_view(self._page(explain.page)), name="explain"),
             path("picker/", self.admin_view(self._page(picker.search)), name="picker"),
+            path("my-contact/", self.admin_view(self._page(my_contact.page)), name="my-contact"),
+            path(
+                "my-contact/messages/<int:delivery_id>/",
+                self.admin_view(self._page(my_contact.message)),
+                name="my-message",
+            ),
             path("outbox/", self.admin_view(self._page(outbox.page)), name="outbox"),
             path("outbox/<int:delivery_id>/<slug:answer>/", self.admin_view(self._page(outbox.answer)), name="answer"),
         ]

@@ -17,7 +17,12 @@ _MANAGER = {"permission": f"{_VALUES}.may_manage"}
 _ADMIN = {"permission": f"{_VALUES}.may_administer"}
 
 NAVIGATION = [
-    {"items": [_item(_("Overview"), "home", "index")]},
+    {
+        "items": [
+            _item(_("Overview"), "home", "index"),
+            _item(_("My contact"), "account_circle", "my-contact", permission=f"{_VALUES}.has_own_contact"),
+        ]
+    },
     {
         "title": _("Alert Management"),
         "items": [

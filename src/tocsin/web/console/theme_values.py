@@ -9,7 +9,8 @@ from django.templatetags.static import static
 from tocsin.accounts.rules import Permission
 from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import AlertState
-from tocsin.web.console.actors import may
+from tocsin.contacts.models import Contact
+from tocsin.web.console.actors import may, user_of
 
 
 def stylesheet(request: HttpRequest) -> str:
@@ -68,3 +69,7 @@ def may_manage(request: HttpRequest) -> bool:
 
 def may_administer(request: HttpRequest) -> bool:
     return may(request, Permission.ADMINISTER)
+
+
+def has_own_contact(request: HttpRequest) -> bool:
+    return Contact.objects.filter(sign_in=user_of(request)).exists()

@@ -28,6 +28,7 @@ from tocsin.core.clock import utc_now
 from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of
 from tocsin.web.console.choices import language_choices, zone_choices
+from tocsin.web.console.contact_self_service import own_contact_of
 from tocsin.web.console.display import NOTHING, chip, moment
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.secrets_once import show_once
@@ -91,9 +92,10 @@ class UserAdmin(ServiceAdmin):
     list_display = ("username", "full_name", "email", "shown_role", "signed_in")
     search_fields = ("username", "first_name", "email")
     ordering = ("username",)
+    readonly_fields = ("own_contact",)
     actions_detail = ("new_password",)
     fieldsets = (
-        (None, {"fields": ("full_name", "email", "role", "is_active")}),
+        (None, {"fields": ("full_name", "email", "role", "is_active", "own_contact")}),
         (_("How the console looks to them"), {"fields": ("language", "time_zone")}),
     )
     add_fieldsets = (
@@ -137,6 +139,10 @@ class UserAdmin(ServiceAdmin):
             act,
             title=_now("New password for %(name)s") % {"name": user},
         )
+
+    @display(description=_("contact"))
+    def own_contact(self, user: User) -> SafeString | str:
+        return own_contact_of(user)
 
     @display(description=_("full name"), ordering="first_name")
     def full_name(self, user: User) -> str:

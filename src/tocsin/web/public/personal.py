@@ -110,6 +110,7 @@ def open_own_link(request: HttpRequest, now: datetime, token: str) -> HttpRespon
     found = _TOKEN.match(token)
     token, address = found[0] if found else "", client_address(request)
     do = request.POST.get("do")
+    outcome, view = personal_link_by_token(token, now)
     if do == "continue":
         opened = open_personal_link(token=token, address=address, now=now)
         if opened.outcome is LinkOutcome.OPEN:
@@ -117,8 +118,6 @@ def open_own_link(request: HttpRequest, now: datetime, token: str) -> HttpRespon
         if opened.outcome is LinkOutcome.USED and _session(request, now) is not None:
             return HttpResponseRedirect(reverse("own-page"))
         outcome, view = opened.outcome, opened.view
-    else:
-        outcome, view = personal_link_by_token(token, now)
     if view is None:
         return _note(request, outcome)
     with _as(view.language, view.time_zone):

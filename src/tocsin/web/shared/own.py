@@ -163,7 +163,8 @@ def _test(request: HttpRequest, owner: Owner) -> HttpResponse:
         wait = error.retry_at - utc_now() if isinstance(error.retry_at, datetime) else None
         minutes = max(1, -(-int(wait.total_seconds()) // 60)) if wait else 1
         messages.warning(
-            request, _now("That were several tests already. Try again in %(minutes)d min.") % {"minutes": minutes}
+            request,
+            _now("These were several tests in a short time. Try again in %(minutes)d min.") % {"minutes": minutes},
         )
         return HttpResponseRedirect(owner.page)
     except TocsinError as error:
