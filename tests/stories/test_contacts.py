@@ -97,7 +97,7 @@ def test_an_impossible_number_is_refused_with_what_is_wrong_in_the_readers_langu
     assert refused.value.fields == {
         "phone": "Too short: a mobile number in +86 has 11 digits after +86, this one has 7."
     }
-    assert refused_in_chinese.value.fields == {"phone": "号码太短：+86 的手机号码在 +86 之后有 11 位，这里只有 7 位。"}
+    assert refused_in_chinese.value.fields == {"phone": "号码太短：+86 的手机号在 +86 之后有 11 位，这里只有 7 位。"}
 
 
 @pytest.mark.parametrize(

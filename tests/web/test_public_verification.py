@@ -393,8 +393,8 @@ def test_the_pages_load_nothing_run_nothing_and_leave_no_trace(browser: Client, 
 @pytest.mark.parametrize(
     ("accepted", "language", "title"),
     [
-        ("zh-CN,zh;q=0.9,en;q=0.8", "zh-hans", "确认您的手机号码"),
-        ("zh-TW", "zh-hans", "确认您的手机号码"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh-hans", "确认您的手机号"),
+        ("zh-TW", "zh-hans", "确认您的手机号"),
         ("en-GB,en", "en", "Confirm your number"),
         ("fr-FR,fr", "en", "Confirm your number"),
         ("", "en", "Confirm your number"),
