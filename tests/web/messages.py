@@ -22,7 +22,9 @@ _FUNCTIONS: dict[str, Any] = {
     "pgettext": ((1, "c"), 2),
     "npgettext": ((1, "c"), 2, 3),
 }
-_FUNCTIONS |= {f"{name}_lazy": places for name, places in _FUNCTIONS.items()} | {"gettext_noop": None}
+_FUNCTIONS |= {f"{name}_lazy": places for name, places in _FUNCTIONS.items()}
+_FUNCTIONS |= {"gettext_noop": None, "Sentence": None}
+_MODULES = ("django.utils.translation", "tocsin.core.sentences")
 
 
 class Message(NamedTuple):
@@ -58,7 +60,7 @@ def messages_of(path: Path) -> Iterator[Message]:
 def _imported(module: ast.Module) -> dict[str, Any]:
     """The functions that mark messages, by the names that this module gives them."""
     imports = [node for node in ast.walk(module) if isinstance(node, ast.ImportFrom)]
-    names = [name for node in imports if node.module == "django.utils.translation" for name in node.names]
+    names = [name for node in imports if node.module in _MODULES for name in node.names]
     return {name.asname or name.name: _FUNCTIONS[name.name] for name in names if name.name in _FUNCTIONS}
 
 

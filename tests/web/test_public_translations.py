@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from tests.web.messages import PO_FILE, Message, chinese, compiled, messages_in, untranslated
-from tocsin.core.phones import SENTENCES
-from tocsin.delivery.rules import REASON_TEXTS
+from tocsin.channels.registry import PROVIDERS
+from tocsin.core.sentences import known_sentences
 
 _PLACE = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 
@@ -17,11 +17,17 @@ def test_the_compiled_file_is_up_to_date() -> None:
 
 def test_every_message_has_a_finished_translation() -> None:
     found = list(messages_in("."))
-    found += [("core/phones.py", Message(sentence)) for sentence in SENTENCES.values()]
-    found += [("delivery/rules/states.py", Message(text)) for text in REASON_TEXTS.values()]
+    for kind in PROVIDERS.values():
+        shown = [kind.title, *(text for field in kind.fields for text in (field.label, field.help))]
+        found += [(f"channels/providers/{kind.name}", Message(text)) for text in shown if not _is_made(text)]
 
     assert len(found) > 800
     assert untranslated(found) == [], "Add them to locale/zh_Hans/LC_MESSAGES/django.po, then run `make messages`."
+
+
+def _is_made(text: str) -> bool:
+    """Empty, or of a sentence with values, which is among the messages itself."""
+    return not text or any(sentence.values_in(text) for sentence in known_sentences())
 
 
 def test_translations_have_the_places_of_their_originals() -> None:

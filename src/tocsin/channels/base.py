@@ -13,6 +13,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from tocsin.channels.kinds import Channel
+from tocsin.core.sentences import Sentence
+
+_NO_FIELD = Sentence("%(title)s has no such field; it has %(known)s.", words=("title",))
+_REQUIRED = Sentence("%(label)s is required.", words=("label",))
+_CHOOSE = Sentence("Choose one of %(choices)s.")
+_ONE_LINE = Sentence("%(label)s must not hold line breaks or control characters.", words=("label",))
 
 if TYPE_CHECKING:
     from tocsin.channels.http import HttpClient
@@ -236,17 +242,17 @@ class ProviderType:
         """Field -> what is wrong and the way out, the provider's own `check` included."""
         known = {setting.name: setting for setting in self.fields}
         found = {
-            name: f"{self.title} has no such field; it has {', '.join(known)}." for name in config if name not in known
+            name: _NO_FIELD % {"title": self.title, "known": ", ".join(known)} for name in config if name not in known
         }
         complete = self.complete(config)
         for name, setting in known.items():
             value = complete[name]
             if not value and setting.is_required:
-                found[name] = f"{setting.label} is required."
+                found[name] = _REQUIRED % {"label": setting.label}
             elif value and setting.choices and value not in setting.choices:
-                found[name] = f"Choose one of {', '.join(setting.choices)}."
+                found[name] = _CHOOSE % {"choices": ", ".join(setting.choices)}
             elif any(ord(character) < 32 or ord(character) == 127 for character in value):
-                found[name] = f"{setting.label} must not hold line breaks or control characters."
+                found[name] = _ONE_LINE % {"label": setting.label}
         return found or dict(self.check(complete))
 
     def masked(self, config: Config) -> dict[str, str]:

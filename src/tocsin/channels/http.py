@@ -21,6 +21,19 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from tocsin.core.sentences import Sentence
+
+_NO_BLANKS = Sentence("A web address holds no blanks and no line breaks.")
+_NO_ADDRESS = Sentence("This is not a web address.")
+_NO_HOST = Sentence("A web address starts with https:// (or http://) and names a host.")
+_TIMED_OUT = Sentence("%(host)s took the request and gave no whole reply (time-out).")
+_CUT_OFF = Sentence("%(host)s took the request and gave no whole reply (cut off).")
+_PRIVATE = Sentence("%(host)s is not a public address. If it must be reached, add it to TOCSIN_OUTGOING_ALLOW.")
+_SLOW = Sentence("%(host)s could not be connected to in time.")
+_NO_NAME = Sentence("The name %(host)s cannot be resolved.")
+_NO_TLS = Sentence("TLS with %(host)s failed: its certificate or protocol was refused.")
+_UNREACHED = Sentence("%(host)s could not be connected to.")
+
 _ALSO_LOCAL = (ipaddress.ip_network("168.63.129.16"), ipaddress.ip_network("192.0.0.0/24"))
 """Addresses of cloud machinery that Python holds to be public."""
 _EMBEDS_IPV4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
@@ -217,13 +230,13 @@ def _is_public(address: Address) -> bool:
 
 def _parse(url: str) -> URL:
     if any(character <= " " or character == "\x7f" for character in url):
-        raise AddressRefusedError("A web address holds no blanks and no line breaks.")
+        raise AddressRefusedError(_NO_BLANKS)
     try:
         parsed = URL(url, encoded=url.isascii())
     except (ValueError, TypeError):
-        raise AddressRefusedError("This is not a web address.") from None
+        raise AddressRefusedError(_NO_ADDRESS) from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise AddressRefusedError("A web address starts with https:// (or http://) and names a host.")
+        raise AddressRefusedError(_NO_HOST)
     return parsed
 
 
@@ -263,20 +276,16 @@ def _watch_for_sending() -> aiohttp.TraceConfig:
 def _translate(error: Exception, host: str, *, is_sent: bool) -> HttpError:
     """Never the original text: it may hold the URL."""
     if is_sent:
-        return NoReplyError(
-            f"{host} took the request and gave no whole reply ({'time-out' if _is_timeout(error) else 'cut off'})."
-        )
+        return NoReplyError((_TIMED_OUT if _is_timeout(error) else _CUT_OFF) % {"host": host})
     if isinstance(error, aiohttp.InvalidURL) or "not a public address" in str(getattr(error, "os_error", "")):
-        return AddressRefusedError(
-            f"{host} is not a public address. If it must be reached, add it to TOCSIN_OUTGOING_ALLOW."
-        )
+        return AddressRefusedError(_PRIVATE % {"host": host})
     if _is_timeout(error):
-        return NotSentError(f"{host} could not be connected to in time.")
+        return NotSentError(_SLOW % {"host": host})
     if isinstance(error, aiohttp.ClientConnectorDNSError | socket.gaierror):
-        return NotSentError(f"The name {host} cannot be resolved.")
+        return NotSentError(_NO_NAME % {"host": host})
     if isinstance(error, aiohttp.ClientSSLError):
-        return NotSentError(f"TLS with {host} failed: its certificate or protocol was refused.")
-    return NotSentError(f"{host} could not be connected to.")
+        return NotSentError(_NO_TLS % {"host": host})
+    return NotSentError(_UNREACHED % {"host": host})
 
 
 def _is_timeout(error: Exception) -> bool:

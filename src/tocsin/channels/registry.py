@@ -11,6 +11,9 @@ from tocsin.channels.providers.outbox import OUTBOX_EMAIL, OUTBOX_PHONE, OUTBOX_
 from tocsin.channels.providers.smtp import SMTP
 from tocsin.channels.providers.wecom import WECOM
 from tocsin.core.errors import NotFoundError
+from tocsin.core.sentences import Sentence
+
+_NO_PROVIDER = Sentence("There is no provider %(name)s; there are %(names)s.")
 
 PROVIDERS: dict[str, ProviderType] = {
     kind.name: kind
@@ -33,7 +36,7 @@ def provider_type(name: str) -> ProviderType:
         return PROVIDERS[name]
     except KeyError:
         names = ", ".join(sorted(kind.name for kind in PROVIDERS.values() if not kind.is_for_robots))
-        raise NotFoundError(f"There is no provider {name!r}; there are {names}.") from None
+        raise NotFoundError(_NO_PROVIDER % {"name": name, "names": names}) from None
 
 
 def robot_provider(platform: Channel | str) -> ProviderType | None:

@@ -19,6 +19,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tocsin.core.errors import ConfigurationError
+from tocsin.core.sentences import Sentence
+
+_UNKNOWN_FORMAT = Sentence("A stored secret has an unknown format; this version of Tocsin may be too old.")
+_DAMAGED = Sentence("A stored secret is damaged; enter it again.")
+_NO_KEY = Sentence(
+    "A stored secret was encrypted with key %(key)s, which is not in TOCSIN_SECRET_KEY. "
+    "Add the old key after the new one, separated by a comma."
+)
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -45,7 +53,7 @@ def decrypt(ciphertext: str, secrets: Sequence[str]) -> str:
     version, _, rest = ciphertext.partition(":")
     key_id, _, body = rest.partition(":")
     if version != "v1":
-        raise ConfigurationError("A stored secret has an unknown format; this version of Tocsin may be too old.")
+        raise ConfigurationError(_UNKNOWN_FORMAT)
     for secret in secrets:
         key = derive_key(secret, "at-rest")
         if _key_id(key) == key_id:
@@ -53,11 +61,8 @@ def decrypt(ciphertext: str, secrets: Sequence[str]) -> str:
             try:
                 return AESGCM(key).decrypt(sealed[:12], sealed[12:], None).decode()
             except InvalidTag as error:
-                raise ConfigurationError("A stored secret is damaged; enter it again.") from error
-    raise ConfigurationError(
-        f"A stored secret was encrypted with key {key_id}, which is not in TOCSIN_SECRET_KEY. "
-        "Add the old key after the new one, separated by a comma."
-    )
+                raise ConfigurationError(_DAMAGED) from error
+    raise ConfigurationError(_NO_KEY % {"key": key_id})
 
 
 def keyed_digest(secret: str, purpose: str, *parts: object) -> bytes:

@@ -8,6 +8,12 @@ from uuid import UUID
 
 import msgspec
 
+from tocsin.core.sentences import Sentence
+
+_TOO_LONG = Sentence("has %(count)d characters, at most %(most)d are allowed")
+_NUL = Sentence("holds a NUL character (U+0000); remove it")
+_SURROGATE = Sentence("holds half of a surrogate pair; send valid Unicode")
+
 MAX_PAIRS = 64
 MAX_NAME = 256
 """Characters."""
@@ -44,11 +50,11 @@ def annotation_errors(annotations: Mapping[str, str]) -> dict[str, str]:
 def text_error(text: str, longest: int) -> str | None:
     """What is wrong with a text that is to be stored, or None. PostgreSQL's text and jsonb refuse two characters."""
     if len(text) > longest:
-        return f"has {len(text)} characters, at most {longest} are allowed"
+        return _TOO_LONG % {"count": len(text), "most": longest}
     if "\0" in text:
-        return "holds a NUL character (U+0000); remove it"
+        return _NUL
     if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
-        return "holds half of a surrogate pair; send valid Unicode"
+        return _SURROGATE
     return None
 
 

@@ -9,6 +9,8 @@ from enum import StrEnum
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType, ValidationResult
 
+from tocsin.core.sentences import Sentence
+
 
 class PhoneProblem(StrEnum):
     EMPTY = "empty"
@@ -23,20 +25,27 @@ class PhoneProblem(StrEnum):
     NOT_IN_USE = "not_in_use"
 
 
-SENTENCES: dict[PhoneProblem, str] = {
-    PhoneProblem.EMPTY: "There is no phone number here; type one like +86 138 0000 0000.",
-    PhoneProblem.LETTERS: "A phone number has digits only, this one has letters: %(found)s.",
-    PhoneProblem.CHARACTERS: "A phone number has digits only, this one has: %(found)s.",
-    PhoneProblem.SEVERAL: "These are several phone numbers; a contact has one.",
-    PhoneProblem.EXTENSION: "Numbers with an extension cannot be notified; give a number that rings directly.",
-    PhoneProblem.COUNTRY_CODE: "No country has this code; after the + comes the country code, as in +86 138 0000 0000.",
-    PhoneProblem.NO_COUNTRY_CODE: "Start with + and the country code, as in +86 138 0000 0000.",
-    PhoneProblem.TOO_SHORT: "Too short: a mobile number in +%(code)s has %(expected)s digits after +%(code)s, "
-    "this one has %(digits)s.",
-    PhoneProblem.TOO_LONG: "Too long: a mobile number in +%(code)s has %(expected)s digits after +%(code)s, "
-    "this one has %(digits)s.",
-    PhoneProblem.NOT_IN_USE: "%(number)s is not a number of +%(code)s; check the digits, and for another country start "
-    "with + and its code.",
+SENTENCES: dict[PhoneProblem, Sentence] = {
+    PhoneProblem.EMPTY: Sentence("There is no phone number here; type one like +86 138 0000 0000."),
+    PhoneProblem.LETTERS: Sentence("A phone number has digits only, this one has letters: %(found)s."),
+    PhoneProblem.CHARACTERS: Sentence("A phone number has digits only, this one has: %(found)s."),
+    PhoneProblem.SEVERAL: Sentence("These are several phone numbers; a contact has one."),
+    PhoneProblem.EXTENSION: Sentence(
+        "Numbers with an extension cannot be notified; give a number that rings directly."
+    ),
+    PhoneProblem.COUNTRY_CODE: Sentence(
+        "No country has this code; after the + comes the country code, as in +86 138 0000 0000."
+    ),
+    PhoneProblem.NO_COUNTRY_CODE: Sentence("Start with + and the country code, as in +86 138 0000 0000."),
+    PhoneProblem.TOO_SHORT: Sentence(
+        "Too short: a mobile number in +%(code)s has %(expected)s digits after +%(code)s, this one has %(digits)s."
+    ),
+    PhoneProblem.TOO_LONG: Sentence(
+        "Too long: a mobile number in +%(code)s has %(expected)s digits after +%(code)s, this one has %(digits)s."
+    ),
+    PhoneProblem.NOT_IN_USE: Sentence(
+        "%(number)s is not a number of +%(code)s; check the digits, and for another country start with + and its code."
+    ),
 }
 """Templates, so that doors can translate them: `gettext(error.template) % error.values`."""
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from tocsin.channels.base import Outcome
+from tocsin.core.sentences import Sentence
 from tocsin.delivery.doorbell import ring_send
 from tocsin.delivery.models import Attempt
 from tocsin.delivery.rules import Reason
@@ -21,7 +22,7 @@ _GRACE = timedelta(seconds=10)
 """A living worker whose connection was cut comes back within this and takes its lock again."""
 _SEND_AT_MOST = timedelta(minutes=5)
 _TRY_AGAIN_AFTER = timedelta(seconds=5)
-_ENDED = "The worker ended before the reply was recorded."
+_ENDED = Sentence("The worker ended before the reply was recorded.")
 
 
 @retried

@@ -14,8 +14,13 @@ from django.conf import settings
 from tocsin.channels.base import Outcome, Provider, SendResult
 from tocsin.channels.http import HttpClient
 from tocsin.core.clock import utc_now
+from tocsin.core.sentences import Sentence
 from tocsin.delivery.addressing import Route
 from tocsin.delivery.claiming import Claimed
+
+_NOT_OPENED = Sentence("The account could not be opened: %(problem)s.")
+_NO_RESULT = Sentence("The provider gave no result in 60 seconds.")
+_FAULT = Sentence("The provider failed: %(problem)s.")
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +90,7 @@ async def send(claim: Claimed, accounts: OpenAccounts, is_given_up: Callable[[],
         opened = accounts.get(claim.route)
     except Exception as error:
         logger.exception("provider %s could not be opened", claim.route.provider.name)
-        detail = f"The account could not be opened: {type(error).__name__}."
+        detail = _NOT_OPENED % {"problem": type(error).__name__}
         return Sent(claim, SendResult(Outcome.PERMANENT_CONFIG, "open", detail), utc_now())
     opened.users += 1
     try:
@@ -100,10 +105,10 @@ async def _attempt(claim: Claimed, provider: Provider) -> Sent:
         async with asyncio.timeout(_LONGEST_SEND):
             result = await provider.send(claim.message)
     except TimeoutError:
-        result = SendResult(Outcome.AMBIGUOUS, "timeout", "The provider gave no result in 60 seconds.")
+        result = SendResult(Outcome.AMBIGUOUS, "timeout", _NO_RESULT)
     except Exception as error:
         logger.exception("provider %s failed in an unforeseen way", claim.route.provider.name)
-        result = SendResult(Outcome.AMBIGUOUS, "fault", f"The provider failed: {type(error).__name__}.")
+        result = SendResult(Outcome.AMBIGUOUS, "fault", _FAULT % {"problem": type(error).__name__})
     return Sent(claim, result, utc_now())
 
 

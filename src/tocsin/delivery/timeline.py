@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from tocsin.alerts.models import Activity
 from tocsin.alerts.rules import ActivityKind
 from tocsin.channels.kinds import Channel
+from tocsin.core.sentences import translated
 from tocsin.delivery.models import Attempt, Delivery, Receipt
 from tocsin.delivery.rules import REASON_TEXTS, Cause, DeliveryState, Reason
 
@@ -103,7 +104,7 @@ def delivery_entry(delivery: Delivery, steps: Sequence[Step] = ()) -> TimelineEn
         address_masked=delivery.address_masked,
         state=delivery.state,
         reason=delivery.reason,
-        detail=delivery.detail,
+        detail=translated(delivery.detail, _),
         message=(delivery.content.subject + "\n" + delivery.content.text).strip() if delivery.content else "",
         is_fallback=delivery.fallback_of_id is not None,
         stands_for=delivery.stands_for,
@@ -158,7 +159,7 @@ def _attempt_step(attempt: Attempt) -> Step:
         "permanent_config": _("refused: the account or robot is set up wrongly"),
         "ambiguous": _("ambiguous: no reply came"),
     }[attempt.outcome]
-    told = ": ".join(filter(None, [attempt.code, attempt.detail])) if not is_good else ""
+    told = ": ".join(filter(None, [attempt.code, translated(attempt.detail, _)])) if not is_good else ""
     text = _("try %(number)d: %(words)s") % {"number": attempt.number, "words": words}
     level = Level.GOOD if is_good else Level.WARNING if attempt.outcome == "ambiguous" else Level.BAD
     return Step(

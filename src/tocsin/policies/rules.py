@@ -13,6 +13,24 @@ import re2
 
 from tocsin.core.errors import InvalidInputError
 from tocsin.core.labels import MAX_LABEL_VALUE, MAX_NAME, fingerprint, printable, text_error
+from tocsin.core.sentences import Sentence
+
+_PLACE = Sentence("Rule %(rule)d, condition %(condition)d")
+_NO_LIST = Sentence("Rule %(rule)d must be a list of conditions, each with key, operator and value.")
+_EMPTY_RULE = Sentence("Rule %(rule)d has no condition. Remove it; a policy without rules takes every event.")
+_LONG_RULE = Sentence("Rule %(rule)d has more than %(most)d conditions; split it.")
+_MANY_RULES = Sentence("There are more than %(most)d rules; split the policy.")
+_EMPTY_NAME = Sentence("A label name must not be empty. No name at all makes one group.")
+_BAD_NAME = Sentence("The name %(name)s %(problem)s.", words=("problem",))
+_MANY_NAMES = Sentence("Group by %(most)d labels at the most.")
+_NO_TEXT = Sentence("%(place)s: key and value must be text.", words=("place",))
+_NO_OPERATOR = Sentence("%(place)s: the operator must be one of %(operators)s.", words=("place",))
+_NO_KEY = Sentence("%(place)s: name a label.", words=("place",))
+_BAD_TEXT = Sentence("%(place)s: %(text)s %(problem)s.", words=("place", "problem"))
+_NO_VALUE = Sentence(
+    "%(place)s: %(operator)s needs at least one value; several are separated by commas.", words=("place",)
+)
+_NO_PATTERN = Sentence("%(place)s: not a regular expression (RE2 syntax): %(problem)s.", words=("place",))
 
 _MAX_RULES = 100
 _MAX_CONDITIONS = 50
@@ -102,15 +120,17 @@ def parse_rules(typed: Iterable[Iterable[Condition | Mapping[str, Any]]]) -> tup
     rules: list[Rule] = []
     for number, rule in enumerate(typed, start=1):
         if not isinstance(rule, list | tuple) or not all(isinstance(item, Condition | Mapping) for item in rule):
-            raise _refusal(f"Rule {number} must be a list of conditions, each with key, operator and value.")
-        conditions = tuple(_parse_condition(item, f"Rule {number}, condition {at}") for at, item in enumerate(rule, 1))
+            raise _refusal(_NO_LIST % {"rule": number})
+        conditions = tuple(
+            _parse_condition(item, _PLACE % {"rule": number, "condition": at}) for at, item in enumerate(rule, 1)
+        )
         if not conditions:
-            raise _refusal(f"Rule {number} has no condition. Remove it; a policy without rules takes every event.")
+            raise _refusal(_EMPTY_RULE % {"rule": number})
         if len(conditions) > _MAX_CONDITIONS:
-            raise _refusal(f"Rule {number} has more than {_MAX_CONDITIONS} conditions; split it.")
+            raise _refusal(_LONG_RULE % {"rule": number, "most": _MAX_CONDITIONS})
         rules.append(conditions)
     if len(rules) > _MAX_RULES:
-        raise _refusal(f"There are more than {_MAX_RULES} rules; split the policy.")
+        raise _refusal(_MANY_RULES % {"most": _MAX_RULES})
     return tuple(rules)
 
 
@@ -128,11 +148,11 @@ def parse_group_by(names: Iterable[str]) -> tuple[str, ...]:
     parsed = tuple(dict.fromkeys(name.strip() for name in names))
     for name in parsed:
         if not name:
-            raise InvalidInputError({"group_by": "A label name must not be empty. No name at all makes one group."})
+            raise InvalidInputError({"group_by": _EMPTY_NAME})
         if error := text_error(name, MAX_NAME):
-            raise InvalidInputError({"group_by": f"The name {printable(name)} {error}."})
+            raise InvalidInputError({"group_by": _BAD_NAME % {"name": printable(name), "problem": error}})
     if len(parsed) > _MAX_GROUP_BY:
-        raise InvalidInputError({"group_by": f"Group by {_MAX_GROUP_BY} labels at the most."})
+        raise InvalidInputError({"group_by": _MANY_NAMES % {"most": _MAX_GROUP_BY}})
     return parsed
 
 
@@ -140,23 +160,23 @@ def _parse_condition(typed: Condition | Mapping[str, Any], place: str) -> Condit
     if not isinstance(typed, Condition):
         key, operator, value = (typed.get(name, "") for name in ("key", "operator", "value"))
         if not (isinstance(key, str) and isinstance(value, str)):
-            raise _refusal(f"{place}: key and value must be text.")
+            raise _refusal(_NO_TEXT % {"place": place})
         if operator not in list(Operator):
-            raise _refusal(f"{place}: the operator must be one of {', '.join(Operator)}.")
+            raise _refusal(_NO_OPERATOR % {"place": place, "operators": ", ".join(Operator)})
         typed = Condition(key.strip(), Operator(operator), value)
     if not typed.key:
-        raise _refusal(f"{place}: name a label.")
+        raise _refusal(_NO_KEY % {"place": place})
     for text, longest in ((typed.key, MAX_NAME), (typed.value, MAX_LABEL_VALUE)):
         if error := text_error(text, longest):
-            raise _refusal(f"{place}: {printable(text)} {error}.")
+            raise _refusal(_BAD_TEXT % {"place": place, "text": printable(text), "problem": error})
     if typed.operator in (Operator.IN, Operator.NIN) and not _listed(typed.value):
-        raise _refusal(f"{place}: {typed.operator} needs at least one value; several are separated by commas.")
+        raise _refusal(_NO_VALUE % {"place": place, "operator": typed.operator})
     if typed.operator in (Operator.RE, Operator.NRE):
         try:
             _pattern(typed.value)
         except re2.error as error:
             detail = error.args[0].decode(errors="replace") if error.args else "unknown"
-            raise _refusal(f"{place}: not a regular expression (RE2 syntax): {detail}.") from error
+            raise _refusal(_NO_PATTERN % {"place": place, "problem": detail}) from error
     return typed
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum, StrEnum
 
+from tocsin.core.sentences import Sentence
+
 
 class Cause(StrEnum):
     """Why a notification was made."""
@@ -139,35 +141,37 @@ class Reason(StrEnum):
     OUTCOME_UNKNOWN = "outcome_unknown"
 
 
-REASON_TEXTS: dict[Reason, str] = {
-    Reason.UNVERIFIED_PHONE: "the phone number is not verified",
-    Reason.NO_PHONE: "there is no phone number",
-    Reason.NO_EMAIL: "there is no email address",
-    Reason.NO_USER_ID: "there is no user ID that this IM tool can mention; the group message still goes out",
-    Reason.NO_ACCOUNT: "no enabled provider account carries this channel",
-    Reason.EMPTY_GROUP: "the group has no members",
-    Reason.ROBOT_DISABLED: "the robot is disabled",
-    Reason.NO_TARGETS: "the policy names nobody",
-    Reason.POLICY_DISABLED: "the policy is disabled",
-    Reason.CONTACT_DELETED: "the contact was deleted",
-    Reason.ROBOT_DELETED: "the robot was deleted",
-    Reason.RECOVERED: "the alert was resolved before this went out",
-    Reason.CLAIMED: "somebody claimed the alert before this went out",
-    Reason.SUPERSEDED: "the alert fires again, so this notice is out of date",
-    Reason.FIRING_NEVER_SENT: "the firing notice never reached this recipient, so there is nothing to take back",
-    Reason.ALREADY_TEXTED: "the same notification's text message was delivered",
-    Reason.ALREADY_VERIFIED: "the number was verified meanwhile",
-    Reason.REPLACED: "a newer message of this kind replaced this one, or what it was for is no longer valid",
-    Reason.MERGED: "one message stands for several",
-    Reason.HELD_TOO_LONG: "a limit held the call for more than 60 seconds",
-    Reason.TRIES_EXHAUSTED: "every try failed",
-    Reason.REFUSED: "it was refused for good; the detail says by whom and why",
-    Reason.NO_RECEIPT: "nobody answered, and the provider sent no receipt in time",
-    Reason.BUSY: "the line was busy",
-    Reason.NO_ANSWER: "nobody answered",
-    Reason.REJECTED: "the call was rejected",
-    Reason.UNREACHABLE: "the phone was unreachable",
-    Reason.MACHINE: "a machine answered",
-    Reason.UNDELIVERED: "the provider reported that it was not delivered",
-    Reason.OUTCOME_UNKNOWN: "no reply came, so it may or may not have gone out",
+REASON_TEXTS: dict[Reason, Sentence] = {
+    Reason.UNVERIFIED_PHONE: Sentence("the phone number is not verified"),
+    Reason.NO_PHONE: Sentence("there is no phone number"),
+    Reason.NO_EMAIL: Sentence("there is no email address"),
+    Reason.NO_USER_ID: Sentence("there is no user ID that this IM tool can mention; the group message still goes out"),
+    Reason.NO_ACCOUNT: Sentence("no enabled provider account carries this channel"),
+    Reason.EMPTY_GROUP: Sentence("the group has no members"),
+    Reason.ROBOT_DISABLED: Sentence("the robot is disabled"),
+    Reason.NO_TARGETS: Sentence("the policy names nobody"),
+    Reason.POLICY_DISABLED: Sentence("the policy is disabled"),
+    Reason.CONTACT_DELETED: Sentence("the contact was deleted"),
+    Reason.ROBOT_DELETED: Sentence("the robot was deleted"),
+    Reason.RECOVERED: Sentence("the alert was resolved before this went out"),
+    Reason.CLAIMED: Sentence("somebody claimed the alert before this went out"),
+    Reason.SUPERSEDED: Sentence("the alert fires again, so this notice is out of date"),
+    Reason.FIRING_NEVER_SENT: Sentence(
+        "the firing notice never reached this recipient, so there is nothing to take back"
+    ),
+    Reason.ALREADY_TEXTED: Sentence("the same notification's text message was delivered"),
+    Reason.ALREADY_VERIFIED: Sentence("the number was verified meanwhile"),
+    Reason.REPLACED: Sentence("a newer message of this kind replaced this one, or what it was for is no longer valid"),
+    Reason.MERGED: Sentence("one message stands for several"),
+    Reason.HELD_TOO_LONG: Sentence("a limit held the call for more than 60 seconds"),
+    Reason.TRIES_EXHAUSTED: Sentence("every try failed"),
+    Reason.REFUSED: Sentence("it was refused for good; the detail says by whom and why"),
+    Reason.NO_RECEIPT: Sentence("nobody answered, and the provider sent no receipt in time"),
+    Reason.BUSY: Sentence("the line was busy"),
+    Reason.NO_ANSWER: Sentence("nobody answered"),
+    Reason.REJECTED: Sentence("the call was rejected"),
+    Reason.UNREACHABLE: Sentence("the phone was unreachable"),
+    Reason.MACHINE: Sentence("a machine answered"),
+    Reason.UNDELIVERED: Sentence("the provider reported that it was not delivered"),
+    Reason.OUTCOME_UNKNOWN: Sentence("no reply came, so it may or may not have gone out"),
 }

@@ -25,6 +25,7 @@ from tocsin.core.errors import TocsinError
 from tocsin.core.phones import PhoneError, parse
 from tocsin.web.console.display import span
 from tocsin.web.console.form_pages import add_refusal, capitalise_labels
+from tocsin.web.console.words import OUTCOMES, said
 
 _MEANINGS: Mapping[Outcome, tuple[str, str | Promise, str | Promise]] = {
     Outcome.ACCEPTED: ("good", _("The provider accepted the message"), ""),
@@ -109,9 +110,9 @@ def explained(account: ProviderAccount, result: SendResult) -> Answer:
     """What the result means, and its facts as far as there are any."""
     level, verdict, meaning = _MEANINGS[result.outcome]
     facts = [
-        (_now("outcome"), result.outcome.value),
+        (_now("outcome"), str(OUTCOMES[result.outcome])),
         (_now("code"), result.code),
-        (_now("answer"), result.detail),
+        (_now("answer"), said(result.detail)),
         (_now("provider's id"), result.provider_id),
         (_now("try again after"), span(result.retry_after.total_seconds()) if result.retry_after else ""),
     ]

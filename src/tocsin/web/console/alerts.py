@@ -30,7 +30,7 @@ from tocsin.web.console.display import NOTHING, moment, severity_chip, state_chi
 from tocsin.web.console.filters import SeverityFilter
 from tocsin.web.console.paging import CappedPaginator
 from tocsin.web.console.service_admin import ServiceAdmin
-from tocsin.web.console.words import ALERT_STATES, choices
+from tocsin.web.console.words import ALERT_STATES, choices, refused
 
 _DONE = {
     "claim": _("You have claimed this alert: messages that were still to go out about it are stopped."),
@@ -116,7 +116,7 @@ class AlertAdmin(ServiceAdmin):
                 act(by=actor_of(request), now=utc_now(), alert_id=alert_id, **texts)
                 messages.success(request, str(_DONE[name]))
             except TocsinError as error:
-                messages.error(request, str(error))
+                messages.error(request, refused(error))
             return HttpResponseRedirect(self.url("change", alert_id))
 
         return view

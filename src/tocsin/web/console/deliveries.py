@@ -17,7 +17,17 @@ from tocsin.web.console.display import NOTHING, chip, clock, moment, state_chip
 from tocsin.web.console.filters import ChoicesFilter
 from tocsin.web.console.paging import CappedPaginator
 from tocsin.web.console.service_admin import ServiceAdmin
-from tocsin.web.console.words import CAUSES, CHANNELS, DELIVERY_STATES, PURPOSES, reason_text
+from tocsin.web.console.words import (
+    CAUSES,
+    CHANNELS,
+    DELIVERY_STATES,
+    EFFECTS,
+    OUTCOMES,
+    PURPOSES,
+    RECEIPTS,
+    reason_text,
+    said,
+)
 
 
 class StateFilter(ChoicesFilter):
@@ -70,7 +80,7 @@ class DeliveryAdmin(ServiceAdmin):
 
     @display(description=_("why"))
     def why(self, delivery: Delivery) -> str:
-        parts = [reason_text(delivery.reason) if delivery.reason else "", delivery.detail]
+        parts = [reason_text(delivery.reason) if delivery.reason else "", said(delivery.detail)]
         return ": ".join(part for part in parts if part) or NOTHING
 
     @display(description=_("about"))
@@ -117,7 +127,13 @@ class DeliveryAdmin(ServiceAdmin):
     @display(description=_("attempts"))
     def tries(self, delivery: Delivery) -> SafeString | str:
         rows: list[tuple[Any, ...]] = [
-            (clock(attempt.started_at), attempt.account_name, attempt.outcome, attempt.code, attempt.detail)
+            (
+                clock(attempt.started_at),
+                attempt.account_name,
+                OUTCOMES.get(attempt.outcome, attempt.outcome),
+                attempt.code,
+                said(attempt.detail),
+            )
             for attempt in delivery.attempts.all()
         ]
         pattern = '<div>{} <span class="tc-quiet">{}</span> <b>{}</b> {} {}</div>'
@@ -126,7 +142,14 @@ class DeliveryAdmin(ServiceAdmin):
     @display(description=_("receipts"))
     def said(self, delivery: Delivery) -> SafeString | str:
         rows: list[tuple[Any, ...]] = [
-            (clock(receipt.received_at), receipt.status, receipt.key, receipt.code, receipt.detail, receipt.effect)
+            (
+                clock(receipt.received_at),
+                RECEIPTS.get(receipt.status, receipt.status),
+                receipt.key,
+                receipt.code,
+                said(receipt.detail),
+                EFFECTS.get(receipt.effect, receipt.effect),
+            )
             for receipt in delivery.receipts.order_by("received_at", "id")
         ]
         pattern = '<div>{} <b>{}</b> {} {} {} <span class="tc-quiet">{}</span></div>'

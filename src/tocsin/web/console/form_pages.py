@@ -12,6 +12,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from tocsin.core.errors import InvalidInputError, TocsinError
+from tocsin.web.console.words import said
 
 
 def form_page(
@@ -55,7 +56,8 @@ def capitalise_labels(form: forms.BaseForm) -> None:
 def add_refusal(form: forms.BaseForm, error: TocsinError, names: Mapping[str, str] | None = None) -> None:
     """Puts what a service refused at the fields it names; `names` maps its names to the form's where they differ."""
     fields = error.fields if isinstance(error, InvalidInputError) else {"": str(error)}
-    for service_name, text in fields.items():
+    for service_name, refusal in fields.items():
+        text = said(refusal)
         name = (names or {}).get(service_name, service_name)
         if name in form.fields and not form.fields[name].widget.is_hidden:
             form.add_error(name, text)

@@ -32,7 +32,7 @@ from tocsin.web.console.account_test import account_test_page
 from tocsin.web.console.actors import actor_of, require
 from tocsin.web.console.display import NOTHING, chip, clock, moment
 from tocsin.web.console.service_admin import ServiceAdmin, ServiceForm
-from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS
+from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, said
 
 _CONFIG, _CLEAR = "config.", "clear."
 
@@ -75,7 +75,7 @@ class ProviderAccountAdmin(ServiceAdmin):
         config = tuple(_form_fields(kind, obj)) if kind else ()
         sets: list[tuple[Any, Any]] = [(None, {"fields": ("name", "is_enabled", "priority")})]
         if kind and config:
-            sets.append((kind.title, {"fields": config}))
+            sets.append((said(kind.title), {"fields": config}))
         sets.append((_("Limit"), {"fields": ("limit_count", "limit_seconds")}))
         if obj:
             sets.append((_("State"), {"fields": ("shown_provider", "callback", "succeeded", "failed")}))
@@ -133,8 +133,8 @@ class ProviderAccountAdmin(ServiceAdmin):
         if kind is None:
             return chip(_now("%(name)s: not in this version") % {"name": account.provider}, "danger")
         if kind.capabilities.is_simulated:
-            return format_html("{} {}", kind.title, chip(_now("simulation"), "warning"))
-        return kind.title
+            return format_html("{} {}", said(kind.title), chip(_now("simulation"), "warning"))
+        return said(kind.title)
 
     @display(description=_("callback address"))
     def callback(self, account: ProviderAccount) -> str:
@@ -151,7 +151,7 @@ class ProviderAccountAdmin(ServiceAdmin):
     def failed(self, account: ProviderAccount) -> SafeString | str:
         if account.last_failed_at is None:
             return NOTHING
-        return format_html("{}: {}", clock(account.last_failed_at), account.last_failure)
+        return format_html("{}: {}", clock(account.last_failed_at), said(account.last_failure))
 
 
 def _kind(request: HttpRequest, account: ProviderAccount | None) -> ProviderType | None:
@@ -179,14 +179,14 @@ def _form_fields(kind: ProviderType, account: ProviderAccount | None) -> dict[st
     for field in kind.fields:
         fields[_CONFIG + field.name] = _form_field(field, stored)
         if field.is_secret and not field.is_required and stored.get(field.name):
-            label = _now("remove the stored value: %(field)s") % {"field": field.label}
+            label = _now("remove the stored value: %(field)s") % {"field": said(field.label)}
             fields[_CLEAR + field.name] = forms.BooleanField(label=label, required=False, widget=UnfoldBooleanWidget)
     return fields
 
 
 def _form_field(field: ConfigField, stored: dict[str, str]) -> forms.Field:
     """Never required here: the provider's own check says what is missing, and an empty secret means unchanged."""
-    common: dict[str, Any] = {"label": field.label, "help_text": escape(field.help), "required": False}
+    common: dict[str, Any] = {"label": said(field.label), "help_text": escape(said(field.help)), "required": False}
     if field.choices:
         options = [(choice, choice) for choice in field.choices]
         return forms.ChoiceField(
@@ -202,7 +202,7 @@ def _form_field(field: ConfigField, stored: dict[str, str]) -> forms.Field:
 def _card(kind: ProviderType) -> dict[str, Any]:
     return {
         "name": kind.name,
-        "title": kind.title,
+        "title": said(kind.title),
         "channel": CHANNELS.get(kind.channel, kind.channel),
         "icon": CHANNEL_ICONS.get(kind.channel, "send"),
         "is_simulated": kind.capabilities.is_simulated,

@@ -30,6 +30,7 @@ from tocsin.web.console.empties import EmptyList, empty_context, plain_list
 from tocsin.web.console.form_pages import add_refusal, capitalise_labels, demand_version
 from tocsin.web.console.paging import UncountedChangeList
 from tocsin.web.console.secrets_once import take_shown_once
+from tocsin.web.console.words import refused
 
 Write = Literal["add", "change", "delete"]
 
@@ -216,7 +217,7 @@ class ServiceAdmin(ModelAdmin):
         try:
             return super().delete_view(request, object_id, extra_context)
         except TocsinError as error:
-            messages.error(request, str(error))
+            messages.error(request, refused(error))
             return HttpResponseRedirect(self.url("change", object_id))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
@@ -224,7 +225,7 @@ class ServiceAdmin(ModelAdmin):
             self._check_selection(request)
             return super().changelist_view(request, {"empty": self._empty(request), **(extra_context or {})})
         except TocsinError as error:
-            messages.error(request, str(error))
+            messages.error(request, refused(error))
             return HttpResponseRedirect(request.get_full_path())
 
     def _empty(self, request: HttpRequest) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from django.utils.translation import pgettext_lazy
 
 from tocsin.accounts.rules import Role
 from tocsin.alerts.rules import AlertState
+from tocsin.channels.base import Outcome, ReceiptStatus
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.rules import Fallback
 from tocsin.delivery.rules import Cause, DeliveryState
@@ -18,6 +19,8 @@ from tocsin.web.shared.words import CHANNELS as CHANNELS
 from tocsin.web.shared.words import PURPOSES as PURPOSES
 from tocsin.web.shared.words import Words as Words
 from tocsin.web.shared.words import reason_text as reason_text
+from tocsin.web.shared.words import refused as refused
+from tocsin.web.shared.words import said as said
 
 CHANNEL_ICONS: Mapping[str, str] = {
     Channel.PHONE: "call",
@@ -50,6 +53,27 @@ DELIVERY_STATES: Words = {
     DeliveryState.MERGED: _("Merged"),
     DeliveryState.CANCELLED: _("Cancelled"),
 }
+OUTCOMES: Words = {
+    Outcome.ACCEPTED: _("accepted by the provider"),
+    Outcome.RATE_LIMITED: _("refused: too many messages"),
+    Outcome.TRANSIENT: _("failed, and may work later"),
+    Outcome.PERMANENT_TARGET: _("refused: this address cannot be reached"),
+    Outcome.PERMANENT_CONFIG: _("refused: the account or robot is set up wrongly"),
+    Outcome.AMBIGUOUS: _("ambiguous: no reply came"),
+}
+RECEIPTS: Words = {
+    ReceiptStatus.QUEUED: _("queued by the provider"),
+    ReceiptStatus.DELIVERED: _("delivered"),
+    ReceiptStatus.FAILED: _("not delivered"),
+    ReceiptStatus.ANSWERED: _("answered"),
+    ReceiptStatus.BUSY: _("busy"),
+    ReceiptStatus.NO_ANSWER: _("nobody answered"),
+    ReceiptStatus.REJECTED: _("rejected"),
+    ReceiptStatus.UNREACHABLE: _("unreachable"),
+    ReceiptStatus.MACHINE: _("a machine answered"),
+    ReceiptStatus.KEY_PRESSED: _("key pressed"),
+}
+EFFECTS: Words = {"late": _("(late: it changed nothing)"), "applied": "", "": ""}
 CAUSES: Words = {
     Cause.FIRED: _("Fired"),
     Cause.ADDED: _("More events"),

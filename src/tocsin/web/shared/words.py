@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from tocsin.channels.kinds import Channel
+from tocsin.core.errors import InvalidInputError, TocsinError
+from tocsin.core.sentences import translated
 from tocsin.delivery.rules import REASON_TEXTS, DeliveryState, Purpose, Reason
 
 Words = Mapping[str, str | Promise]
@@ -47,3 +49,14 @@ OUTCOMES: Words = {
 def reason_text(reason: str) -> str:
     """The reason as a sentence without capital and full stop; an unknown one as it is."""
     return _now(REASON_TEXTS[Reason(reason)]) if reason in set(Reason) else reason
+
+
+def said(text: str) -> str:
+    """What pure code or a provider says, in the reader's language; others' words as they are."""
+    return translated(text, _now)
+
+
+def refused(error: TocsinError) -> str:
+    """The whole refusal in one line, where there is no form to show it in."""
+    fields = error.fields if isinstance(error, InvalidInputError) else {"": str(error)}
+    return "; ".join(f"{name}: {said(text)}" if name else said(text) for name, text in fields.items())

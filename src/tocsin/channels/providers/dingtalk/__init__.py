@@ -11,6 +11,13 @@ from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.dingtalk.content import MAX_BYTES
 from tocsin.channels.providers.dingtalk.robot import DingtalkRobot
+from tocsin.core.sentences import Sentence
+
+_WHOLE_URL = Sentence(
+    "Paste the whole webhook URL that DingTalk shows for the robot: "
+    "https://oapi.dingtalk.com/robot/send?access_token=..."
+)
+_NO_SECRET = Sentence("A signing secret starts with SEC; leave it empty if the robot has none.")
 
 _CAPABILITIES = Capabilities(
     accepted_is_delivered=True,
@@ -28,15 +35,12 @@ def _build(config: Config, http: HttpClient) -> Provider:
 
 
 def _check(config: Config) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     parts = webhook_parts(config["url"])
     if parts is None or not parse_qs(parts.query).get("access_token"):
-        found["url"] = (
-            "Paste the whole webhook URL that DingTalk shows for the robot: "
-            "https://oapi.dingtalk.com/robot/send?access_token=..."
-        )
+        found["url"] = _WHOLE_URL
     if config["secret"] and not config["secret"].isascii():
-        found["secret"] = "A signing secret starts with SEC; leave it empty if the robot has none."  # noqa: S105 (a sentence)
+        found["secret"] = _NO_SECRET
     return found
 
 

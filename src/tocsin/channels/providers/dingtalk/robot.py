@@ -14,6 +14,9 @@ from tocsin.channels.groups import post
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.dingtalk.content import payload
 from tocsin.channels.providers.dingtalk.outcomes import UNSAFE_CONTENT, read
+from tocsin.core.sentences import Sentence
+
+_WITHOUT_LINKS = Sentence("DingTalk took it without its links (%(code)s).")
 
 
 def signature(timestamp: int, secret: str) -> str:
@@ -33,7 +36,7 @@ class DingtalkRobot:
             return result
         again = await self._post(payload(message, self._keyword, with_links=False))
         if again.outcome is Outcome.ACCEPTED:
-            return replace(again, detail=f"DingTalk took it without its links ({result.code}).")
+            return replace(again, detail=_WITHOUT_LINKS % {"code": result.code})
         return again
 
     async def aclose(self) -> None:

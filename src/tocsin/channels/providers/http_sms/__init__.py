@@ -9,12 +9,15 @@ from tocsin.channels.providers.http_sms.account import check, from_url, preset_o
 from tocsin.channels.providers.http_sms.gateway import HttpSms, WithoutPreset
 from tocsin.channels.providers.http_sms.preset import PresetError, built_in_names
 from tocsin.channels.providers.http_sms.receipts import read_callback
+from tocsin.core.sentences import Sentence
+
+_PRESETS = Sentence("%(names)s, or the path of a YAML file on this machine.")
 
 _FIELDS = (
     ConfigField(
         "preset",
         "Preset",
-        help=f"{', '.join(built_in_names())}, or the path of a YAML file on this machine.",
+        help=_PRESETS % {"names": ", ".join(built_in_names())},
     ),
     ConfigField("url", "Gateway's address", is_required=False),
     ConfigField("username", "User name", is_required=False),

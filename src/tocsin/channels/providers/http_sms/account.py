@@ -6,6 +6,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 from tocsin.channels.base import Config
 from tocsin.channels.providers.http_sms.preset import Preset, PresetError, load
+from tocsin.core.sentences import Sentence
+
+_NEEDED = Sentence("%(preset)s needs this.")
+_NO_ADDRESS = Sentence("Write a web address like http://gateway.example.org:13013/cgi-bin/sendsms.")
+_FROM_ONE = Sentence("A number from 1 to %(most)d.")
 
 _PARAMETERS = ("key", "sender", "route", "max_parts", "timeout")
 
@@ -19,12 +24,12 @@ def check(config: Config) -> dict[str, str]:
         preset = preset_of(config)
     except PresetError as error:
         return {"preset": str(error)}
-    found = {name: f"{preset.title} needs this." for name in preset.needs if name in config and not config[name]}
+    found = {name: _NEEDED % {"preset": preset.title} for name in preset.needs if name in config and not config[name]}
     if config["url"] and not _is_web_address(config["url"]):
-        found["url"] = "Write a web address like http://gateway.example.org:13013/cgi-bin/sendsms."
+        found["url"] = _NO_ADDRESS
     for name, most in (("max_parts", 10), ("timeout", 60)):
         if config[name] and not (config[name].isascii() and config[name].isdigit() and 1 <= int(config[name]) <= most):
-            found[name] = f"A number from 1 to {most}."
+            found[name] = _FROM_ONE % {"most": most}
     return found
 
 

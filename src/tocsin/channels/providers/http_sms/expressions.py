@@ -17,6 +17,21 @@ from typing import Any
 
 import re2
 
+from tocsin.core.sentences import Sentence
+
+_NO_COMPARISON = Sentence("'%(source)s' must compare something, like %(source)s == 'ok'.")
+_NOT_UNDERSTOOD = Sentence("'%(source)s' is not understood from '%(rest)s' on.")
+_NO_VALUE = Sentence("'%(source)s' has '%(text)s' where a value is expected.")
+_UNKNOWN = Sentence("'%(source)s' names '%(name)s'; there are %(names)s.")
+_NO_PATTERN = Sentence("'%(source)s' needs a pattern in quotes after =~.")
+_BAD_PATTERN = Sentence("'%(source)s' has a pattern that cannot be read: %(problem)s.")
+_BAD_JOIN = Sentence("'%(source)s' joins something that compares nothing.")
+_LACKS = Sentence("'%(source)s' lacks a '%(sign)s'.")
+_ENDS = Sentence("'%(source)s' ends where %(what)s is expected.", words=("what",))
+_A_VALUE = Sentence("a value")
+_A_PATTERN = Sentence("a pattern in quotes")
+_TOO_LONG = Sentence("An expression has at most %(most)d characters.")
+
 Facts = Mapping[str, Any]
 _TOKEN = re.compile(
     r"\s*(?:(?P<text>'[^']*'|\"[^\"]*\")|(?P<number>-?\d+(?:\.\d+)?)(?![\w.])"
@@ -48,7 +63,7 @@ def condition(source: str, known: Collection[str]) -> Expression:
     """ExpressionError when it cannot be read, names a fact that is not `known`, or compares nothing."""
     parsed = _Parser(source, known).whole()
     if not parsed.is_condition:
-        raise ExpressionError(f"{source!r} must compare something, like {source} == 'ok'.")
+        raise ExpressionError(_NO_COMPARISON % {"source": source})
     return parsed
 
 
@@ -87,7 +102,7 @@ class _Parser:
     def whole(self) -> Expression:
         evaluate, is_condition = self._or()
         if self._tokens:
-            raise ExpressionError(f"{self._source!r} is not understood from {self._tokens[0][1]!r} on.")
+            raise ExpressionError(_NOT_UNDERSTOOD % {"source": self._source, "rest": self._tokens[0][1]})
         return Expression(self._source, frozenset(self._roots), is_condition, evaluate)
 
     def _or(self) -> tuple[Callable[[Facts], str], bool]:
@@ -128,7 +143,7 @@ class _Parser:
         return left, False
 
     def _operand(self) -> Callable[[Facts], str]:
-        kind, text = self._next("a value")
+        kind, text = self._next(_A_VALUE)
         if kind == "text":
             return lambda _facts: text[1:-1]
         if kind == "number":
@@ -136,21 +151,23 @@ class _Parser:
         if kind == "name" and text in _WORDS:
             return lambda _facts: _WORDS[text]
         if kind != "name":
-            raise ExpressionError(f"{self._source!r} has {text!r} where a value is expected.")
+            raise ExpressionError(_NO_VALUE % {"source": self._source, "text": text})
         root = re.split(r"[.\[]", text, maxsplit=1)[0]
         if root not in self._known:
-            raise ExpressionError(f"{self._source!r} names {root!r}; there are {', '.join(sorted(self._known))}.")
+            raise ExpressionError(
+                _UNKNOWN % {"source": self._source, "name": root, "names": ", ".join(sorted(self._known))}
+            )
         self._roots.add(root)
         return lambda facts: as_text(lookup(facts, text))
 
     def _pattern(self) -> Any:
-        kind, text = self._next("a pattern in quotes")
+        kind, text = self._next(_A_PATTERN)
         if kind != "text":
-            raise ExpressionError(f"{self._source!r} needs a pattern in quotes after =~.")
+            raise ExpressionError(_NO_PATTERN % {"source": self._source})
         try:
             return re2.compile(text[1:-1])
         except re2.error as error:
-            raise ExpressionError(f"{self._source!r} has a pattern that cannot be read: {error}.") from None
+            raise ExpressionError(_BAD_PATTERN % {"source": self._source, "problem": error}) from None
 
     def _list(self) -> list[Callable[[Facts], str]]:
         self._expects("[")
@@ -162,7 +179,7 @@ class _Parser:
 
     def _condition(self, parsed: tuple[Callable[[Facts], str], bool]) -> Callable[[Facts], str]:
         if not parsed[1]:
-            raise ExpressionError(f"{self._source!r} joins something that compares nothing.")
+            raise ExpressionError(_BAD_JOIN % {"source": self._source})
         return parsed[0]
 
     def _takes(self, kind: str, text: str) -> bool:
@@ -173,22 +190,22 @@ class _Parser:
 
     def _expects(self, sign: str) -> None:
         if not self._takes("sign", sign):
-            raise ExpressionError(f"{self._source!r} lacks a {sign!r}.")
+            raise ExpressionError(_LACKS % {"source": self._source, "sign": sign})
 
     def _next(self, what: str) -> tuple[str, str]:
         if not self._tokens:
-            raise ExpressionError(f"{self._source!r} ends where {what} is expected.")
+            raise ExpressionError(_ENDS % {"source": self._source, "what": what})
         return self._tokens.pop(0)
 
 
 def _tokens(source: str) -> list[tuple[str, str]]:
     if len(source) > _MAX_LENGTH:
-        raise ExpressionError(f"An expression has at most {_MAX_LENGTH} characters.")
+        raise ExpressionError(_TOO_LONG % {"most": _MAX_LENGTH})
     found, position, end = [], 0, len(source.rstrip())
     while position < end:
         match = _TOKEN.match(source, position)
         if match is None or match.lastgroup is None:
-            raise ExpressionError(f"{source!r} is not understood from {source[position:].strip()[:20]!r} on.")
+            raise ExpressionError(_NOT_UNDERSTOOD % {"source": source, "rest": source[position:].strip()[:20]})
         found.append((match.lastgroup, match.group(match.lastgroup)))
         position = match.end()
     return found

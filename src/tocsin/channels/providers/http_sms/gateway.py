@@ -24,6 +24,12 @@ from tocsin.channels.texts import (
     to_gsm7_if_possible,
     without_links,
 )
+from tocsin.core.sentences import Sentence
+
+_TOOK_IT = Sentence("The gateway took it.")
+_ANSWERED = Sentence("The gateway answered HTTP %(status)d.")
+_SAYS = Sentence("The gateway answered HTTP %(status)d: %(says)s")
+_UNCERTAIN = Sentence("%(detail)s It cannot be told whether the text was sent.", words=("detail",))
 
 _REFUSES_US = (401, 403, 404, 405, 407)
 
@@ -103,8 +109,8 @@ class HttpSms:
         says = concealed(_read(rules.detail, facts), *hidden)
         if rules.success.holds(facts):
             provider_id = one_line(_read(rules.id, facts))[:128]
-            return SendResult(Outcome.ACCEPTED, code, says or "The gateway took it.", provider_id)
-        detail = f"The gateway answered HTTP {reply.status}{f': {says}' if says else '.'}"
+            return SendResult(Outcome.ACCEPTED, code, says or _TOOK_IT, provider_id)
+        detail = (_SAYS if says else _ANSWERED) % {"status": reply.status, "says": says}
         for error in rules.errors:
             if error.when.holds(facts):
                 pause = error.retry_after or (reply.retry_after if error.outcome is Outcome.RATE_LIMITED else None)
@@ -115,7 +121,7 @@ class HttpSms:
             return SendResult(Outcome.PERMANENT_CONFIG, code, detail)
         is_unread = 200 <= reply.status < 300 and rules.needs_json and facts["json"] is None
         if is_unread or reply.status == 504:
-            return SendResult(Outcome.AMBIGUOUS, code, f"{detail} It cannot be told whether the text was sent.")
+            return SendResult(Outcome.AMBIGUOUS, code, _UNCERTAIN % {"detail": detail})
         return SendResult(Outcome.TRANSIENT, code, detail)
 
 

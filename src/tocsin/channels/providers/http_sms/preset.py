@@ -16,6 +16,19 @@ import yaml
 from tocsin.channels.base import Capabilities, Limit, Outcome, ReceiptStatus
 from tocsin.channels.providers.http_sms.expressions import Expression, ExpressionError, condition, value
 from tocsin.channels.providers.http_sms.schema import ExtraSection, PresetFile, ReceiptsSection, RequestSection
+from tocsin.core.sentences import Sentence
+
+_NO_PRESET = Sentence("There is no preset %(name)s; there are %(names)s, or give the path of a YAML file.")
+_NO_FILE = Sentence("%(name)s cannot be read: there is no such file, or it may not be opened.")
+_NO_TEXT = Sentence("%(path)s cannot be read as text.")
+_NO_YAML = Sentence("This is not YAML: %(problem)s")
+_NOT_UNDERSTOOD = Sentence("The preset is not understood: %(problem)s")
+_NO_FIELD = Sentence("needs: an account has no field %(names)s.")
+_NO_REFERENCE = Sentence("receipts: give `reference` (ours) or `id` (the gateway's), or nothing can be matched.")
+_ONE_BODY = Sentence("request: a request has one of form, json and body.")
+_GET_WITH_BODY = Sentence("request: a GET has no form, json or body; use query.")
+_NO_FORM = Sentence("request.extra: form entries need a form.")
+_UNKNOWN_NAME = Sentence("request: %(name)s is not known; there are %(names)s.")
 
 ACCOUNT_NAMES = ("url", "username", "password", "key", "sender", "route", "basic")
 MESSAGE_NAMES = (
@@ -95,13 +108,11 @@ def load(name: str) -> Preset:
     """A built-in preset by name, or a file by its path; read again when it changed. PresetError says what is wrong."""
     path = _FOLDER / f"{name}.yaml" if name in built_in_names() else Path(name)
     if path.suffix not in (".yaml", ".yml"):
-        raise PresetError(
-            f"There is no preset {name!r}; there are {', '.join(built_in_names())}, or give the path of a YAML file."
-        )
+        raise PresetError(_NO_PRESET % {"name": name, "names": ", ".join(built_in_names())})
     try:
         changed = path.stat().st_mtime_ns
     except OSError:
-        raise PresetError(f"{name} cannot be read: there is no such file, or it may not be opened.") from None
+        raise PresetError(_NO_FILE % {"name": name}) from None
     return _load(str(path), changed)
 
 
@@ -110,18 +121,18 @@ def _load(path: str, _changed: int) -> Preset:
     try:
         return parse(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
-        raise PresetError(f"{path} cannot be read as text.") from None
+        raise PresetError(_NO_TEXT % {"path": path}) from None
 
 
 def parse(source: str) -> Preset:
     try:
         file = msgspec.convert(yaml.safe_load(source), PresetFile)
     except yaml.YAMLError as error:
-        raise PresetError(f"This is not YAML: {error}") from None
+        raise PresetError(_NO_YAML % {"problem": error}) from None
     except msgspec.ValidationError as error:
-        raise PresetError(f"The preset is not understood: {error}") from None
+        raise PresetError(_NOT_UNDERSTOOD % {"problem": error}) from None
     if unknown := set(file.needs) - set(ACCOUNT_NAMES):
-        raise PresetError(f"needs: an account has no field {', '.join(sorted(unknown))}.")
+        raise PresetError(_NO_FIELD % {"names": ", ".join(sorted(unknown))})
     _check_request(file.request)
     try:
         return _compiled(file)
@@ -191,7 +202,7 @@ def _compiled(file: PresetFile) -> Preset:
 
 def _compiled_receipts(receipts: ReceiptsSection) -> ReceiptRules:
     if not receipts.reference and not receipts.id:
-        raise PresetError("receipts: give `reference` (ours) or `id` (the gateway's), or nothing can be matched.")
+        raise PresetError(_NO_REFERENCE)
     return ReceiptRules(
         each=receipts.each,
         statuses=tuple((condition(entry.when, CALLBACK_NAMES), entry.status) for entry in receipts.statuses),
@@ -211,11 +222,11 @@ def _optional(source: str, known: tuple[str, ...]) -> Expression | None:
 
 def _check_request(request: RequestSection) -> None:
     if sum(part is not None for part in (request.form, request.json, request.body)) > 1:
-        raise PresetError("request: a request has one of form, json and body.")
+        raise PresetError(_ONE_BODY)
     if request.method == "GET" and (request.form is not None or request.json is not None or request.body is not None):
-        raise PresetError("request: a GET has no form, json or body; use query.")
+        raise PresetError(_GET_WITH_BODY)
     if request.form is None and any(extra.form for extra in request.extra):
-        raise PresetError("request.extra: form entries need a form.")
+        raise PresetError(_NO_FORM)
     sections = [request.headers, request.query, request.form or {}]
     sections += [section for extra in request.extra for section in (extra.headers, extra.query, extra.form)]
     for template in [request.url, request.body or "", *(text for section in sections for text in section.values())]:
@@ -226,7 +237,7 @@ def _check_request(request: RequestSection) -> None:
 def _check_names(template: str) -> None:
     known = (*ACCOUNT_NAMES, *MESSAGE_NAMES)
     if unknown := [name for name in _PLACEHOLDER.findall(template) if name not in known]:
-        raise PresetError(f"request: {{{unknown[0]}}} is not known; there are {', '.join(known)}.")
+        raise PresetError(_UNKNOWN_NAME % {"name": "{" + unknown[0] + "}", "names": ", ".join(known)})
 
 
 def _walk(tree: Any, see: Callable[[str], None]) -> None:

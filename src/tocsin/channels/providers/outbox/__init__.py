@@ -12,6 +12,9 @@ from datetime import timedelta
 from tocsin.channels.base import Capabilities, Config, Message, Outcome, Provider, ProviderType, SendResult
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
+from tocsin.core.sentences import Sentence
+
+_KEPT = Sentence("Kept in the outbox; nobody received it.")
 
 RINGS_FOR = timedelta(seconds=30)
 
@@ -21,9 +24,7 @@ class Outbox:
     """The delivery's own row keeps the text; there is nothing else to do."""
 
     async def send(self, message: Message) -> SendResult:
-        return SendResult(
-            Outcome.ACCEPTED, detail="Kept in the outbox; nobody received it.", provider_id=message.reference
-        )
+        return SendResult(Outcome.ACCEPTED, detail=_KEPT, provider_id=message.reference)
 
     async def aclose(self) -> None:
         """Nothing is held open."""

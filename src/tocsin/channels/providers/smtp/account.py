@@ -9,6 +9,18 @@ from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tocsin.channels.base import Config, ConfigField
+from tocsin.core.sentences import Sentence
+
+_HOST_ALONE = Sentence("Write a host name or address alone, like smtp.example.org.")
+_BAD_PORT = Sentence("A port is a number from 1 to 65535.")
+_BAD_SENDER = Sentence("Write an address like alerts@example.org, or Tocsin <alerts@example.org>.")
+_BAD_ADDRESS = Sentence("Write an address like oncall@example.org.")
+_UP_TO_64 = Sentence("A number from 1 to 64.")
+_SECONDS = Sentence("A number of seconds from 1 to 30.")
+_NO_PASS = Sentence("A user name needs a password.")
+_NO_USER = Sentence("A password needs a user name.")
+_NO_FILE = Sentence("There is no such file on this machine.")
+_BAD_HELLO = Sentence("Write a host name, like alerts.example.org.")
 
 FIELDS = (
     ConfigField("host", "Server"),
@@ -84,27 +96,27 @@ def read(config: Config) -> Account:
 
 
 def check(config: Config) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     if not _HOST.fullmatch(config["host"]):
-        found["host"] = "Write a host name or address alone, like smtp.example.org."
+        found["host"] = _HOST_ALONE
     if config["port"] and not _is_number(config["port"], 1, 65535):
-        found["port"] = "A port is a number from 1 to 65535."
+        found["port"] = _BAD_PORT
     if not is_address(parseaddr(config["from"])[1]):
-        found["from"] = "Write an address like alerts@example.org, or Tocsin <alerts@example.org>."
+        found["from"] = _BAD_SENDER
     if config["reply_to"] and not is_address(config["reply_to"]):
-        found["reply_to"] = "Write an address like oncall@example.org."
+        found["reply_to"] = _BAD_ADDRESS
     if not _is_number(config["connections"], 1, 64):
-        found["connections"] = "A number from 1 to 64."
+        found["connections"] = _UP_TO_64
     if not _is_number(config["timeout"], 1, 30):
-        found["timeout"] = "A number of seconds from 1 to 30."
+        found["timeout"] = _SECONDS
     if config["username"] and not config["password"]:
-        found["password"] = "A user name needs a password."  # noqa: S105 (a sentence)
+        found["password"] = _NO_PASS
     if config["password"] and not config["username"]:
-        found["username"] = "A password needs a user name."
+        found["username"] = _NO_USER
     if config["ca_file"] and not Path(config["ca_file"]).is_file():
-        found["ca_file"] = "There is no such file on this machine."
+        found["ca_file"] = _NO_FILE
     if config["hello"] and not _HOST.fullmatch(config["hello"]):
-        found["hello"] = "Write a host name, like alerts.example.org."
+        found["hello"] = _BAD_HELLO
     return found
 
 

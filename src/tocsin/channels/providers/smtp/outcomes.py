@@ -11,6 +11,15 @@ import aiosmtplib
 
 from tocsin.channels.base import Outcome, SendResult
 from tocsin.channels.texts import concealed
+from tocsin.core.sentences import Sentence
+
+_REFUSED = Sentence("The mail server refused %(stage)s: %(code)d %(says)s", words=("stage",))
+_NO_TLS = Sentence("TLS with the mail server failed: check its certificate, the host name and the encryption setting.")
+_SILENT = Sentence("did not answer in time")
+_CLOSED = Sentence("closed the connection")
+_TOOK_AND = Sentence("The mail server took the mail and %(how)s.", words=("how",))
+_UNREACHED = Sentence("The mail server cannot be connected to.")
+_LOST = Sentence("The mail server %(how)s at %(stage)s.", words=("how", "stage"))
 
 _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 _GREYLISTED = (450, 451)
@@ -22,13 +31,13 @@ _ABOUT_SENDER = ("5.1.7", "5.1.8")
 class Stage(Enum):
     """How far a mail came."""
 
-    CONNECT = "connecting"
-    LOGIN = "signing in"
-    MAIL = "the sender"
-    RCPT = "the recipient"
-    DATA = "the content"
+    CONNECT = Sentence("connecting")
+    LOGIN = Sentence("signing in")
+    MAIL = Sentence("the sender")
+    RCPT = Sentence("the recipient")
+    DATA = Sentence("the content")
     """Asked to begin; none of it sent."""
-    SENT = "the answer to the content"
+    SENT = Sentence("the answer to the content")
     """The whole mail left: without an answer it may or may not be delivered."""
 
 
@@ -38,7 +47,7 @@ def from_reply(stage: Stage, code: int, text: str, *secrets: str) -> SendResult:
     return SendResult(
         _outcome(stage, code, enhanced),
         code=f"{code} {enhanced}".strip(),
-        detail=concealed(f"The mail server refused {stage.value}: {code} {text}", *secrets),
+        detail=concealed(_REFUSED % {"stage": stage.value, "code": code, "says": text}, *secrets),
         retry_after=_GREYLIST_PAUSE if code in _GREYLISTED else None,
     )
 
@@ -66,13 +75,13 @@ def from_error(stage: Stage, error: Exception, *secrets: str) -> SendResult:
         return SendResult(
             Outcome.PERMANENT_CONFIG,
             "tls",
-            "TLS with the mail server failed: check its certificate, the host name and the encryption setting.",
+            _NO_TLS,
         )
     if isinstance(error, aiosmtplib.SMTPException) and not isinstance(error, ConnectionError | TimeoutError):
         return SendResult(Outcome.PERMANENT_CONFIG, "protocol", concealed(str(error), *secrets))
-    how = "did not answer in time" if isinstance(error, TimeoutError) else "closed the connection"
+    how = _SILENT if isinstance(error, TimeoutError) else _CLOSED
     if stage is Stage.SENT:
-        return SendResult(Outcome.AMBIGUOUS, "no-reply", f"The mail server took the mail and {how}.")
+        return SendResult(Outcome.AMBIGUOUS, "no-reply", _TOOK_AND % {"how": how})
     if stage is Stage.CONNECT:
-        return SendResult(Outcome.TRANSIENT, "connect", "The mail server cannot be connected to.")
-    return SendResult(Outcome.TRANSIENT, "disconnected", f"The mail server {how} at {stage.value}.")
+        return SendResult(Outcome.TRANSIENT, "connect", _UNREACHED)
+    return SendResult(Outcome.TRANSIENT, "disconnected", _LOST % {"how": how, "stage": stage.value})

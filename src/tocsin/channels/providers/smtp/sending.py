@@ -14,6 +14,15 @@ from tocsin.channels.base import Message, Outcome, SendResult
 from tocsin.channels.providers.smtp.account import Account, ascii_domain, is_address
 from tocsin.channels.providers.smtp.mime import Composer
 from tocsin.channels.providers.smtp.outcomes import Stage, from_error, from_reply
+from tocsin.core.sentences import Sentence
+
+_NO_ADDRESS = Sentence("This is not an email address.")
+_ASCII_ONLY = Sentence("The mail server takes no international addresses.")
+_NO_STARTTLS = Sentence(
+    "The server offers no STARTTLS, so the password was not sent. "
+    'Set the encryption to "none" if it may go in clear text.'
+)
+_TOOK_IT = Sentence("The mail server took it.")
 
 _MAILS_PER_LINK = 100
 _IDLE_FOR = 20.0
@@ -51,7 +60,7 @@ class SmtpEmail:
         local, _, domain = message.to.rpartition("@")
         recipient = f"{local}@{ascii_domain(domain)}"
         if not is_address(recipient):
-            return SendResult(Outcome.PERMANENT_TARGET, "address", "This is not an email address.")
+            return SendResult(Outcome.PERMANENT_TARGET, "address", _NO_ADDRESS)
         content = self._composer.compose(message, recipient)
         async with self._slots:
             link = self._kept_link()
@@ -107,8 +116,7 @@ class SmtpEmail:
                     return SendResult(
                         Outcome.PERMANENT_CONFIG,
                         "no-starttls",
-                        "The server offers no STARTTLS, so the password was not sent. "
-                        'Set the encryption to "none" if it may go in clear text.',
+                        _NO_STARTTLS,
                     )
                 await client.login(account.username, account.password)
             elif client.is_ehlo_or_helo_needed:
@@ -131,9 +139,7 @@ class SmtpEmail:
         if not (sender + recipient).isascii():
             if not link.client.supports_extension("smtputf8"):
                 self._keep(link)
-                return SendResult(
-                    Outcome.PERMANENT_TARGET, "smtputf8", "The mail server takes no international addresses."
-                )
+                return SendResult(Outcome.PERMANENT_TARGET, "smtputf8", _ASCII_ONLY)
             size += b" SMTPUTF8"
         try:
             reply = await protocol.execute_command(b"MAIL", b"FROM:<%s>%s" % (sender.encode(), size), timeout=timeout)
@@ -164,7 +170,7 @@ class SmtpEmail:
         if reply.code != 250:
             return await self._refused(link, stage, reply, recipient)
         self._keep(link)
-        return SendResult(Outcome.ACCEPTED, str(reply.code), "The mail server took it.")
+        return SendResult(Outcome.ACCEPTED, str(reply.code), _TOOK_IT)
 
     async def _refused(self, link: _Link, stage: Stage, reply: aiosmtplib.SMTPResponse, recipient: str) -> SendResult:
         """Makes the connection ready for another mail, or lets it go."""
