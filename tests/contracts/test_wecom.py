@@ -204,7 +204,7 @@ def test_a_text_that_is_refused_has_its_class(group: WecomSimulator, errcode: in
 def test_what_wecom_says_is_kept_without_its_hint(group: WecomSimulator) -> None:
     result = send_one("wecom", {"url": group.webhook.replace(group.key, "wrong")}, MESSAGE)
 
-    assert result.detail.endswith("paste the webhook URL again. (93000 invalid webhook url)")
+    assert result.detail.endswith("paste the webhook URL again. (WeCom: 93000 invalid webhook url)")
 
 
 def test_the_21st_message_in_a_minute_is_too_fast() -> None:

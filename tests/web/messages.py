@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,3 +86,60 @@ def untranslated(found: Iterable[tuple[str, Message]]) -> list[tuple[str, Messag
         if entry is None or entry.fuzzy or not all([entry.string] if isinstance(entry.string, str) else entry.string):
             missing.append((path, message))
     return missing
+
+
+_NOT_TEXT = re.compile(
+    r"\{%\s*(?P<tag>blocktrans\w*|comment)\b.*?\{%\s*end(?P=tag)\s*%\}"
+    r"|\{%\s*block (?:style|main|bodyclass)\s*%\}.*?\{%\s*endblock\b.*?%\}|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}"
+    r"|<(?P<element>script|style)\b.*?</(?P=element)>|<!--.*?-->"
+    r'|<span[^>]*\bclass="[^"]*material-symbols-outlined[^"]*"[^>]*>[^<]*</span>',
+    re.DOTALL,
+)
+_SHOWN = re.compile(
+    r">(?P<text>[^<>]*[A-Za-z]{2}[^<>]*)(?=<|$)"
+    r'|\b(?:title|placeholder|aria-label|alt|label)="(?P<attribute>[^"]*[A-Za-z]{2}[^"]*)"'
+)
+
+
+def bare_texts_of_template(path: Path) -> list[str]:
+    """Words that a template shows without asking for their translation. An icon's name is no word."""
+    source = _NOT_TEXT.sub("", path.read_text())
+    found = [match["text"] or match["attribute"] for match in _SHOWN.finditer(">" + source)]
+    return [" ".join(text.split()) for text in found]
+
+
+_READS_LIKE_A_SENTENCE = re.compile(r"[A-Z][a-z]*'?[a-z]*[ ,]|.* .*[a-z]\.$")
+_SHOWN_ARGUMENTS = {
+    "label", "help_text", "description", "verbose_name", "verbose_name_plural", "title", "placeholder", "empty_label",
+    "submit", "text", "message",
+}  # fmt: skip
+_CARRIERS = {"Sentence", "ConfigField", "ProviderType"}
+"""Calls whose texts are translated where they are read."""
+
+
+def bare_texts_of_module(path: Path) -> list[str]:
+    """Sentences and labels that a module would show in English only: neither gettext's nor a `Sentence`."""
+    module = ast.parse(path.read_text())
+    carriers = set(_imported(module)) | _CARRIERS
+    passed: set[int] = set()
+    shown: set[int] = set()
+    for node in ast.walk(module):
+        match node:
+            case ast.Call(func=ast.Name(id=name)) if name in carriers or name.endswith("TypeError"):
+                passed |= {id(inner) for inner in ast.walk(node)}
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="logger"))) | ast.Assert():
+                passed |= {id(inner) for inner in ast.walk(node)}
+            case ast.ClassDef(bases=[ast.Name(id="TypeError")]):
+                passed |= {id(inner) for inner in ast.walk(node)}
+            case ast.Raise(exc=ast.Call(func=ast.Name(id="AssertionError" | "TypeError"))):
+                passed |= {id(inner) for inner in ast.walk(node)}
+            case ast.Expr(value=ast.Constant() as text):  # a docstring
+                passed.add(id(text))
+            case ast.keyword(arg=name, value=ast.Constant() as text) if name in _SHOWN_ARGUMENTS:
+                shown.add(id(text))
+    return [
+        node.value
+        for node in ast.walk(module)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in passed
+        if _READS_LIKE_A_SENTENCE.match(node.value) or (id(node) in shown and re.search("[A-Za-z]{2}", node.value))
+    ]

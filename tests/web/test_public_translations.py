@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from tests.web.messages import PO_FILE, Message, chinese, compiled, messages_in, untranslated
+from tests.web.messages import (
+    PO_FILE,
+    SOURCE,
+    Message,
+    bare_texts_of_module,
+    bare_texts_of_template,
+    chinese,
+    compiled,
+    messages_in,
+    untranslated,
+)
 from tocsin.channels.registry import PROVIDERS
 from tocsin.core.sentences import known_sentences
 
+ENGLISH = (
+    "cli/", "config/", "web/alertmanager/", "web/operator/", "web/callbacks/", "channels/providers/http_sms/account.py",
+    "channels/providers/smtp/account.py", "delivery/auditor.py", "delivery/rules/page.py",
+)  # fmt: skip
+"""The command line, answers to programs, URLs that the command line reads, a name of our own, a page of the docs."""
 _PLACE = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 
 
@@ -23,6 +39,26 @@ def test_every_message_has_a_finished_translation() -> None:
 
     assert len(found) > 800
     assert untranslated(found) == [], "Add them to locale/zh_Hans/LC_MESSAGES/django.po, then run `make messages`."
+
+
+def test_no_template_shows_words_of_one_language() -> None:
+    found = {_where(path): bare_texts_of_template(path) for path in SOURCE.rglob("*.html")}
+
+    bare = {name: texts for name, texts in found.items() if texts}
+    assert bare == {"web/console/templates/console/alone.html": ["| Tocsin"]}, "Use {% translate %}"
+
+
+def test_no_module_shows_words_of_one_language() -> None:
+    modules = [path for path in SOURCE.rglob("*.py") if "migrations" not in path.parts]
+
+    found = {_where(path): bare_texts_of_module(path) for path in modules if not _where(path).startswith(ENGLISH)}
+
+    advice = 'Use _("...") where Django is known, and Sentence("...") of core/sentences.py in pure code'
+    assert {name: texts for name, texts in found.items() if texts} == {}, advice
+
+
+def _where(path: Path) -> str:
+    return str(path.relative_to(SOURCE))
 
 
 def _is_made(text: str) -> bool:

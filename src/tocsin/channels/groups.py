@@ -9,6 +9,15 @@ from urllib.parse import SplitResult, urlsplit
 
 from tocsin.channels.base import Outcome, SendResult
 from tocsin.channels.http import AddressRefusedError, HttpClient, HttpError, HttpReply, NotSentError
+from tocsin.core.sentences import Sentence
+
+TOOK_IT = Sentence("%(platform)s took it.", words=("platform",))
+REFUSED = Sentence("%(platform)s refused: %(code)s %(says)s", words=("platform",))
+ADVISED = Sentence("%(advice)s (%(platform)s: %(code)s %(says)s)", words=("advice", "platform"))
+_SLOW_DOWN = Sentence("%(platform)s asks to slow down.", words=("platform",))
+_NO_ROBOT = Sentence("The webhook URL answers with HTTP %(code)s: it is not a robot's.")
+_ANSWERS = Sentence("%(platform)s answers with HTTP %(code)s.", words=("platform",))
+_UNREADABLE = Sentence("%(platform)s took the message and its answer cannot be read.", words=("platform",))
 
 JSON_HEADERS: Mapping[str, str] = {"Content-Type": "application/json; charset=utf-8"}
 CUT = "..."
@@ -40,14 +49,12 @@ def without_code(reply: HttpReply, platform: str) -> SendResult:
     code = str(reply.status)
     if reply.status == 429:
         pause = reply.retry_after or _PAUSE
-        return SendResult(Outcome.RATE_LIMITED, code, f"{platform} asks to slow down.", retry_after=pause)
+        return SendResult(Outcome.RATE_LIMITED, code, _SLOW_DOWN % {"platform": platform}, retry_after=pause)
     if 300 <= reply.status < 500:
-        return SendResult(
-            Outcome.PERMANENT_CONFIG, code, f"The webhook URL answers with HTTP {code}: it is not a robot's."
-        )
+        return SendResult(Outcome.PERMANENT_CONFIG, code, _NO_ROBOT % {"code": code})
     if reply.status >= 500 and reply.status != 504:
-        return SendResult(Outcome.TRANSIENT, code, f"{platform} answers with HTTP {code}.")
-    return SendResult(Outcome.AMBIGUOUS, code, f"{platform} took the message and its answer cannot be read.")
+        return SendResult(Outcome.TRANSIENT, code, _ANSWERS % {"platform": platform, "code": code})
+    return SendResult(Outcome.AMBIGUOUS, code, _UNREADABLE % {"platform": platform})
 
 
 def webhook_parts(url: str) -> SplitResult | None:

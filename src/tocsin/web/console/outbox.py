@@ -80,7 +80,7 @@ def answer(request: HttpRequest, context: dict[str, Any], delivery_id: int, answ
     if delivery is None or delivery.account is None:
         raise Http404
     if not PROVIDERS[delivery.account.provider].capabilities.is_simulated or delivery.channel != Channel.PHONE:
-        raise BadRequest("Only a simulated call can be answered here.")
+        raise BadRequest(_now("Only a simulated call can be answered here."))
     now = utc_now()
     receipts = [
         Receipt(status, reference=to_base36(delivery.pk), key=key, occurred_at=now) for status, key in chosen.receipts

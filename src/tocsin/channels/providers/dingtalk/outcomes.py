@@ -5,14 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tocsin.channels.base import Outcome, SendResult
-from tocsin.channels.groups import without_code
+from tocsin.channels.groups import ADVISED, REFUSED, TOOK_IT, without_code
 from tocsin.channels.http import HttpReply
 from tocsin.channels.texts import concealed
 from tocsin.core.sentences import Sentence
-
-_TOOK_IT = Sentence("DingTalk took it.")
-_REFUSED = Sentence("DingTalk refused: %(code)s %(says)s")
-_ADVISED = Sentence("%(advice)s (DingTalk: %(code)s %(says)s)", words=("advice",))
 
 _MUTED_FOR = timedelta(minutes=10)
 _PAUSE = timedelta(minutes=1)
@@ -54,8 +50,8 @@ def read(reply: HttpReply, *secrets: str) -> SendResult:
     except (ValueError, TypeError, KeyError, AttributeError):
         return without_code(reply, "DingTalk")
     if code == "0":
-        return SendResult(Outcome.ACCEPTED, "0", _TOOK_IT)
-    detail = _REFUSED % {"code": code, "says": says}
+        return SendResult(Outcome.ACCEPTED, "0", TOOK_IT % {"platform": "DingTalk"})
+    detail = REFUSED % {"platform": "DingTalk", "code": code, "says": says}
     if code in _TOO_FAST or "send too fast" in says:
         return SendResult(
             Outcome.RATE_LIMITED, code, concealed(detail, *secrets), retry_after=_TOO_FAST.get(code, _MUTED_FOR)
@@ -65,7 +61,7 @@ def read(reply: HttpReply, *secrets: str) -> SendResult:
         return SendResult(
             Outcome.PERMANENT_CONFIG,
             code,
-            concealed(_ADVISED % {"advice": advice, "code": code, "says": says}, *secrets),
+            concealed(ADVISED % {"platform": "DingTalk", "advice": advice, "code": code, "says": says}, *secrets),
         )
     if code in UNSAFE_CONTENT:
         return SendResult(Outcome.PERMANENT_TARGET, code, concealed(detail, *secrets))

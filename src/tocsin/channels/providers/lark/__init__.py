@@ -11,6 +11,13 @@ from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.lark.content import MAX_BYTES
 from tocsin.channels.providers.lark.robot import LarkRobot
+from tocsin.core.sentences import Sentence
+
+_WHOLE_URL = Sentence(
+    "Paste the whole webhook URL that Lark shows for the robot: "
+    "https://open.feishu.cn/open-apis/bot/v2/hook/... (or open.larksuite.com)"
+)
+_NO_SECRET = Sentence("A signing secret has letters and digits only; leave it empty if the robot has none.")
 
 _CAPABILITIES = Capabilities(
     accepted_is_delivered=True,
@@ -29,15 +36,12 @@ def _build(config: Config, http: HttpClient) -> Provider:
 
 
 def _check(config: Config) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     parts = webhook_parts(config["url"])
     if parts is None or not _PATH.search(parts.path):
-        found["url"] = (
-            "Paste the whole webhook URL that Lark shows for the robot: "
-            "https://open.feishu.cn/open-apis/bot/v2/hook/... (or open.larksuite.com)"
-        )
+        found["url"] = _WHOLE_URL
     if config["secret"] and not config["secret"].isascii():
-        found["secret"] = "A signing secret has letters and digits only; leave it empty if the robot has none."  # noqa: S105 (a sentence)
+        found["secret"] = _NO_SECRET
     return found
 
 

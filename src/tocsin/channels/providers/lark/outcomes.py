@@ -5,30 +5,33 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tocsin.channels.base import Outcome, SendResult
-from tocsin.channels.groups import without_code
+from tocsin.channels.groups import ADVISED, REFUSED, TOOK_IT, without_code
 from tocsin.channels.http import HttpReply
 from tocsin.channels.texts import concealed
+from tocsin.core.sentences import Sentence
 
 _PAUSE = timedelta(seconds=15)
 _TOO_FAST = ("11232", "11247", "230020", "99991400")
 _ADVICE = {
-    "9499": "Lark cannot read the message, or it is too large.",
-    "11246": "Lark refuses the card.",
-    "11310": "Lark refuses the card: it has too many elements.",
-    "230099": "Lark refuses the card.",
-    "19001": "Lark does not know the robot's address: paste the webhook URL again.",
-    "19021": "The signature was refused: enter the robot's signing secret again, or set this machine's clock.",
-    "19022": "The robot's address list does not hold this machine.",
-    "19024": "The message lacks a keyword that the robot asks for: enter it as the robot's keyword.",
-    "230002": "The robot is no longer in the group.",
-    "230013": "The robot may not write to this group.",
-    "230027": "The robot may not write to this group.",
-    "232009": "The group was dissolved.",
+    "9499": Sentence("Lark cannot read the message, or it is too large."),
+    "11246": Sentence("Lark refuses the card."),
+    "11310": Sentence("Lark refuses the card: it has too many elements."),
+    "230099": Sentence("Lark refuses the card."),
+    "19001": Sentence("Lark does not know the robot's address: paste the webhook URL again."),
+    "19021": Sentence(
+        "The signature was refused: enter the robot's signing secret again, or set this machine's clock."
+    ),
+    "19022": Sentence("The robot's address list does not hold this machine."),
+    "19024": Sentence("The message lacks a keyword that the robot asks for: enter it as the robot's keyword."),
+    "230002": Sentence("The robot is no longer in the group."),
+    "230013": Sentence("The robot may not write to this group."),
+    "230027": Sentence("The robot may not write to this group."),
+    "232009": Sentence("The group was dissolved."),
 }
 _CONTENT = {
-    "230022": "Lark refuses the content: it holds what the organisation does not allow.",
-    "230025": "Lark refuses the message: it is too long.",
-    "230028": "Lark refuses the content: the organisation's data protection stops it.",
+    "230022": Sentence("Lark refuses the content: it holds what the organisation does not allow."),
+    "230025": Sentence("Lark refuses the message: it is too long."),
+    "230028": Sentence("Lark refuses the content: the organisation's data protection stops it."),
 }
 _NOT_THE_CARD = {"19001", "19021", "19022", "19024", "230002", "230013", "230027", "232009", "230022", "230028"}
 
@@ -42,15 +45,17 @@ def read(reply: HttpReply, *secrets: str) -> SendResult:
     except (ValueError, TypeError, KeyError, AttributeError):
         return without_code(reply, "Lark")
     if code == "0":
-        return SendResult(Outcome.ACCEPTED, "0", "Lark took it.")
+        return SendResult(Outcome.ACCEPTED, "0", TOOK_IT % {"platform": "Lark"})
+    said = {"platform": "Lark", "code": code, "says": says}
+    refused = _kept(REFUSED % said, secrets)
     if code in _TOO_FAST:
         pause = _asked_pause(reply) or _PAUSE
-        return SendResult(Outcome.RATE_LIMITED, code, _kept(f"Lark refused: {code} {says}", secrets), retry_after=pause)
+        return SendResult(Outcome.RATE_LIMITED, code, refused, retry_after=pause)
     if code in _ADVICE:
-        return SendResult(Outcome.PERMANENT_CONFIG, code, _kept(f"{_ADVICE[code]} ({code} {says})", secrets))
+        return SendResult(Outcome.PERMANENT_CONFIG, code, _kept(ADVISED % {"advice": _ADVICE[code], **said}, secrets))
     if code in _CONTENT:
-        return SendResult(Outcome.PERMANENT_TARGET, code, _kept(f"{_CONTENT[code]} ({code} {says})", secrets))
-    return SendResult(Outcome.TRANSIENT, code, _kept(f"Lark refused: {code} {says}", secrets))
+        return SendResult(Outcome.PERMANENT_TARGET, code, _kept(ADVISED % {"advice": _CONTENT[code], **said}, secrets))
+    return SendResult(Outcome.TRANSIENT, code, refused)
 
 
 def is_about_the_card(result: SendResult) -> bool:

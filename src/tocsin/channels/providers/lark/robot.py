@@ -16,6 +16,9 @@ from tocsin.channels.groups import post
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.lark.content import card_of, encoded, text_of
 from tocsin.channels.providers.lark.outcomes import is_about_the_card, read
+from tocsin.core.sentences import Sentence
+
+_AS_TEXT = Sentence("Lark took it as a text; it refused the card (%(code)s).")
 
 
 def signature(timestamp: int, secret: str) -> str:
@@ -36,7 +39,7 @@ class LarkRobot:
             return result
         again = await self._post(text_of(message, self._keyword))
         if again.outcome is Outcome.ACCEPTED:
-            return replace(again, detail=f"Lark took it as a text; it refused the card ({result.code}).")
+            return replace(again, detail=_AS_TEXT % {"code": result.code})
         return again
 
     async def aclose(self) -> None:

@@ -11,6 +11,12 @@ from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.wecom.content import MAX_BYTES
 from tocsin.channels.providers.wecom.robot import WecomRobot
+from tocsin.core.sentences import Sentence
+
+_WHOLE_URL = Sentence(
+    "Paste the whole webhook URL that WeCom shows for the robot: "
+    "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=..."
+)
 
 _CAPABILITIES = Capabilities(
     accepted_is_delivered=True,
@@ -30,10 +36,7 @@ def _build(config: Config, http: HttpClient) -> Provider:
 def _check(config: Config) -> dict[str, str]:
     parts = webhook_parts(config["url"])
     if parts is None or not parts.path.endswith("/webhook/send") or not parse_qs(parts.query).get("key"):
-        return {
-            "url": "Paste the whole webhook URL that WeCom shows for the robot: "
-            "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=..."
-        }
+        return {"url": _WHOLE_URL}
     return {}
 
 

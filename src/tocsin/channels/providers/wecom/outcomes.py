@@ -6,20 +6,21 @@ import re
 from datetime import timedelta
 
 from tocsin.channels.base import Outcome, SendResult
-from tocsin.channels.groups import without_code
+from tocsin.channels.groups import ADVISED, REFUSED, TOOK_IT, without_code
 from tocsin.channels.http import HttpReply
 from tocsin.channels.texts import concealed
+from tocsin.core.sentences import Sentence
 
 _PAUSE = timedelta(minutes=1)
 _HINT = re.compile(r",?\s*hint:.*$", re.DOTALL)
 _ADVICE = {
-    "93000": "WeCom does not know the robot's key, or the robot was removed: paste the webhook URL again.",
-    "93004": "The robot was removed from the group.",
-    "93008": "The robot may not write to this group.",
-    "40008": "WeCom does not take this type of message.",
-    "40058": "WeCom refuses a field of the message.",
-    "44004": "WeCom says that the message is empty.",
-    "45002": "WeCom says that the message is too long.",
+    "93000": Sentence("WeCom does not know the robot's key, or the robot was removed: paste the webhook URL again."),
+    "93004": Sentence("The robot was removed from the group."),
+    "93008": Sentence("The robot may not write to this group."),
+    "40008": Sentence("WeCom does not take this type of message."),
+    "40058": Sentence("WeCom refuses a field of the message."),
+    "44004": Sentence("WeCom says that the message is empty."),
+    "45002": Sentence("WeCom says that the message is too long."),
 }
 _NOT_THE_FORM = ("0", "-1", "45009", "93000", "93004", "93008")
 
@@ -32,12 +33,15 @@ def read(reply: HttpReply, *secrets: str) -> SendResult:
     except (ValueError, TypeError, KeyError, AttributeError):
         return without_code(reply, "WeCom")
     if code == "0":
-        return SendResult(Outcome.ACCEPTED, "0", "WeCom took it.")
-    detail = concealed(f"WeCom refused: {code} {says}", *secrets)
+        return SendResult(Outcome.ACCEPTED, "0", TOOK_IT % {"platform": "WeCom"})
+    said = {"platform": "WeCom", "code": code, "says": says}
+    detail = concealed(REFUSED % said, *secrets)
     if code == "45009":
         return SendResult(Outcome.RATE_LIMITED, code, detail, retry_after=_PAUSE)
     if code in _ADVICE:
-        return SendResult(Outcome.PERMANENT_CONFIG, code, concealed(f"{_ADVICE[code]} ({code} {says})", *secrets))
+        return SendResult(
+            Outcome.PERMANENT_CONFIG, code, concealed(ADVISED % {"advice": _ADVICE[code], **said}, *secrets)
+        )
     return SendResult(Outcome.TRANSIENT, code, detail)
 
 

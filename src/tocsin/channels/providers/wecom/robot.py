@@ -10,6 +10,9 @@ from tocsin.channels.groups import post
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.wecom.content import markdown_of, text_of
 from tocsin.channels.providers.wecom.outcomes import is_about_the_form, read
+from tocsin.core.sentences import Sentence
+
+_AS_TEXT = Sentence("WeCom took it as a text; it refused the Markdown (%(code)s).")
 
 
 class WecomRobot:
@@ -25,7 +28,7 @@ class WecomRobot:
             return result
         again = await self._post(text_of(message))
         if again.outcome is Outcome.ACCEPTED:
-            return replace(again, detail=f"WeCom took it as a text; it refused the Markdown ({result.code}).")
+            return replace(again, detail=_AS_TEXT % {"code": result.code})
         return again
 
     async def aclose(self) -> None:
