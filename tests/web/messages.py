@@ -13,6 +13,8 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from django.apps import apps
+from django.utils.translation import trans_real
 from django.utils.translation.template import templatize
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "tocsin"
@@ -143,3 +145,41 @@ def bare_texts_of_module(path: Path) -> list[str]:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in passed
         if _READS_LIKE_A_SENTENCE.match(node.value) or (id(node) in shown and re.search("[A-Za-z]{2}", node.value))
     ]
+
+
+_DJANGOS_SHOWN = (
+    "contrib/admin/", "contrib/auth/", "contrib/messages/", "contrib/sessions/", "core/validators.py", "db/models/",
+    "forms/", "utils/", "views/",
+)  # fmt: skip
+"""What of Django itself people may read: its own Chinese lacks some of it."""
+_NOT_READ = {"tests", "migrations", "management", "idp", "providers", "headless"}
+_IN_DOCSTRINGS = {"addedname", "changedname", "deletedname"}
+
+
+def library_messages() -> Iterator[tuple[str, Message]]:
+    """Messages of the installed packages whose pages and errors the console shows."""
+    folders = {Path(app.path) for app in apps.get_app_configs() if not app.name.startswith(("tocsin.", "django."))}
+    for folder in sorted(folders):
+        for path in sorted(folder.rglob("*")):
+            nearest = max(
+                (other for other in folders if path.is_relative_to(other)), key=lambda other: len(other.parts)
+            )
+            is_of_an_extra = nearest == folder and "contrib" in path.relative_to(folder).parts
+            if nearest == folder and not is_of_an_extra and not _NOT_READ & set(path.relative_to(folder).parts):
+                yield from ((f"{folder.name}/{path.relative_to(folder)}", message) for message in messages_of(path))
+    django = Path(apps.get_app_config("auth").path).parents[1]
+    for path in sorted(django.rglob("*")):
+        where = str(path.relative_to(django))
+        if where.startswith(_DJANGOS_SHOWN) and not _NOT_READ & set(path.parts):
+            yield from ((f"django/{where}", message) for message in messages_of(path))
+
+
+def untranslated_of_libraries() -> list[tuple[str, Message]]:
+    """Neither their own Chinese nor ours has them."""
+    missing = []
+    known = trans_real.translation("zh-hans")._catalog  # type: ignore[attr-defined]
+    for where, message in library_messages():
+        key = f"{message.context}\x04{message.text}" if message.context else message.text
+        if not (known.get(key) or known.get((key, 0)) or message.text in _IN_DOCSTRINGS):
+            missing.append((where, message))
+    return missing

@@ -13,8 +13,10 @@ from tests.web.messages import (
     bare_texts_of_template,
     chinese,
     compiled,
+    library_messages,
     messages_in,
     untranslated,
+    untranslated_of_libraries,
 )
 from tocsin.channels.registry import PROVIDERS
 from tocsin.core.sentences import known_sentences
@@ -39,6 +41,11 @@ def test_every_message_has_a_finished_translation() -> None:
 
     assert len(found) > 800
     assert untranslated(found) == [], "Add them to locale/zh_Hans/LC_MESSAGES/django.po, then run `make messages`."
+
+
+def test_what_the_installed_packages_say_has_a_translation_too() -> None:
+    assert len(list(library_messages())) > 800
+    assert untranslated_of_libraries() == [], "Unfold ships none: add them to django.po, then run `make messages`."
 
 
 def test_no_template_shows_words_of_one_language() -> None:
