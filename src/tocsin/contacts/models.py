@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from tocsin.channels.fields import EncryptedTextField
 from tocsin.channels.kinds import ROBOT_PLATFORMS
 from tocsin.contacts.rules import MAX_TRIES, Fallback, VerificationMethod
+from tocsin.contacts.search_index import Grams
 
 FALLBACK_LABELS = {
     Fallback.DEFAULT: _("Use the global default"),
@@ -45,6 +47,11 @@ def _name_checks(label: str) -> list[models.BaseConstraint]:
         models.CheckConstraint(name=f"{label}_name_length", condition=Q(name__regex=r"^\S(.{0,62}\S)?$")),
         models.CheckConstraint(name=f"{label}_name_printable", condition=~Q(name__regex=r"[[:cntrl:]]")),
     ]
+
+
+def _by_name(name: str, condition: Q | None = None) -> models.Index:
+    """Carries the order of the list, so that a page is read off its beginning."""
+    return models.Index(fields=["name", "object"], name=name, condition=condition)
 
 
 class NotificationObject(models.Model):
@@ -99,6 +106,16 @@ class Contact(models.Model):
         verbose_name = _("contact")
         verbose_name_plural = _("contacts")
         ordering = ["name", "object_id"]
+        indexes = [
+            _by_name("contact_by_name"),
+            _by_name("contact_verified_by_name", Q(phone_verified_at__isnull=False)),
+            _by_name("contact_unverified_by_name", Q(phone__isnull=False, phone_verified_at__isnull=True)),
+            _by_name("contact_no_phone_by_name", Q(phone__isnull=True)),
+            _by_name("contact_with_email_by_name", Q(email__isnull=False)),
+            _by_name("contact_unready_by_name", Q(phone_verified_at__isnull=True, email__isnull=True)),
+            models.Index(fields=["fallback", "name", "object"], name="contact_by_fallback"),
+            GinIndex(Grams("name"), Grams("email"), Grams("phone"), name="contact_grams"),
+        ]
         constraints = [
             *_name_checks("contact"),
             models.CheckConstraint(
@@ -144,6 +161,7 @@ class ContactGroup(models.Model):
         verbose_name = _("contact group")
         verbose_name_plural = _("contact groups")
         ordering = ["name"]
+        indexes = [GinIndex(Grams("name"), name="group_grams")]
         constraints = _name_checks("group")
 
     def __str__(self) -> str:

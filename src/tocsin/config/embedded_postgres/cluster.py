@@ -23,6 +23,7 @@ SETTINGS = {
     "work_mem": "8MB",
     "maintenance_work_mem": "64MB",
     "max_wal_size": "1GB",
+    "random_page_cost": "1.1",  # what the pages ask for is in memory or on an SSD
     "wal_compression": "on",
     "jit": "off",
     "timezone": "UTC",

@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import reduce
+from operator import and_
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -16,8 +18,15 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
 from tocsin.contacts.models import Contact, ContactGroup, ContactGroupMember, ContactReach
 from tocsin.contacts.queries.people import Readiness, is_storable
+from tocsin.contacts.queries.searching import (
+    groups_named,
+    is_unindexed,
+    is_walk_shorter,
+    text_candidates,
+    text_condition,
+    unindexed,
+)
 from tocsin.contacts.rules import ContactView, Fallback, why_not_reachable
-from tocsin.core.phones import search_digits
 
 MOST_FOUND = 10_000
 GROUPS_SHOWN = 5
@@ -91,6 +100,20 @@ _NUMBERS = {
     NumberState.UNVERIFIED: Q(phone__isnull=False, phone_verified_at__isnull=True),
     NumberState.NONE: Q(phone__isnull=True),
 }
+_PROOFS = ContactReach.objects.filter(contact_id=OuterRef("pk"), delivered_at__isnull=False)
+_REACHED = {
+    Reachability.PHONE: _NUMBERS[NumberState.VERIFIED],
+    Reachability.EMAIL: Q(email__isnull=False),
+    Reachability.NOTHING: Q(phone_verified_at__isnull=True, email__isnull=True),
+    Reachability.UNPROVED: ~Q(
+        Exists(ContactReach.objects.filter(contact_id=OuterRef("pk"), delivered_at__isnull=False))
+    ),
+}
+_NOBODY = {
+    (NumberState.NONE, Reachability.PHONE),
+    (NumberState.UNVERIFIED, Reachability.PHONE),
+    (NumberState.VERIFIED, Reachability.NOTHING),
+}
 _ORDERS = {
     Order.NAME: ("name", "object_id"),
     Order.NAME_BACKWARDS: ("-name", "-object_id"),
@@ -99,22 +122,32 @@ _ORDERS = {
 
 
 def contacts_found(wanted: Wanted, *, sees_addresses: bool) -> QuerySet[Contact]:
-    """In the wanted order, without the encrypted column. Who may not see whole addresses searches names only."""
-    found = Contact.objects.defer("legacy_chatbot_url").order_by(*_ORDERS[wanted.order])
+    """In the wanted order, without the encrypted column. Who may not see whole addresses searches names only.
+
+    Keep the order: it is part of how the rows are found. A look at a sample of the table may be taken first.
+    """
+    found = Contact.objects.defer("legacy_chatbot_url")
+    order = _ORDERS[wanted.order]
     text = wanted.text.strip()
+    if not is_storable(text) or len(text) > _LONGEST_TEXT or (wanted.number, wanted.reach) in _NOBODY:
+        return found.none()
+    filters = _filters(wanted)
+    condition = reduce(and_, filters, Q())
+    if not text and (not filters or _has_index(wanted, len(filters))):
+        return found.filter(condition).order_by(*order)
     if text:
-        if not is_storable(text) or len(text) > _LONGEST_TEXT:
-            return found.none()
-        found = found.filter(_text_condition(text, sees_addresses))
-    if wanted.group_id is not None:
-        found = found.filter(
-            Exists(ContactGroupMember.objects.filter(contact_id=OuterRef("pk"), group_id=wanted.group_id))
-        )
-    if wanted.number is not None:
-        found = found.filter(_NUMBERS[wanted.number])
-    if wanted.fallback is not None:
-        found = found.filter(fallback=wanted.fallback)
-    return _reached(found, wanted.reach)
+        condition &= text_condition(text, sees_addresses=sees_addresses)
+    found = found.filter(condition)
+    if is_walk_shorter(condition, order):
+        return found.order_by(*order)
+    if text:
+        found = found.filter(text_candidates(text, sees_addresses=sees_addresses))
+    return found.order_by(*unindexed(order))
+
+
+def count_found(found: QuerySet[Contact], *, most: int = MOST_FOUND) -> int:
+    """Up to `most`, in whichever order they are come by soonest."""
+    return (found.order_by() if is_unindexed(found) else found.order_by("pk"))[:most].count()
 
 
 def ids_found(found: QuerySet[Contact], *, most: int = MOST_FOUND) -> list[int]:
@@ -132,7 +165,7 @@ def group_counts(text: str = "", *, first: int = 0, limit: int = 50) -> GroupPag
     wanted = text.strip()
     if not is_storable(wanted) or len(wanted) > _LONGEST_TEXT:
         return GroupPage((), False)
-    groups = ContactGroup.objects.filter(name__icontains=wanted) if wanted else ContactGroup.objects.all()
+    groups = groups_named(wanted) if wanted else ContactGroup.objects.all()
     rows = list(groups.order_by("name").values_list("pk", "name")[first : first + limit + 1])
     counts = member_counts([pk for pk, _name in rows[:limit]])
     return GroupPage(tuple(GroupCount(pk, name, counts[pk]) for pk, name in rows[:limit]), len(rows) > limit)
@@ -192,26 +225,21 @@ def contact_facts(contact_ids: Collection[int]) -> dict[int, ContactFacts]:
     return facts
 
 
-def _text_condition(text: str, sees_addresses: bool) -> Q:
-    condition = Q(name__icontains=text)
-    if not sees_addresses:
-        return condition
-    condition |= Q(email__icontains=text)
-    if digits := search_digits(text):
-        condition |= Q(phone__startswith=digits) if digits.startswith("+") else Q(phone__contains=digits)
-    return condition
+def _has_index(wanted: Wanted, filters: int) -> bool:
+    """One that holds just these rows, in this order."""
+    is_one = filters == 1 and wanted.group_id is None and wanted.reach is not Reachability.UNPROVED
+    return is_one and wanted.order is not Order.NEWEST
 
 
-def _reached(found: QuerySet[Contact], reach: Reachability | None) -> QuerySet[Contact]:
-    match reach:
-        case Reachability.PHONE:
-            return found.filter(_NUMBERS[NumberState.VERIFIED])
-        case Reachability.EMAIL:
-            return found.filter(email__isnull=False)
-        case Reachability.NOTHING:
-            return found.filter(phone_verified_at__isnull=True, email__isnull=True)
-        case Reachability.UNPROVED:
-            proofs = ContactReach.objects.filter(contact_id=OuterRef("pk"), delivered_at__isnull=False)
-            return found.filter(~Exists(proofs))
-        case None:
-            return found
+def _filters(wanted: Wanted) -> list[Q]:
+    filters = []
+    if wanted.group_id is not None:
+        members = ContactGroupMember.objects.filter(contact_id=OuterRef("pk"), group_id=wanted.group_id)
+        filters.append(Q(Exists(members)))
+    if wanted.number is not None:
+        filters.append(_NUMBERS[wanted.number])
+    if wanted.fallback is not None:
+        filters.append(Q(fallback=wanted.fallback))
+    if wanted.reach is not None:
+        filters.append(_REACHED[wanted.reach])
+    return filters

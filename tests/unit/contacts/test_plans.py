@@ -1,0 +1,135 @@
+"""How PostgreSQL finds contacts: from an index, whatever is searched and filtered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from benchmarks.crowd import fill
+from tocsin.contacts.models import Contact
+from tocsin.contacts.queries import (
+    NumberState,
+    Order,
+    Reachability,
+    Wanted,
+    contact_facts,
+    contacts_found,
+    count_found,
+    group_counts,
+)
+from tocsin.contacts.rules import Fallback
+
+BIG = {
+    "contacts_contact", "contacts_contactgroup", "contacts_contactgroupmember", "contacts_contactreach",
+    "contacts_notificationobject",
+}  # fmt: skip
+PEOPLE, GROUPS = 20_000, 1_000
+
+
+@pytest.fixture(scope="module")
+def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, Any]]:
+    """Written once for all tests, and rolled back."""
+    from django.db import transaction
+
+    with django_db_blocker.unblock(), transaction.atomic():
+        made = fill(PEOPLE, GROUPS, datetime(2026, 11, 23, 12, 0, tzinfo=UTC))
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE {', '.join(sorted(BIG))}")
+        yield made
+        transaction.set_rollback(True)
+
+
+def scans(statement: str) -> set[str]:
+    """The big tables that a statement reads from end to end."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
+        (plan,) = cursor.fetchone()
+    nodes, found = [plan[0]["Plan"]], set()
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("Plans", [])
+        if node["Node Type"] == "Seq Scan" and node["Relation Name"] in BIG:
+            found.add(node["Relation Name"])
+    return found
+
+
+def read(act: Any) -> list[str]:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        act()
+    return [query["sql"] for query in captured.captured_queries]
+
+
+WANTED = {
+    "everybody": Wanted(),
+    "backwards": Wanted(order=Order.NAME_BACKWARDS),
+    "newest": Wanted(order=Order.NEWEST),
+    "verified": Wanted(number=NumberState.VERIFIED),
+    "unverified": Wanted(number=NumberState.UNVERIFIED),
+    "no number": Wanted(number=NumberState.NONE),
+    "fallback": Wanted(fallback=Fallback.CALL),
+    "by email": Wanted(reach=Reachability.EMAIL),
+    "by nothing": Wanted(reach=Reachability.NOTHING),
+    "one letter": Wanted(text="z"),
+    "one character": Wanted(text="王"),
+    "a Chinese name": Wanted(text="王伟"),
+    "a part of a name": Wanted(text="mith"),
+    "an address": Wanted(text="anna.smith@example.com"),
+    "last digits": Wanted(text="5678"),
+    "a whole number": Wanted(text="+86 138 0000 1234"),
+    "nobody": Wanted(text="no such person"),
+    "text and filter": Wanted(text="zhang", number=NumberState.UNVERIFIED),
+}
+
+
+@pytest.mark.parametrize("wanted", WANTED.values(), ids=WANTED.keys())
+def test_no_list_of_contacts_reads_the_whole_table(crowd: dict[str, Any], wanted: Wanted) -> None:
+    def show() -> None:
+        found = contacts_found(wanted, sees_addresses=True)
+        count_found(found)
+        list(found[:50])
+
+    statements = read(show)
+
+    assert [scans(sql) for sql in statements if "TABLESAMPLE" not in sql] == [set()] * 2
+
+
+def test_a_group_of_the_usual_size_is_read_from_its_members(crowd: dict[str, Any]) -> None:
+    found = contacts_found(Wanted(group_id=crowd["small"]), sees_addresses=False)
+
+    statements = read(lambda: list(found[:50]))
+
+    assert [scans(sql) for sql in statements] == [set()]
+
+
+def test_the_groups_beside_the_list_are_read_by_index(crowd: dict[str, Any]) -> None:
+    statements = read(lambda: group_counts(limit=20)) + read(lambda: group_counts("00012"))
+
+    assert [scans(sql) for sql in statements] == [set()] * 4
+
+
+def test_the_facts_of_a_page_are_read_by_index(crowd: dict[str, Any]) -> None:
+    page = list(Contact.objects.order_by("pk").values_list("pk", flat=True)[:50])
+
+    (statement,) = read(lambda: contact_facts(page))
+
+    assert scans(statement) == set()
+
+
+def test_every_way_to_search_finds_the_same(crowd: dict[str, Any]) -> None:
+    for text in ("z", "王", "伟", "smith", "5678", "example.c", "o'b", "ü", "zh"):
+        found = {contact.pk for contact in contacts_found(Wanted(text=text), sees_addresses=True)}
+
+        low = text.lower()
+        expected = {
+            contact.pk
+            for contact in Contact.objects.only("name", "email", "phone")
+            if any(low in (value or "").lower() for value in (contact.name, contact.email, contact.phone))
+        }
+        assert found == expected, text
