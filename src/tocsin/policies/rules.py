@@ -15,7 +15,7 @@ from tocsin.core.errors import InvalidInputError
 from tocsin.core.labels import MAX_LABEL_VALUE, MAX_NAME, fingerprint, printable, text_error
 from tocsin.core.sentences import Sentence
 
-_PLACE = Sentence("Rule %(rule)d, condition %(condition)d")
+_PLACED = Sentence("Rule %(rule)d, condition %(condition)d: %(problem)s", words=("problem",))
 _NO_LIST = Sentence("Rule %(rule)d must be a list of conditions, each with key, operator and value.")
 _EMPTY_RULE = Sentence("Rule %(rule)d has no condition. Remove it; a policy without rules takes every event.")
 _LONG_RULE = Sentence("Rule %(rule)d has more than %(most)d conditions; split it.")
@@ -23,14 +23,12 @@ _MANY_RULES = Sentence("There are more than %(most)d rules; split the policy.")
 _EMPTY_NAME = Sentence("A label name must not be empty. No name at all makes one group.")
 _BAD_NAME = Sentence("The name %(name)s %(problem)s.", words=("problem",))
 _MANY_NAMES = Sentence("Group by %(most)d labels at the most.")
-_NO_TEXT = Sentence("%(place)s: key and value must be text.", words=("place",))
-_NO_OPERATOR = Sentence("%(place)s: the operator must be one of %(operators)s.", words=("place",))
-_NO_KEY = Sentence("%(place)s: name a label.", words=("place",))
-_BAD_TEXT = Sentence("%(place)s: %(text)s %(problem)s.", words=("place", "problem"))
-_NO_VALUE = Sentence(
-    "%(place)s: %(operator)s needs at least one value; several are separated by commas.", words=("place",)
-)
-_NO_PATTERN = Sentence("%(place)s: not a regular expression (RE2 syntax): %(problem)s.", words=("place",))
+_NO_TEXT = Sentence("key and value must be text.")
+_NO_OPERATOR = Sentence("the operator must be one of %(operators)s.")
+_NO_KEY = Sentence("name a label.")
+_BAD_TEXT = Sentence("the text %(text)s cannot be kept: it %(problem)s.", words=("problem",))
+_NO_VALUE = Sentence("%(operator)s needs at least one value; several are separated by commas.")
+_NO_PATTERN = Sentence("not a regular expression (RE2 syntax): %(problem)s.")
 
 _MAX_RULES = 100
 _MAX_CONDITIONS = 50
@@ -115,22 +113,48 @@ def group_of(group_by: Iterable[str], labels: Mapping[str, str]) -> tuple[UUID, 
     return fingerprint(shared), shared
 
 
+@dataclass(frozen=True, slots=True)
+class RuleProblem:
+    """What is wrong with a condition, both counted from 1: 0 for the rule as a whole, or for all rules together."""
+
+    rule: int
+    condition: int
+    text: str
+
+    def __str__(self) -> str:
+        if not self.condition:
+            return self.text
+        return _PLACED % {"rule": self.rule, "condition": self.condition, "problem": self.text}
+
+
+class RulesError(InvalidInputError):
+    """Every problem of typed rules, each with its place."""
+
+    def __init__(self, problems: Sequence[RuleProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__({"rules": " ".join(map(str, problems))})
+
+
 def parse_rules(typed: Iterable[Iterable[Condition | Mapping[str, Any]]]) -> tuple[Rule, ...]:
-    """Rules as typed -> values. InvalidInputError on `rules` counts rules and conditions from 1."""
+    """Rules as typed -> values. RulesError on `rules` counts rules and conditions from 1."""
     rules: list[Rule] = []
+    problems: list[RuleProblem] = []
     for number, rule in enumerate(typed, start=1):
+        if number > _MAX_RULES:
+            problems.append(RuleProblem(0, 0, _MANY_RULES % {"most": _MAX_RULES}))
+            break
         if not isinstance(rule, list | tuple) or not all(isinstance(item, Condition | Mapping) for item in rule):
-            raise _refusal(_NO_LIST % {"rule": number})
-        conditions = tuple(
-            _parse_condition(item, _PLACE % {"rule": number, "condition": at}) for at, item in enumerate(rule, 1)
-        )
-        if not conditions:
-            raise _refusal(_EMPTY_RULE % {"rule": number})
-        if len(conditions) > _MAX_CONDITIONS:
-            raise _refusal(_LONG_RULE % {"rule": number, "most": _MAX_CONDITIONS})
-        rules.append(conditions)
-    if len(rules) > _MAX_RULES:
-        raise _refusal(_MANY_RULES % {"most": _MAX_RULES})
+            problems.append(RuleProblem(number, 0, _NO_LIST % {"rule": number}))
+        elif not rule:
+            problems.append(RuleProblem(number, 0, _EMPTY_RULE % {"rule": number}))
+        elif len(rule) > _MAX_CONDITIONS:
+            problems.append(RuleProblem(number, 0, _LONG_RULE % {"rule": number, "most": _MAX_CONDITIONS}))
+        else:
+            parsed = [_parse_condition(item, number, at) for at, item in enumerate(rule, 1)]
+            problems += [item for item in parsed if isinstance(item, RuleProblem)]
+            rules.append(tuple(item for item in parsed if isinstance(item, Condition)))
+    if problems:
+        raise RulesError(problems)
     return tuple(rules)
 
 
@@ -156,32 +180,31 @@ def parse_group_by(names: Iterable[str]) -> tuple[str, ...]:
     return parsed
 
 
-def _parse_condition(typed: Condition | Mapping[str, Any], place: str) -> Condition:
+def _parse_condition(typed: Condition | Mapping[str, Any], rule: int, number: int) -> Condition | RuleProblem:
+    def problem(text: str) -> RuleProblem:
+        return RuleProblem(rule, number, text)
+
     if not isinstance(typed, Condition):
         key, operator, value = (typed.get(name, "") for name in ("key", "operator", "value"))
         if not (isinstance(key, str) and isinstance(value, str)):
-            raise _refusal(_NO_TEXT % {"place": place})
+            return problem(_NO_TEXT)
         if operator not in list(Operator):
-            raise _refusal(_NO_OPERATOR % {"place": place, "operators": ", ".join(Operator)})
+            return problem(_NO_OPERATOR % {"operators": ", ".join(Operator)})
         typed = Condition(key.strip(), Operator(operator), value)
     if not typed.key:
-        raise _refusal(_NO_KEY % {"place": place})
+        return problem(_NO_KEY)
     for text, longest in ((typed.key, MAX_NAME), (typed.value, MAX_LABEL_VALUE)):
         if error := text_error(text, longest):
-            raise _refusal(_BAD_TEXT % {"place": place, "text": printable(text), "problem": error})
+            return problem(_BAD_TEXT % {"text": printable(text), "problem": error})
     if typed.operator in (Operator.IN, Operator.NIN) and not _listed(typed.value):
-        raise _refusal(_NO_VALUE % {"place": place, "operator": typed.operator})
+        return problem(_NO_VALUE % {"operator": typed.operator.value})
     if typed.operator in (Operator.RE, Operator.NRE):
         try:
             _pattern(typed.value)
         except re2.error as error:
             detail = error.args[0].decode(errors="replace") if error.args else "unknown"
-            raise _refusal(_NO_PATTERN % {"place": place, "problem": detail}) from error
+            return problem(_NO_PATTERN % {"problem": detail})
     return typed
-
-
-def _refusal(text: str) -> InvalidInputError:
-    return InvalidInputError({"rules": text})
 
 
 @lru_cache(maxsize=10_000)

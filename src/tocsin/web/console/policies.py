@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
@@ -27,6 +28,7 @@ from tocsin.web.console.actors import actor_of
 from tocsin.web.console.display import NOTHING, chip
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.policy_forms import PolicyForm
+from tocsin.web.console.policy_matching import labels, match, rules_for_event
 from tocsin.web.console.policy_text import read_rules, write_rules
 from tocsin.web.console.service_admin import ServiceAdmin
 from tocsin.web.console.words import CHANNELS, reason_text
@@ -53,6 +55,20 @@ class NotificationPolicyAdmin(ServiceAdmin):
         (_("Which events"), {"fields": ("rules_text",)}),
         (_("Who is told, and how"), {"fields": ("told_lines", "grouping")}),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        """The editor's questions come first: Django takes any other word for a row's key."""
+        site = self.admin_site
+        return [
+            path("match/", site.admin_view(match), name="policies_notificationpolicy_match"),
+            path("labels/", site.admin_view(labels), name="policies_notificationpolicy_labels"),
+            *super().get_urls(),
+        ]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """`?event=`: a policy for events like this one."""
+        name, rules = rules_for_event(request.GET.get("event", ""))
+        return {"name": name, "rules": rules}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return existing_policies().annotate(target_total=Count("current__targets"))

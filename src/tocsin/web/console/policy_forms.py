@@ -10,7 +10,6 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
 )
@@ -18,6 +17,7 @@ from unfold.widgets import (
 from tocsin.channels.kinds import PERSONAL_CHANNELS
 from tocsin.contacts.models import Contact, ContactGroup, NotificationObject, Robot
 from tocsin.policies.rules import stored_rules
+from tocsin.web.console.policy_matching import RulesField
 from tocsin.web.console.policy_text import write_rules
 from tocsin.web.console.service_admin import ServiceForm
 from tocsin.web.console.words import CHANNELS
@@ -97,15 +97,10 @@ class PolicyForm(ServiceForm):
         widget=UnfoldBooleanSwitchWidget,
         help_text=_("Acts at once, also on open alerts."),
     )
-    rules = forms.CharField(
+    rules = RulesField(
         label=_("match rules"),
         required=False,
         strip=False,
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 7, "class": "tc-mono", "spellcheck": "false"}),
-        help_text=_(
-            "One condition a line: a label, one of = != =~ !~ in, not in, and a value. All conditions of a rule must "
-            "hold. A blank line begins another rule, which is an alternative. Nothing at all: every event."
-        ),
     )
     targets = TargetsField(label=_("notification objects"), required=False)
     group_by = forms.CharField(
