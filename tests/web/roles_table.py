@@ -109,6 +109,8 @@ ADDRESSES: dict[str, Door] = {
     "console/alerts/alert/<int:alert_id>/comment/": Door(RESPONDER, status=(302, 405)),
     "console/alerts/alert/<int:alert_id>/live/": Door(VIEWER),
     "console/events/event/<path:object_id>/explain_event/": Door(VIEWER),
+    "console/policies/notificationpolicy/match/": Door(MANAGER, status=(200, 405)),
+    "console/policies/notificationpolicy/labels/": Door(MANAGER),
     "console/policies/notificationpolicy/<path:object_id>/copy/": Door(MANAGER),
     "console/contacts/contact/defaults/": Door(MANAGER),
     "console/contacts/contact/<path:object_id>/verify/": Door(MANAGER),

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST, require_safe
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from tocsin.accounts.rules import Permission
@@ -72,13 +71,14 @@ class RulesField(forms.CharField):
         return text
 
 
-@require_POST
 def match(request: HttpRequest) -> HttpResponse:
     """Typed rules -> `rules` as rows, `problems` with their places, `html` that says what they would have matched.
 
     Where the text cannot be read, `rules` is null.
     """
     require(request, Permission.MANAGE)
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
     text = request.POST.get("rules", "")
     if len(text) > _LONGEST_TEXT:
         return JsonResponse({"rules": None, "problems": [], "html": preview(None)})
@@ -97,7 +97,6 @@ def match(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"rules": rules_as_json(rules), "problems": [], "html": preview(found)})
 
 
-@require_safe
 def labels(request: HttpRequest) -> HttpResponse:
     """Label names and values of the last 7 days, the most frequent first."""
     require(request, Permission.MANAGE)
