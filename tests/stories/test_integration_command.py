@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from tocsin.cli import main
-from tocsin.cli.integrations import prometheus_yml
 from tocsin.events.models import Integration
 from tocsin.events.queries import integration_for_token
+from tocsin.events.recipes import prometheus_yml
 
 pytestmark = pytest.mark.django_db
 

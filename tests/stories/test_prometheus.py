@@ -17,12 +17,12 @@ from simulators.smtp import SmtpSimulator
 from tests.stories.programs import eventually, free_port, running, web_server
 from tocsin.alerts.models import Alert
 from tocsin.channels.services import add_account
-from tocsin.cli.integrations import prometheus_yml
 from tocsin.contacts.services import create_contact
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
 from tocsin.delivery.worker import run_due
 from tocsin.events.models import Event, IngestBeat, Integration
+from tocsin.events.recipes import prometheus_yml
 from tocsin.events.services import create_integration
 from tocsin.policies.services import create_policy
 

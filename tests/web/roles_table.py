@@ -19,6 +19,7 @@ from typing import Any, Final
 from tocsin.accounts.rules import Role
 from tocsin.alerts.models import Alert
 from tocsin.delivery.models import Delivery
+from tocsin.events.models import Integration
 
 ANYBODY: Final = "anybody"
 NOBODY: Final = "nobody"
@@ -119,6 +120,8 @@ ADDRESSES: dict[str, Door] = {
     "console/contacts/contact/<path:object_id>/remove-chatbot/": Door(MANAGER),
     "console/contacts/robot/<path:object_id>/test/": Door(MANAGER),
     "console/events/integration/<path:object_id>/new-token/": Door(MANAGER),
+    "console/events/integration/<path:object_id>/test-event/": Door(MANAGER),
+    "console/events/integration/<int:integration_id>/live/": Door(VIEWER),
     "console/channels/provideraccount/<path:object_id>/test/": Door(ADMIN),
     "console/accounts/user/<path:object_id>/new-password/": Door(ADMIN),
     "console/accounts/apitoken/<path:object_id>/revoke/": Door(ADMIN),
@@ -136,6 +139,7 @@ ACTIONS: dict[str, dict[str, Who]] = {
 
 ARGUMENTS: dict[str, Callable[[], Any]] = {
     "alert_id": lambda: Alert.objects.values_list("pk", flat=True)[0],
+    "integration_id": lambda: Integration.objects.values_list("pk", flat=True)[0],
     "delivery_id": lambda: Delivery.objects.values_list("pk", flat=True)[0],
     "answer": lambda: "answer",
     "content_type_id": lambda: 1,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from cyclopts import App, Parameter
 from django.conf import settings
@@ -14,6 +13,7 @@ from tocsin.core.clock import utc_now
 from tocsin.core.errors import NotFoundError
 from tocsin.events.models import Integration
 from tocsin.events.queries import list_integrations
+from tocsin.events.recipes import prometheus_yml
 from tocsin.events.services import create_integration
 from tocsin.events.services import rotate_token as rotate
 
@@ -52,21 +52,6 @@ def rotate_token(name: _Name, /, *, json: Json = False) -> None:
         raise NotFoundError(f"There is no integration {name!r}. There are: {', '.join(named) or 'none'}.")
     integration, token = rotate(by=SHELL, now=utc_now(), integration_id=named[name].pk)
     _tell_token(integration, token, as_json=json)
-
-
-def prometheus_yml(url: str, token: str) -> str:
-    """The part of prometheus.yml that sends alerts here. `url` is the installation's, also under a path."""
-    parts = urlsplit(url)
-    lines = ["alerting:", "  alertmanagers:", f"    - scheme: {parts.scheme}"]
-    if path := parts.path.rstrip("/"):
-        lines.append(f"      path_prefix: {path}")
-    lines += [
-        "      authorization:",
-        f"        credentials: {token}",
-        "      static_configs:",
-        f"        - targets: ['{parts.netloc}']",
-    ]
-    return "\n".join(lines)
 
 
 def _tell_token(integration: Integration, token: str, *, as_json: bool) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import timedelta
 
+from django.db.models import Count
+
 from tocsin.core.crypto import hash_token
 from tocsin.events.models import Event, Integration, Rematch
-from tocsin.events.rules import EventState, IntegrationKey
+from tocsin.events.rules import EventState, IntegrationKey, Severity
 
 
 def integration_for_token(token: str) -> IntegrationKey | None:
@@ -43,3 +45,24 @@ def active_events_of(integration_id: int) -> int:
 
 def is_rematch_waiting() -> bool:
     return Rematch.objects.exists()
+
+
+def newest_event_of(integration_id: int) -> Event | None:
+    """What the integration reported first of all last; a repeated report does not move it."""
+    return Event.objects.filter(integration_id=integration_id).order_by("-id").first()
+
+
+def active_events_by_integration() -> dict[int, int]:
+    """How many events of each integration are active; those without any are left out."""
+    active = Event.objects.filter(state=EventState.ACTIVE).order_by()
+    return dict(active.values_list("integration_id").annotate(Count("pk")))
+
+
+def unknown_severities(integration_id: int, known: Collection[str], newest: int = 500) -> list[str]:
+    """Words of the `severity` label on the newest events that the map does not hold, and that so count as P6."""
+    rows = (
+        Event.objects.filter(integration_id=integration_id).order_by("-id").values_list("labels__severity", flat=True)
+    )
+    words = {str(word).strip().lower() for word in rows[:newest] if word}
+    own = {f"p{severity.value}" for severity in Severity}
+    return sorted(words - set(known) - own)[:20]

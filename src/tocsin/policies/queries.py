@@ -14,10 +14,10 @@ from tocsin.channels.kinds import Channel
 from tocsin.contacts.models import ContactGroupMember, NotificationObject
 from tocsin.contacts.rules import Use
 from tocsin.events.models import Event
-from tocsin.events.rules import EventState, IntegrationKey, match_labels, severity_of
+from tocsin.events.rules import INTEGRATION_KEY, EventState, IntegrationKey, match_labels, severity_of
 from tocsin.events.statements import execute
 from tocsin.policies.models import NotificationPolicy, PolicyTarget
-from tocsin.policies.rules import Mismatch, Rule, mismatches, rules_match, stored_rules
+from tocsin.policies.rules import Mismatch, Rule, condition_holds, mismatches, rules_match, stored_rules
 
 _VERSIONS = """
 SELECT p.id, p.name, v.id, v.rules::text, v.group_by::text, v.group_wait_seconds, v.group_interval_seconds,
@@ -108,6 +108,21 @@ def explain_policies(labels: Mapping[str, str], integration: IntegrationKey) -> 
             failed = mismatches(stored_rules(policy.current.rules), seen)
             explanations.append(PolicyExplanation(policy.pk, policy.name, policy.is_enabled, not failed, failed))
     return explanations
+
+
+def policies_naming_integration(name: str) -> list[NotificationPolicy]:
+    """Whose rules name the integration, by name, the disabled ones too; an expression counts where it would match."""
+    seen = {INTEGRATION_KEY: name}
+    return [
+        policy
+        for policy in existing_policies().order_by("name", "id")
+        if policy.current is not None
+        and any(
+            condition.key == INTEGRATION_KEY and condition_holds(condition, seen)
+            for rule in stored_rules(policy.current.rules)
+            for condition in rule
+        )
+    ]
 
 
 def unmatched_events() -> QuerySet[Event]:

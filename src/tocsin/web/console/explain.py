@@ -22,14 +22,32 @@ from tocsin.web.console.form_pages import capitalise_labels
 from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, reason_text
 
 
+class LabelsField(forms.CharField):
+    """Lines `key=value` -> labels that can be stored."""
+
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 6, "class": "tc-mono", "spellcheck": "false"})
+
+    def clean(self, value: Any) -> dict[str, str]:
+        labels = {}
+        for number, line in enumerate(str(super().clean(value)).splitlines(), start=1):
+            if not line.strip():
+                continue
+            key, sign, text = line.partition("=")
+            if not sign or not key.strip():
+                raise forms.ValidationError(
+                    _("Line %(number)d: write a label and its value, like severity=critical."),
+                    params={"number": number},
+                )
+            labels[key.strip()] = text.strip().strip('"')
+        if errors := label_errors(labels):
+            raise forms.ValidationError([f"{field}: {text}" for field, text in errors.items()])
+        return labels
+
+
 class ExplainForm(forms.Form):
     """Read from the query, so that an answer has an address that can be passed on."""
 
-    labels = forms.CharField(
-        label=_("labels"),
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 6, "class": "tc-mono", "spellcheck": "false"}),
-        help_text=_("One a line, like severity=critical."),
-    )
+    labels = LabelsField(label=_("labels"), help_text=_("One a line, like severity=critical."))
     integration = forms.ModelChoiceField(
         label=_("integration"),
         queryset=Integration.objects.all(),
@@ -37,22 +55,6 @@ class ExplainForm(forms.Form):
         empty_label=_("Any"),
         widget=UnfoldAdminSelectWidget,
     )
-
-    def clean_labels(self) -> dict[str, str]:
-        labels = {}
-        for number, line in enumerate(self.cleaned_data["labels"].splitlines(), start=1):
-            if not line.strip():
-                continue
-            key, sign, value = line.partition("=")
-            if not sign or not key.strip():
-                raise forms.ValidationError(
-                    _("Line %(number)d: write a label and its value, like severity=critical."),
-                    params={"number": number},
-                )
-            labels[key.strip()] = value.strip().strip('"')
-        if errors := label_errors(labels):
-            raise forms.ValidationError([f"{field}: {text}" for field, text in errors.items()])
-        return labels
 
 
 def page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:

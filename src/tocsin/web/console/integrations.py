@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from django import forms
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -20,16 +20,23 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from tocsin.contacts.rules import Use
 from tocsin.core.clock import utc_now
+from tocsin.delivery.trials import send_test_event
 from tocsin.events import services
 from tocsin.events.models import Integration
+from tocsin.events.queries import active_events_by_integration, active_events_of
 from tocsin.events.rules import INITIAL_SEVERITY_MAP
+from tocsin.policies.queries import policies_naming_integration
 from tocsin.web.console import empties
-from tocsin.web.console.actors import actor_of
-from tocsin.web.console.display import moment
+from tocsin.web.console.actors import actor_of, require
+from tocsin.web.console.dialogs import in_dialog
+from tocsin.web.console.display import chip, moment
 from tocsin.web.console.form_pages import form_page
+from tocsin.web.console.integration_page import TestEventForm, live_context, live_page, page_context, test_text
 from tocsin.web.console.secrets_once import show_once
 from tocsin.web.console.service_admin import ServiceAdmin, ServiceForm
+from tocsin.web.console.uses import uses_list
 
 _LINE = re.compile(r"\s*(?P<word>.+?)\s*=\s*[Pp]?(?P<severity>[0-9]{1,4})\s*")
 
@@ -59,15 +66,26 @@ class SeverityMapField(forms.CharField):
 
 class IntegrationForm(ServiceForm):
     name = forms.CharField(label=_("name"), widget=UnfoldAdminTextInputWidget)
-    is_enabled = forms.BooleanField(label=_("enabled"), required=False, initial=True, widget=UnfoldBooleanSwitchWidget)
+    is_enabled = forms.BooleanField(
+        label=_("enabled"),
+        required=False,
+        initial=True,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_("Disabled: its reports are refused with 403, and what is active resolves when its time runs out."),
+    )
     auto_resolve_seconds = forms.IntegerField(
-        label=_("resolve after (seconds without a report)"), initial=300, widget=UnfoldAdminIntegerFieldWidget
+        label=_("resolve after (seconds without a report)"),
+        initial=300,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=_("For events whose source names no end. Prometheus names one in each report."),
     )
     severity_map = SeverityMapField(
         label=_("severity map"),
         required=False,
         initial=dict(INITIAL_SEVERITY_MAP),
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 5, "class": "tc-mono"}),
+        widget=UnfoldAdminTextareaWidget(
+            attrs={"rows": 5, "class": "tc-mono", "data-severities": _("word"), "data-as": _("counts as")}
+        ),
         help_text=_("What the severity label's words mean, one a line. Other words are P6; P1 to P6 mean themselves."),
     )
 
@@ -76,11 +94,36 @@ class IntegrationAdmin(ServiceAdmin):
     empty = empties.INTEGRATIONS
     form = IntegrationForm
     writes = ("add", "change", "delete")
-    list_display = ("name", "is_enabled", "token_prefix", "seen")
+    adds_in_dialog = True
+    change_form_outer_before_template = "console/integration_head.html"
+    list_display = ("name", "shown_state", "seen", "active", "token_prefix")
     list_filter = ("is_enabled",)
     search_fields = ("name",)
-    actions_detail = ("rotate",)
+    actions_detail = ("send_test_event", "rotate")
     readonly_fields = ("token_prefix", "seen", "words")
+
+    def get_urls(self) -> list[URLPattern]:
+        live = path("<int:integration_id>/live/", self.admin_site.admin_view(self.live), name="integration_live")
+        return [live, *super().get_urls()]
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)
+        active = active_events_by_integration()
+        for integration in changelist.result_list:
+            integration.active_total = active.get(integration.pk, 0)
+        return changelist
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        integration = context.get("original")
+        if integration is not None and not in_dialog(request):
+            shown = context.get("shown_once") or {}
+            context["setup"] = page_context(request, integration, shown.get("secret", ""))
+            context["live"] = live_context(request, integration)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def live(self, request: HttpRequest, integration_id: int) -> HttpResponse:
+        require(request, self.needs_to_view)
+        return live_page(request, self.row(request, str(integration_id)))
 
     def get_fieldsets(self, request: HttpRequest, obj: Integration | None = None) -> Any:
         may_change = obj is None or self.has_change_permission(request, obj)
@@ -106,6 +149,38 @@ class IntegrationAdmin(ServiceAdmin):
         for integration_id in ids:
             services.delete_integration(by=actor_of(request), now=utc_now(), integration_id=integration_id)
 
+    def notes_on_deleting(self, ids: list[int]) -> list[str | SafeString]:
+        notes: list[str | SafeString] = [_now("Whoever still reports with its token is answered with 401.")]
+        for integration in Integration.objects.filter(pk__in=ids):
+            names = {"name": integration.name, "count": active_events_of(integration.pk)}
+            if names["count"]:
+                text = _now("%(count)d events of %(name)s are active: it cannot be deleted before they end.")
+            else:
+                text = _now("The events of %(name)s go with it; alerts stay, without them.")
+            notes.append(text % names)
+            naming = policies_naming_integration(integration.name)
+            uses = uses_list(Use(integration.pk, "policy", policy.pk, policy.name) for policy in naming)
+            notes += [format_html("{} {}", line, _now("names it and will match nothing from it.")) for line in uses]
+        return notes
+
+    @action(description=_("Send a test event"), icon="science", url_path="test-event", permissions=["write"])
+    def send_test_event(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        integration = self.row(request, object_id)
+
+        def act(data: dict[str, Any]) -> HttpResponse:
+            send_test_event(by=actor_of(request), now=utc_now(), integration_id=integration.pk, labels=data["labels"])
+            return self.done(request, _now("The test event was received."), "change", integration.pk)
+
+        return form_page(
+            request,
+            self.admin_site.each_context(request),
+            TestEventForm,
+            act,
+            title=_now("Send a test event through %(name)s") % {"name": integration},
+            text=test_text(integration),
+            submit=_now("Send"),
+        )
+
     @action(description=_("New token"), icon="key", url_path="new-token", permissions=["write"])
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
         integration = self.row(request, object_id)
@@ -125,6 +200,18 @@ class IntegrationAdmin(ServiceAdmin):
             submit=_now("Make a new token"),
         )
 
+    @display(description=_("state"), ordering="is_enabled")
+    def shown_state(self, integration: Integration) -> SafeString:
+        if not integration.is_enabled:
+            return chip(_now("disabled"))
+        if integration.last_event_at is None:
+            return chip(_now("waiting for the first event"), "warning")
+        return chip(_now("enabled"), "success")
+
+    @display(description=_("active events"))
+    def active(self, integration: Any) -> str:
+        return str(integration.active_total)
+
     @display(description=_("last event"), ordering="last_event_at")
     def seen(self, integration: Integration) -> SafeString | str:
         return moment(integration.last_event_at, utc_now())
@@ -139,21 +226,4 @@ def _facts(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _show(request: HttpRequest, integration: Integration, token: str) -> None:
-    show_once(request, _now("The token of %(name)s") % {"name": integration.name}, token, prometheus_lines(token))
-
-
-def prometheus_lines(token: str) -> str:
-    """What goes into prometheus.yml."""
-    public = urlsplit(settings.PUBLIC_URL or "http://TOCSIN-ADDRESS:PORT")
-    return "\n".join(
-        [
-            "# prometheus.yml",
-            "alerting:",
-            "  alertmanagers:",
-            f"    - scheme: {public.scheme}",
-            "      authorization:",
-            f"        credentials: {token}",
-            "      static_configs:",
-            f'        - targets: ["{public.netloc}"]',
-        ]
-    )
+    show_once(request, _now("The token of %(name)s") % {"name": integration.name}, token)

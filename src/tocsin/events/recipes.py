@@ -1,0 +1,87 @@
+"""What to write where events come from, with the address and the token of an integration. Pure text."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+PLACEHOLDER = "YOUR-TOKEN"
+"""Stands where the token would: only its digest is stored."""
+ALERTS_PATH = "/api/v2/alerts"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """`file` names where the text belongs; "" for a command."""
+
+    name: str
+    file: str
+    text: str
+
+
+def recipes(url: str, token: str = PLACEHOLDER) -> list[Recipe]:
+    """`url` is the installation's, also under a path."""
+    return [
+        Recipe("prometheus", "prometheus.yml", prometheus_yml(url, token)),
+        Recipe("alertmanager", "prometheus.yml", beside_alertmanager_yml(url, token)),
+        Recipe("curl", "", curl_command(url, token)),
+        Recipe("amtool", "", amtool_command(url, token)),
+    ]
+
+
+def prometheus_yml(url: str, token: str) -> str:
+    """The part of prometheus.yml that sends alerts here."""
+    return "\n".join(["alerting:", "  alertmanagers:", *_target(url, token)])
+
+
+def beside_alertmanager_yml(url: str, token: str) -> str:
+    """As `prometheus_yml`, for a Prometheus that keeps its Alertmanager."""
+    alertmanager = ["    - static_configs:", "        - targets: ['alertmanager.example.org:9093']  # yours, as it is"]
+    return "\n".join(["alerting:", "  alertmanagers:", *alertmanager, *_target(url, token)])
+
+
+def curl_command(url: str, token: str) -> str:
+    """Posts one event, which resolves when the integration's time runs out."""
+    event = [
+        {
+            "labels": {"alertname": "TryIt", "severity": "warning"},
+            "annotations": {"summary": "Only a test. No action is needed."},
+        }
+    ]
+    return " \\\n  ".join(
+        [
+            f"curl {shlex.quote(url.rstrip('/') + ALERTS_PATH)}",
+            f"-H 'Authorization: Bearer {token}'",
+            "-H 'Content-Type: application/json'",
+            f"-d {shlex.quote(json.dumps(event))}",
+        ]
+    )
+
+
+def amtool_command(url: str, token: str) -> str:
+    """The same with Alertmanager's own tool, which knows a password in the address and no token."""
+    parts = urlsplit(url)
+    address = f"{parts.scheme}://tocsin:{quote(token)}@{parts.netloc}{parts.path.rstrip('/')}"
+    return " \\\n  ".join(
+        [
+            f"amtool --no-version-check --alertmanager.url={shlex.quote(address)}",
+            "alert add TryIt severity=warning",
+            "--annotation='summary=Only a test. No action is needed.'",
+        ]
+    )
+
+
+def _target(url: str, token: str) -> list[str]:
+    parts = urlsplit(url)
+    lines = [f"    - scheme: {parts.scheme}"]
+    if path := parts.path.rstrip("/"):
+        lines.append(f"      path_prefix: {path}")
+    return [
+        *lines,
+        "      authorization:",
+        f"        credentials: {token}",
+        "      static_configs:",
+        f"        - targets: ['{parts.netloc}']",
+    ]
