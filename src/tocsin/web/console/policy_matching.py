@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _now
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -23,6 +23,7 @@ from tocsin.policies.lately import Matched, labels_lately, matched_lately, recen
 from tocsin.policies.rules import Condition, Operator, Rule, RuleProblem, RulesError, parse_rules, rules_as_json
 from tocsin.web.console.actors import require
 from tocsin.web.console.policy_text import SIGNS, read_rules, write_rules
+from tocsin.web.console.words import said
 
 _LONGEST_TEXT = 1_000_000
 OPERATORS: dict[Operator, str | Promise] = {
@@ -65,9 +66,9 @@ class RulesField(forms.CharField):
         try:
             parse_rules(read_rules(text))
         except RulesError as error:
-            raise forms.ValidationError([_placed(problem) for problem in error.problems]) from error
+            raise forms.ValidationError([said(str(problem)) for problem in error.problems]) from error
         except InvalidInputError as error:
-            raise forms.ValidationError(list(error.fields.values())) from error
+            raise forms.ValidationError([said(text) for text in error.fields.values()]) from error
         return text
 
 
@@ -116,16 +117,8 @@ def preview(found: Matched | None) -> str:
 
 
 def problem_text(problem: RuleProblem) -> str:
-    """In the reader's language, beginning like a sentence."""
-    text = _now(problem.template) % problem.values
-    return text[:1].upper() + text[1:]
-
-
-def _placed(problem: RuleProblem) -> str:
-    if not problem.condition:
-        return problem_text(problem)
-    place = _now("Rule %(rule)d, condition %(condition)d") % {"rule": problem.rule, "condition": problem.condition}
-    return f"{place}: {problem_text(problem)}"
+    """In the reader's language, beginning like a sentence, without its place."""
+    return capfirst(said(problem.text))
 
 
 def rules_for_event(event_id: str) -> tuple[str, str]:
