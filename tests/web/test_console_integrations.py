@@ -23,6 +23,8 @@ from tocsin.accounts.rules import Role
 from tocsin.events.models import Event, Integration
 from tocsin.events.recipes import PLACEHOLDER, recipes
 from tocsin.events.services import disable_integration
+from tocsin.policies.models import NotificationPolicy
+from tocsin.policies.services import disable_policy
 
 pytestmark = pytest.mark.django_db
 
@@ -77,15 +79,17 @@ def test_the_token_stands_in_the_recipes_once_and_then_a_placeholder(story: Stor
     assert "Lost it? Make a new token" in second.text
 
 
-def test_without_a_public_address_the_one_that_was_opened_is_used_and_said(story: Story, settings: Any) -> None:
+def test_without_a_public_address_the_lines_say_what_is_missing(story: Story, settings: Any) -> None:
+    manager = signed_in(Role.MANAGER)
+
     settings.PUBLIC_URL = ""
+    unset = page(manager, story.integration).text
+    settings.PUBLIC_URL = "http://10.0.0.5:8000"
+    inside = page(manager, story.integration).text
 
-    shown = signed_in(Role.MANAGER).get(
-        reverse("console:events_integration_change", args=[story.integration.pk]), HTTP_HOST="10.0.0.5:8000"
-    )
-
-    assert "http://10.0.0.5:8000/api/v2/alerts" in shown.text
-    assert "TOCSIN_PUBLIC_URL is not set" in shown.text
+    assert "put the address of this installation where TOCSIN-ADDRESS stands" in unset
+    assert "http://10.0.0.5:8000/api/v2/alerts" in inside
+    assert "can be reached from inside only" in inside
 
 
 def test_waiting_turns_into_received_with_what_became_of_the_event(story: Story) -> None:
@@ -97,6 +101,8 @@ def test_waiting_turns_into_received_with_what_became_of_the_event(story: Story)
     story.policy({story.contact("Wei"): ["email"]}, name="Databases")
     story.passes(6)
     matched = live(client, story.integration)
+    disable_policy(by=ADMIN, now=story.now, policy_id=NotificationPolicy.objects.get().pk)
+    disabled = live(client, story.integration)
 
     assert "Waiting for the first event" in before
     assert "every 3s" in before
@@ -104,6 +110,8 @@ def test_waiting_turns_into_received_with_what_became_of_the_event(story: Story)
     assert "No policy matches it, so nobody is told." in nobody
     assert f"{reverse('console:policies_notificationpolicy_add')}?event={event.pk}" in nobody
     assert "Databases" in matched
+    assert "so nobody is told" not in matched
+    assert "No enabled policy matches it" in disabled
     assert reverse("console:alerts_alert_change", args=[story.alert().pk]) in matched
 
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-import ipaddress
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
 from tocsin.core.errors import TocsinError
+from tocsin.core.links import is_private
 
 OLDEST_POSTGRES = 140000
 _CLOCK_TOLERANCE = timedelta(seconds=5)
-_PRIVATE_SUFFIXES = (".local", ".localhost", ".internal", ".lan", ".home.arpa", ".test", ".invalid")
 _BEAT_TOLERANCE = timedelta(minutes=1)
 _TIME_ERROR = 5
 
@@ -79,14 +77,6 @@ def check_public_url(url: str, *, has_text_provider: bool) -> Finding:
     what = f"{url} is reachable only from inside" if url else "TOCSIN_PUBLIC_URL is not set"
     text = f"{what}, so links in text messages lead nowhere. Set it to an address that phones reach."
     return Finding("public address", Level.FAILURE if has_text_provider else Level.WARNING, text)
-
-
-def is_private(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return "." not in host or host.endswith(_PRIVATE_SUFFIXES)
 
 
 def check_accounts(are_simulated: Mapping[Channel, bool]) -> list[Finding]:

@@ -47,7 +47,7 @@ def curl_command(url: str, token: str) -> str:
     event = [
         {
             "labels": {"alertname": "TryIt", "severity": "warning"},
-            "annotations": {"summary": "Only a test"},
+            "annotations": {"summary": "only a test"},
         }
     ]
     return " \\\n  ".join(
@@ -68,7 +68,7 @@ def amtool_command(url: str, token: str) -> str:
         [
             f"amtool --no-version-check --alertmanager.url={shlex.quote(address)}",
             "alert add TryIt severity=warning",
-            "--annotation='summary=Only a test'",
+            "--annotation='summary=only a test'",
         ]
     )
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from tocsin.accounts.rules import Permission
 from tocsin.alerts.models import Alert
 from tocsin.core.clock import utc_now
+from tocsin.core.links import is_private
 from tocsin.delivery.trials import TEST_LABEL
 from tocsin.events.models import Event, Integration
 from tocsin.events.queries import active_events_of, key_of, newest_event_of, unknown_severities
@@ -24,6 +25,7 @@ from tocsin.policies.queries import explain_policies
 from tocsin.web.console.actors import may
 from tocsin.web.console.explain import LabelsField
 
+_UNKNOWN_ADDRESS = "http://TOCSIN-ADDRESS:8000"
 _TITLES: Mapping[str, tuple[str | Promise, str | Promise]] = {
     "prometheus": (
         _("Prometheus"),
@@ -46,9 +48,9 @@ class TestEventForm(forms.Form):
     )
 
 
-def page_context(request: HttpRequest, integration: Integration, token: str) -> dict[str, Any]:
+def page_context(integration: Integration, token: str) -> dict[str, Any]:
     """`token` is "" except on the page that follows its making."""
-    url = settings.PUBLIC_URL or f"{request.scheme}://{request.get_host()}"
+    url = settings.PUBLIC_URL or _UNKNOWN_ADDRESS
     return {
         "recipes": [
             {"title": _TITLES[recipe.name][0], "help": _TITLES[recipe.name][1], "recipe": recipe}
@@ -57,7 +59,8 @@ def page_context(request: HttpRequest, integration: Integration, token: str) -> 
         "url": url,
         "has_token": bool(token),
         "placeholder": PLACEHOLDER,
-        "is_public": bool(settings.PUBLIC_URL),
+        "has_address": bool(settings.PUBLIC_URL),
+        "is_private": is_private(url),
         "unknown_words": unknown_severities(integration.pk, integration.severity_map),
     }
 
@@ -65,12 +68,14 @@ def page_context(request: HttpRequest, integration: Integration, token: str) -> 
 def live_context(request: HttpRequest, integration: Integration) -> dict[str, Any]:
     """What has come, and what became of the newest of it: five statements."""
     event = newest_event_of(integration.pk)
+    takers = _takers(integration, event) if event is not None else []
     return {
         "integration": integration,
         "event": event,
         "is_test": event is not None and TEST_LABEL in event.labels,
         "active": active_events_of(integration.pk),
-        "takers": _takers(integration, event) if event is not None else [],
+        "takers": takers,
+        "is_taken": any(policy["is_enabled"] for policy in takers),
         "alerts": list(Alert.objects.filter(memberships__event=event).order_by("-id")[:5]) if event else [],
         "may_manage": may(request, Permission.MANAGE),
         "now": utc_now(),

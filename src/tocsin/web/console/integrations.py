@@ -117,7 +117,7 @@ class IntegrationAdmin(ServiceAdmin):
         integration = context.get("original")
         if integration is not None and not in_dialog(request):
             shown = context.get("shown_once") or {}
-            context["setup"] = page_context(request, integration, shown.get("secret", ""))
+            context["setup"] = page_context(integration, shown.get("secret", ""))
             context["live"] = live_context(request, integration)
         return super().render_change_form(request, context, *args, **kwargs)
 
