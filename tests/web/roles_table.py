@@ -89,6 +89,7 @@ ADDRESSES: dict[str, Door] = {
     "metrics": Door(ANYBODY, status=(200, 405)),
     # signing in and out
     "console/login/": Door(ANYBODY),
+    "console/language/": Door(ANYBODY, status=(302, 400, 405)),
     "console/logout/": Door(ANYBODY, status=(200, 302, 405)),
     "console/password_change/": Door(VIEWER),
     "console/password_change/done/": Door(VIEWER, status=(200, 405)),

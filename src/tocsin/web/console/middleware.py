@@ -34,5 +34,6 @@ class ConsoleMiddleware:
             dialogs.mark(request)
             response = self._get_response(request)
         dialogs.answer(request, response)
+        response.headers.setdefault("Content-Language", language)
         response.headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)
         return response

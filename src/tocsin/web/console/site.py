@@ -21,6 +21,7 @@ from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.clock import utc_now
 from tocsin.web.console import explain, home, my_contact, outbox, picker
 from tocsin.web.console.actors import may
+from tocsin.web.console.language import choose_language
 from tocsin.web.console.sign_in import SignInForm
 
 
@@ -64,6 +65,7 @@ class ConsoleSite(UnfoldAdminSite):
                 self.admin_view(self._page(my_contact.message)),
                 name="my-message",
             ),
+            path("language/", choose_language, name="language"),
             path("outbox/", self.admin_view(self._page(outbox.page)), name="outbox"),
             path("outbox/<int:delivery_id>/<slug:answer>/", self.admin_view(self._page(outbox.answer)), name="answer"),
         ]

@@ -87,6 +87,7 @@ UNFOLD: dict[str, Any] = {
         f"{_VALUES}.dialog_stylesheet",
         f"{_VALUES}.picker_stylesheet",
         f"{_VALUES}.setup_stylesheet",
+        f"{_VALUES}.access_stylesheet",
     ],
     "SCRIPTS": [
         f"{_VALUES}.script",
@@ -94,6 +95,7 @@ UNFOLD: dict[str, Any] = {
         f"{_VALUES}.picker_script",
         f"{_VALUES}.setup_script",
         f"{_VALUES}.matching_script",
+        f"{_VALUES}.access_script",
     ],
     "TABS": TABS,
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},

@@ -49,6 +49,14 @@ def picker_script(request: HttpRequest) -> str:
     return static("console/picker.js")
 
 
+def access_stylesheet(request: HttpRequest) -> str:
+    return static("console/access.css")
+
+
+def access_script(request: HttpRequest) -> str:
+    return static("console/access.js")
+
+
 def mark(request: HttpRequest) -> str:
     return static("console/tocsin.svg")
 

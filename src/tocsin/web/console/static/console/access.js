@@ -1,0 +1,34 @@
+/* What unfold's templates leave out for whoever uses a keyboard or listens: its click targets that are neither links
+   nor buttons become buttons, and the names of icons are kept from being read aloud. */
+
+(() => {
+  const CLICKED = ":is(a:not([href]), span, div, td, h2, h3)[x-on\\:click]";
+
+  const name = (target) => {
+    if (target.getAttribute("aria-label") || target.title) return;
+    const words = [...target.childNodes].some((node) => node.textContent.trim() && !node.matches?.(".material-symbols-outlined"));
+    if (!words && target.dataset.label) target.setAttribute("aria-label", target.dataset.label);
+  };
+
+  const improve = (root) => {
+    for (const icon of root.querySelectorAll(".material-symbols-outlined:not([aria-hidden])")) {
+      if (!icon.matches("[x-on\\:click], a, button")) icon.setAttribute("aria-hidden", "true");
+      icon.setAttribute("translate", "no");
+    }
+    for (const target of root.querySelectorAll(CLICKED)) {
+      if (target.hasAttribute("role") || target.querySelector("a[href], button, input, select")) continue;
+      target.setAttribute("role", "button");
+      target.tabIndex = 0;
+      name(target);
+      target.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        event.preventDefault();
+        target.click();
+      });
+    }
+  };
+
+  document.addEventListener("DOMContentLoaded", () => improve(document));
+  document.addEventListener("htmx:afterSettle", (event) => improve(event.target.parentElement || document));
+  document.addEventListener("tocsin:shown", (event) => improve(event.target));
+})();
