@@ -42,6 +42,7 @@ GROUPS = {
             "Where events come from: create, list.",
             founding=frozenset({"create"}),
         ),
+        Group("contacts", "tocsin.cli.contacts", "Many contacts at once: import, export."),
         Group("api-token", "tocsin.cli.tokens", "Tokens of programs.", founding=frozenset({"create"})),
         Group("user", "tocsin.cli.users", "Who signs in: list, new password."),
         Group("outbox", "tocsin.cli.outbox", "What would have been sent, and a simulated phone."),

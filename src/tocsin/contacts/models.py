@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tocsin.channels.fields import EncryptedTextField
 from tocsin.channels.kinds import ROBOT_PLATFORMS
+from tocsin.contacts import import_models as import_models  # so that Django finds its tables
 from tocsin.contacts.rules import MAX_TRIES, Fallback, VerificationMethod
 from tocsin.contacts.search_index import Grams
 

@@ -65,6 +65,22 @@ def decrypt(ciphertext: str, secrets: Sequence[str]) -> str:
     raise ConfigurationError(_NO_KEY % {"key": key_id})
 
 
+def seal(data: bytes, secrets: Sequence[str]) -> bytes:
+    """`encrypt` for bytes: the key id in 8 letters, the nonce, the ciphertext."""
+    key = derive_key(secrets[0], "at-rest")
+    nonce = os.urandom(12)
+    return _key_id(key).encode() + nonce + AESGCM(key).encrypt(nonce, data, None)
+
+
+def unseal(sealed: bytes, secrets: Sequence[str]) -> bytes:
+    """What `seal` was given; ConfigurationError when no given secret fits."""
+    for secret in secrets:
+        key = derive_key(secret, "at-rest")
+        if _key_id(key).encode() == sealed[:8]:
+            return AESGCM(key).decrypt(sealed[8:20], sealed[20:], None)
+    raise ConfigurationError("Stored data was encrypted with a key that is not in TOCSIN_SECRET_KEY.")
+
+
 def keyed_digest(secret: str, purpose: str, *parts: object) -> bytes:
     """HMAC-SHA256 over the parts (joined unambiguously) under a key derived for the purpose."""
     message = b"\0".join(str(part).encode() for part in parts)

@@ -9,6 +9,9 @@ DUE = "tocsin_due"
 SEND = "tocsin_send"
 """A delivery may be due."""
 
+IMPORT = "tocsin_import"
+"""A file of contacts may have to be worked on."""
+
 
 def ring_due() -> None:
     """Heard by listeners when the surrounding transaction commits."""
@@ -18,6 +21,11 @@ def ring_due() -> None:
 def ring_send() -> None:
     """Heard by listeners when the surrounding transaction commits."""
     _notify(SEND)
+
+
+def ring_import() -> None:
+    """Heard by listeners when the surrounding transaction commits."""
+    _notify(IMPORT)
 
 
 def _notify(channel: str) -> None:

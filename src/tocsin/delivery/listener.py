@@ -11,7 +11,7 @@ import psycopg
 from django.db import connections
 
 from tocsin.delivery.crashes import WORKER_LOCKS
-from tocsin.delivery.doorbell import DUE, SEND
+from tocsin.delivery.doorbell import DUE, IMPORT, SEND
 
 logger = logging.getLogger(__name__)
 
@@ -52,10 +52,10 @@ class Doorbell:
 class Listener(threading.Thread):
     """LISTENs until closed, and comes back by itself when the connection is lost."""
 
-    def __init__(self, worker_id: int, *, due: Doorbell, deliveries: Doorbell) -> None:
+    def __init__(self, worker_id: int, *, due: Doorbell, deliveries: Doorbell, imports: Doorbell) -> None:
         super().__init__(name="listener", daemon=True)
         self._worker_id = worker_id
-        self._bells = {DUE: due, SEND: deliveries}
+        self._bells = {DUE: due, SEND: deliveries, IMPORT: imports}
         self._own: dict[str, int] = {}
         self._closed = threading.Event()
         self._ready = threading.Event()

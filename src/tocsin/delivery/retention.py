@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from tocsin.alerts.models import Alert
+from tocsin.contacts.services.imports import forget_imports
 from tocsin.delivery.models import Content, Delivery, Receipt
 from tocsin.events.models import Event
 from tocsin.events.rules import EventState
@@ -18,10 +19,17 @@ _AT_ONCE = 200
 
 def forget(now: datetime) -> int:
     """One bite; returns how many alerts, events and messages went, 0 when there is nothing old. Days 0 keep all."""
+    forgotten = forget_imports(now)
     if settings.RETENTION_DAYS <= 0:
-        return 0
+        return forgotten
     before = now - timedelta(days=settings.RETENTION_DAYS)
-    return _forget_alerts(before) + _forget_single_messages(before) + _forget_events(before) + _forget_receipts(before)
+    return (
+        forgotten
+        + _forget_alerts(before)
+        + _forget_single_messages(before)
+        + _forget_events(before)
+        + _forget_receipts(before)
+    )
 
 
 @transaction.atomic

@@ -16,6 +16,7 @@ from tocsin.core.clock import utc_now
 from tocsin.delivery.auditor import audit
 from tocsin.delivery.claiming import claim
 from tocsin.delivery.crashes import release_crashed
+from tocsin.delivery.importing import work_on_imports
 from tocsin.delivery.listener import Doorbell, Listener
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.pipeline import rematch, sweep
@@ -36,8 +37,8 @@ _FORGET_EVERY = 600.0
 def run(*, stop: threading.Event) -> None:
     """Works until `stop` is set; in-flight sends are then awaited and recorded."""
     worker_id = secrets.randbelow(2**31 - 1) + 1
-    due, deliveries = Doorbell(), Doorbell()
-    listener = Listener(worker_id, due=due, deliveries=deliveries)
+    due, deliveries, imports = Doorbell(), Doorbell(), Doorbell()
+    listener = Listener(worker_id, due=due, deliveries=deliveries, imports=imports)
     listener.start()
     listener.wait_until_ready(stop)
     rings_due, rings_deliveries = _ringing(due, listener), _ringing(deliveries, listener)
@@ -47,6 +48,7 @@ def run(*, stop: threading.Event) -> None:
         _Loop("rematch", rematch, stop, Doorbell(), then=rings_due),
         _Loop("deadlines", expire_deadlines, stop, Doorbell(), _next_deadline, then=rings_deliveries),
         _Loop("crashes", release_crashed, stop, Doorbell(), then=rings_deliveries),
+        _Loop("imports", lambda now: work_on_imports(now, stop.is_set), stop, imports),
         _Loop("retention", forget, stop, Doorbell(), ceiling=_FORGET_EVERY),
         _Loop("audit", _audit, stop, Doorbell(), ceiling=_AUDIT_EVERY),
     ]
@@ -84,7 +86,7 @@ def _end_waits(stop: threading.Event, bells: list[Doorbell]) -> None:
 def run_due(now: datetime, *, worker_id: int = 1) -> None:
     """Does all that is due at `now` until nothing is: what stories and commands call instead of waiting."""
     while True:
-        done = sweep(now) + rematch(now) + plan_due(now) + expire_deadlines(now)
+        done = sweep(now) + rematch(now) + plan_due(now) + expire_deadlines(now) + work_on_imports(now)
         claims = claim(now, worker_id=worker_id)
         if claims:
             record(asyncio.run(send_all(claims)), now)

@@ -1,0 +1,42 @@
+"""What people read of an import: fates, and why rows are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from tocsin.contacts.rules.importing import Fate, Refusal
+
+FATES: Mapping[str, Promise] = {
+    Fate.CREATED: _("new"),
+    Fate.CHANGED: _("changed"),
+    Fate.UNCHANGED: _("unchanged"),
+    Fate.SKIPPED: _("exists, not changed"),
+    Fate.REFUSED: _("refused"),
+}
+REFUSALS: Mapping[str, Promise | str] = {
+    Refusal.INVALID: "%(text)s",
+    Refusal.NO_NAME: _("Give a name of 1 to 64 characters."),
+    Refusal.UNREACHABLE: _("Give a phone number or an email address, or both."),
+    Refusal.TAKEN: _("%(value)s belongs to %(name)s already."),
+    Refusal.AMBIGUOUS: _("The number belongs to %(phone)s and the address to %(email)s: which of them is meant?"),
+    Refusal.OTHER_EXTERNAL_ID: _("%(value)s belongs to %(name)s, whose external ID is %(external_id)s."),
+    Refusal.DOUBLED: _("%(value)s stands in row %(row)s of this file already."),
+    Refusal.UNKNOWN_GROUP: _("There is no contact group %(names)s. Make it first, or choose to create missing groups."),
+    Refusal.CHATBOT_FIXED: _(
+        "A chatbot's address comes with a new contact only and cannot be changed; make a robot instead."
+    ),
+    Refusal.NOT_ATTESTABLE: _(
+        "Numbers are verified by their owners. Only administrators may vouch for them, where TOCSIN_ATTESTED_PHONES "
+        "allows it."
+    ),
+    Refusal.LOST_RACE: _("Somebody else has just used the number, the address or the ID; try again."),
+}
+
+
+def problem_text(reason: str, details: Mapping[str, Any]) -> str:
+    template = str(REFUSALS.get(reason, reason))
+    return template % details if details else template
