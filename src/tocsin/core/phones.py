@@ -64,6 +64,8 @@ _EXTENSION = re.compile(r"\d[\d\s).-]*(?:ext(?:ension)?|x|#|;|,|转|分机)[\s.:
 _SEVERAL = re.compile(r"\d[\d\s().-]{6,}\d\s*[,;/、，；|\n]\s*\+?[\d\s().-]{7,}")
 _MAX_TYPED = 64
 _SEPARATORS = frozenset(" -./()~")
+_COUNTRY_CODES = frozenset(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
+"""No one of them begins another."""
 _FICTIONAL = ("+447700900",)
 """Set aside for drama and unknown to the metadata: people try things out with them, and nobody is there."""
 
@@ -90,11 +92,11 @@ def mask(e164: str) -> str:
     """`+86 138 **** 5678`: enough for its owner to know it, not enough to call it. "" stays empty."""
     if not e164:
         return ""
-    number = phonenumbers.parse(e164)
-    national = phonenumbers.national_significant_number(number)
+    code = next((e164[1:end] for end in (2, 3, 4) if e164[1:end] in _COUNTRY_CODES), "")
+    national = e164[1 + len(code) :]
     head, tail = (3, 4) if len(national) >= 10 else (2, 2) if len(national) >= 7 else (0, 1)
     hidden = "*" * (len(national) - head - tail)
-    return " ".join(filter(None, (f"+{number.country_code}", national[:head], hidden, national[-tail:])))
+    return " ".join(filter(None, (f"+{code}", national[:head], hidden, national[-tail:])))
 
 
 def search_digits(text: str) -> str:

@@ -94,6 +94,8 @@ def test_a_limit_of_the_outbox_that_cannot_be_is_wrong_usage(limit: str, tmp_pat
         ["integration", "list"],
         ["api-token", "list"],
         ["user", "list"],
+        ["contacts", "export"],
+        ["contacts", "import", "people.csv"],
     ],
 )
 def test_a_command_that_only_reads_makes_no_installation(words: list[str], tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -144,21 +144,19 @@ class Decision:
         return (*self.changes, *(("groups",) if self.groups else ()))
 
 
-def key_of(name: str, value: str) -> tuple[str, str]:
-    return name, value.lower() if name == "email" else value
-
-
 def keys_of(row: Row) -> list[tuple[str, str]]:
-    return [key_of(name, row.values[name]) for name in KEYS if row.values.get(name)]
+    values = row.values
+    return [(name, value.lower() if name == "email" else value) for name in KEYS if (value := values.get(name))]
 
 
 def decide(row: Row, known: Known, claimed: Mapping[tuple[str, str], int], options: ImportOptions) -> Decision:
     """`claimed`: what earlier rows of the file have taken, by `claims_of`, and their numbers."""
-    for key in keys_of(row):
+    keys = keys_of(row)
+    for key in keys:
         if key in claimed:
             problem = Problem(Refusal.DOUBLED, {"row": claimed[key], "value": row.values[key[0]]})
             return _refused(row, {key[0]: problem})
-    contact, problems = _recognise(row, known)
+    contact, problems = _recognise(row, keys, known)
     if contact is not None and (earlier := claimed.get(("id", str(contact.id)))) is not None:
         problems[""] = Problem(Refusal.DOUBLED, {"row": earlier, "value": contact.name})
     if problems:
@@ -192,9 +190,9 @@ def claims_of(decision: Decision) -> list[tuple[str, str]]:
     return keys_of(decision.row) + mine
 
 
-def _recognise(row: Row, known: Known) -> tuple[Stored | None, dict[str, Problem]]:
+def _recognise(row: Row, keys: Sequence[tuple[str, str]], known: Known) -> tuple[Stored | None, dict[str, Problem]]:
     """By external ID; else by number, else by address, when that contact has no external ID of its own."""
-    found = {name: known.contacts.get((name, value)) for name, value in keys_of(row)}
+    found = {key[0]: known.contacts.get(key) for key in keys}
     by_id = found.get("external_id")
     others = {name: other for name in ("phone", "email") if (other := found.get(name)) is not None}
     if by_id is not None:
@@ -204,7 +202,7 @@ def _recognise(row: Row, known: Known) -> tuple[Stored | None, dict[str, Problem
             if other.id != by_id.id
         }
     if not others:
-        return known.chatbots.get((row.values.get("name", ""), row.chatbot_url)) if not keys_of(row) else None, {}
+        return None if keys else known.chatbots.get((row.values.get("name", ""), row.chatbot_url)), {}
     contact = next(iter(others.values()))
     if len({other.id for other in others.values()}) > 1:
         details = {"phone": others["phone"].name, "email": others["email"].name}

@@ -37,8 +37,9 @@ def clean_text(value: object, *, at_most: int) -> str:
     if not isinstance(value, str):
         raise ValueError(_("Expected text."))
     text = value.strip().strip(_INVISIBLE).strip()
-    if not is_storable(text) or any(
-        unicodedata.category(char) in _UNPRINTABLE or char in _BIDI_CONTROLS for char in text
+    if not text.isprintable() and (
+        not is_storable(text)
+        or any(unicodedata.category(char) in _UNPRINTABLE or char in _BIDI_CONTROLS for char in text)
     ):
         raise ValueError(_("Line breaks, control characters and broken characters are not allowed here."))
     if len(text) > at_most:

@@ -16,7 +16,7 @@ from psycopg.errors import DeadlockDetected, UniqueViolation
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action, Changes
 from tocsin.channels.kinds import Channel
-from tocsin.contacts.models import Contact, ContactGroup, ContactGroupMember, ContactReach, PhoneVerification
+from tocsin.contacts.models import Contact, ContactGroup, ContactReach, PhoneVerification
 from tocsin.contacts.queries.importing import FIELDS, known_for
 from tocsin.contacts.rules import Fallback, VerificationMethod
 from tocsin.contacts.rules.importing import (
@@ -197,9 +197,11 @@ def _set_groups(by: Actor, now: datetime, wanted: Collection[tuple[int, Decision
             "group_id) WHERE m.contact_id = gone.contact_id AND m.group_id = gone.group_id",
             [[pk for pk, _group in left], [group for _pk, group in left]],
         )
-    ContactGroupMember.objects.bulk_create(
-        [ContactGroupMember(contact_id=pk, group_id=group) for pk, group in sorted(joined)], ignore_conflicts=True
-    )
+        cursor.execute(
+            "INSERT INTO contacts_contactgroupmember (contact_id, group_id) SELECT * FROM unnest(%s::bigint[], "
+            "%s::bigint[]) ON CONFLICT DO NOTHING",
+            [[pk for pk, _group in joined], [group for _pk, group in joined]],
+        )
     touched = {group for _pk, group in (*left, *joined)}
     ContactGroup.objects.filter(pk__in=touched).update(version=F("version") + 1)
     return ids
