@@ -7,15 +7,16 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from tocsin.contacts.rules.importing import Fate, Refusal
 
 FATES: Mapping[str, Promise] = {
-    Fate.CREATED: _("new"),
-    Fate.CHANGED: _("changed"),
-    Fate.UNCHANGED: _("unchanged"),
-    Fate.SKIPPED: _("exists, not changed"),
-    Fate.REFUSED: _("refused"),
+    Fate.CREATED: pgettext_lazy("row of an import", "new"),
+    Fate.CHANGED: pgettext_lazy("row of an import", "changed"),
+    Fate.UNCHANGED: pgettext_lazy("row of an import", "unchanged"),
+    Fate.SKIPPED: pgettext_lazy("row of an import", "exists, not changed"),
+    Fate.REFUSED: pgettext_lazy("row of an import", "refused"),
 }
 REFUSALS: Mapping[str, Promise | str] = {
     Refusal.INVALID: "%(text)s",

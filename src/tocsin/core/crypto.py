@@ -78,7 +78,7 @@ def unseal(sealed: bytes, secrets: Sequence[str]) -> bytes:
         key = derive_key(secret, "at-rest")
         if _key_id(key).encode() == sealed[:8]:
             return AESGCM(key).decrypt(sealed[8:20], sealed[20:], None)
-    raise ConfigurationError("Stored data was encrypted with a key that is not in TOCSIN_SECRET_KEY.")
+    raise ConfigurationError(_NO_KEY % {"key": sealed[:8].decode(errors="replace")})
 
 
 def keyed_digest(secret: str, purpose: str, *parts: object) -> bytes:

@@ -45,7 +45,7 @@ _COPY = (
 )
 _UPDATE = f"""
 UPDATE contacts_contact c
-SET {", ".join(f"{name} = given.{name}" for name in FIELDS)}, phone_verified_at = CASE
+SET ({", ".join(FIELDS)}) = ROW({", ".join(f"given.{name}" for name in FIELDS)}), phone_verified_at = CASE
         WHEN given.is_attested THEN %s::timestamptz
         WHEN c.phone IS NOT DISTINCT FROM given.phone THEN c.phone_verified_at END,
     updated_at = %s, version = c.version + 1
