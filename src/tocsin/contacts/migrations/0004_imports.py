@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contacts', '0002_personal_links'),
+        ('contacts', '0003_search_indexes'),
     ]
 
     operations = [
