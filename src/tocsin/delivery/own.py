@@ -21,7 +21,7 @@ from tocsin.core.actors import Actor
 from tocsin.core.errors import ConflictError, ForbiddenError, LimitedError, NotFoundError
 from tocsin.delivery.doorbell import ring_send
 from tocsin.delivery.models import Content, Delivery, Enclosure
-from tocsin.delivery.rules import DeliveryState, Purpose
+from tocsin.delivery.rules import Cause, DeliveryState, Purpose
 from tocsin.delivery.services import send_test
 from tocsin.delivery.verifications import VerificationResult, send_verifications
 
@@ -96,6 +96,7 @@ class OwnDelivery:
     channel: Channel
     purpose: Purpose
     title: str
+    is_recovery: bool
     address: str
     state: DeliveryState
     reason: str
@@ -123,6 +124,7 @@ def _own(row: Delivery) -> OwnDelivery:
         channel=Channel(row.channel),
         purpose=Purpose(row.purpose),
         title=row.notification.alert.title if row.notification is not None else "",
+        is_recovery=row.notification is not None and row.notification.cause == Cause.RECOVERED,
         address=row.address_masked,
         state=DeliveryState(row.state),
         reason=row.reason,

@@ -230,9 +230,10 @@ def _channel(contact: Contact, channel: Channel, item: Readiness, sent_at: datet
 
 
 def _row(delivery: OwnDelivery, owner: Owner) -> Mapping[str, Any]:
+    what = delivery.title or PURPOSES[delivery.purpose]
     return {
         "channel": CHANNELS[delivery.channel],
-        "what": delivery.title or PURPOSES[delivery.purpose],
+        "what": _now("Resolved: %(alert)s") % {"alert": what} if delivery.is_recovery else what,
         "address": delivery.address,
         "at": delivery.planned_at,
         "outcome": OUTCOMES[delivery.state],
