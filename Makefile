@@ -3,7 +3,7 @@
 VENV := .venv/bin
 DEBIAN_FOR_TESTS := prometheus prometheus-alertmanager kannel kannel-extras postgresql chromium fonts-noto-cjk
 
-.PHONY: help demo run test lint fmt messages bench lock
+.PHONY: help demo run test lint fmt messages bench screenshots lock
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -40,6 +40,10 @@ messages: .venv/dev.stamp ## order and compile the translations
 bench: .venv/dev.stamp ## measure, beside Debian's Alertmanager
 	@tools/debian-packages.sh prometheus-alertmanager
 	$(VENV)/python -m benchmarks --write docs/benchmarks.md
+
+screenshots: .venv/dev.stamp ## take the pictures of the documents again
+	@tools/debian-packages.sh chromium fonts-noto-cjk pngquant
+	$(VENV)/python -m demo.pictures
 
 lock: ## pin again what pyproject.toml asks for
 	@tools/venv.sh .venv-lock

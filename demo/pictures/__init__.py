@@ -1,0 +1,1 @@
+"""`make screenshots`: the pictures of the documents, taken of a throw-away installation with sample data."""

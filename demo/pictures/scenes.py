@@ -1,0 +1,159 @@
+"""The pictures: where each is taken, what is done before, and what of the page it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import Browser, Locator, Page
+
+from demo.pictures.sample import Sample
+
+WIDE, PHONE = 1300, 390
+_TALLEST = 1500
+
+
+@dataclass
+class View:
+    """A browser window on the installation, signed in as its administrator where the scene says so."""
+
+    page: Page
+    address: str
+    sample: Sample
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.address + path)
+        self.page.wait_for_load_state("networkidle")
+
+    def console(self, view: str, *args: object) -> None:
+        self.open(reverse(f"console:{view}", args=list(args)))
+
+    def click(self, name: str, *, role: str = "button") -> None:
+        self.page.get_by_role(role, name=name).first.click()  # type: ignore[arg-type]
+        self.page.wait_for_load_state("networkidle")
+
+    def dialog(self) -> Locator:
+        """The one that was opened, once its form is there."""
+        opened = self.page.locator("dialog[open]")
+        opened.locator("form").wait_for()
+        return opened
+
+
+@dataclass(frozen=True)
+class Scene:
+    """`height` of the window; `is_whole`: as tall as the page."""
+
+    name: str
+    play: Callable[[View], None]
+    width: int = WIDE
+    height: int = 720
+    is_whole: bool = False
+    is_signed_in: bool = True
+
+
+SCENES: list[Scene] = []
+
+
+def scene(
+    name: str, *, width: int = WIDE, height: int = 720, is_whole: bool = False, is_signed_in: bool = True
+) -> Callable[[Callable[[View], None]], Callable[[View], None]]:
+    def register(play: Callable[[View], None]) -> Callable[[View], None]:
+        SCENES.append(Scene(name, play, width, height, is_whole, is_signed_in))
+        return play
+
+    return register
+
+
+def take(scene: Scene, browser: Browser, address: str, sample: Sample, target: Path) -> None:
+    context = browser.new_context(
+        viewport={"width": scene.width, "height": scene.height},
+        locale="en-GB", color_scheme="light", reduced_motion="reduce", timezone_id="UTC",
+    )  # fmt: skip
+    context.set_default_timeout(10_000)
+    if scene.is_signed_in:
+        client = Client()
+        client.force_login(sample.admin)
+        value = client.cookies["sessionid"].value
+        context.add_cookies([{"name": "sessionid", "value": value, "url": address}])
+    page = context.new_page()
+    scene.play(View(page, address, sample))
+    if scene.is_whole:  # a taller window, so that what sticks to its edges stands there once
+        height = int(page.evaluate("document.documentElement.scrollHeight"))
+        page.set_viewport_size({"width": scene.width, "height": min(height, _TALLEST)})
+    page.evaluate("document.fonts.ready")
+    page.mouse.move(0, 0)
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=target, animations="disabled", caret="hide")
+    context.close()
+
+
+# Contacts
+
+
+@scene("contacts-list")
+def _contacts(view: View) -> None:
+    view.console("contacts_contact_changelist")
+
+
+@scene("contacts-create", height=860)
+def _create(view: View) -> None:
+    view.console("contacts_contact_changelist")
+    view.page.locator("a[data-dialog][href*='/contact/add/']").first.click()
+    form = view.dialog()
+    form.locator("#id_name").fill("Tomasz Nowak")
+    form.locator("#id_phone").fill("+44 7700 900191")
+    form.locator("#id_email").fill("tomasz.nowak@northwind.example")
+
+
+@scene("contacts-page", is_whole=True)
+def _contact(view: View) -> None:
+    view.console("contacts_contact_change", view.sample.contact("Sam").pk)
+
+
+@scene("contacts-verify")
+def _verify(view: View) -> None:
+    view.console("contacts_contact_changelist")
+    for first in ("Chen Wei", "Kofi", "Lena", "Noah", "Ravi"):
+        view.page.locator(f"input.action-select[value='{view.sample.contact(first).pk}']").check()
+    view.page.locator("select[name=action]").select_option("verify_numbers")
+    view.page.locator("button[name=index]").click()
+    view.page.wait_for_load_state("networkidle")
+
+
+@scene("contacts-defaults")
+def _defaults(view: View) -> None:
+    view.console("contacts_contact_changelist")
+    view.click("Contact Default Configuration", role="link")
+    view.dialog()
+
+
+@scene("contacts-delete")
+def _delete(view: View) -> None:
+    view.console("contacts_contact_delete", view.sample.contact("Wang").pk)
+
+
+# Pages of contacts
+
+
+@scene("verification-phone", width=PHONE, height=640, is_signed_in=False)
+def _verification(view: View) -> None:
+    view.open(view.sample.paths["verification"])
+
+
+@scene("self-service-link", width=PHONE, height=640, is_signed_in=False)
+def _link(view: View) -> None:
+    view.open(view.sample.paths["link"])
+
+
+@scene("self-service-phone", width=PHONE, height=1000, is_signed_in=False)
+def _own(view: View) -> None:
+    view.open(view.sample.paths["own"])
+    view.click("Continue")
+
+
+@scene("self-service-console", is_whole=True)
+def _mine(view: View) -> None:
+    view.console("my-contact")
