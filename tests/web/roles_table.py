@@ -102,6 +102,7 @@ ADDRESSES: dict[str, Door] = {
     "console/^(?P<app_label>{apps})/$": Door(VIEWER, at="console/alerts/"),
     "console/(?P<url>.*)$": Door(VIEWER, at="console/nowhere/", status=(404,)),
     "console/explain/": Door(VIEWER),
+    "console/first-run/hide/": Door(MANAGER, status=(302, 405)),
     "console/outbox/": Door(VIEWER),
     "console/outbox/<int:delivery_id>/<slug:answer>/": Door(RESPONDER, status=(302, 405)),
     # beside the rows of tables

@@ -80,6 +80,22 @@ def count_not_arrived(since: datetime) -> dict[str, int]:
     return {**dict.fromkeys(NOT_ARRIVED, 0), **dict(rows.annotate(Count("pk")).order_by())}
 
 
+_REALLY_TOLD = """
+SELECT EXISTS (
+    SELECT 1 FROM (SELECT * FROM delivery_delivery ORDER BY id DESC LIMIT %(newest)s) AS d
+    LEFT JOIN channels_provideraccount a ON a.id = d.account_id
+    WHERE d.purpose = 'alert' AND d.state IN ('accepted', 'delivered')
+      AND coalesce(a.provider <> ALL(%(simulated)s), true)
+)
+"""
+
+
+def is_alert_told(newest: int = 2000) -> bool:
+    """Whether, among the newest messages, a real provider took one of an alert."""
+    simulated = [name for name, kind in PROVIDERS.items() if kind.capabilities.is_simulated]
+    return bool(execute(_REALLY_TOLD, {"newest": newest, "simulated": simulated})[0][0])
+
+
 _ANY_SOURCE = IntegrationKey(id=0, name="", severity_map=INITIAL_SEVERITY_MAP,
                              auto_resolve_after=timedelta(minutes=5))  # fmt: skip
 

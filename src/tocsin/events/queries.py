@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Count
 
 from tocsin.core.crypto import hash_token
 from tocsin.events.models import Event, Integration, Rematch
 from tocsin.events.rules import EventState, IntegrationKey, Severity
+from tocsin.events.statements import execute
 
 
 def integration_for_token(token: str) -> IntegrationKey | None:
@@ -66,3 +67,18 @@ def unknown_severities(integration_id: int, known: Collection[str], newest: int 
     words = {str(word).strip().lower() for word in rows[:newest] if word}
     own = {f"p{severity.value}" for severity in Severity}
     return sorted(words - set(known) - own)[:20]
+
+
+_UNMATCHED = """
+WITH newest AS (
+    (SELECT id FROM events_event ORDER BY id DESC LIMIT %(limit)s)
+    UNION
+    (SELECT id FROM events_event WHERE state = 'active' ORDER BY id DESC LIMIT %(limit)s)
+)
+SELECT count(*) FROM newest JOIN events_event USING (id) WHERE matched_policies = 0 AND last_seen_at >= %(since)s
+"""
+
+
+def count_unmatched(since: datetime, limit: int = 10_000) -> int:
+    """Events reported since then that no policy took, among the newest and as many active ones."""
+    return int(execute(_UNMATCHED, {"since": since, "limit": limit})[0][0])

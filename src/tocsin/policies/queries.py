@@ -28,6 +28,29 @@ FROM policies_policyversion v JOIN policies_notificationpolicy p ON p.id = v.pol
 """
 
 
+_REACHES = """
+WITH told AS (
+    SELECT t.object_id, t.channels FROM policies_policytarget t
+    JOIN policies_notificationpolicy p ON p.current_id = t.policy_version_id
+    WHERE p.is_enabled AND p.deleted_at IS NULL
+), people AS (
+    SELECT c.*, told.channels FROM told JOIN contacts_contact c ON c.id = told.object_id
+    UNION ALL
+    SELECT c.*, told.channels FROM told JOIN contacts_contactgroupmember m ON m.group_id = told.object_id
+    JOIN contacts_contact c ON c.id = m.contact_id
+)
+SELECT EXISTS (
+    SELECT 1 FROM told JOIN contacts_notificationobject o ON o.id = told.object_id
+    LEFT JOIN contacts_robot r ON r.id = o.id
+    WHERE o.kind NOT IN ('contact', 'group') AND r.is_enabled IS NOT FALSE
+) OR EXISTS (
+    SELECT 1 FROM people
+    WHERE (email IS NOT NULL AND channels @> '["email"]') OR legacy_chatbot_url <> ''
+       OR (phone_verified_at IS NOT NULL AND (channels @> '["phone"]' OR channels @> '["sms"]'))
+)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyView:
     """A policy as one of its versions has it. `targets`: notification object id and, for people, its channels."""
@@ -123,6 +146,14 @@ def policies_naming_integration(name: str) -> list[NotificationPolicy]:
             for condition in rule
         )
     ]
+
+
+def is_anybody_reached() -> bool:
+    """Whether some enabled policy names somebody who has what its channels need; one statement, however many people.
+
+    Whether an account carries the channel is another question.
+    """
+    return bool(execute(_REACHES)[0][0])
 
 
 def unmatched_events() -> QuerySet[Event]:

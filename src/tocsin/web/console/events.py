@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +29,11 @@ from tocsin.web.console.service_admin import ServiceAdmin
 from tocsin.web.console.words import ALERT_STATES, EVENT_STATES
 
 _ALERTS_SHOWN = 20
+_SEEN = {
+    "hour": (_("In the last hour"), timedelta(hours=1)),
+    "day": (_("In the last 24 hours"), timedelta(days=1)),
+    "week": (_("In the last 7 days"), timedelta(days=7)),
+}
 
 
 class StateFilter(ChoicesFilter):
@@ -55,11 +61,25 @@ class MatchedFilter(SimpleListFilter):
                 return queryset
 
 
+class SeenFilter(SimpleListFilter):
+    """By the last report."""
+
+    title = _("last report")
+    parameter_name = "seen"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(name, text) for name, (text, _length) in _SEEN.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        value = self.value()
+        return queryset.filter(last_seen_at__gte=utc_now() - _SEEN[value][1]) if value in _SEEN else queryset
+
+
 class EventAdmin(ServiceAdmin):
     empty = empties.EVENTS
     list_display = ("shown_severity", "name", "shown_state", "shown_labels", "integration", "count", "matched", "seen")
     list_display_links = ("name",)
-    list_filter = (StateFilter, SeverityFilter, MatchedFilter, "integration")
+    list_filter = (StateFilter, SeverityFilter, MatchedFilter, SeenFilter, "integration")
     list_select_related = ("integration",)
     search_fields = ("labels",)
     search_help_text = _("Search label names and values")

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Q
+from django.http import HttpRequest
 
 from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import AlertState
@@ -13,15 +14,18 @@ from tocsin.channels.queries import accounts_by_channel
 from tocsin.channels.registry import PROVIDERS
 from tocsin.delivery.queries import count_not_arrived
 from tocsin.events.models import Event
+from tocsin.events.queries import count_unmatched
 from tocsin.events.rules import EventState
+from tocsin.web.console.first_run import Accounts, checklist_for
 from tocsin.web.console.words import CHANNELS
 
 _DAY = timedelta(hours=24)
 _SHOWN = 8
 
 
-def context(now: datetime) -> dict[str, Any]:
-    """Six statements, whatever the size of the installation."""
+def context(request: HttpRequest, now: datetime) -> dict[str, Any]:
+    """Twelve statements at the most, whatever the size of the installation."""
+    accounts = accounts_by_channel()
     alerts = Alert.objects.filter(resolved_at__isnull=True).aggregate(
         pending=Count("pk", filter=Q(state=AlertState.PENDING)),
         handling=Count("pk", filter=Q(state=AlertState.HANDLING)),
@@ -39,14 +43,16 @@ def context(now: datetime) -> dict[str, Any]:
             .select_related("policy")
             .order_by("severity", "-opened_at")[:_SHOWN]
         ),
-        "simulated": simulated_channels(),
+        "simulated": simulated_channels(accounts),
+        "unmatched_lately": count_unmatched(now - _DAY),
+        "checklist": checklist_for(request, accounts),
     }
 
 
-def simulated_channels() -> list[str]:
+def simulated_channels(carried: Accounts | None = None) -> list[str]:
     """Channels whose messages leave nowhere, because only the outbox carries them."""
     return [
         str(CHANNELS[channel])
-        for channel, accounts in accounts_by_channel().items()
+        for channel, accounts in (accounts_by_channel() if carried is None else carried).items()
         if all(PROVIDERS[account.provider].capabilities.is_simulated for account in accounts)
     ]

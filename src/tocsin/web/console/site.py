@@ -19,7 +19,7 @@ from tocsin.accounts.queries import role_of
 from tocsin.accounts.rules import Permission
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.clock import utc_now
-from tocsin.web.console import explain, home, my_contact, outbox, picker
+from tocsin.web.console import explain, first_run, home, my_contact, outbox, picker
 from tocsin.web.console.actors import may
 from tocsin.web.console.language import choose_language
 from tocsin.web.console.sign_in import SignInForm
@@ -66,6 +66,7 @@ class ConsoleSite(UnfoldAdminSite):
                 name="my-message",
             ),
             path("language/", choose_language, name="language"),
+            path("first-run/hide/", self.admin_view(self._page(first_run.hide)), name="hide-first-run"),
             path("outbox/", self.admin_view(self._page(outbox.page)), name="outbox"),
             path("outbox/<int:delivery_id>/<slug:answer>/", self.admin_view(self._page(outbox.answer)), name="answer"),
         ]
@@ -80,7 +81,7 @@ class ConsoleSite(UnfoldAdminSite):
         }
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        page: TemplateResponse = super().index(request, {**home.context(utc_now()), **(extra_context or {})})
+        page: TemplateResponse = super().index(request, {**home.context(request, utc_now()), **(extra_context or {})})
         return page
 
     def app_index(

@@ -1,0 +1,187 @@
+"""The checklist of the first run: what an installation needs before it tells anybody, and what has broken since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from tocsin.accounts.rules import Permission
+from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
+from tocsin.channels.models import ProviderAccount
+from tocsin.channels.registry import PROVIDERS
+from tocsin.contacts.models import Contact
+from tocsin.core.links import is_private
+from tocsin.delivery.queries import is_alert_told
+from tocsin.events.models import Integration
+from tocsin.policies.queries import is_anybody_reached
+from tocsin.web.console.actors import may, require
+
+Accounts = Mapping[Channel, Sequence[ProviderAccount]]
+_HIDDEN = "first_run_hidden"
+_YEAR = 365 * 86_400
+_CARRIES: Mapping[Channel, str | Promise] = {
+    Channel.EMAIL: _("Mail goes out"),
+    Channel.SMS: _("Text messages go out"),
+    Channel.PHONE: _("Phone calls go out"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`missing` is "" when it is done. Without a `url` there is nothing that this reader can press."""
+
+    title: str
+    missing: str = ""
+    button: str = ""
+    url: str = ""
+    is_dialog: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        return not self.missing
+
+
+@dataclass(frozen=True, slots=True)
+class Checklist:
+    steps: tuple[Step, ...]
+
+    @property
+    def done(self) -> int:
+        return sum(step.is_done for step in self.steps)
+
+    @property
+    def is_complete(self) -> bool:
+        return self.done == len(self.steps)
+
+
+def checklist_for(request: HttpRequest, accounts: Accounts) -> Checklist | None:
+    """Five statements. None for those who may change nothing, and while it is complete and hidden."""
+    if not may(request, Permission.MANAGE):
+        return None
+    integration = Integration.objects.order_by("last_event_at", "pk").filter(is_enabled=True).last()
+    channels = [channel for channel in (Channel.EMAIL, Channel.SMS, Channel.PHONE) if _is_carried_for_real(channel)]
+    checklist = Checklist(
+        (
+            _address(),
+            *(_channel(request, channel, accounts.get(channel, ())) for channel in channels),
+            _contact(),
+            _integration(integration),
+            _policy(),
+            _test(integration),
+        )
+    )
+    return None if checklist.is_complete and request.COOKIES.get(_HIDDEN) else checklist
+
+
+def hide(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponse:
+    """Until something is missing again, for a year, in this browser."""
+    require(request, Permission.MANAGE)
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    reply = HttpResponseRedirect(reverse("console:index"))
+    reply.set_cookie(
+        _HIDDEN, "1", max_age=_YEAR, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax",
+        path=reverse("console:index"),
+    )  # fmt: skip
+    return reply
+
+
+def _is_carried_for_real(channel: Channel) -> bool:
+    """Some provider of this version could; nobody is asked for what cannot be had."""
+    kinds = [kind for kind in PROVIDERS.values() if kind.channel is channel and not kind.is_for_robots]
+    return channel in PERSONAL_CHANNELS and any(not kind.capabilities.is_simulated for kind in kinds)
+
+
+def _address() -> Step:
+    title = _now("People can open links")
+    if not settings.PUBLIC_URL:
+        return Step(title, _now("TOCSIN_PUBLIC_URL is not set. Set it to an address that phones reach, and restart."))
+    if is_private(settings.PUBLIC_URL):
+        text = _now("%(url)s is reachable only from inside. Set TOCSIN_PUBLIC_URL to an address that phones reach.")
+        return Step(title, text % {"url": settings.PUBLIC_URL})
+    return Step(title)
+
+
+def _channel(request: HttpRequest, channel: Channel, accounts: Sequence[ProviderAccount]) -> Step:
+    title = str(_CARRIES[channel])
+    is_admin = may(request, Permission.ADMINISTER)
+    real = [account for account in accounts if not PROVIDERS[account.provider].capabilities.is_simulated]
+    if not real:
+        text = _now("No provider account carries them: messages stay in the outbox.")
+        if not is_admin:
+            return Step(title, f"{text} {_now('An administrator can add one.')}")
+        return Step(title, text, _now("Add an account"), reverse("console:channels_provideraccount_add"))
+    broken = [account for account in real if _fails(account)]
+    if len(broken) < len(real):
+        return Step(title)
+    text = _now("The last message through %(account)s failed: %(why)s") % {
+        "account": broken[0].name,
+        "why": broken[0].last_failure or "?",
+    }
+    url = reverse("console:channels_provideraccount_change", args=[broken[0].pk]) if is_admin else ""
+    return Step(title, text, _now("Open the account") if url else "", url)
+
+
+def _fails(account: ProviderAccount) -> bool:
+    failed, accepted = account.last_failed_at, account.last_accepted_at
+    return failed is not None and (accepted is None or failed > accepted)
+
+
+def _contact() -> Step:
+    title = _now("A contact with a verified number")
+    if Contact.objects.filter(phone_verified_at__isnull=False).exists():
+        return Step(title)
+    if not Contact.objects.exists():
+        return Step(
+            title,
+            _now("There is no contact yet."),
+            _now("Create the first contact"),
+            reverse("console:contacts_contact_add"),
+            is_dialog=True,
+        )
+    text = _now("No number is verified yet, so nobody can be called or texted.")
+    return Step(title, text, _now("Verify numbers"), reverse("console:contacts_contact_changelist"))
+
+
+def _integration(integration: Integration | None) -> Step:
+    title = _now("Events come in")
+    if integration is None:
+        return Step(
+            title,
+            _now("There is no enabled integration that events could come from."),
+            _now("Add an integration"),
+            reverse("console:events_integration_add"),
+            is_dialog=True,
+        )
+    if integration.last_event_at is not None:
+        return Step(title)
+    text = _now("%(name)s waits for its first event.") % {"name": integration.name}
+    url = reverse("console:events_integration_change", args=[integration.pk])
+    return Step(title, text, _now("Connect the source"), url)
+
+
+def _policy() -> Step:
+    title = _now("A policy reaches somebody")
+    if is_anybody_reached():
+        return Step(title)
+    text = _now("No enabled policy names anybody who can be reached, so nobody is told of anything.")
+    return Step(title, text, _now("Open the policies"), reverse("console:policies_notificationpolicy_changelist"))
+
+
+def _test(integration: Integration | None) -> Step:
+    title = _now("A test alert arrived")
+    if is_alert_told():
+        return Step(title)
+    text = _now("No message of an alert has gone out through a real account yet.")
+    if integration is None:
+        return Step(title, text)
+    url = reverse("console:events_integration_send_test_event", args=[integration.pk])
+    return Step(title, text, _now("Send a test event"), url, is_dialog=True)
