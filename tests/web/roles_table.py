@@ -37,6 +37,8 @@ class Door:
     act: Who = ""
     at: str = ""
     status: tuple[int, ...] = (200, 302)
+    to_sign_in: bool = False
+    """Leads even the allowed to the sign-in."""
 
     def least(self, method: str) -> Who:
         return self.act or self.look if method == "POST" else self.look
@@ -83,6 +85,10 @@ ADDRESSES: dict[str, Door] = {
     "": Door(ANYBODY, status=(302, 405)),
     "v/": Door(ANYBODY, status=(200, 403)),
     "v/<path:token>": Door(ANYBODY, status=(200, 403)),
+    "c/": Door(ANYBODY, status=(200, 403)),
+    "c/<path:token>": Door(ANYBODY, status=(200, 302, 403)),
+    "c/my/": Door(ANYBODY, status=(200, 302, 403)),
+    "c/my/messages/<int:delivery_id>/": Door(ANYBODY, status=(200, 302, 403, 404)),
     "callbacks/<str:provider>/<str:token>": Door(ANYBODY, status=(404, 405)),
     "healthz": Door(ANYBODY, status=(200, 405)),
     "readyz": Door(ANYBODY, status=(200, 405)),
@@ -91,8 +97,32 @@ ADDRESSES: dict[str, Door] = {
     "console/login/": Door(ANYBODY),
     "console/language/": Door(ANYBODY, status=(302, 400, 405)),
     "console/logout/": Door(ANYBODY, status=(200, 302, 405)),
+    "console/login/second-factor/": Door(ANYBODY, to_sign_in=True),  # without a right password before it
+    "console/login/cancel/": Door(ANYBODY, status=(302, 405), to_sign_in=True),
+    "console/login/passkey/": Door(ANYBODY, to_sign_in=True),
+    "console/login/provider/": Door(ANYBODY, status=(404, 405)),  # none is set up here
+    "console/login/provider/callback/": Door(ANYBODY, status=(404, 405)),
+    "console/login/again/": Door(VIEWER),
+    "console/login/again/code/": Door(VIEWER),
+    "console/login/again/passkey/": Door(VIEWER),
     "console/password_change/": Door(VIEWER),
-    "console/password_change/done/": Door(VIEWER, status=(200, 405)),
+    "console/password_change/done/": Door(VIEWER),
+    # one's own account; of others' there is none at these addresses
+    "console/account/": Door(VIEWER),
+    "console/account/profile/": Door(VIEWER),
+    "console/account/password/": Door(VIEWER),
+    "console/account/provider/": Door(VIEWER, status=(302, 405)),
+    "console/account/app/": Door(VIEWER),
+    "console/account/app/remove/": Door(VIEWER, status=(404,)),
+    "console/account/codes/": Door(VIEWER, status=(404, 405)),
+    "console/account/codes/new/": Door(VIEWER),
+    "console/account/passkeys/": Door(VIEWER),
+    "console/account/passkeys/add/": Door(VIEWER),
+    "console/account/passkeys/<int:pk>/rename/": Door(VIEWER),
+    "console/account/passkeys/<int:pk>/remove/": Door(VIEWER),
+    "console/account/second-factor/": Door(VIEWER),
+    "console/account/sessions/<int:session_id>/end/": Door(VIEWER, status=(404,)),
+    "console/account/sessions/end-others/": Door(VIEWER),
     # the console itself
     "console/": Door(VIEWER),
     "console/search/": Door(VIEWER),
@@ -105,6 +135,9 @@ ADDRESSES: dict[str, Door] = {
     "console/first-run/hide/": Door(MANAGER, status=(302, 405)),
     "console/outbox/": Door(VIEWER),
     "console/outbox/<int:delivery_id>/<slug:answer>/": Door(RESPONDER, status=(302, 405)),
+    "console/picker/": Door(VIEWER, status=(200, 405)),
+    "console/my-contact/": Door(VIEWER, status=(404,)),  # these users are no contacts
+    "console/my-contact/messages/<int:delivery_id>/": Door(VIEWER, status=(404,)),
     # beside the rows of tables
     "console/alerts/alert/<int:alert_id>/claim/": Door(RESPONDER, status=(302, 405)),
     "console/alerts/alert/<int:alert_id>/unclaim/": Door(RESPONDER, status=(302, 405)),
@@ -120,6 +153,8 @@ ADDRESSES: dict[str, Door] = {
     "console/contacts/contact/<path:object_id>/attest/": Door(ADMIN),
     "console/contacts/contact/<path:object_id>/test/": Door(MANAGER),
     "console/contacts/contact/<path:object_id>/remove-chatbot/": Door(MANAGER),
+    "console/contacts/contact/<path:object_id>/link/": Door(MANAGER),
+    "console/contacts/contact/<path:object_id>/sign-in/": Door(ADMIN),
     "console/contacts/robot/<path:object_id>/test/": Door(MANAGER),
     "console/events/integration/<path:object_id>/new-token/": Door(MANAGER),
     "console/events/integration/<path:object_id>/test-event/": Door(MANAGER),
@@ -131,7 +166,7 @@ ADDRESSES: dict[str, Door] = {
 
 ACTIONS: dict[str, dict[str, Who]] = {
     "policies/notificationpolicy": {"delete_selected": MANAGER},
-    "contacts/contact": {"delete_selected": MANAGER, "verify_numbers": MANAGER},
+    "contacts/contact": {"delete_selected": MANAGER, "verify_numbers": MANAGER, "send_links": MANAGER},
     "contacts/contactgroup": {"delete_selected": MANAGER},
     "contacts/robot": {"delete_selected": MANAGER},
     "events/integration": {"delete_selected": MANAGER},
@@ -144,6 +179,8 @@ ARGUMENTS: dict[str, Callable[[], Any]] = {
     "integration_id": lambda: Integration.objects.values_list("pk", flat=True)[0],
     "delivery_id": lambda: Delivery.objects.values_list("pk", flat=True)[0],
     "answer": lambda: "answer",
+    "pk": lambda: 1,
+    "session_id": lambda: 1,
     "content_type_id": lambda: 1,
     "token": lambda: "x" * 22,
     "provider": lambda: "nobody",

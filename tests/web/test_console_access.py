@@ -27,7 +27,7 @@ def test_every_role_signs_in_with_its_password(role: Role) -> None:
     user = user_with(role)
     client = Client()
 
-    reply = client.post("/console/login/", {"username": user.username, "password": PASSWORD})
+    reply = client.post("/console/login/", {"login": user.username, "password": PASSWORD})
 
     assert reply.status_code == 302
     assert client.get("/console/").status_code == 200
@@ -38,7 +38,7 @@ def test_a_user_without_a_role_does_not_enter() -> None:
     user.groups.clear()
     client = Client()
 
-    reply = client.post("/console/login/", {"username": user.username, "password": PASSWORD})
+    reply = client.post("/console/login/", {"login": user.username, "password": PASSWORD})
 
     assert reply.status_code == 200
     assert client.get("/console/").status_code == 302

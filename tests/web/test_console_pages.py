@@ -88,7 +88,9 @@ def test_who_only_looks_finds_no_door_to_write(story: Story, role: Role) -> None
                 assert reply.status_code in (403, 405), (name, page, admin)
 
 
-@pytest.mark.parametrize("page", ["", "explain/", "outbox/", "password_change/", "contacts/contact/defaults/"])
+@pytest.mark.parametrize(
+    "page", ["", "explain/", "outbox/", "account/", "account/password/", "contacts/contact/defaults/"]
+)
 @pytest.mark.parametrize("role", Role)
 def test_pages_that_are_no_table_open(story: Story, page: str, role: Role) -> None:
     is_allowed = page != "contacts/contact/defaults/" or role in (Role.MANAGER, Role.ADMIN)

@@ -31,7 +31,7 @@ def clock(now: datetime, settings: Any) -> Iterator[Any]:
 
 def sign_in(name: str = "admin", *, word: str = "wrong", address: str = HERE) -> str:
     """What the page says, "" when it lets one in."""
-    typed = {"username": name, "password": word}
+    typed = {"login": name, "password": word}
     reply = Client(REMOTE_ADDR=address).post("/console/login/", typed)
     return "" if reply.status_code == 302 else " ".join(reply.context["form"].non_field_errors())
 

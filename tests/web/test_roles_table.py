@@ -104,11 +104,11 @@ def fault(who: str, door: Door, method: str, path: str, cookies: Any) -> str:
         reply = client.get(path) if method == "GET" else client.post(path)
         wrote = LogEntry.objects.count() != entries
         transaction.set_rollback(True)
-    leads_to_sign_in = reply.status_code == 302 and reply["Location"].startswith("/console/login/")
+    leads_to_sign_in = reply.status_code == 302 and reply["Location"].split("?")[0] == "/console/login/"
     got = "302 to sign in" if leads_to_sign_in else str(reply.status_code)
     if is_allowed(who, door.least(method)):
         wanted = " or ".join(map(str, door.status))
-        is_right = not leads_to_sign_in and reply.status_code in door.status
+        is_right = leads_to_sign_in <= door.to_sign_in and reply.status_code in door.status
     else:
         wanted = "302 to sign in" if who == VISITOR else "403"
         is_right = got in (wanted, "405") and not wrote

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
+
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.models import Session
 from django.db.models import Q, QuerySet
 
 from tocsin.accounts.models import ApiToken, User
@@ -26,3 +33,47 @@ def users_with_role(role: Role) -> QuerySet[User]:
 def list_tokens() -> list[ApiToken]:
     """All tokens by name, the revoked ones too."""
     return list(ApiToken.objects.order_by("name"))
+
+
+SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+"""What may be asked for beside a password. Recovery codes stand in for one of them."""
+
+
+def authenticators_of(user_id: int) -> list[Authenticator]:
+    """The authenticator app first, then passkeys as they were added, then the recovery codes."""
+    order = {Authenticator.Type.TOTP: 0, Authenticator.Type.WEBAUTHN: 1}
+    found = Authenticator.objects.filter(user_id=user_id).order_by("created_at", "pk")
+    return sorted(found, key=lambda each: order.get(each.type, 2))
+
+
+def has_second_factor(user_id: int) -> bool:
+    found: bool = Authenticator.objects.filter(user_id=user_id, type__in=SECOND_FACTORS).exists()
+    return found
+
+
+def users_with_second_factor(user_ids: Iterable[int]) -> set[int]:
+    found = Authenticator.objects.filter(user_id__in=list(user_ids), type__in=SECOND_FACTORS)
+    return set(found.values_list("user_id", flat=True))
+
+
+def administrators_without_second_factor() -> list[User]:
+    """Those who sign in with a password of ours; a provider asks its users itself."""
+    with_factor = Authenticator.objects.filter(type__in=SECOND_FACTORS).values("user_id")
+    admins = users_with_role(Role.ADMIN).exclude(pk__in=with_factor)
+    return [user for user in admins.order_by("username") if user.has_usable_password()]
+
+
+def provided_users(user_ids: Iterable[int]) -> set[int]:
+    """Those who sign in through an identity provider."""
+    return set(SocialAccount.objects.filter(user_id__in=list(user_ids)).values_list("user_id", flat=True))
+
+
+def is_provided(user_id: int, provider: str) -> bool:
+    found: bool = SocialAccount.objects.filter(user_id=user_id, provider=provider).exists()
+    return found
+
+
+def sessions_of(user_id: int, now: datetime) -> list[UserSession]:
+    """Where the user is signed in now, the last used first."""
+    live = Session.objects.filter(expire_date__gt=now).values("session_key")
+    return list(UserSession.objects.filter(user_id=user_id, session_key__in=live).order_by("-last_seen_at", "-pk"))

@@ -1,9 +1,12 @@
-"""Roles, and what each may do."""
+"""Roles, what each may do, and what an identity provider says of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
+from typing import Any
 
 
 class Role(StrEnum):
@@ -46,3 +49,51 @@ def highest_role(group_names: Iterable[str]) -> Role | None:
 def is_allowed(role: Role | None, permission: Permission) -> bool:
     """Nobody without a role is allowed anything."""
     return role is not None and _RANK[role] >= _RANK[_NEEDS[permission]]
+
+
+def is_at_least(role: Role | None, least: Role | None) -> bool:
+    """Whether the role is `least` or above; nothing is when there is no least."""
+    return role is not None and least is not None and _RANK[role] >= _RANK[least]
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityProvider:
+    """An OpenID Connect provider, and how its claims become roles.
+
+    `role_claim` is a claim's name, or a path with points into nested ones (Keycloak's `realm_access.roles`).
+    `role_map`: value of the claim -> role; empty when the values are the roles' own names.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str
+    name: str
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    role_claim: str = "groups"
+    role_map: Mapping[str, Role] | None = None
+    default_role: Role | None = None
+    is_required: bool = False
+    """Passwords open the console only for administrators of its own, on a page that one must know."""
+
+    @property
+    def key(self) -> str:
+        """What the subjects of this issuer are kept under: another issuer's may have the same names."""
+        return f"oidc-{sha256(self.issuer.encode()).hexdigest()[:12]}"
+
+    def role_for(self, claims: Mapping[str, Any]) -> Role | None:
+        """The highest role that the claim gives, else the default; None when there is neither."""
+        known = self.role_map or {role.value: role for role in Role}
+        roles = [known[value] for value in _values(claims, self.role_claim) if value in known]
+        return max(roles, key=_RANK.__getitem__, default=self.default_role)
+
+
+def _values(claims: Mapping[str, Any], name: str) -> list[str]:
+    """A claim's strings: the claim as it is named, or the path that its name is."""
+    found: Any = claims.get(name)
+    if found is None:
+        found = claims
+        for part in name.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
+    if isinstance(found, str):
+        return [found]
+    return [value for value in found if isinstance(value, str)] if isinstance(found, list) else []

@@ -21,6 +21,7 @@ from tocsin.config.environment import (
     trusted_proxies,
     whole_number,
 )
+from tocsin.config.sign_in import ALLAUTH, identity_provider, least_role_with_second_factor
 from tocsin.web.console.theme import UNFOLD as _UNFOLD
 
 DATA_DIR: Path = data_folder()
@@ -45,6 +46,9 @@ RETENTION_DAYS = whole_number("TOCSIN_RETENTION_DAYS", 90, largest=36500)
 OUTGOING_ALLOW = outgoing_allow()
 """Networks (CIDR) or host names that typed addresses may reach although they are private."""
 TRUSTED_PROXIES = trusted_proxies()
+IDENTITY_PROVIDER = identity_provider(PUBLIC_URL)
+SECOND_FACTOR_FROM = least_role_with_second_factor()
+"""The least role that needs a second factor, or None."""
 
 DEBUG = False
 ALLOWED_HOSTS = ["*"]  # links are built from TOCSIN_PUBLIC_URL alone, so a forged Host header reaches nothing
@@ -64,6 +68,12 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "auditlog",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "tocsin.accounts",
     "tocsin.channels",
     "tocsin.contacts",
@@ -92,6 +102,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "tocsin.web.console.middleware.ConsoleMiddleware",
 ]
 TEMPLATES = [
@@ -112,7 +123,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-LOGIN_URL = "console:login"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "console:index"
 UNFOLD = _UNFOLD
 X_FRAME_OPTIONS = "DENY"
@@ -124,6 +136,8 @@ CSRF_TRUSTED_ORIGINS = [f"{urlsplit(PUBLIC_URL).scheme}://{urlsplit(PUBLIC_URL).
 
 CONTACT_USES = ["tocsin.policies.queries.uses_of_objects"]
 """What can name the users of a notification object: callables `(ids: Collection[int]) -> list[contacts.rules.Use]`."""
+
+globals().update(ALLAUTH)
 
 LOGGING_CONFIG = None
 log_format()  # refused here, whatever the command

@@ -12,7 +12,11 @@ from tocsin.web.operator.health import healthz, readyz
 from tocsin.web.operator.metrics import metrics
 
 DOORS: dict[str, list[URLPattern | URLResolver]] = {
-    "console": [path("", front_door), path("console/", console.urls)],
+    "console": [
+        path("", front_door),
+        path("console/", include("tocsin.web.console.sign_in_urls")),
+        path("console/", console.urls),
+    ],
     "public": [path("", include("tocsin.web.public.urls"))],
     "ingest": [],
     "callbacks": [*callbacks],

@@ -32,6 +32,13 @@ SIGNING_IN_AS = PageLimit("user", 10, timedelta(minutes=15))
 SIGNING_IN = PageLimit("login", 50, timedelta(minutes=15))
 """Failures for whatever names: passwords are also guessed by trying one on many users."""
 
+PROVING_AS = PageLimit("code2", 10, timedelta(minutes=15))
+"""Wrong second factors of one user from one address. Only who has the password gets this far."""
+PROVING = PageLimit("proof", 50, timedelta(hours=1))
+"""Wrong second factors of one user from anywhere: six digits are not safe from many addresses. Passkeys still open."""
+CODE_USED = PageLimit("spent", 1, timedelta(minutes=5))
+"""A code of an authenticator app is good once, although it stays right for a minute and a half."""
+
 
 def address_key(limit: PageLimit, address: str, about: str = "") -> str:
     """What the requests are counted under. `about` is what they ask for, where each is counted apart; it is hashed."""

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone, translation
 
 from tocsin.accounts.models import User
+from tocsin.accounts.services import see_session
+from tocsin.core.clock import utc_now
 from tocsin.web.console import dialogs
+from tocsin.web.console.second_factor_needed import is_in_the_way
+from tocsin.web.shared.addresses import client_address
 
 # Alpine.js evaluates the expressions in unfold's templates ('unsafe-eval') and shows and hides with style attributes.
 _CONTENT_POLICY = (
@@ -32,7 +37,12 @@ class ConsoleMiddleware:
         zone = ZoneInfo(user.time_zone) if user and user.time_zone else timezone.get_default_timezone()
         with translation.override(language), timezone.override(zone):
             dialogs.mark(request)
-            response = self._get_response(request)
+            if user and request.session.session_key:
+                see_session(session_key=request.session.session_key, address=client_address(request), now=utc_now())
+            if is_in_the_way(request):
+                response: HttpResponse = HttpResponseRedirect(reverse("account"))
+            else:
+                response = self._get_response(request)
         dialogs.answer(request, response)
         response.headers.setdefault("Content-Language", language)
         response.headers.setdefault("Content-Security-Policy", _CONTENT_POLICY)

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.views import PasswordChangeView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
-from unfold.forms import AdminOwnPasswordChangeForm
 from unfold.sites import UnfoldAdminSite
 
-from tocsin.accounts import services
-from tocsin.accounts.models import User
 from tocsin.accounts.queries import role_of
 from tocsin.accounts.rules import Permission
-from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.clock import utc_now
 from tocsin.web.console import explain, first_run, home, my_contact, outbox, picker
 from tocsin.web.console.actors import may
 from tocsin.web.console.language import choose_language
-from tocsin.web.console.sign_in import SignInForm
 
 
 @require_safe
@@ -30,24 +24,9 @@ def front_door(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect(reverse("console:index"))
 
 
-class OwnPasswordForm(AdminOwnPasswordChangeForm):
-    """Django's fields and its check by the same validators as the service's; the service writes."""
-
-    user: User
-
-    def save(self, commit: bool = True) -> User:
-        by = Actor(ActorKind.USER, self.user.get_full_name() or self.user.username, self.user.pk)
-        password = self.cleaned_data["new_password1"]
-        self.user.password = services.set_password(
-            by=by, now=utc_now(), user_id=self.user.pk, password=password
-        ).password
-        return self.user
-
-
 class ConsoleSite(UnfoldAdminSite):
     """`/console/`. Every page asks for a role; ServiceAdmin and `require` ask for the permission it needs."""
 
-    login_form = SignInForm
     index_title = _("Overview")
     enable_nav_sidebar = True
     index_template = "console/home.html"
@@ -90,16 +69,15 @@ class ConsoleSite(UnfoldAdminSite):
         """Tables are grouped by the sidebar, not by the apps they belong to."""
         return HttpResponseRedirect(reverse("console:index"))
 
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """There is one way in (sign_in.py); Django's own page would ask for no second factor."""
+        return HttpResponseRedirect(reverse("account_login"))
+
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        request.current_app = self.name
-        view = PasswordChangeView.as_view(
-            form_class=OwnPasswordForm,
-            template_name="registration/password_change_form.html",
-            success_url=reverse("console:password_change_done"),
-            extra_context={**self.each_context(request), **(extra_context or {})},
-        )
-        response: HttpResponse = view(request)  # type: ignore[assignment]
-        return response
+        return HttpResponseRedirect(reverse("account_change_password"))
+
+    def password_change_done(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return HttpResponseRedirect(reverse("account"))
 
     def _page(self, view: Any) -> Any:
         """Pages that are no table get the context that every page of the site shows."""

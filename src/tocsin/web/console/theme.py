@@ -88,6 +88,7 @@ UNFOLD: dict[str, Any] = {
         f"{_VALUES}.picker_stylesheet",
         f"{_VALUES}.setup_stylesheet",
         f"{_VALUES}.access_stylesheet",
+        f"{_VALUES}.sign_in_stylesheet",
     ],
     "SCRIPTS": [
         f"{_VALUES}.script",
@@ -98,6 +99,7 @@ UNFOLD: dict[str, Any] = {
         f"{_VALUES}.access_script",
     ],
     "TABS": TABS,
+    "ACCOUNT": {"navigation": [{"title": _("My account"), "link": reverse_lazy("account")}]},
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
     "COLORS": {
         "primary": {

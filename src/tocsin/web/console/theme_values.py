@@ -25,6 +25,10 @@ def setup_stylesheet(request: HttpRequest) -> str:
     return static("console/setup.css")
 
 
+def sign_in_stylesheet(request: HttpRequest) -> str:
+    return static("console/sign-in.css")
+
+
 def setup_script(request: HttpRequest) -> str:
     return static("console/setup.js")
 

@@ -1,10 +1,9 @@
-"""Writes of users and tokens."""
+"""Writes of users."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import available_timezones
 
 from django.conf import settings
@@ -12,21 +11,17 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Model, Q
+from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
-from tocsin.accounts.models import ApiToken, User
+from tocsin.accounts.models import User
 from tocsin.accounts.queries import users_with_role
 from tocsin.accounts.rules import Role
-from tocsin.core import crypto
+from tocsin.accounts.services.sessions import forget_sessions
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
-
-_TOKEN_MARK = "tct_"  # noqa: S105 (what a leaked token is recognised by)
-_TOKEN_DIGITS = 32
-_SEEN_EVERY = timedelta(minutes=1)
 
 
 def create_user(
@@ -50,7 +45,7 @@ def create_user(
         time_zone=time_zone,
         date_joined=now,
     )
-    problems = _problems(user)
+    problems = problems_of(user)
     problems.update(_password_problems(password, user))
     if problems:
         raise InvalidInputError(problems)
@@ -61,7 +56,7 @@ def create_user(
                 user.save(force_insert=True)
         except IntegrityError as error:
             raise InvalidInputError({"username": _taken(user.username)}) from error
-        user.groups.set([_group(role)])
+        user.groups.set([group_of(role)])
         changes = {"username": ("", user.username), "role": ("", role.value), "password": ("", "***")}
         audit.record(by=by, action=Action.CREATE, instance=user, changes=changes)
     return user
@@ -88,7 +83,7 @@ def change_user(
         "is_active": is_active,
     }
     with transaction.atomic():
-        user = _locked_user(user_id, version)
+        user = locked_user(user_id, version)
         changes = {
             name: (getattr(user, name), value)
             for name, value in given.items()
@@ -102,24 +97,26 @@ def change_user(
                 raise ConflictError(_("You cannot disable your own account; ask another administrator."))
         for name, (_before, after) in changes.items():
             setattr(user, name, after)
-        if problems := _problems(user):
+        if problems := problems_of(user):
             raise InvalidInputError(problems)
         user.version += 1
         user.save(update_fields=[*changes, "version"])
         audit.record(by=by, action=Action.UPDATE, instance=user, changes=changes)
+        if is_active is False:
+            forget_sessions(user.pk)
     return user
 
 
 def set_role(*, by: Actor, now: datetime, user_id: int, role: Role, version: int | None = None) -> User:
     """Replaces the user's role. ConflictError when the last administrator would go."""
     with transaction.atomic():
-        user = _locked_user(user_id, version)
+        user = locked_user(user_id, version)
         before = user.role
         if before is role:
             return user
         if before is Role.ADMIN:
             _keep_an_administrator(user)
-        user.groups.set([*user.groups.exclude(name__in=list(Role)), _group(role)])
+        user.groups.set([*user.groups.exclude(name__in=list(Role)), group_of(role)])
         user.is_superuser = False
         user.version += 1
         user.save(update_fields=["is_superuser", "version"])
@@ -129,72 +126,25 @@ def set_role(*, by: Actor, now: datetime, user_id: int, role: Role, version: int
     return user
 
 
-def set_password(*, by: Actor, now: datetime, user_id: int, password: str) -> User:
-    """Ends the user's other sessions. InvalidInputError names `password`."""
+def set_password(*, by: Actor, now: datetime, user_id: int, password: str, keep_session: str = "") -> User:
+    """Ends the user's sessions but the one of that key. InvalidInputError names `password`."""
     with transaction.atomic():
-        user = _locked_user(user_id, None)
+        user = locked_user(user_id, None)
         if problems := _password_problems(password, user):
             raise InvalidInputError(problems)
         user.set_password(password)
         user.version += 1
         user.save(update_fields=["password", "version"])
+        forget_sessions(user.pk, but=keep_session)
         audit.record(by=by, action=Action.UPDATE, instance=user, changes={"password": ("***", "***")})
     return user
 
 
-def create_token(*, by: Actor, now: datetime, name: str, role: Role) -> tuple[ApiToken, str]:
-    """The row and the secret, which is shown once: only its SHA-256 is stored."""
-    name = name.strip()
-    if not 1 <= len(name) <= 64:
-        raise InvalidInputError({"name": _("A token needs a name of 1 to 64 characters.")})
-    secret = _TOKEN_MARK + crypto.to_base62(secrets.token_bytes(32), _TOKEN_DIGITS)
-    token = ApiToken(name=name, prefix=secret[:8], digest=crypto.hash_token(secret), role=role.value, created_at=now)
-    with transaction.atomic():
-        try:
-            with transaction.atomic():
-                token.save(force_insert=True)
-        except IntegrityError as error:
-            problem = _("There is a token with the name %(name)s; choose another.") % {"name": name}
-            raise InvalidInputError({"name": problem}) from error
-        audit.record(by=by, action=Action.CREATE, instance=token, changes={"name": ("", name), "role": ("", role)})
-    return token, secret
-
-
-def revoke_token(*, by: Actor, now: datetime, token_id: int) -> ApiToken:
-    """Acts at once and cannot be undone; revoking again changes nothing."""
-    with transaction.atomic():
-        token = ApiToken.objects.select_for_update().filter(pk=token_id).first()
-        if token is None:
-            raise NotFoundError(_("There is no such token."))
-        if token.revoked_at is None:
-            token.revoked_at = now
-            token.version += 1
-            token.save(update_fields=["revoked_at", "version"])
-            audit.record(by=by, action=Action.UPDATE, instance=token, changes={"revoked_at": ("", now.isoformat())})
-    return token
-
-
-def authenticate_token(*, secret: str, now: datetime) -> ApiToken | None:
-    """The live token of the secret, or None. `last_used_at` moves at most once a minute."""
-    token = ApiToken.objects.filter(digest=crypto.hash_token(secret), revoked_at__isnull=True).first()
-    if token is None:
-        return None
-    ApiToken.objects.filter(Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - _SEEN_EVERY), pk=token.pk).update(
-        last_used_at=now
-    )
-    return token
-
-
-def actor_of_token(token: ApiToken, address: str = "") -> Actor:
-    """For the audit entries of what a program does."""
-    return Actor(ActorKind.TOKEN, token.name, token.pk, address)
-
-
-def _group(role: Role) -> Group:
+def group_of(role: Role) -> Group:
     return Group.objects.get_or_create(name=role.value)[0]
 
 
-def _locked_user(user_id: int, version: int | None) -> User:
+def locked_user(user_id: int, version: int | None) -> User:
     user = User.objects.select_for_update().filter(pk=user_id).first()
     if user is None:
         raise NotFoundError(_("There is no such user."))
@@ -205,12 +155,12 @@ def _locked_user(user_id: int, version: int | None) -> User:
 
 def _keep_an_administrator(user: User) -> None:
     """Locks the administrators, so that two of them cannot remove each other at the same moment."""
-    Group.objects.select_for_update().get(pk=_group(Role.ADMIN).pk)
+    Group.objects.select_for_update().get(pk=group_of(Role.ADMIN).pk)
     if user.role is Role.ADMIN and not users_with_role(Role.ADMIN).exclude(pk=user.pk).exists():
         raise ConflictError(_("This is the only administrator; make somebody else one first."))
 
 
-def _problems(user: User) -> dict[str, str]:
+def problems_of(user: User) -> dict[str, str]:
     try:
         user.clean_fields(exclude={"password"})
     except ValidationError as error:

@@ -1,0 +1,29 @@
+"""Writes of users, what they sign in with, their sessions, and tokens."""
+
+from __future__ import annotations
+
+from tocsin.accounts.services.provided import ProvidedIdentity, admit, connect
+from tocsin.accounts.services.second_factors import record_second_factor, reset_second_factor
+from tocsin.accounts.services.sessions import end_sessions, renew_session, see_session
+from tocsin.accounts.services.tokens import actor_of_token, authenticate_token, create_token, revoke_token
+from tocsin.accounts.services.users import change_user, create_user, record_reveal, set_password, set_role
+
+__all__ = [
+    "ProvidedIdentity",
+    "actor_of_token",
+    "admit",
+    "authenticate_token",
+    "change_user",
+    "connect",
+    "create_token",
+    "create_user",
+    "end_sessions",
+    "record_reveal",
+    "record_second_factor",
+    "renew_session",
+    "reset_second_factor",
+    "revoke_token",
+    "see_session",
+    "set_password",
+    "set_role",
+]

@@ -1,0 +1,34 @@
+"""What a user proves itself with beside the password: kept by allauth, audited here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from allauth.mfa.models import Authenticator
+from django.db import transaction
+
+from tocsin.accounts import audit
+from tocsin.accounts.audit import Action
+from tocsin.accounts.models import User
+from tocsin.accounts.services.users import locked_user
+from tocsin.core.actors import Actor
+
+
+def record_second_factor(*, by: Actor, now: datetime, user: User, kind: str, before: str, after: str) -> None:
+    """The audit entry of a change that allauth made, in the caller's transaction. `before`, `after`: "on", a name..."""
+    audit.record(by=by, action=Action.UPDATE, instance=user, changes={kind: (before, after)})
+
+
+def reset_second_factor(*, by: Actor, now: datetime, user_id: int) -> int:
+    """Removes the authenticator app, passkeys and recovery codes; how many went. The password alone opens again."""
+    with transaction.atomic():
+        user = locked_user(user_id, None)
+        gone = list(Authenticator.objects.filter(user_id=user.pk).order_by("type", "pk"))
+        if not gone:
+            return 0
+        Authenticator.objects.filter(pk__in=[each.pk for each in gone]).delete()
+        user.version += 1
+        user.save(update_fields=["version"])
+        changes = {"second factor": (", ".join(each.type for each in gone), "")}
+        audit.record(by=by, action=Action.UPDATE, instance=user, changes=changes)
+    return len(gone)

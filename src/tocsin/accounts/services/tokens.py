@@ -1,0 +1,70 @@
+"""Writes of API tokens."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from tocsin.accounts import audit
+from tocsin.accounts.audit import Action
+from tocsin.accounts.models import ApiToken
+from tocsin.accounts.rules import Role
+from tocsin.core import crypto
+from tocsin.core.actors import Actor, ActorKind
+from tocsin.core.errors import InvalidInputError, NotFoundError
+
+_TOKEN_MARK = "tct_"  # noqa: S105 (what a leaked token is recognised by)
+_TOKEN_DIGITS = 32
+_SEEN_EVERY = timedelta(minutes=1)
+
+
+def create_token(*, by: Actor, now: datetime, name: str, role: Role) -> tuple[ApiToken, str]:
+    """The row and the secret, which is shown once: only its SHA-256 is stored."""
+    name = name.strip()
+    if not 1 <= len(name) <= 64:
+        raise InvalidInputError({"name": _("A token needs a name of 1 to 64 characters.")})
+    secret = _TOKEN_MARK + crypto.to_base62(secrets.token_bytes(32), _TOKEN_DIGITS)
+    token = ApiToken(name=name, prefix=secret[:8], digest=crypto.hash_token(secret), role=role.value, created_at=now)
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                token.save(force_insert=True)
+        except IntegrityError as error:
+            problem = _("There is a token with the name %(name)s; choose another.") % {"name": name}
+            raise InvalidInputError({"name": problem}) from error
+        audit.record(by=by, action=Action.CREATE, instance=token, changes={"name": ("", name), "role": ("", role)})
+    return token, secret
+
+
+def revoke_token(*, by: Actor, now: datetime, token_id: int) -> ApiToken:
+    """Acts at once and cannot be undone; revoking again changes nothing."""
+    with transaction.atomic():
+        token = ApiToken.objects.select_for_update().filter(pk=token_id).first()
+        if token is None:
+            raise NotFoundError(_("There is no such token."))
+        if token.revoked_at is None:
+            token.revoked_at = now
+            token.version += 1
+            token.save(update_fields=["revoked_at", "version"])
+            audit.record(by=by, action=Action.UPDATE, instance=token, changes={"revoked_at": ("", now.isoformat())})
+    return token
+
+
+def authenticate_token(*, secret: str, now: datetime) -> ApiToken | None:
+    """The live token of the secret, or None. `last_used_at` moves at most once a minute."""
+    token = ApiToken.objects.filter(digest=crypto.hash_token(secret), revoked_at__isnull=True).first()
+    if token is None:
+        return None
+    ApiToken.objects.filter(Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - _SEEN_EVERY), pk=token.pk).update(
+        last_used_at=now
+    )
+    return token
+
+
+def actor_of_token(token: ApiToken, address: str = "") -> Actor:
+    """For the audit entries of what a program does."""
+    return Actor(ActorKind.TOKEN, token.name, token.pk, address)

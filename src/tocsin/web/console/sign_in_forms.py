@@ -1,0 +1,107 @@
+"""The forms of signing in: django-allauth's, with our limits, words and widgets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.forms import LoginForm
+from allauth.account.forms import ReauthenticateForm as AllauthPasswordAgainForm
+from allauth.core import context
+from allauth.mfa.base.forms import AuthenticateForm, BaseAuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
+from django import forms
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
+
+from tocsin.web.console.sign_in_limits import is_spent, trying_second_factor
+
+_LONGEST, _LONGEST_NAME = 254, 64
+
+
+class SignInForm(LoginForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"] = forms.CharField(
+            label=_("Username or email"),
+            max_length=_LONGEST,
+            widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "username webauthn", "autofocus": True}),
+        )
+        self.fields["password"] = forms.CharField(
+            label=_("Password"),
+            strip=False,
+            widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "current-password"}),
+        )
+        self.order_fields(["login", "password"])
+
+
+class _CodeForm(BaseAuthenticateForm):
+    """A code of the authenticator app or a recovery code, tried as often as the limits allow, each once."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=32,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "one-time-code", "autofocus": True}),
+        help_text=_("Six digits of your authenticator app, or one of your recovery codes."),
+    )
+
+    def clean_code(self) -> str:
+        with trying_second_factor(context.request, self.user.pk) as attempt:
+            code: str = super().clean_code()
+            digits = "".join(letter for letter in code if letter.isalnum())
+            if self.authenticator.type == Authenticator.Type.TOTP and is_spent(self.user.pk, digits):
+                raise forms.ValidationError(_now("This code was used already. Wait for the next one."))
+            attempt.was_right = True
+        return code
+
+
+class SecondFactorForm(_CodeForm, AuthenticateForm):
+    """While signing in."""
+
+
+class SecondFactorAgainForm(_CodeForm, ReauthenticateForm):
+    """Before something sensitive."""
+
+
+class PasswordAgainForm(AllauthPasswordAgainForm):
+    """Before something sensitive."""
+
+    password = forms.CharField(
+        label=_("Password"),
+        strip=False,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "current-password", "autofocus": True}),
+    )
+
+
+class ActivateAppForm(ActivateTOTPForm):
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=32,
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
+        help_text=_("The six digits that the app shows now."),
+    )
+
+
+class AddPasskeyForm(AddWebAuthnForm):
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=_LONGEST_NAME,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("What you will know it by, like *Work laptop*."),
+    )
+    passwordless = forms.BooleanField(
+        label=_("Sign in with this passkey alone"),
+        required=False,
+        initial=True,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_(
+            "It asks for your finger, face or PIN instead of a password. Otherwise it is asked for after the password."
+        ),
+    )
+
+
+class RenamePasskeyForm(EditWebAuthnForm):
+    name = forms.CharField(label=_("Name"), max_length=_LONGEST_NAME, widget=UnfoldAdminTextInputWidget)
