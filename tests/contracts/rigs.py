@@ -11,6 +11,7 @@ from simulators.lark import LarkSimulator
 from simulators.raw import RawServer, http_answer
 from simulators.sms_gateway import SmsGatewaySimulator
 from simulators.smtp import SmtpSimulator
+from simulators.webhook import WebhookReceiver
 from simulators.wecom import WecomSimulator
 from tests.contracts.sending import MAIL, ROBOT, SMS
 from tocsin.channels.kinds import Channel
@@ -25,6 +26,8 @@ def http_config(provider: str, url: str) -> dict[str, str]:
         return {"url": f"{url}/open-apis/bot/v2/hook/{SECRET}", "secret": SECRET, "keyword": ""}
     if provider == "wecom":
         return {"url": f"{url}/cgi-bin/webhook/send?key={SECRET}"}
+    if provider == "webhook":
+        return {"url": f"{url}/hook?key={SECRET}", "secret": SECRET}
     return {"preset": "kannel", "url": f"{url}/sendsms", "username": "tocsin", "password": SECRET}
 
 
@@ -34,13 +37,17 @@ MESSAGES = {
     "dingtalk": ROBOT,
     "lark": replace(ROBOT, channel=Channel.LARK),
     "wecom": replace(ROBOT, channel=Channel.WECOM),
+    "webhook": replace(ROBOT, channel=Channel.WEBHOOK),
 }
-OVER_HTTP = ("http_sms", "dingtalk", "lark", "wecom")
+OVER_HTTP = ("http_sms", "dingtalk", "lark", "wecom", "webhook")
+ANSWER_WITH_A_CODE = ("http_sms", "dingtalk", "lark", "wecom")
+"""For the others HTTP's own status says all."""
 GOOD_BODY = {
     "http_sms": (202, b"0: Accepted for delivery"),
     "dingtalk": (200, b'{"errcode":0,"errmsg":"ok"}'),
     "lark": (200, b'{"code":0,"msg":"success","data":{}}'),
     "wecom": (200, b'{"errcode":0,"errmsg":"ok"}'),
+    "webhook": (200, b"ok"),
 }
 
 
@@ -64,6 +71,10 @@ def working(provider: str) -> Iterator[tuple[dict[str, str], list[str]]]:
         with WecomSimulator(key=SECRET) as group:
             yield {"url": group.webhook}, texts
             texts += [message.text for message in group.messages]
+    elif provider == "webhook":
+        with WebhookReceiver(secret=SECRET) as receiver:
+            yield {"url": f"{receiver.webhook}?key={SECRET}", "secret": SECRET}, texts
+            texts += [received.json()["tocsin"]["content"] for received in receiver.received]
     else:
         with SmsGatewaySimulator() as gateway:
             gateway.password = SECRET

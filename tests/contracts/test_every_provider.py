@@ -10,11 +10,21 @@ from pathlib import Path
 import pytest
 
 from simulators.raw import RawServer
-from tests.contracts.rigs import GOOD_BODY, MESSAGES, OVER_HTTP, SECRET, answering, failing, http_config, working
+from tests.contracts.rigs import (
+    ANSWER_WITH_A_CODE,
+    GOOD_BODY,
+    MESSAGES,
+    OVER_HTTP,
+    SECRET,
+    answering,
+    failing,
+    http_config,
+    working,
+)
 from tests.contracts.sending import open_provider, send, send_one
 from tocsin.channels.base import Outcome, ProviderType, SendResult
 from tocsin.channels.http import HttpClient
-from tocsin.channels.kinds import ROBOT_PLATFORMS
+from tocsin.channels.kinds import ROBOT_PLATFORMS, Channel
 from tocsin.channels.registry import PROVIDERS, provider_type, robot_provider
 from tocsin.core.errors import NotFoundError
 
@@ -100,7 +110,7 @@ def test_a_page_of_something_in_between_has_its_class(
         assert attempt(provider, config, caplog).outcome == outcome
 
 
-@pytest.mark.parametrize("provider", OVER_HTTP)
+@pytest.mark.parametrize("provider", ANSWER_WITH_A_CODE)
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 400, 418, 500])
 @pytest.mark.parametrize(
     "body",
@@ -150,7 +160,7 @@ def test_an_open_account_does_not_show_its_secrets(provider: str) -> None:
 @pytest.mark.parametrize("provider", REAL)
 def test_a_wrong_configuration_is_named_without_its_values(provider: str) -> None:
     kind = PROVIDERS[provider]
-    nonsense = {field.name: f"{SECRET}\n" for field in kind.fields}
+    nonsense = {field.name: f"{SECRET}\n" for field in kind.fields if not field.is_multiline}
 
     problems = kind.problems({**nonsense, "colour": SECRET})
 
@@ -168,9 +178,9 @@ def test_a_row_of_the_registry_holds_together(provider: str) -> None:
     assert not (can.accepted_is_delivered and can.has_receipts), "receipts would say nothing new"
     assert can.receipt_within is None or can.has_receipts
     assert (kind.read_callback is not None) == (can.has_receipts and not can.is_simulated)
-    assert kind.is_for_robots == (kind.channel in ROBOT_PLATFORMS)
+    assert kind.is_for_robots == (kind.channel in (*ROBOT_PLATFORMS, Channel.WEBHOOK))
     assert bool(can.mentions_by) == (can.mentions_channel is not None)
-    if kind.is_for_robots:
+    if kind.channel in ROBOT_PLATFORMS:
         assert {"url"} <= {field.name for field in kind.fields} <= {"url", "secret", "keyword"}
         assert kind.hosts
         assert robot_provider(kind.channel) is kind

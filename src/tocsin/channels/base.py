@@ -82,6 +82,8 @@ class Message:
     mentions: Sequence[Mention] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
     """For vendors that take template variables instead of free text."""
+    data: str = ""
+    """The alert for programs: JSON as Alertmanager's webhook has it, and a `tocsin` object; "" for other channels."""
     receipt_url: str = ""
     """Where the vendor shall send receipts of this very message; "" when there is no public address."""
 
@@ -169,6 +171,8 @@ class Capabilities:
     mentions_by: Sequence[str] = ()
     """Which of "phone", "user_id" a mention can use, in order of preference."""
     mentions_channel: Channel | None = None
+    may_merge: bool = True
+    """What a limit held may become one message; programs get each message by itself."""
     concurrency: int = 16
     is_simulated: bool = False
 
@@ -184,6 +188,7 @@ class ConfigField:
     default: str = ""
     help: str = ""
     choices: Sequence[str] = ()
+    is_multiline: bool = False
 
 
 Config = Mapping[str, str]
@@ -220,9 +225,11 @@ class ProviderType:
     capabilities_for: Callable[[Config], Capabilities] | None = None
     """Where the configuration (a gateway's preset, say) decides what the account can do."""
     is_for_robots: bool = False
-    """Configured by a robot's row (url, secret, keyword) instead of a provider account."""
+    """Configured by the row of a robot or webhook instead of a provider account."""
     hosts: Sequence[str] = ()
     """Where the vendor's own addresses lead, for robots; another host must be allowed by the operator."""
+    preview: Callable[[Config, Message], str] | None = None
+    """What would be sent, for people to read before it is."""
 
     def open(self, config: Config, http: HttpClient) -> Provider:
         return self.build(self.complete(config), http)
@@ -251,7 +258,7 @@ class ProviderType:
                 found[name] = _REQUIRED % {"label": setting.label}
             elif value and setting.choices and value not in setting.choices:
                 found[name] = _CHOOSE % {"choices": ", ".join(setting.choices)}
-            elif any(ord(character) < 32 or ord(character) == 127 for character in value):
+            elif any(map(_is_control, value.translate(_LINE_BREAKS) if setting.is_multiline else value)):
                 found[name] = _ONE_LINE % {"label": setting.label}
         return found or dict(self.check(complete))
 
@@ -262,3 +269,10 @@ class ProviderType:
             setting.name: "***" if setting.is_secret and complete[setting.name] else complete[setting.name]
             for setting in self.fields
         }
+
+
+_LINE_BREAKS = dict.fromkeys(map(ord, "\r\n\t"))
+
+
+def _is_control(character: str) -> bool:
+    return ord(character) < 32 or ord(character) == 127

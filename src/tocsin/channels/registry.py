@@ -9,6 +9,7 @@ from tocsin.channels.providers.http_sms import HTTP_SMS
 from tocsin.channels.providers.lark import LARK
 from tocsin.channels.providers.outbox import OUTBOX_EMAIL, OUTBOX_PHONE, OUTBOX_SMS
 from tocsin.channels.providers.smtp import SMTP
+from tocsin.channels.providers.webhook import WEBHOOK
 from tocsin.channels.providers.wecom import WECOM
 from tocsin.core.errors import NotFoundError
 from tocsin.core.sentences import Sentence
@@ -23,6 +24,7 @@ PROVIDERS: dict[str, ProviderType] = {
         DINGTALK,
         LARK,
         WECOM,
+        WEBHOOK,
         OUTBOX_SMS,
         OUTBOX_PHONE,
         OUTBOX_EMAIL,

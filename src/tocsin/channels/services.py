@@ -259,7 +259,7 @@ def _problems(account: ProviderAccount, kind: ProviderType, config: Config) -> d
     if not 1 <= len(account.name) <= 64:
         found["name"] = _("A provider account needs a name of 1 to 64 characters.")
     if kind.is_for_robots:
-        found["provider"] = _("%(provider)s is set up as a robot, not as a provider account.") % {
+        found["provider"] = _("%(provider)s is set up as a notification object, not as a provider account.") % {
             "provider": kind.title
         }
     if not 0 <= account.priority <= _MAX_PRIORITY:

@@ -123,7 +123,7 @@ def test_an_unknown_provider_is_refused_with_the_ones_that_exist(now: datetime) 
 
 
 def test_a_robot_platform_is_not_an_account(now: datetime) -> None:
-    with pytest.raises(InvalidInputError, match="set up as a robot"):
+    with pytest.raises(InvalidInputError, match="set up as a notification object"):
         add_account(by=SHELL, now=now, name="x", provider="dingtalk", config={"url": "https://oapi.dingtalk.com/x"})
 
 
