@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -97,3 +97,82 @@ def test_a_robot_can_be_deleted(now: datetime) -> None:
     services.delete_robots(by=SHELL, now=now, ids=[robot.pk])
 
     assert not directory([robot.pk]).robots
+
+
+@pytest.mark.parametrize(
+    ("platform", "url", "says"),
+    [
+        ("dingtalk", "https://10.0.0.8/robot/send?access_token=abc", "10.0.0.8 is a private address"),
+        ("dingtalk", "https://ding.example/robot/send?access_token=abc", "are at oapi.dingtalk.com"),
+        ("lark", "https://lark.example/open-apis/bot/v2/hook/abc", "are at open.feishu.cn, open.larksuite.com"),
+        ("wecom", "https://open.feishu.cn/cgi-bin/webhook/send?key=abc", "address of a Lark robot"),
+        ("dingtalk", "https://qyapi.weixin.qq.com/robot/send?access_token=abc", "address of a WeCom robot"),
+    ],
+)
+def test_an_address_that_is_not_the_platforms_is_refused_when_it_is_saved(
+    now: datetime, platform: str, url: str, says: str
+) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        make(now, platform=platform, url=url, secret="")
+
+    assert says in refused.value.fields["url"]
+    assert "abc" not in refused.value.fields["url"]
+
+
+def test_an_operator_allows_a_proxy_by_its_name(now: datetime, settings: Any) -> None:
+    settings.OUTGOING_ALLOW = ("lark.example",)
+
+    assert make(now, platform="lark", url="https://lark.example/open-apis/bot/v2/hook/abc", secret="").pk
+
+
+@pytest.mark.parametrize("field", ["secret", "keyword"])
+def test_a_wecom_robot_has_neither_secret_nor_keyword(now: datetime, field: str) -> None:
+    url = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=abc"
+
+    with pytest.raises(InvalidInputError) as refused:
+        make(now, platform="wecom", url=url, **{"secret": "", field: "x1234567"})
+
+    assert refused.value.fields == {field: "WeCom robot has no such field; it has url."}
+
+
+def test_daily_times_are_read_put_in_order_and_wait_for_their_moment(now: datetime) -> None:
+    robot = make(now, sends_daily=True, daily_times=["17:00", "9:30"], time_zone="Asia/Shanghai")
+
+    assert robot.daily_times == ["09:30", "17:00"]
+    assert robot.daily_due_at == datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("change", [{"is_enabled": False}, {"sends_daily": False}])
+def test_daily_statistics_wait_for_nothing_when_they_are_off(now: datetime, change: dict[str, bool]) -> None:
+    robot = make(now, sends_daily=True, daily_times=["13:00"])
+
+    robot = services.update_robot(by=SHELL, now=now, robot_id=robot.pk, version=1, **change)
+    off = robot.daily_due_at
+    robot = services.update_robot(by=SHELL, now=now, robot_id=robot.pk, version=2, **dict.fromkeys(change, True))
+
+    assert off is None
+    assert robot.daily_due_at == datetime(2026, 11, 23, 13, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"sends_daily": True}, "Name the times of day"),
+        ({"daily_times": ["noon"]}, "noon is no time of day"),
+        ({"daily_times": [f"{hour:02d}:00" for hour in range(13)]}, "At most 12"),
+    ],
+)
+def test_daily_times_that_cannot_be_are_refused(now: datetime, fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        make(now, **fields)
+
+    assert says in refused.value.fields["daily_times"]
+
+
+def test_the_last_time_cannot_be_taken_away_while_the_statistics_are_on(now: datetime) -> None:
+    robot = make(now, sends_daily=True, daily_times=["13:00"])
+
+    with pytest.raises(InvalidInputError) as refused:
+        services.update_robot(by=SHELL, now=now, robot_id=robot.pk, version=1, daily_times=[])
+
+    assert list(refused.value.fields) == ["daily_times"]

@@ -18,6 +18,7 @@ from tocsin.contacts.queries.listing import (
     in_chunks,
     member_counts,
 )
+from tocsin.contacts.queries.outlets import outlet_reach, pair_names, robot_config, webhook_config
 from tocsin.contacts.queries.people import (
     Deletion,
     Readiness,
@@ -99,12 +100,15 @@ __all__ = [
     "member_counts",
     "names_of",
     "objects_named",
+    "outlet_reach",
+    "pair_names",
     "personal_link_by_token",
     "personal_link_view",
     "personal_token_of",
     "phone_digest",
     "pickable_kinds",
     "readiness",
+    "robot_config",
     "session_by_secret",
     "token_of",
     "uses_by_phone",
@@ -114,4 +118,5 @@ __all__ = [
     "verification_proof",
     "verification_prospects",
     "verification_view",
+    "webhook_config",
 ]

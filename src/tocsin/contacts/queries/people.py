@@ -19,6 +19,7 @@ from tocsin.contacts.models import (
     ContactGroupMember,
     ContactReach,
     Robot,
+    Webhook,
 )
 from tocsin.contacts.rules import (
     ContactReason,
@@ -28,6 +29,7 @@ from tocsin.contacts.rules import (
     GroupView,
     RobotView,
     Use,
+    WebhookView,
     why_not_reachable,
 )
 from tocsin.core.phones import PhoneError, parse, search_digits
@@ -46,9 +48,9 @@ FROM contacts_contact WHERE id = ANY(%s) ORDER BY name, id
 
 
 def directory(object_ids: Collection[int]) -> Directory:
-    """The contacts, groups (with their members among the contacts) and robots of the ids; unknown ids are left out.
+    """Contacts, groups (with their members among the contacts), robots and webhooks; unknown ids are left out.
 
-    Two statements, three where there are robots.
+    Two statements, four where there is more than people.
     """
     with connection.cursor() as cursor:
         cursor.execute(_GROUPS, [list(object_ids)])
@@ -60,12 +62,19 @@ def directory(object_ids: Collection[int]) -> Directory:
             groups[pk] = replace(group, member_ids=tuple(filter(contacts.__contains__, group.member_ids)))
     others = named - contacts.keys()
     robots = Robot.objects.filter(pk__in=others).order_by("name") if others else Robot.objects.none()
+    webhooks = Webhook.objects.filter(pk__in=others).order_by("name") if others else Webhook.objects.none()
     return Directory(
         contacts=contacts,
         groups=groups,
         robots={
-            pk: RobotView(pk, name, Channel(platform), is_enabled)
-            for pk, name, platform, is_enabled in robots.values_list("pk", "name", "platform", "is_enabled")
+            pk: RobotView(pk, name, Channel(platform), is_enabled, language, zone)
+            for pk, name, platform, is_enabled, language, zone in robots.values_list(
+                "pk", "name", "platform", "is_enabled", "language", "time_zone"
+            )
+        },
+        webhooks={
+            pk: WebhookView(pk, name, is_enabled, language)
+            for pk, name, is_enabled, language in webhooks.values_list("pk", "name", "is_enabled", "language")
         },
     )
 

@@ -6,14 +6,19 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tocsin.contacts.models import Contact, ContactGroup, NotificationObject, Robot
+from tocsin.contacts.models import Contact, ContactGroup, NotificationObject, Robot, Webhook
 from tocsin.contacts.queries.listing import Wanted, contacts_found
 from tocsin.contacts.queries.people import is_storable
 
 Kind = NotificationObject.Kind
 _MOST_PAGES = 100
 _LONGEST_NAME = 64
-_MODELS: dict[str, Any] = {Kind.CONTACT: Contact, Kind.GROUP: ContactGroup, Kind.ROBOT: Robot}
+_MODELS: dict[str, Any] = {
+    Kind.CONTACT: Contact,
+    Kind.GROUP: ContactGroup,
+    Kind.ROBOT: Robot,
+    Kind.WEBHOOK: Webhook,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tocsin.channels.kinds import Channel
@@ -58,6 +58,16 @@ class RobotView:
     name: str
     platform: Channel
     is_enabled: bool
+    language: str = ""
+    time_zone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookView:
+    id: int
+    name: str
+    is_enabled: bool
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,7 @@ class Directory:
     contacts: Mapping[int, ContactView]
     groups: Mapping[int, GroupView]
     robots: Mapping[int, RobotView]
+    webhooks: Mapping[int, WebhookView] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

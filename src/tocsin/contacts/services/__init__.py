@@ -5,6 +5,7 @@ from __future__ import annotations
 from tocsin.contacts.services.defaults import set_default_fallback
 from tocsin.contacts.services.groups import add_members, create_group, delete_groups, remove_members, update_group
 from tocsin.contacts.services.limits import count_request, uncount_request
+from tocsin.contacts.services.outlets import OutletReach, record_outlet_reach
 from tocsin.contacts.services.people import (
     ContactChange,
     create_contact,
@@ -23,7 +24,14 @@ from tocsin.contacts.services.personal_links import (
     open_personal_link,
 )
 from tocsin.contacts.services.reach import ReachEntry, hold_contacts, record_reach
-from tocsin.contacts.services.robots import create_robot, delete_robots, platforms, update_robot
+from tocsin.contacts.services.robots import (
+    DueDaily,
+    create_robot,
+    delete_robots,
+    platforms,
+    take_due_dailies,
+    update_robot,
+)
 from tocsin.contacts.services.sign_in import link_sign_in
 from tocsin.contacts.services.verification import (
     Issued,
@@ -36,12 +44,15 @@ from tocsin.contacts.services.verification import (
     verify_by_code,
     verify_by_link,
 )
+from tocsin.contacts.services.webhooks import create_webhook, delete_webhooks, update_webhook
 
 __all__ = [
     "ContactChange",
+    "DueDaily",
     "Issued",
     "IssuedLink",
     "Opened",
+    "OutletReach",
     "ReachEntry",
     "VerificationSent",
     "Verified",
@@ -52,9 +63,11 @@ __all__ = [
     "create_contact",
     "create_group",
     "create_robot",
+    "create_webhook",
     "delete_contacts",
     "delete_groups",
     "delete_robots",
+    "delete_webhooks",
     "hold_contacts",
     "import_contact",
     "issue_personal_links",
@@ -65,15 +78,18 @@ __all__ = [
     "masked_address",
     "open_personal_link",
     "platforms",
+    "record_outlet_reach",
     "record_reach",
     "record_verifications_sent",
     "remove_legacy_chatbot",
     "remove_members",
     "set_default_fallback",
+    "take_due_dailies",
     "uncount_request",
     "update_contact",
     "update_group",
     "update_robot",
+    "update_webhook",
     "verify_by_code",
     "verify_by_link",
 ]

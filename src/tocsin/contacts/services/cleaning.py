@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -116,6 +116,11 @@ def clean_time_zone(value: object) -> str:
     if text and text not in _time_zones():
         raise ValueError(_("Not a time zone; write one like Asia/Shanghai or Europe/Berlin."))
     return text
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The zone, or the installation's for none (and for one that this machine does not know any more)."""
+    return ZoneInfo(name if name in _time_zones() else settings.TIME_ZONE)
 
 
 def clean_external_id(value: object) -> str | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -11,16 +13,45 @@ from django.utils.translation import gettext as _
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.channels.base import ProviderType
+from tocsin.channels.kinds import ROBOT_PLATFORMS, Channel
 from tocsin.channels.registry import PROVIDERS, robot_provider
 from tocsin.contacts.models import NotificationObject, Robot
 from tocsin.contacts.queries import uses_of
 from tocsin.contacts.rules import DuplicateError, Use
-from tocsin.contacts.services.cleaning import clean, clean_name, clean_text, clean_url, duplicates, naming_duplicates
+from tocsin.contacts.rules.daily import MAX_DAILY_TIMES, due_moments, next_daily, parse_times
+from tocsin.contacts.services.cleaning import (
+    clean,
+    clean_language,
+    clean_name,
+    clean_text,
+    clean_time_zone,
+    clean_url,
+    duplicates,
+    naming_duplicates,
+    zone_of,
+)
+from tocsin.contacts.services.outlets import host_problem, private_problem
 from tocsin.core.actors import Actor
 from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
 
 _SECRETS = ("url", "secret")
 _CONFIG = ("url", "secret", "keyword")
+_DAILY = ("sends_daily", "daily_times", "time_zone", "is_enabled")
+"""What decides when the next daily statistics are due."""
+_Cleaned = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DueDaily:
+    """A robot whose moment has come. `at` is sent now, `missed` are too late for it."""
+
+    robot_id: int
+    name: str
+    platform: Channel
+    language: str
+    time_zone: str
+    at: datetime | None
+    missed: tuple[datetime, ...]
 
 
 def _short_text(value: object) -> str:
@@ -36,6 +67,8 @@ _FIELDS: Mapping[str, Callable[[object], str | None]] = {
     "url": clean_url,
     "secret": _secret_text,
     "keyword": _short_text,
+    "language": clean_language,
+    "time_zone": clean_time_zone,
 }
 
 
@@ -48,15 +81,24 @@ def create_robot(
     url: str,
     secret: str = "",
     keyword: str = "",
+    language: str = "",
+    time_zone: str = "",
+    sends_daily: bool = False,
+    daily_times: Sequence[str] = (),
     is_enabled: bool = True,
 ) -> Robot:
-    """`url` and `secret` are stored encrypted and never shown again. InvalidInputError names the fields."""
-    provider = robot_provider(platform)
+    """`url` and `secret` are stored encrypted and never shown again. InvalidInputError names the fields.
+
+    `daily_times`: "hh:mm" in `time_zone` (the installation's if empty), at which the group is told of the day.
+    """
+    provider = robot_provider(platform) if platform in platforms() else None
     if provider is None:
         raise InvalidInputError({"platform": _("Choose one of: %(choices)s.") % {"choices": ", ".join(platforms())}})
-    cleaned = clean({"name": name, "url": url, "secret": secret, "keyword": keyword}, _FIELDS)
-    robot = Robot(**cleaned, platform=provider.channel.value, is_enabled=is_enabled, created_at=now)
-    _refuse_unusable(robot, provider)
+    typed = {"name": name, "url": url, "secret": secret, "keyword": keyword, "language": language}
+    cleaned = _clean({**typed, "time_zone": time_zone}, sends_daily, daily_times, is_enabled)
+    robot = Robot(**cleaned, platform=provider.channel.value, created_at=now)
+    _refuse_unusable(robot, provider, _CONFIG)
+    robot.daily_due_at = _next_daily(robot, now)
     with transaction.atomic():
         with naming_duplicates(lambda: _duplicate(robot)):
             robot.object = NotificationObject.objects.create(kind=NotificationObject.Kind.ROBOT)
@@ -77,15 +119,16 @@ def update_robot(
     url: str | None = None,
     secret: str | None = None,
     keyword: str | None = None,
+    language: str | None = None,
+    time_zone: str | None = None,
+    sends_daily: bool | None = None,
+    daily_times: Sequence[str] | None = None,
     is_enabled: bool | None = None,
 ) -> Robot:
     """What is None stays; an empty `secret` removes it. ConflictError when `version` is not the row's."""
-    given = {"name": name, "url": url, "secret": secret, "keyword": keyword}
-    cleaned: dict[str, str | bool | None] = {
-        **clean({field: value for field, value in given.items() if value is not None}, _FIELDS)
-    }
-    if is_enabled is not None:
-        cleaned["is_enabled"] = is_enabled
+    given = {"name": name, "url": url, "secret": secret, "keyword": keyword, "language": language}
+    typed = {field: value for field, value in {**given, "time_zone": time_zone}.items() if value is not None}
+    cleaned = _clean(typed, sends_daily, daily_times, is_enabled)
     with transaction.atomic():
         robot = _locked(robot_id, version)
         before = {field: getattr(robot, field) for field, value in cleaned.items() if getattr(robot, field) != value}
@@ -94,13 +137,36 @@ def update_robot(
         for field in before:
             setattr(robot, field, cleaned[field])
         if (provider := robot_provider(robot.platform)) is not None and not {*_CONFIG}.isdisjoint(before):
-            _refuse_unusable(robot, provider)
+            _refuse_unusable(robot, provider, before)
+        _refuse_daily_without_times(robot.sends_daily, robot.daily_times)
+        if not {*_DAILY}.isdisjoint(before):
+            robot.daily_due_at = _next_daily(robot, now)
         robot.version += 1
         with naming_duplicates(lambda: _duplicate(robot)):
-            robot.save(update_fields=[*before, "version"])
+            robot.save(update_fields=[*before, "daily_due_at", "version"])
         changes = {field: (_shown(field, old), _shown(field, cleaned[field])) for field, old in before.items()}
         audit.record(by=by, action=Action.UPDATE, instance=robot, changes=changes)
     return robot
+
+
+def take_due_dailies(*, now: datetime, limit: int = 100) -> list[DueDaily]:
+    """Robots whose moment has come; their next one is set in the caller's transaction, so nobody else takes this one.
+
+    Others skip what this one locked.
+    """
+    due = Robot.objects.select_for_update(skip_locked=True, no_key=True).filter(daily_due_at__lte=now)
+    taken = []
+    for robot in due.order_by("daily_due_at", "pk").defer("url", "secret")[:limit]:
+        due_at = robot.daily_due_at or now
+        found = due_moments(robot.daily_times, zone_of(robot.time_zone), due_at, now)
+        taken.append(
+            DueDaily(
+                robot.pk, robot.name, Channel(robot.platform), robot.language, robot.time_zone, found.now, found.missed
+            )
+        )
+        robot.daily_due_at = found.next_at
+        robot.save(update_fields=["daily_due_at"])
+    return taken
 
 
 def delete_robots(*, by: Actor, now: datetime, ids: Collection[int]) -> tuple[Use, ...]:
@@ -117,11 +183,48 @@ def delete_robots(*, by: Actor, now: datetime, ids: Collection[int]) -> tuple[Us
 
 def platforms() -> list[str]:
     """Those whose robots this version can reach."""
-    return sorted(kind.channel.value for kind in PROVIDERS.values() if kind.is_for_robots)
+    return sorted(kind.channel.value for kind in PROVIDERS.values() if kind.channel in ROBOT_PLATFORMS)
 
 
-def _refuse_unusable(robot: Robot, provider: ProviderType) -> None:
-    if problems := provider.problems({field: getattr(robot, field) for field in _CONFIG if getattr(robot, field)}):
+def _clean(
+    typed: Mapping[str, object], sends_daily: bool | None, daily_times: Sequence[str] | None, is_enabled: bool | None
+) -> _Cleaned:
+    cleaned: _Cleaned = dict(clean(typed, _FIELDS))
+    if daily_times is not None:
+        cleaned["daily_times"] = _clean_times(daily_times)
+        _refuse_daily_without_times(bool(sends_daily), cleaned["daily_times"])
+    given = {"sends_daily": sends_daily, "is_enabled": is_enabled}
+    return cleaned | {field: value for field, value in given.items() if value is not None}
+
+
+def _clean_times(texts: Sequence[str]) -> list[str]:
+    try:
+        times = parse_times(texts)
+    except ValueError as error:
+        problem = _("%(text)s is no time of day; write it like 09:30.") % {"text": str(error)[:20] or "''"}
+        raise InvalidInputError({"daily_times": problem}) from error
+    if len(times) > MAX_DAILY_TIMES:
+        raise InvalidInputError({"daily_times": _("At most %(count)d times a day.") % {"count": MAX_DAILY_TIMES}})
+    return list(times)
+
+
+def _refuse_daily_without_times(sends_daily: bool, times: Sequence[str]) -> None:
+    if sends_daily and not times:
+        raise InvalidInputError({"daily_times": _("Name the times of day at which the statistics are sent.")})
+
+
+def _next_daily(robot: Robot, now: datetime) -> datetime | None:
+    if not (robot.sends_daily and robot.is_enabled):
+        return None
+    return next_daily(robot.daily_times, zone_of(robot.time_zone), now)
+
+
+def _refuse_unusable(robot: Robot, provider: ProviderType, changed: Collection[str]) -> None:
+    problems = provider.problems({field: getattr(robot, field) for field in _CONFIG if getattr(robot, field)})
+    if not problems and "url" in changed:
+        problem = private_problem(robot.url) or host_problem(robot.url, provider)
+        problems = {"url": problem} if problem else {}
+    if problems:
         raise InvalidInputError(problems)
 
 

@@ -1,4 +1,4 @@
-"""People, groups and robots: everything that can be notified."""
+"""People and groups, and the proof of their numbers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from tocsin.channels.fields import EncryptedTextField
-from tocsin.channels.kinds import ROBOT_PLATFORMS
-from tocsin.contacts import import_models as import_models  # so that Django finds its tables
 from tocsin.contacts.rules import MAX_TRIES, Fallback, VerificationMethod
 from tocsin.contacts.search_index import Grams
 
@@ -42,7 +40,7 @@ def method_choices() -> list[tuple[str, Promise]]:
     return [(item.value, label) for item, label in METHOD_LABELS.items()]
 
 
-def _name_checks(label: str) -> list[models.BaseConstraint]:
+def name_checks(label: str) -> list[models.BaseConstraint]:
     """1 to 64 characters, no space at either end, no control characters."""
     return [
         models.CheckConstraint(name=f"{label}_name_length", condition=Q(name__regex=r"^\S(.{0,62}\S)?$")),
@@ -56,12 +54,13 @@ def _by_name(name: str, condition: Q | None = None) -> models.Index:
 
 
 class NotificationObject(models.Model):
-    """The one id space of contacts, groups, robots (and later schedules and webhooks), so that one key serves all."""
+    """The one id space of contacts, groups, robots, webhooks (and later schedules), so that one key serves all."""
 
     class Kind(models.TextChoices):
         CONTACT = "contact", _("contact")
         GROUP = "group", _("contact group")
         ROBOT = "robot", _("robot")
+        WEBHOOK = "webhook", _("webhook")
 
     kind = models.CharField(max_length=16, choices=Kind.choices)
 
@@ -118,7 +117,7 @@ class Contact(models.Model):
             GinIndex(Grams("name"), Grams("email"), Grams("phone"), name="contact_grams"),
         ]
         constraints = [
-            *_name_checks("contact"),
+            *name_checks("contact"),
             models.CheckConstraint(
                 name="contact_can_be_reached_somehow",
                 condition=Q(phone__isnull=False) | Q(email__isnull=False) | ~Q(legacy_chatbot_url=""),
@@ -163,7 +162,7 @@ class ContactGroup(models.Model):
         verbose_name_plural = _("contact groups")
         ordering = ["name"]
         indexes = [GinIndex(Grams("name"), name="group_grams")]
-        constraints = _name_checks("group")
+        constraints = name_checks("group")
 
     def __str__(self) -> str:
         return self.name
@@ -178,35 +177,6 @@ class ContactGroupMember(models.Model):
 
     def __str__(self) -> str:
         return f"{self.group_id}/{self.contact_id}"
-
-
-def robot_platform_choices() -> list[tuple[str, str]]:
-    return [(platform.value, platform.value) for platform in ROBOT_PLATFORMS]
-
-
-class Robot(models.Model):
-    """A chatbot of an IM group. The webhook URL holds its token, so it is a secret."""
-
-    object = models.OneToOneField(
-        NotificationObject, models.CASCADE, primary_key=True, db_column="id", related_name="robot", editable=False
-    )
-    name = models.CharField(_("name"), max_length=64, unique=True)
-    platform = models.CharField(_("platform"), max_length=16, choices=robot_platform_choices)
-    url = EncryptedTextField(_("webhook URL"))
-    secret = EncryptedTextField(_("signing secret"), blank=True)
-    keyword = models.CharField(_("keyword"), max_length=64, blank=True)
-    is_enabled = models.BooleanField(_("enabled"), default=True)
-    created_at = models.DateTimeField(_("created"), editable=False)
-    version = models.PositiveIntegerField(default=1, editable=False)
-
-    class Meta:
-        verbose_name = _("robot")
-        verbose_name_plural = _("robots")
-        ordering = ["name"]
-        constraints = _name_checks("robot")
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class PhoneVerification(models.Model):
