@@ -16,9 +16,9 @@ from tocsin.channels.base import Receipt, ReceiptStatus
 from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.services import add_account, ensure_outbox_accounts
-from tocsin.contacts.models import Contact, ContactGroup, Robot
+from tocsin.contacts.models import Contact, ContactGroup, Robot, Webhook
 from tocsin.contacts.rules import Fallback
-from tocsin.contacts.services import create_contact, create_group, create_robot
+from tocsin.contacts.services import create_contact, create_group, create_robot, create_webhook
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.ids import to_base36
 from tocsin.delivery.models import Attempt, Delivery
@@ -117,15 +117,16 @@ class Story:
             by=ADMIN, now=self.now, name=name or f"Group {next(_numbers)}", contact_ids=[m.pk for m in members]
         )
 
-    def robot(self, url: str, *, secret: str = "", keyword: str = "", name: str = "") -> Robot:
-        return create_robot(
-            by=ADMIN, now=self.now, name=name or f"Robot {next(_numbers)}", platform=Channel.DINGTALK, url=url,
-            secret=secret, keyword=keyword,
-        )  # fmt: skip
+    def robot(self, url: str, *, name: str = "", platform: str = Channel.DINGTALK, **fields: Any) -> Robot:
+        name = name or f"Robot {next(_numbers)}"
+        return create_robot(by=ADMIN, now=self.now, name=name, platform=platform, url=url, **fields)
+
+    def webhook(self, url: str, *, name: str = "", **fields: Any) -> Webhook:
+        return create_webhook(by=ADMIN, now=self.now, name=name or f"Webhook {next(_numbers)}", url=url, **fields)
 
     def policy(
         self,
-        targets: Mapping[Contact | ContactGroup | Robot, Sequence[str]] | None = None,
+        targets: Mapping[Contact | ContactGroup | Robot | Webhook, Sequence[str]] | None = None,
         *,
         rules: Iterable[Any] = (),
         group_wait: int = 5,
@@ -200,7 +201,7 @@ class Story:
 
     # what people got
 
-    def expect(self, who: Contact | Robot, channel: str, *words: str) -> SentMessage:
+    def expect(self, who: Contact | Robot | Webhook, channel: str, *words: str) -> SentMessage:
         """Exactly the next unexpected message to this person or robot over this channel, holding these words."""
         out = self._out().filter(delivery__recipient_id=who.pk, delivery__channel=channel)
         message = out.exclude(pk__in=self.expected).order_by("pk").first()
@@ -221,7 +222,10 @@ class Story:
         return self.expect(who, "email", *words)
 
     def expect_group_message(self, who: Robot | Contact, *words: str) -> SentMessage:
-        return self.expect(who, "dingtalk", *words)
+        return self.expect(who, who.platform if isinstance(who, Robot) else "dingtalk", *words)
+
+    def expect_webhook(self, who: Webhook, *words: str) -> SentMessage:
+        return self.expect(who, "webhook", *words)
 
     def expect_silence(self) -> None:
         """Nothing has gone out that was not expected."""
@@ -245,7 +249,7 @@ class Story:
     def timeline(self) -> list[TimelineEntry]:
         return timeline(self.alert().pk)
 
-    def delivery(self, who: Contact | Robot, channel: str) -> Delivery:
+    def delivery(self, who: Contact | Robot | Webhook, channel: str) -> Delivery:
         """The newest one."""
         return Delivery.objects.filter(recipient_id=who.pk, channel=channel).latest("pk")
 

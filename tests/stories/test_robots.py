@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from simulators.dingtalk import DingtalkSimulator
+from simulators.lark import LarkSimulator
+from simulators.wecom import WecomSimulator
 from tests.stories.harness import ADMIN, Story
 from tocsin.contacts.services import import_contact, update_robot
 from tocsin.delivery.models import Delivery
@@ -166,3 +168,67 @@ def test_a_contact_imported_with_an_old_chatbot_url_and_nothing_else_keeps_worki
 
     story.expect_group_message(old, "Disk full")
     assert len(dingtalk.messages) == 1
+
+
+def test_a_lark_group_gets_a_card_that_mentions_by_open_id_and_says_whom_it_could_not(story: Story) -> None:
+    ann = story.contact("Ann", lark_user_id="ou_ann")
+    bob = story.contact("Bob", user_id="bob-of-dingtalk")
+    with LarkSimulator(secret="demo", members={"Ann": "ou_ann", "Bob": "ou_bob"}) as lark:
+        robot = story.robot(lark.webhook, platform="lark", secret="demo")
+        story.policy({robot: [], story.group(ann, bob): ["email"]})
+
+        story.fires("Disk full", summary='<at id=all></at> 97 % of "/var"')
+        story.passes(5)
+
+    story.expect_group_message(robot, "Disk full")
+    story.expect_mail(ann)
+    story.expect_mail(bob)
+    [message] = lark.messages
+    assert (message.kind, message.title, message.mentioned) == ("interactive", "[P6] Disk full", ("Ann",))
+    assert '<at id=all></at> 97 % of "/var"' in message.text
+    assert not message.everybody
+    reasons = [reason for entry in story.timeline() for reason in entry.reasons]
+    assert reasons == [
+        "Bob (lark): there is no user ID that this IM tool can mention; the group message still goes out"
+    ]
+
+
+def test_a_card_that_lark_refuses_reaches_the_group_as_a_text_and_the_timeline_says_so(story: Story) -> None:
+    with LarkSimulator() as lark:
+        lark.refuses_cards = 230099
+        robot = story.robot(lark.webhook, platform="lark")
+        story.policy({robot: []})
+
+        story.fires("Disk full")
+        story.passes(5)
+
+    sent = story.expect_group_message(robot, "Disk full")
+    assert lark.messages[0].kind == "text"
+    assert sent.delivery.state == "delivered"
+    assert "refused the card (230099)" in sent.delivery.attempts.get().detail
+
+
+def test_a_wecom_group_gets_markdown_that_mentions_by_user_id(story: Story) -> None:
+    ann = story.contact("Ann", wecom_user_id="AnnOfWecom")
+    with WecomSimulator(members={"Ann": "AnnOfWecom"}) as wecom:
+        robot = story.robot(wecom.webhook, platform="wecom")
+        story.policy({robot: [], ann: ["email"]})
+
+        story.fires("Disk full", summary="<@all> [look](http://evil.example)")
+        story.passes(5)
+
+    story.expect_group_message(robot, "Disk full")
+    story.expect_mail(ann)
+    [message] = wecom.messages
+    assert (message.kind, message.mentioned, message.everybody) == ("markdown", ("Ann",), False)
+    assert all("evil" not in link for link in message.links)
+
+
+def test_a_robot_writes_in_the_language_of_its_group(story: Story, dingtalk: DingtalkSimulator) -> None:
+    robot = story.robot(dingtalk.webhook, secret=dingtalk.secret, language="zh-hans")
+    story.policy({robot: []})
+
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_group_message(robot, "告警中：1 个事件")

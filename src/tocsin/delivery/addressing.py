@@ -13,9 +13,9 @@ from tocsin.channels.base import Capabilities, Config, Mention, Message, Provide
 from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import accounts_by_channel, capabilities_of, config_of, kind_of
-from tocsin.channels.registry import robot_provider
-from tocsin.contacts.models import Contact, PersonalLink, PhoneVerification, Robot
-from tocsin.contacts.queries import contact_views
+from tocsin.channels.registry import PROVIDERS, robot_provider
+from tocsin.contacts.models import Contact, PersonalLink, PhoneVerification, Robot, Webhook
+from tocsin.contacts.queries import contact_views, robot_config, webhook_config
 from tocsin.contacts.rules import ContactView, is_same_address, mention_id
 from tocsin.core.ids import to_base36
 from tocsin.delivery.contents import ContentText, read_contents
@@ -49,6 +49,7 @@ class Addresses:
     chatbots: Mapping[int, Contact]
     views: Mapping[int, ContactView]
     robots: Mapping[int, Robot]
+    webhooks: Mapping[int, Webhook]
     verifications: Mapping[int, PhoneVerification]
     accounts: Mapping[Channel, Sequence[ProviderAccount]]
     contents: Mapping[int, ContentText]
@@ -60,6 +61,11 @@ class Addresses:
         robot = self.robots.get(row.recipient_id)
         if robot is not None:
             return None if robot.is_enabled else Reason.ROBOT_DISABLED
+        if row.channel == Channel.WEBHOOK:
+            webhook = self.webhooks.get(row.recipient_id)
+            if webhook is None:
+                return Reason.WEBHOOK_DELETED
+            return None if webhook.is_enabled else Reason.WEBHOOK_DISABLED
         if not row.is_contact:
             is_robot = row.channel not in PERSONAL_CHANNELS and not row.is_legacy_chatbot
             return Reason.ROBOT_DELETED if is_robot else Reason.CONTACT_DELETED
@@ -109,12 +115,16 @@ class Addresses:
         """The first account that was not tried yet; when all were, the first again. None: nothing carries this."""
         if row.recipient_id in self.robots:
             robot = self.robots[row.recipient_id]
-            config = {"url": robot.url, "secret": robot.secret, "keyword": robot.keyword}
-            return self._robot_route(Channel(robot.platform), ("r", robot.pk, robot.version), robot.name, config)
+            provider = robot_provider(robot.platform)
+            return _outlet_route(provider, ("r", robot.pk, robot.version), robot.name, robot_config(robot))
+        if row.recipient_id in self.webhooks:
+            hook = self.webhooks[row.recipient_id]
+            return _outlet_route(PROVIDERS["webhook"], ("w", hook.pk, hook.version), hook.name, webhook_config(hook))
         if row.is_legacy_chatbot:
             contact = self.chatbots[row.recipient_id]
             config = {"url": contact.legacy_chatbot_url, "secret": "", "keyword": ""}
-            return self._robot_route(Channel.DINGTALK, ("c", contact.pk, contact.version), contact.name, config)
+            key = ("c", contact.pk, contact.version)
+            return _outlet_route(robot_provider(Channel.DINGTALK), key, contact.name, config)
         accounts = self.accounts.get(Channel(row.channel), ())
         account = next((item for item in accounts if item.pk not in row.tried_accounts), next(iter(accounts), None))
         if account is None:
@@ -153,6 +163,7 @@ class Addresses:
             urgent=row.cause in (Cause.FIRED, Cause.ESCALATED),
             mentions=self._mentions(row, channel) if row.mention_ids and row.cause is not Cause.RECOVERED else (),
             receipt_url=receipt_url,
+            data=content.data,
         )
 
     def _address(self, row: QueueRow) -> str:
@@ -165,14 +176,6 @@ class Addresses:
     def _mentions(self, row: QueueRow, channel: Channel) -> tuple[Mention, ...]:
         people = [self.views[pk] for pk in row.mention_ids if pk in self.views]
         return tuple(Mention(view.name, view.phone, mention_id(view, channel)) for view in people)
-
-    def _robot_route(self, platform: Channel, key: tuple[str, int, int], name: str, config: Config) -> Route | None:
-        provider = robot_provider(platform)
-        if provider is None:
-            return None
-        capabilities = provider.capabilities_of(config)
-        lane = lane_key(capabilities.limit, owner=f"{key[0]}{key[1]}", address="") if capabilities.limit else ""
-        return Route(key, name, provider, capabilities, config, lane=lane)
 
     def _account_route(self, account: ProviderAccount, address: str) -> Route:
         base = self._routes.get(account.pk)
@@ -192,11 +195,22 @@ class Addresses:
         return replace(base, lane=lane_key(base.capabilities.limit, owner=f"a{account.pk}", address=hashed))
 
 
+def _outlet_route(provider: ProviderType | None, key: tuple[str, int, int], name: str, config: Config) -> Route | None:
+    """To a robot or webhook, which is its own account."""
+    if provider is None:
+        return None
+    capabilities = provider.capabilities_of(config)
+    lane = lane_key(capabilities.limit, owner=f"{key[0]}{key[1]}", address="") if capabilities.limit else ""
+    return Route(key, name, provider, capabilities, config, lane=lane)
+
+
 def read_addresses(rows: Sequence[QueueRow], now: datetime) -> Addresses:
     """At most seven statements, however many rows; two for people alone."""
     group_rows = [row for row in rows if row.channel not in PERSONAL_CHANNELS]
     chatbots = {row.recipient_id for row in group_rows if row.is_legacy_chatbot and row.is_contact}
-    robots = {row.recipient_id for row in group_rows if not row.is_legacy_chatbot}
+    outlets = [row for row in group_rows if not row.is_legacy_chatbot]
+    robots = {row.recipient_id for row in outlets if row.channel != Channel.WEBHOOK}
+    webhooks = {row.recipient_id for row in outlets if row.channel == Channel.WEBHOOK}
     mentioned = {pk for row in rows for pk in row.mention_ids}
     verifications = {row.verification_id for row in rows if row.verification_id}
     enclosing = [row.id for row in rows if row.purpose in (Purpose.LINK, Purpose.NOTICE)]
@@ -205,6 +219,7 @@ def read_addresses(rows: Sequence[QueueRow], now: datetime) -> Addresses:
         chatbots=Contact.objects.in_bulk(chatbots) if chatbots else {},
         views=contact_views(mentioned) if mentioned else {},
         robots=Robot.objects.in_bulk(robots) if robots else {},
+        webhooks=Webhook.objects.in_bulk(webhooks) if webhooks else {},
         verifications=PhoneVerification.objects.in_bulk(verifications) if verifications else {},
         accounts=accounts_by_channel(),
         contents=read_contents({row.content_id for row in rows if row.content_id}),

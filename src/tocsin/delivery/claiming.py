@@ -30,7 +30,7 @@ from tocsin.delivery.rules.sending import CALLS_MERGE_WITHIN, MAX_HELD_CALL, why
 from tocsin.events.retrying import retried
 
 _CALL_CHECK_EVERY = timedelta(seconds=5)
-_GONE = (Reason.CONTACT_DELETED, Reason.ROBOT_DELETED, Reason.REPLACED)
+_GONE = (Reason.CONTACT_DELETED, Reason.ROBOT_DELETED, Reason.WEBHOOK_DELETED, Reason.REPLACED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def _merge(ready: Sequence[tuple[QueueRow, Route]]) -> tuple[list[tuple[QueueRow
             continue
         if row.is_call:
             groups.setdefault(("call", row.recipient_id), []).append(row)
-        elif row.state == DeliveryState.HELD:
+        elif row.state == DeliveryState.HELD and route.capabilities.may_merge:
             groups.setdefault((route.lane, row.recipient_id, row.channel), []).append(row)
     merged: dict[int, list[QueueRow]] = {}
     gone: set[int] = set()

@@ -10,7 +10,7 @@ from threading import Lock
 from tocsin.events.statements import execute
 
 _KEPT = 512
-_READ = "SELECT id, subject, text, html, markdown FROM delivery_content WHERE id = ANY(%s)"
+_READ = "SELECT id, subject, text, html, markdown, data FROM delivery_content WHERE id = ANY(%s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class ContentText:
     text: str = ""
     html: str = ""
     markdown: str = ""
+    data: str = ""
 
 
 _lately_used: OrderedDict[int, ContentText] = OrderedDict()

@@ -42,6 +42,8 @@ class Content(models.Model):
     text = models.TextField(blank=True)
     html = models.TextField(blank=True)
     markdown = models.TextField(blank=True)
+    data = models.TextField(blank=True, db_default="")
+    """For programs: JSON, for the webhook channel alone."""
 
     def __str__(self) -> str:
         return self.subject or self.text[:60]
@@ -156,6 +158,21 @@ class Enclosure(models.Model):
 
     def __str__(self) -> str:
         return f"of {self.delivery_id}"
+
+
+class DailyReport(models.Model):
+    """That a robot's statistics of one moment were sent, or were missed: once for each robot and moment."""
+
+    robot = models.ForeignKey(NotificationObject, models.CASCADE, related_name="daily_reports")
+    due_at = models.DateTimeField()
+    delivery = models.OneToOneField(Delivery, models.CASCADE, related_name="daily_report")
+
+    class Meta:
+        verbose_name = _("daily report")
+        constraints = [models.UniqueConstraint(fields=["robot", "due_at"], name="daily_report_once")]
+
+    def __str__(self) -> str:
+        return f"{self.robot_id} {self.due_at.isoformat()}"
 
 
 class Attempt(models.Model):

@@ -38,8 +38,8 @@ FROM (
 RETURNING alert_id, id
 """
 _CONTENTS = """
-INSERT INTO delivery_content (id, subject, text, html, markdown)
-SELECT u.* FROM json_to_recordset(%s) AS u (id bigint, subject text, text text, html text, markdown text)
+INSERT INTO delivery_content (id, subject, text, html, markdown, data)
+SELECT u.* FROM json_to_recordset(%s) AS u (id bigint, subject text, text text, html text, markdown text, data text)
 """
 _CONTENT_IDS = "SELECT nextval(pg_get_serial_sequence('delivery_content', 'id')) FROM generate_series(1, %s)"
 _DELIVERIES = """
@@ -118,7 +118,14 @@ def reserve_contents(count: int) -> list[int]:
 def insert_contents(texts: Mapping[int, Text]) -> None:
     """By their ids."""
     rows = [
-        {"id": pk, "subject": text.subject, "text": text.text, "html": text.html, "markdown": text.markdown}
+        {
+            "id": pk,
+            "subject": text.subject,
+            "text": text.text,
+            "html": text.html,
+            "markdown": text.markdown,
+            "data": text.data,
+        }
         for pk, text in texts.items()
     ]
     run(_CONTENTS, [_json(rows)])

@@ -30,7 +30,7 @@ def carriers() -> tuple[set[Channel], dict[Channel, Sequence[str]]]:
     mentions_by = {platform: provider.capabilities.mentions_by for platform, provider in robots.items()}
     accounts = execute("SELECT DISTINCT channel, provider FROM channels_provideraccount WHERE is_enabled")
     carried = {Channel(channel) for channel, provider in accounts if provider in PROVIDERS}
-    return carried | set(robots), mentions_by
+    return carried | {*robots, Channel.WEBHOOK}, mentions_by
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from datetime import datetime
 from tocsin.channels.base import Outcome
 from tocsin.channels.services import Health, record_health
 from tocsin.contacts.services import (
+    OutletReach,
     ReachEntry,
     VerificationSent,
     hold_contacts,
+    record_outlet_reach,
     record_reach,
     record_verifications_sent,
 )
@@ -47,6 +49,7 @@ def _record(recorded: Sequence[Recorded], now: datetime) -> None:
     block_lanes(_blocked(recorded))
     reach = apply_waiting_receipts([item.claim.delivery_id for item in named], now)
     _tell_contacts([*reach, *_reach(moved, now)], recorded)
+    record_outlet_reach(entries=_outlets(recorded))
     follow_failed_calls([item.claim.delivery_id for item in moved if _has_failed(item.next)], now)
 
 
@@ -102,6 +105,17 @@ def _health(recorded: Sequence[Recorded]) -> list[Health]:
         else:
             last[account_id] = Health(account_id, failed_at=finished_at, failure=item.sentence)
     return list(last.values())
+
+
+def _outlets(recorded: Sequence[Recorded]) -> list[OutletReach]:
+    """What each try showed of a robot or webhook, also one that is made again."""
+    return [
+        OutletReach(item.claim.recipient_id, delivered_at=item.sent.finished_at)
+        if item.is_accepted
+        else OutletReach(item.claim.recipient_id, failed_at=item.sent.finished_at, failure=item.sentence)
+        for item in recorded
+        if item.claim.route.provider.is_for_robots
+    ]
 
 
 def _reach(moved: Sequence[Recorded], now: datetime) -> list[ReachEntry]:

@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from tocsin.channels.kinds import Channel
 from tocsin.core.redact import redact_prose
+from tocsin.delivery.documents import document
 from tocsin.delivery.rules import Cause
 
 _EVENTS_IN_TEXT = 10
@@ -35,6 +36,8 @@ class EventSummary:
     severity: int
     starts_at: datetime
     generator_url: str = ""
+    fingerprint: str = ""
+    ends_at: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -83,6 +86,7 @@ class Text:
     text: str
     html: str = ""
     markdown: str = ""
+    data: str = ""
 
 
 def alert_url(alert_id: int) -> str:
@@ -101,6 +105,9 @@ def render(alert: AlertSummary, channel: Channel, *, language: str, time_zone: s
                 return Text("", _sms(alert))
             case Channel.PHONE:
                 return Text("", _speech(alert))
+            case Channel.WEBHOOK:
+                told = _group_message(alert, zone)
+                return Text(told.subject, told.text, data=document(alert, alert_url(alert.alert_id)))
             case _:
                 return _group_message(alert, zone)
 

@@ -13,18 +13,20 @@ from django.utils.translation import gettext as _
 from tocsin.accounts.audit import Action
 from tocsin.accounts.audit import record as audit
 from tocsin.channels.base import Receipt as ProviderReceipt
-from tocsin.channels.kinds import Channel
+from tocsin.channels.kinds import ROBOT_PLATFORMS, Channel
 from tocsin.channels.models import ProviderAccount
-from tocsin.contacts.models import Contact, Robot
+from tocsin.contacts.models import Contact, Robot, Webhook
 from tocsin.contacts.services import ReachEntry, record_reach
 from tocsin.core.actors import Actor
 from tocsin.core.errors import NotFoundError
 from tocsin.core.phones import mask as mask_phone
 from tocsin.core.redact import mask_email
+from tocsin.delivery.documents import test_document
 from tocsin.delivery.doorbell import ring_send
 from tocsin.delivery.fallbacks import follow_failed_calls
 from tocsin.delivery.models import Content, Delivery
 from tocsin.delivery.receipts import apply_receipts, look_again, store_receipts
+from tocsin.delivery.render import escape_markdown
 from tocsin.delivery.rules import DeliveryState, Purpose, Reason
 from tocsin.events.retrying import retried
 from tocsin.events.statements import execute
@@ -83,14 +85,19 @@ def expire_deadlines(now: datetime, *, limit: int = 500) -> int:
 
 
 def send_test(*, by: Actor, now: datetime, object_id: int, channel: Channel) -> Delivery:
-    """Queues a test message to one contact or robot; its deliveries page shows what became of it."""
+    """Queues a test message to one contact, robot or webhook; its deliveries page shows what became of it."""
     name, masked, language = _recipient(object_id, channel)
     with transaction.atomic(), translation.override(language or settings.LANGUAGE_CODE):
         text = _("This is a test from %(organisation)s, asked for by %(name)s. No action is needed.") % {
             "organisation": settings.ORGANISATION,
             "name": by.name,
         }
-        content = Content.objects.create(subject=_("Test message"), text=text)
+        content = Content.objects.create(
+            subject=_("Test message"),
+            text=text,
+            markdown=escape_markdown(text) if channel in ROBOT_PLATFORMS else "",
+            data=test_document(text, now) if channel is Channel.WEBHOOK else "",
+        )
         delivery = Delivery.objects.create(
             purpose=Purpose.TEST, recipient_id=object_id, recipient_name=name, address_masked=masked, channel=channel,
             content=content, language=language or settings.LANGUAGE_CODE, next_at=now, planned_at=now,
@@ -105,7 +112,8 @@ def _recipient(object_id: int, channel: Channel) -> tuple[str, str, str]:
     if contact is not None:
         masked = mask_email(contact.email or "") if channel is Channel.EMAIL else mask_phone(contact.phone or "")
         return contact.name, masked, contact.language
-    robot = Robot.objects.filter(pk=object_id).first()
-    if robot is None:
-        raise NotFoundError(_("There is no such contact or robot."))
-    return robot.name, "", ""
+    outlets = Webhook.objects if channel is Channel.WEBHOOK else Robot.objects
+    outlet = outlets.filter(pk=object_id).only("name", "language").first()
+    if outlet is None:
+        raise NotFoundError(_("There is no such contact, robot or webhook."))
+    return outlet.name, "", outlet.language

@@ -23,7 +23,8 @@ FROM alerts_alertevent m JOIN events_event e ON e.id = m.event_id
 WHERE m.alert_id = ANY(%s) GROUP BY m.alert_id
 """
 _SAMPLES = """
-SELECT a.id, e.labels::text, e.annotations::text, e.state = 'active', e.severity, e.starts_at, e.generator_url
+SELECT a.id, e.labels::text, e.annotations::text, e.state = 'active', e.severity, e.starts_at, e.generator_url,
+       e.fingerprint::text, e.ends_at
 FROM unnest(%s::bigint[]) AS a(id) CROSS JOIN LATERAL (
     SELECT e.* FROM alerts_alertevent m JOIN events_event e ON e.id = m.event_id
     WHERE m.alert_id = a.id ORDER BY e.state = 'active' DESC, e.severity, e.starts_at DESC, e.id LIMIT %s

@@ -60,7 +60,7 @@ class PolicyVersion(models.Model):
 
 
 class PolicyTarget(models.Model):
-    """A notification object of a version and the channels it is told over (for robots: none are named)."""
+    """A notification object of a version and the channels it is told over (for robots and webhooks: none are named)."""
 
     policy_version = models.ForeignKey(PolicyVersion, models.CASCADE, related_name="targets")
     object = models.ForeignKey(NotificationObject, models.CASCADE, related_name="policy_targets")

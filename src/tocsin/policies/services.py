@@ -64,7 +64,7 @@ def create_policy(
 ) -> NotificationPolicy:
     """`rules` []: every event. `group_by` None: by `alertname`; []: one message. InvalidInputError names the field.
 
-    `targets`: notification object ids with channels of `phone`, `sms`, `email`; robots with none.
+    `targets`: notification object ids with channels of `phone`, `sms`, `email`; robots and webhooks with none.
     """
     with transaction.atomic():
         lock_policies_for_writing()
@@ -272,8 +272,8 @@ def _clean_targets(targets: TypedTargets) -> list[tuple[int, list[str]]]:
             problem = _("There is no notification object %(id)s; it may have been deleted.") % {"id": object_id}
         elif object_id in cleaned:
             problem = _("Notification object %(id)s is named twice.") % {"id": object_id}
-        elif kinds[object_id] == NotificationObject.Kind.ROBOT:
-            problem = _("A robot has its own channel; choose none for it.") if channels else ""
+        elif kinds[object_id] in (NotificationObject.Kind.ROBOT, NotificationObject.Kind.WEBHOOK):
+            problem = _("A robot or webhook has its own channel; choose none for it.") if channels else ""
         elif not channels or not set(channels) <= set(PERSONAL_CHANNELS):
             problem = _("Choose one or more of phone, sms and email for each contact and group.")
         else:

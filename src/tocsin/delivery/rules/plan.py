@@ -54,7 +54,7 @@ def plan(
     mentions_by: Mapping[Channel, Sequence[str]],
     is_recovery: bool = False,
 ) -> Plan:
-    """Each person once per channel, whatever groups name them; each robot once, mentioning everyone concerned.
+    """Each person once per channel, whatever groups name them; each webhook, and each robot, mentioning everyone.
 
     `targets`: notification object id and, for people, its channels. `channels_carried`: those with an account (or,
     for robots, a provider). `mentions_by`: per platform what a mention can use ("phone", "user_id"). Good news wakes
@@ -62,10 +62,13 @@ def plan(
     """
     people: dict[int, set[Channel]] = {}
     robots: list[int] = []
+    webhooks: list[int] = []
     shortfalls: list[Shortfall] = []
     for object_id, channels in targets:
         if object_id in directory.robots:
             robots.append(object_id)
+        elif object_id in directory.webhooks:
+            webhooks.append(object_id)
         elif object_id in directory.contacts:
             people.setdefault(object_id, set()).update(channels)
         elif (group := directory.groups.get(object_id)) is not None:
@@ -96,7 +99,22 @@ def plan(
                 mentioned.append(contact_id)
             else:
                 shortfalls.append(Shortfall(contact_id, contact.name, robot.platform, Reason.NO_USER_ID))
-        deliveries.append(PlannedDelivery(robot_id, robot.name, robot.platform, mention_ids=tuple(mentioned)))
+        deliveries.append(
+            PlannedDelivery(
+                robot_id,
+                robot.name,
+                robot.platform,
+                language=robot.language,
+                time_zone=robot.time_zone,
+                mention_ids=tuple(mentioned),
+            )
+        )
+    for webhook_id in webhooks:
+        webhook = directory.webhooks[webhook_id]
+        if webhook.is_enabled:
+            deliveries.append(PlannedDelivery(webhook_id, webhook.name, Channel.WEBHOOK, language=webhook.language))
+        else:
+            shortfalls.append(Shortfall(webhook_id, webhook.name, Channel.WEBHOOK, Reason.WEBHOOK_DISABLED))
     return Plan(tuple(deliveries), tuple(dict.fromkeys(shortfalls)))
 
 

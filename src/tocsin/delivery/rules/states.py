@@ -27,6 +27,8 @@ class Purpose(StrEnum):
     """A contact's personal link; the token is put into the text when it is sent."""
     NOTICE = "notice"
     """Tells the owner of an address that somebody has just changed it."""
+    DAILY = "daily"
+    """What a robot tells of the day at chosen times."""
 
 
 class DeliveryState(StrEnum):
@@ -116,10 +118,12 @@ class Reason(StrEnum):
     NO_ACCOUNT = "no_account"
     EMPTY_GROUP = "empty_group"
     ROBOT_DISABLED = "robot_disabled"
+    WEBHOOK_DISABLED = "webhook_disabled"
     NO_TARGETS = "no_targets"
     POLICY_DISABLED = "policy_disabled"
     CONTACT_DELETED = "contact_deleted"
     ROBOT_DELETED = "robot_deleted"
+    WEBHOOK_DELETED = "webhook_deleted"
     RECOVERED = "recovered"
     CLAIMED = "claimed"
     SUPERSEDED = "superseded"
@@ -139,6 +143,7 @@ class Reason(StrEnum):
     MACHINE = "machine"
     UNDELIVERED = "undelivered"
     OUTCOME_UNKNOWN = "outcome_unknown"
+    TOO_LATE = "too_late"
 
 
 REASON_TEXTS: dict[Reason, Sentence] = {
@@ -149,10 +154,12 @@ REASON_TEXTS: dict[Reason, Sentence] = {
     Reason.NO_ACCOUNT: Sentence("no enabled provider account carries this channel"),
     Reason.EMPTY_GROUP: Sentence("the group has no members"),
     Reason.ROBOT_DISABLED: Sentence("the robot is disabled"),
+    Reason.WEBHOOK_DISABLED: Sentence("the webhook is disabled"),
     Reason.NO_TARGETS: Sentence("the policy names nobody"),
     Reason.POLICY_DISABLED: Sentence("the policy is disabled"),
     Reason.CONTACT_DELETED: Sentence("the contact was deleted"),
     Reason.ROBOT_DELETED: Sentence("the robot was deleted"),
+    Reason.WEBHOOK_DELETED: Sentence("the webhook was deleted"),
     Reason.RECOVERED: Sentence("the alert was resolved before this went out"),
     Reason.CLAIMED: Sentence("somebody claimed the alert before this went out"),
     Reason.SUPERSEDED: Sentence("the alert fires again, so this notice is out of date"),
@@ -174,4 +181,5 @@ REASON_TEXTS: dict[Reason, Sentence] = {
     Reason.MACHINE: Sentence("a machine answered"),
     Reason.UNDELIVERED: Sentence("the provider reported that it was not delivered"),
     Reason.OUTCOME_UNKNOWN: Sentence("no reply came, so it may or may not have gone out"),
+    Reason.TOO_LATE: Sentence("no worker was there at its time, and half an hour later it says nothing any more"),
 }

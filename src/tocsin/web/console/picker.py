@@ -28,7 +28,7 @@ KIND_TITLES: Mapping[str, str | Promise] = {
     _Kind.GROUP: _("Contact Groups"),
     _Kind.CONTACT: _("Contacts"),
     _Kind.ROBOT: _("DingTalk/Lark/WeCom"),
-    "webhook": _("Webhooks"),
+    _Kind.WEBHOOK: _("Webhooks"),
 }
 
 

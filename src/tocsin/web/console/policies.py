@@ -139,7 +139,7 @@ class NotificationPolicyAdmin(ServiceAdmin):
     def told_lines(self, policy: NotificationPolicy) -> SafeString | str:
         targets = list(policy.current.targets.order_by("pk")) if policy.current else []
         known = directory([target.object_id for target in targets])
-        named: dict[int, Any] = {**known.contacts, **known.groups, **known.robots}
+        named: dict[int, Any] = {**known.contacts, **known.groups, **known.robots, **known.webhooks}
         rows = (
             (named[target.object_id].name, ", ".join(str(CHANNELS[channel]) for channel in target.channels))
             for target in targets

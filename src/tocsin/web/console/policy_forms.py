@@ -15,7 +15,7 @@ from unfold.widgets import (
 )
 
 from tocsin.channels.kinds import PERSONAL_CHANNELS
-from tocsin.contacts.models import Contact, ContactGroup, NotificationObject, Robot
+from tocsin.contacts.models import Contact, ContactGroup, NotificationObject, Robot, Webhook
 from tocsin.policies.rules import stored_rules
 from tocsin.web.console.policy_matching import RulesField
 from tocsin.web.console.policy_text import write_rules
@@ -25,7 +25,8 @@ from tocsin.web.console.words import CHANNELS
 _BLANK_ROWS = 2
 _LONGEST_ID = 18
 _LONGEST_WAIT = 24 * 3600
-_ROBOT = NotificationObject.Kind.ROBOT
+_Kind = NotificationObject.Kind
+_WITHOUT_CHANNELS = (_Kind.ROBOT, _Kind.WEBHOOK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class TargetsWidget(forms.Widget):
 
 
 class TargetsField(forms.Field):
-    """Cleans to a list of (notification object id, channels); a robot has none."""
+    """Cleans to a list of (notification object id, channels); robots and webhooks have none."""
 
     widget = TargetsWidget
 
@@ -71,16 +72,17 @@ class TargetsField(forms.Field):
             kind, _colon, number = row.choice.partition(":")
             if not (number.isascii() and number.isdecimal() and len(number) <= _LONGEST_ID):
                 raise forms.ValidationError(_("Choose from the list."))
-            cleaned.append((int(number), () if kind == _ROBOT else row.channels))
+            cleaned.append((int(number), () if kind in _WITHOUT_CHANNELS else row.channels))
         return cleaned
 
 
 def object_choices() -> list[tuple[Any, list[tuple[str, str]]]]:
     """Everything that can be told, by kind."""
     return [
-        (_("Contacts"), _named(NotificationObject.Kind.CONTACT, Contact.objects.order_by("name"))),
-        (_("Contact Groups"), _named(NotificationObject.Kind.GROUP, ContactGroup.objects.order_by("name"))),
-        (_("DingTalk/Lark/WeCom"), _named(_ROBOT, Robot.objects.order_by("name"))),
+        (_("Contacts"), _named(_Kind.CONTACT, Contact.objects.order_by("name"))),
+        (_("Contact Groups"), _named(_Kind.GROUP, ContactGroup.objects.order_by("name"))),
+        (_("DingTalk/Lark/WeCom"), _named(_Kind.ROBOT, Robot.objects.order_by("name"))),
+        (_("Webhooks"), _named(_Kind.WEBHOOK, Webhook.objects.order_by("name"))),
     ]
 
 

@@ -28,6 +28,7 @@ PURPOSES: Words = {
     Purpose.ALERT: _("Alert"),
     Purpose.VERIFICATION: _("Verification"),
     Purpose.TEST: _("Test"),
+    Purpose.DAILY: _("Daily statistics"),
     Purpose.LINK: _("Personal link"),
     Purpose.NOTICE: _("Security notice"),
 }

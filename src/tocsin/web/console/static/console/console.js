@@ -32,9 +32,9 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (!event.target.dataset.inlineFormset) event.stopImmediatePropagation();
 }, true);
 
-// The objects of a policy: robots have no channels to choose, and rows can be added.
+// The objects of a policy: robots and webhooks have no channels to choose, and rows can be added.
 (() => {
-  const mark = (row) => row.classList.toggle("tc-is-robot", row.querySelector("select").value.startsWith("robot:"));
+  const mark = (row) => row.classList.toggle("tc-is-robot", /^(robot|webhook):/.test(row.querySelector("select").value));
 
   document.addEventListener("DOMContentLoaded", () => {
     for (const editor of document.querySelectorAll("[data-targets]")) {
