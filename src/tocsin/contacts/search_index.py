@@ -1,4 +1,4 @@
-"""Finding a part of a text by index on every PostgreSQL, with no extension (docs/decisions/0010).
+"""Finding a part of a text by index on every PostgreSQL, with no extension (docs/decisions/0011).
 
 `contacts_grams(text)` gives every run of three characters, and the shorter ones at its end, in lower case;
 `contacts_gram_query(text)` gives what must be among them when the text holds another one. One or two characters are

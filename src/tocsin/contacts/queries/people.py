@@ -8,19 +8,19 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
 from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
 from tocsin.contacts.models import (
     Contact,
     ContactDefaults,
-    ContactGroup,
     ContactGroupMember,
     ContactReach,
     Robot,
     Webhook,
 )
+from tocsin.contacts.queries.searching import text_candidates, text_condition
 from tocsin.contacts.rules import (
     ContactReason,
     ContactView,
@@ -32,7 +32,7 @@ from tocsin.contacts.rules import (
     WebhookView,
     why_not_reachable,
 )
-from tocsin.core.phones import PhoneError, parse, search_digits
+from tocsin.core.phones import PhoneError, parse
 
 _GROUPS = """
 SELECT g.id, g.name, coalesce(array_agg(c.id ORDER BY c.name, c.id) FILTER (WHERE c.id IS NOT NULL), '{}')
@@ -106,10 +106,8 @@ def contacts_matching(text: str) -> QuerySet[Contact]:
         return Contact.objects.all()
     if not is_storable(wanted):
         return Contact.objects.none()
-    condition = Q(name__icontains=wanted) | Q(email__icontains=wanted)
-    if digits := search_digits(wanted):
-        condition |= Q(phone__startswith=digits) if digits.startswith("+") else Q(phone__contains=digits)
-    return Contact.objects.filter(condition)
+    candidates = text_candidates(wanted, sees_addresses=True)
+    return Contact.objects.filter(candidates, text_condition(wanted, sees_addresses=True))
 
 
 def is_storable(text: str) -> bool:
@@ -164,16 +162,24 @@ class Deletion:
     """Groups that would have no members left."""
 
 
+_EMPTIED = """
+SELECT g.id, g.name
+FROM (SELECT DISTINCT group_id FROM contacts_contactgroupmember WHERE contact_id = ANY(%(contacts)s)) touched
+JOIN contacts_contactgroup g ON g.id = touched.group_id
+WHERE NOT EXISTS (
+    SELECT FROM contacts_contactgroupmember other
+    WHERE other.group_id = g.id AND other.contact_id <> ALL (%(contacts)s)
+)
+ORDER BY g.name
+"""
+
+
 def deletion_preview(contact_ids: Collection[int]) -> Deletion:
     names = Contact.objects.filter(pk__in=contact_ids).order_by("name").values_list("name", flat=True)
-    touched = ContactGroupMember.objects.filter(contact_id__in=contact_ids).values("group_id")
-    left = ContactGroupMember.objects.exclude(contact_id__in=contact_ids).values("group_id")
-    emptied = ContactGroup.objects.filter(pk__in=touched).exclude(pk__in=left).order_by("name")
-    return Deletion(
-        names=tuple(names),
-        uses=tuple(uses_of(contact_ids)),
-        emptied_groups=tuple(emptied.values_list("name", flat=True)),
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_EMPTIED, {"contacts": list(contact_ids)})
+        emptied = tuple(name for _pk, name in cursor.fetchall())
+    return Deletion(names=tuple(names), uses=tuple(uses_of(contact_ids)), emptied_groups=emptied)
 
 
 @dataclass(frozen=True, slots=True)

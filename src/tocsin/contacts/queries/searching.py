@@ -2,7 +2,7 @@
 
 PostgreSQL chooses by its statistics, which know nothing of where in the alphabet the wanted rows stand nor which runs
 of characters come together. A wrong choice reads the whole table, so the choice is made here, by a look at a sample,
-and the form of the statement leaves no other (docs/decisions/0010 has the measurements).
+and the form of the statement leaves no other (docs/decisions/0011 has the measurements).
 """
 
 from __future__ import annotations
