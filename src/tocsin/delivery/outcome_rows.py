@@ -9,12 +9,15 @@ from datetime import datetime
 import msgspec
 
 from tocsin.channels.base import Outcome, SendResult
+from tocsin.core.sentences import Sentence
 from tocsin.core.storable import storable
 from tocsin.delivery.claiming import Claimed
 from tocsin.delivery.rules import DeliveryState, Reason
 from tocsin.delivery.rules.sending import Next
 from tocsin.delivery.sending import Sent
 from tocsin.events.statements import execute, run
+
+_CODED = Sentence("%(code)s: %(detail)s", words=("detail",))
 
 _DETAIL = 500
 
@@ -77,7 +80,8 @@ class Recorded:
     def sentence(self) -> str:
         """What went wrong, for people."""
         result = self.result
-        return storable(f"{result.code}: {result.detail}" if result.code else result.detail, _DETAIL)
+        text = _CODED % {"code": result.code, "detail": result.detail} if result.code else result.detail
+        return storable(text, _DETAIL)
 
     @property
     def provider_id(self) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from auditlog.models import LogEntry
+from django.core.exceptions import FieldDoesNotExist
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
@@ -19,12 +22,31 @@ from tocsin.web.console.display import NOTHING, chip, clock, moment
 from tocsin.web.console.filters import ChoicesFilter
 from tocsin.web.console.paging import CappedPaginator
 from tocsin.web.console.service_admin import ServiceAdmin
+from tocsin.web.console.words import Words
 
 _ACTIONS = {
     "0": (pgettext_lazy("audit action", "created"), "success"),
     "1": (pgettext_lazy("audit action", "changed"), "info"),
     "2": (pgettext_lazy("audit action", "deleted"), "danger"),
     "3": (pgettext_lazy("audit action", "seen"), "warning"),
+}
+_FACTS: Words = {
+    "contacts": _("contacts"),
+    "groups": _("contact groups"),
+    "role": _("role"),
+    "password": _("password"),
+    "token": _("token"),
+    "rules": _("match rules"),
+    "targets": _("notification objects"),
+    "group_by": _("group by"),
+    "group_wait": _("group wait (seconds)"),
+    "group_interval": _("group interval (seconds)"),
+    "sends_recovery": _("tell of recovery"),
+    "legacy_chatbot_url": _("chatbot (imported)"),
+    "phone_verified_at": _("verified"),
+    "first_name": _("full name"),
+    "url": _("webhook URL"),
+    "secret": _("signing secret"),
 }
 _SHOWN = 3
 
@@ -41,6 +63,7 @@ class LogEntryAdmin(ServiceAdmin):
     list_display = ("what", "shown_action", "kind", "who", "changed_fields", "when")
     list_filter = (ActionFilter, "content_type")
     list_select_related = ("content_type",)
+    list_display_links = ("when",)
     search_fields = ("object_repr", "actor_email", "additional_data")
     search_help_text = _("Search by name or by who did it")
     ordering = ("-id",)
@@ -77,9 +100,9 @@ class LogEntryAdmin(ServiceAdmin):
         data = entry.additional_data or {}
         return str(data.get("by", "")) or NOTHING
 
-    @display(description=_("changed"))
+    @display(description=_("changes"))
     def changed_fields(self, entry: LogEntry) -> str:
-        names = list(entry.changes_dict)
+        names = [_title(entry, name) for name in entry.changes_dict]
         rest = _now(" and %(n)d more") % {"n": len(names) - _SHOWN} if len(names) > _SHOWN else ""
         return ", ".join(names[:_SHOWN]) + rest or NOTHING
 
@@ -101,9 +124,24 @@ class LogEntryAdmin(ServiceAdmin):
 
     @display(description=_("changes"))
     def changes_table(self, entry: LogEntry) -> SafeString | str:
-        rows = [(name, before or NOTHING, after or NOTHING) for name, (before, after) in entry.changes_dict.items()]
+        rows = [
+            (_title(entry, name), before or NOTHING, after or NOTHING)
+            for name, (before, after) in entry.changes_dict.items()
+        ]
         if not rows:
             return NOTHING
         body = format_html_join("", "<tr><th>{}</th><td>{}</td><td>{}</td></tr>", rows)
         head = format_html("<tr><th></th><th>{}</th><th>{}</th></tr>", _now("before"), _now("after"))
         return format_html('<table class="tc-table">{}{}</table>', head, body)
+
+
+def _title(entry: LogEntry, name: str) -> str:
+    """What people call the field: services also record facts that are no columns."""
+    if name in _FACTS:
+        return str(_FACTS[name])
+    model = entry.content_type.model_class()
+    try:
+        field: Any = model._meta.get_field(name) if model else None
+    except FieldDoesNotExist:
+        return name
+    return str(getattr(field, "verbose_name", name))

@@ -23,6 +23,7 @@ from tocsin.delivery.queries import is_alert_told
 from tocsin.events.models import Integration
 from tocsin.policies.queries import is_anybody_reached
 from tocsin.web.console.actors import may, require
+from tocsin.web.console.words import said
 
 Accounts = Mapping[Channel, Sequence[ProviderAccount]]
 _HIDDEN = "first_run_hidden"
@@ -124,7 +125,7 @@ def _channel(request: HttpRequest, channel: Channel, accounts: Sequence[Provider
         return Step(title)
     text = _now("The last message through %(account)s failed: %(why)s") % {
         "account": broken[0].name,
-        "why": broken[0].last_failure or "?",
+        "why": said(broken[0].last_failure) or "?",
     }
     url = reverse("console:channels_provideraccount_change", args=[broken[0].pk]) if is_admin else ""
     return Step(title, text, _now("Open the account") if url else "", url)

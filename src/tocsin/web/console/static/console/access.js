@@ -28,6 +28,13 @@
     }
   };
 
+  // Unfold looks at the system's light or dark once; a system that changes in the evening is followed here.
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (system) => {
+    if (!["\"light\"", "\"dark\""].includes(localStorage.getItem("adminTheme"))) {
+      document.documentElement.classList.toggle("dark", system.matches);
+    }
+  });
+
   document.addEventListener("DOMContentLoaded", () => improve(document));
   document.addEventListener("htmx:afterSettle", (event) => improve(event.target.parentElement || document));
   document.addEventListener("tocsin:shown", (event) => improve(event.target));
