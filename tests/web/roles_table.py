@@ -161,6 +161,8 @@ ADDRESSES: dict[str, Door] = {
     "console/events/integration/<int:integration_id>/live/": Door(VIEWER),
     "console/channels/provideraccount/<path:object_id>/test/": Door(ADMIN),
     "console/accounts/user/<path:object_id>/new-password/": Door(ADMIN),
+    "console/accounts/user/<path:object_id>/reset-second-factor/": Door(ADMIN),
+    "console/accounts/user/<path:object_id>/sessions/": Door(ADMIN),
     "console/accounts/apitoken/<path:object_id>/revoke/": Door(ADMIN),
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from allauth.mfa.models import Authenticator
@@ -11,7 +10,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.models import Session
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from tocsin.accounts.models import ApiToken, User
 from tocsin.accounts.rules import Role
@@ -51,9 +50,12 @@ def has_second_factor(user_id: int) -> bool:
     return found
 
 
-def users_with_second_factor(user_ids: Iterable[int]) -> set[int]:
-    found = Authenticator.objects.filter(user_id__in=list(user_ids), type__in=SECOND_FACTORS)
-    return set(found.values_list("user_id", flat=True))
+def with_ways_in(users: QuerySet[User]) -> QuerySet[User]:
+    """Each with `has_factor` and `has_provider`, in the same statement."""
+    factors = Authenticator.objects.filter(user_id=OuterRef("pk"), type__in=SECOND_FACTORS)
+    return users.annotate(
+        has_factor=Exists(factors), has_provider=Exists(SocialAccount.objects.filter(user_id=OuterRef("pk")))
+    )
 
 
 def administrators_without_second_factor() -> list[User]:
@@ -61,11 +63,6 @@ def administrators_without_second_factor() -> list[User]:
     with_factor = Authenticator.objects.filter(type__in=SECOND_FACTORS).values("user_id")
     admins = users_with_role(Role.ADMIN).exclude(pk__in=with_factor)
     return [user for user in admins.order_by("username") if user.has_usable_password()]
-
-
-def provided_users(user_ids: Iterable[int]) -> set[int]:
-    """Those who sign in through an identity provider."""
-    return set(SocialAccount.objects.filter(user_id__in=list(user_ids)).values_list("user_id", flat=True))
 
 
 def is_provided(user_id: int, provider: str) -> bool:

@@ -70,6 +70,7 @@ def _examine_database() -> Iterator[Finding]:
     migrations = checks.check_migrations(pending_migrations())
     yield migrations
     if migrations.level is Level.OK:
+        from tocsin.accounts.queries import administrators_without_second_factor
         from tocsin.channels.queries import accounts_by_channel, kind_of  # models need Django set up
         from tocsin.contacts.queries import count_simulated_proofs
         from tocsin.delivery.models import Beat
@@ -82,6 +83,7 @@ def _examine_database() -> Iterator[Finding]:
         has_text_provider = are_simulated.get(Channel.SMS) is False
         yield checks.check_public_url(settings.PUBLIC_URL, has_text_provider=has_text_provider)
         yield from checks.check_accounts(are_simulated)
+        yield checks.check_second_factors(user.username for user in administrators_without_second_factor())
         if has_text_provider:
             yield checks.check_simulated_proofs(count_simulated_proofs())
 

@@ -44,7 +44,7 @@ GROUPS = {
         ),
         Group("contacts", "tocsin.cli.contacts", "Many contacts at once: import, export."),
         Group("api-token", "tocsin.cli.tokens", "Tokens of programs.", founding=frozenset({"create"})),
-        Group("user", "tocsin.cli.users", "Who signs in: list, new password."),
+        Group("user", "tocsin.cli.users", "Who signs in: list, create, new password, second factor."),
         Group("outbox", "tocsin.cli.outbox", "What would have been sent, and a simulated phone."),
         Group("explain", "tocsin.cli.explain", "Say who would be told of an event, and why others are not."),
     )

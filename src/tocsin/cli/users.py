@@ -9,12 +9,13 @@ from cyclopts import App, Parameter
 
 from tocsin.accounts import services
 from tocsin.accounts.models import User
+from tocsin.accounts.rules import Role
 from tocsin.cli.shared import Json, say, show, show_json
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import NotFoundError
 
-app = App(name="user", help="Who signs in: list, new password.")
+app = App(name="user", help="Who signs in: list, create, new password, second factor.")
 
 
 @app.command(name="list")
@@ -27,15 +28,48 @@ def list_all(*, json: Json = False) -> None:
 @app.command
 def password(name: Annotated[str, Parameter(help="The user's name, like admin.")], /, *, json: Json = False) -> None:
     """Prints a new password, this once, and ends the user's sessions."""
-    user = User.objects.filter(username=name).first()
-    if user is None:
-        raise NotFoundError(f"There is no user {name!r}; `tocsin user list` shows those there are.")
+    user = _user(name)
     made = secrets.token_urlsafe(15)
     services.set_password(by=SHELL, now=utc_now(), user_id=user.pk, password=made)
     if json:
         show_json({**_as_json(user), "password": made})
     else:
         say(made)
+
+
+@app.command
+def create(
+    name: Annotated[str, Parameter(help="The name to sign in with.")],
+    /,
+    *,
+    role: Annotated[Role, Parameter(help="viewer, responder, manager or admin.")] = Role.VIEWER,
+    json: Json = False,
+) -> None:
+    """Makes a user of Tocsin's own and prints its password, this once: a way in when the identity provider is none."""
+    made = secrets.token_urlsafe(15)
+    user = services.create_user(by=SHELL, now=utc_now(), username=name, password=made, role=role)
+    if json:
+        show_json({**_as_json(user), "password": made})
+    else:
+        say(made)
+
+
+@app.command
+def reset_second_factor(name: Annotated[str, Parameter(help="The user's name.")], /, *, json: Json = False) -> None:
+    """Removes the authenticator app, passkeys and recovery codes; the password alone signs in from then on."""
+    user = _user(name)
+    removed = services.reset_second_factor(by=SHELL, now=utc_now(), user_id=user.pk)
+    if json:
+        show_json({**_as_json(user), "removed": removed})
+    else:
+        say("The second factor was reset." if removed else "There was no second factor.")
+
+
+def _user(name: str) -> User:
+    user = User.objects.filter(username=name).first()
+    if user is None:
+        raise NotFoundError(f"There is no user {name!r}; `tocsin user list` shows those there are.")
+    return user
 
 
 def _as_json(user: User) -> dict[str, Any]:

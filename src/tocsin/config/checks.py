@@ -105,6 +105,19 @@ def check_simulated_proofs(count: int) -> Finding:
     return Finding("verified numbers", Level.WARNING, text)
 
 
+def check_second_factors(admins: Iterable[str]) -> Finding:
+    """`admins`: administrators who sign in with a password and nothing else."""
+    names = list(admins)
+    if not names:
+        return Finding("second factor", Level.OK, "every administrator with a password has one")
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    text = (
+        f"Administrators with nothing but a password: {', '.join(names[:3])}{more}. They set one up under My account; "
+        "TOCSIN_REQUIRE_2FA=admin makes them."
+    )
+    return Finding("second factor", Level.WARNING, text)
+
+
 def check_clock(here: datetime, in_database: datetime, *, is_synchronised: bool | None) -> Finding:
     difference = abs(here - in_database)
     if difference > _CLOCK_TOLERANCE:

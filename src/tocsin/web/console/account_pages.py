@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from functools import wraps
 from typing import Any
 
 from allauth.mfa.models import Authenticator
-from allauth.usersessions.models import UserSession
 from django import forms
 from django.conf import settings
 from django.contrib import messages
@@ -34,7 +31,7 @@ from tocsin.accounts.queries import authenticators_of, has_second_factor, is_pro
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError
 from tocsin.web.console.actors import actor_of, user_of
-from tocsin.web.console.browsers import browser_name
+from tocsin.web.console.browsers import browser_name, shown_sessions
 from tocsin.web.console.choices import language_choices, zone_choices
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.pages import console
@@ -43,16 +40,6 @@ from tocsin.web.console.sign_in_adapters import passkey_host
 from tocsin.web.console.sign_in_limits import trying_password
 
 View = Callable[..., HttpResponseBase]
-
-
-@dataclass(frozen=True, slots=True)
-class ShownSession:
-    id: int
-    browser: str
-    address: str
-    since: datetime
-    last_seen: datetime
-    is_this: bool
 
 
 class ProfileForm(forms.Form):
@@ -127,20 +114,6 @@ def account(request: HttpRequest) -> HttpResponse:
         "now": utc_now(),
     }
     return TemplateResponse(request, "console/account/account.html", context)
-
-
-def shown_sessions(sessions: list[UserSession], this: str | None = None) -> list[ShownSession]:
-    return [
-        ShownSession(
-            id=session.pk,
-            browser=browser_name(session.user_agent),
-            address=session.ip if session.ip != "0.0.0.0" else "",  # noqa: S104 (what stands for none)
-            since=session.created_at,
-            last_seen=session.last_seen_at,
-            is_this=session.session_key == this,
-        )
-        for session in sessions
-    ]
 
 
 @signed_in

@@ -12,7 +12,6 @@ from typing import Any
 from allauth.account.decorators import reauthentication_required
 from allauth.account.utils import get_next_redirect_url
 from allauth.socialaccount.adapter import get_adapter
-from allauth.socialaccount.internal import jwtkit
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
@@ -30,10 +29,17 @@ from tocsin.accounts.rules import IdentityProvider
 from tocsin.accounts.services import ProvidedIdentity
 from tocsin.core import crypto
 from tocsin.core.storable import storable
+from tocsin.web.console.id_tokens import read_id_token
 from tocsin.web.console.pages import console
 from tocsin.web.console.sign_in_adapters import refused
 
 _LONGEST = 150
+
+
+class WrongAnswerError(OAuth2Error):
+    """The provider's answer cannot be believed. Its text is fit for the log: it repeats nothing of the answer."""
+
+    is_loggable = True
 
 
 class Oidc(OpenIDConnectOAuth2Adapter):
@@ -43,10 +49,10 @@ class Oidc(OpenIDConnectOAuth2Adapter):
 
     @property
     def openid_config(self) -> dict[str, Any]:
-        """OAuth2Error when it is another issuer's: who answers there must be who is meant."""
+        """WrongAnswerError when it is another issuer's: who answers there must be who is meant."""
         found: dict[str, Any] = super().openid_config
         if str(found.get("issuer", "")).rstrip("/") != _provider().issuer:
-            raise OAuth2Error("the issuer calls itself by another name than TOCSIN_OIDC_ISSUER")
+            raise WrongAnswerError("the issuer calls itself by another name than TOCSIN_OIDC_ISSUER")
         return found
 
     def get_callback_url(self, request: HttpRequest, app: Any) -> str:
@@ -57,27 +63,32 @@ class Oidc(OpenIDConnectOAuth2Adapter):
             claims = self._claims(app, token, kwargs["response"])
             login = self.get_provider().sociallogin_from_response(request, {"id_token": {"sub": claims["sub"]}})
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise OAuth2Error("the answer lacks what OpenID Connect asks for") from error
+            raise WrongAnswerError("the answer lacks what OpenID Connect asks for") from error
         login.account.extra_data = {}
         login.identity = _identity(_provider(), claims)
         return login
 
     def _claims(self, app: Any, token: Any, response: dict[str, Any]) -> dict[str, Any]:
         """Of the ID token, which is signed, and what the user info endpoint adds about the same subject."""
-        signed: dict[str, Any] = jwtkit.verify_and_decode(
-            credential=response["id_token"],
-            keys_url=self.openid_config["jwks_uri"],
-            issuer=self.openid_config["issuer"],
-            audience=app.client_id,
-            lookup_kid=jwtkit.lookup_kid_jwk,
-        )
+        with get_adapter().get_requests_session() as session:
+            reply = session.get(self.openid_config["jwks_uri"])
+            reply.raise_for_status()
+        try:
+            signed = read_id_token(
+                response["id_token"],
+                key_set=reply.json(),
+                issuer=self.openid_config["issuer"],
+                client_id=app.client_id,
+            )
+        except ValueError as error:
+            raise WrongAnswerError(str(error)) from error
         if not self.nonce or not crypto.same(str(signed.get("nonce", "")), self.nonce):
-            raise OAuth2Error("the ID token answers another sign-in")
+            raise WrongAnswerError("the ID token answers another sign-in")
         if not self.openid_config.get("userinfo_endpoint"):
             return signed
         more = self._fetch_user_info(token.token)
         if more["sub"] != signed["sub"]:
-            raise OAuth2Error("the user info is of somebody else than the ID token")
+            raise WrongAnswerError("the user info is of somebody else than the ID token")
         return {**more, **signed}
 
 

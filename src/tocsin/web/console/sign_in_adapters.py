@@ -165,7 +165,11 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
         sociallogin.account.user = user
 
     def on_authentication_error(self, request: HttpRequest, provider: Any, *args: Any, **kwargs: Any) -> None:
-        _log.warning("sign-in through %s failed: %s", provider.app.name, kwargs.get("exception") or kwargs.get("error"))
+        error = kwargs.get("exception")
+        reason = (
+            error if getattr(error, "is_loggable", False) else type(error).__name__ if error else kwargs.get("error")
+        )
+        _log.warning("sign-in through %s failed: %s", provider.app.name, reason)
         text = _now("%(provider)s did not sign you in, or took too long, or this page was opened twice. Try again.")
         raise ImmediateHttpResponse(refused(request, text % {"provider": provider.app.name}, status=401))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
@@ -22,7 +23,7 @@ from unfold.widgets import (
 
 from tocsin.accounts import services
 from tocsin.accounts.models import ApiToken, User
-from tocsin.accounts.queries import role_of
+from tocsin.accounts.queries import role_of, with_ways_in
 from tocsin.accounts.rules import Permission, Role
 from tocsin.core.clock import utc_now
 from tocsin.web.console import empties
@@ -33,6 +34,7 @@ from tocsin.web.console.display import NOTHING, chip, moment
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.secrets_once import show_once
 from tocsin.web.console.service_admin import ServiceAdmin, ServiceForm
+from tocsin.web.console.user_sessions import sessions_page
 from tocsin.web.console.words import ROLES, choices
 
 
@@ -89,13 +91,14 @@ class UserAdmin(ServiceAdmin):
     form = UserForm
     needs_to_view = needs_to_write = Permission.ADMINISTER
     writes = ("add", "change")
-    list_display = ("username", "full_name", "email", "shown_role", "signed_in")
+    list_display = ("username", "full_name", "email", "shown_role", "second_factor", "source", "signed_in")
     search_fields = ("username", "first_name", "email")
     ordering = ("username",)
-    readonly_fields = ("own_contact",)
-    actions_detail = ("new_password",)
+    readonly_fields = ("own_contact", "second_factor", "source", "signed_in")
+    actions_detail = ("new_password", "reset_second_factor", "sessions")
     fieldsets = (
         (None, {"fields": ("full_name", "email", "role", "is_active", "own_contact")}),
+        (_("Signing in"), {"fields": ("second_factor", "source", "signed_in")}),
         (_("How the console looks to them"), {"fields": ("language", "time_zone")}),
     )
     add_fieldsets = (
@@ -105,7 +108,7 @@ class UserAdmin(ServiceAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         users: QuerySet = super().get_queryset(request)
-        return users.prefetch_related("groups")
+        return with_ways_in(users.prefetch_related("groups"))
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if not change:
@@ -140,6 +143,47 @@ class UserAdmin(ServiceAdmin):
             title=_now("New password for %(name)s") % {"name": user},
         )
 
+    @action(
+        description=_("Reset the second factor"), icon="phonelink_erase", url_path="reset-second-factor",
+        permissions=["write"],
+    )  # fmt: skip
+    def reset_second_factor(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        user = self.row(request, object_id)
+
+        def act(data: dict[str, Any]) -> HttpResponse:
+            removed = services.reset_second_factor(by=actor_of(request), now=utc_now(), user_id=user.pk)
+            said = _now("The second factor was reset.") if removed else _now("There was no second factor.")
+            return self.done(request, said, "change", user.pk)
+
+        return form_page(
+            request,
+            self.admin_site.each_context(request),
+            forms.Form,
+            act,
+            title=_now("Reset the second factor of %(name)s?") % {"name": user},
+            text=_now(
+                "Authenticator app, passkeys and recovery codes are removed; the password alone signs in until they "
+                "set up another. Make sure that it is really they who ask: this is what an attacker would ask for."
+            ),
+            submit=_now("Reset"),
+        )
+
+    @action(description=_("Sessions"), icon="devices", permissions=["write"])
+    def sessions(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return sessions_page(request, self.admin_site.each_context(request), self.row(request, object_id))
+
+    @display(description=_("second factor"))
+    def second_factor(self, user: User) -> SafeString:
+        is_on = getattr(user, "has_factor", False)
+        return chip(_now("on"), "success") if is_on else chip(_now("off"), "warning" if _is_admin(user) else "default")
+
+    @display(description=_("signs in through"))
+    def source(self, user: User) -> str:
+        provider = settings.IDENTITY_PROVIDER
+        if getattr(user, "has_provider", False):
+            return provider.name if provider else _now("identity provider")
+        return _now("password here")
+
     @display(description=_("contact"))
     def own_contact(self, user: User) -> SafeString | str:
         return own_contact_of(user)
@@ -158,6 +202,10 @@ class UserAdmin(ServiceAdmin):
     @display(description=_("last signed in"), ordering="last_login")
     def signed_in(self, user: User) -> SafeString | str:
         return moment(user.last_login, utc_now())
+
+
+def _is_admin(user: User) -> bool:
+    return role_of(user) is Role.ADMIN
 
 
 class TokenForm(ServiceForm):
