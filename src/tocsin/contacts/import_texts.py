@@ -38,6 +38,25 @@ REFUSALS: Mapping[str, Promise | str] = {
 }
 
 
+FIELDS: Mapping[str, Promise] = {
+    "name": _("name"),
+    "phone": _("phone number"),
+    "email": _("email"),
+    "groups": _("contact groups"),
+    "fallback": _("method to resend notifications if phone notifications fail"),
+    "user_id": _("user ID"),
+    "dingtalk_user_id": _("DingTalk user ID"),
+    "lark_user_id": _("Lark open ID"),
+    "wecom_user_id": _("WeCom user ID"),
+    "language": _("language"),
+    "time_zone": _("time zone"),
+    "legacy_chatbot_url": _("chatbot (imported)"),
+    "external_id": _("external ID"),
+    "verified_by": _("verified by"),
+    "attested_by": _("verified by"),
+}
+
+
 def problem_text(reason: str, details: Mapping[str, Any]) -> str:
     template = str(REFUSALS.get(reason, reason))
     return template % details if details else template

@@ -88,6 +88,17 @@ def return_unsent(worker_id: int, in_flight: Collection[int], now: datetime) -> 
     return len(returned)
 
 
+def is_worker_running() -> bool:
+    """Whether any worker lives: each holds a lock as long as its connection does."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objsubid = 2 "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
+            [WORKER_LOCKS],
+        )
+        return bool(cursor.fetchone()[0])
+
+
 def _is_dead(worker_id: int) -> bool:
     """Nobody holds its lock. (Taken for this transaction only, in case two look at once.)"""
     with connection.cursor() as cursor:

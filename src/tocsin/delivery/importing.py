@@ -13,16 +13,20 @@ from django.utils.translation import gettext as _
 
 from tocsin.contacts.import_models import ContactImport
 from tocsin.contacts.queries.importing import rows_of
-from tocsin.contacts.rules.importing import WORKING, ImportState
+from tocsin.contacts.rules.importing import WORKING, ImportOptions, ImportState
 from tocsin.contacts.services.imports import (
     check_import,
+    create_import,
     fail_import,
     finish_texting,
     holding,
     note_progress,
     run_import,
+    start_import,
     texts_were_sent,
 )
+from tocsin.core.actors import Actor
+from tocsin.delivery.doorbell import ring_import
 from tocsin.delivery.verifications import SendOutcome, send_verifications
 
 logger = logging.getLogger(__name__)
@@ -32,6 +36,26 @@ _TEXTS_AT_ONCE = 500
 
 def _never() -> bool:
     return False
+
+
+def begin_import(
+    *, by: Actor, now: datetime, file_name: str, format: str, content: bytes, options: ImportOptions, language: str
+) -> ContactImport:
+    """Keeps the file, and wakes a worker to check it."""
+    with transaction.atomic():
+        row = create_import(
+            by=by, now=now, file_name=file_name, format=format, content=content, options=options, language=language
+        )
+        ring_import()
+    return row
+
+
+def release_import(*, by: Actor, now: datetime, import_id: int) -> ContactImport:
+    """What was checked may be written; wakes a worker to do it."""
+    with transaction.atomic():
+        row = start_import(by=by, now=now, import_id=import_id)
+        ring_import()
+    return row
 
 
 def work_on_imports(now: datetime, should_stop: Callable[[], bool] = _never) -> int:

@@ -165,6 +165,11 @@ def template_of(format: str) -> bytes:
     return b"".join(FORMATS[format].pieces(ContactColumns.names(), [example]))
 
 
+def refused_pieces(format: str, names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """Rows to be corrected and read again; what is wrong stands in the first column, which reading passes over."""
+    return FORMATS[format].pieces(["error", *names], rows)
+
+
 def _values(rows: Iterator[Sequence[object]], headings: Headings, *, is_json: bool) -> Iterator[tuple[int, Values]]:
     count = 0
     for number, cells in enumerate(rows, 1 if is_json else 2):

@@ -14,7 +14,16 @@ from unfold.sites import UnfoldAdminSite
 from tocsin.accounts.queries import role_of
 from tocsin.accounts.rules import Permission
 from tocsin.core.clock import utc_now
-from tocsin.web.console import explain, first_run, home, my_contact, outbox, picker
+from tocsin.web.console import (
+    contact_exports,
+    contact_imports,
+    explain,
+    first_run,
+    home,
+    my_contact,
+    outbox,
+    picker,
+)
 from tocsin.web.console.actors import may
 from tocsin.web.console.language import choose_language
 
@@ -46,6 +55,8 @@ class ConsoleSite(UnfoldAdminSite):
             ),
             path("language/", choose_language, name="language"),
             path("first-run/hide/", self.admin_view(self._page(first_run.hide)), name="hide-first-run"),
+            *contact_imports.urls(lambda view: self.admin_view(self._page(view))),
+            *contact_exports.urls(lambda view: self.admin_view(self._page(view))),
             path("outbox/", self.admin_view(self._page(outbox.page)), name="outbox"),
             path("outbox/<int:delivery_id>/<slug:answer>/", self.admin_view(self._page(outbox.answer)), name="answer"),
         ]

@@ -87,6 +87,7 @@ UNFOLD: dict[str, Any] = {
         f"{_VALUES}.dialog_stylesheet",
         f"{_VALUES}.picker_stylesheet",
         f"{_VALUES}.setup_stylesheet",
+        f"{_VALUES}.imports_stylesheet",
         f"{_VALUES}.access_stylesheet",
         f"{_VALUES}.sign_in_stylesheet",
     ],

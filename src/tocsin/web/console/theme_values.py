@@ -17,6 +17,10 @@ def stylesheet(request: HttpRequest) -> str:
     return static("console/console.css")
 
 
+def imports_stylesheet(request: HttpRequest) -> str:
+    return static("console/imports.css")
+
+
 def script(request: HttpRequest) -> str:
     return static("console/console.js")
 
