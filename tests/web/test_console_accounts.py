@@ -161,3 +161,30 @@ def test_a_new_account_has_no_secret_to_forget(story: Story) -> None:
     assert "config.password" in fields
     assert "&lt;alerts@example.org&gt;" in fields["config.from"].help_text
     assert not [name for name in fields if name.startswith("clear.")]
+
+
+def test_the_list_says_which_account_carries_a_channel_and_which_stand_by(story: Story) -> None:
+    first = story.account("smtp", 10, **{"host": "a.example.org", "from": "a@example.org"})
+    second = story.account("smtp", 20, **{"host": "b.example.org", "from": "b@example.org"})
+
+    page = signed_in(Role.ADMIN).get(reverse("console:channels_provideraccount_changelist")).text
+
+    assert page.count("carries the channel now") == 3  # the first, and the outbox for calls and texts
+    assert "stands by, number 2" in page
+    assert page.count("unused: a real account carries the channel") == 1
+    assert {first.channel, second.channel} == {"email"}
+
+
+def test_deleting_an_account_says_who_carries_on_or_that_nobody_is_reached(story: Story) -> None:
+    client = signed_in(Role.ADMIN)
+    first = story.account("smtp", 10, **{"host": "a.example.org", "from": "a@example.org"})
+    deletion = reverse("console:channels_provideraccount_delete", args=[first.pk])
+
+    alone = client.get(deletion).text
+    second = story.account("smtp", 20, **{"host": "b.example.org", "from": "b@example.org"})
+    with_another = client.get(deletion).text
+    change = client.get(reverse("console:channels_provideraccount_change", args=[first.pk])).text
+
+    assert "Email: falls back to the outbox" in alone
+    assert f"Email: {second.name} carries on." in with_another
+    assert f"Email: {second.name} carries on." in change

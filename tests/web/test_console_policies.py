@@ -121,3 +121,111 @@ def test_problems_of_rules_are_told_in_the_readers_language(story: Story) -> Non
     [problem] = tried(client, '"" = c')["problems"]
 
     assert problem["text"] == "请填写标签名。"
+
+
+def reached(client: Client, *rows: tuple[str, str]) -> str:
+    """What the editor says of rows of "kind:id" and channels."""
+    data: dict[str, list[str]] = {"targets-object": [choice for choice, _channels in rows]}
+    for number, (_choice, channels) in enumerate(rows):
+        for channel in channels.split():
+            data.setdefault(f"targets-{channel}", []).append(str(number))
+    reply = client.post(reverse("console:policies_notificationpolicy_reach"), data)
+    assert reply.status_code == 200
+    return str(reply.text)
+
+
+def test_the_editor_says_at_once_who_cannot_be_reached_and_why(story: Story) -> None:
+    client = signed_in(Role.MANAGER)
+    wei = story.contact("Wei", verified=False)
+    robot = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t", name="Ops group")
+    bob = story.contact("Bob", phone=None)
+
+    lacking = reached(client, (f"contact:{wei.pk}", "phone email"))
+    fine = reached(client, (f"contact:{wei.pk}", "email"))
+    mention = reached(client, (f"contact:{bob.pk}", "email"), (f"robot:{robot.pk}", "phone"))
+
+    assert "<b>Wei</b> (Phone call)" in lacking
+    assert "not verified" in lacking
+    assert "Email" not in lacking
+    assert "Everybody named here can be reached now" in fine
+    assert "<b>Bob</b> (DingTalk)" in mention
+    assert "Nobody is named yet" in reached(client)
+    assert reached(client, ("contact:x", "email")) == reached(client)
+
+
+def test_a_group_of_very_many_is_not_read_while_somebody_types(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tocsin.web.console.policy_targets._READ_WHOLE", 1)
+    group = story.group(story.contact(verified=False), story.contact(), name="Everybody")
+
+    said = reached(signed_in(Role.MANAGER), (f"group:{group.pk}", "phone"))
+
+    assert "Everybody has so many members" in said
+    assert "not verified" not in said
+
+
+def test_the_form_carries_a_hundred_options_however_many_contacts_there_are(story: Story) -> None:
+    chosen = story.contact("Zz last of all")
+    for number in range(105):
+        story.contact(f"Contact {number:03}")
+    policy = story.policy({chosen: ["email"]})
+
+    page = signed_in(Role.MANAGER).get(reverse("console:policies_notificationpolicy_change", args=[policy.pk]))
+
+    assert page.text.count('value="contact:') < 450  # four rows and the template of one
+    assert f'value="contact:{chosen.pk}" data-kind="contact" selected' in page.text
+
+
+def test_a_viewer_reads_what_the_policy_does(story: Story) -> None:
+    wei = story.contact("Wei", verified=False)
+    rule = [{"key": "team", "operator": "in", "value": "db, web"}, {"key": "env", "operator": "neq", "value": "dev"}]
+    policy = story.policy({wei: ["phone", "email"]}, rules=[rule], name="Databases")
+    story.fires("DiskFull", team="db")
+    story.passes(6)
+
+    page = signed_in(Role.VIEWER).get(reverse("console:policies_notificationpolicy_change", args=[policy.pk])).text
+
+    assert "is one of" in page
+    assert "1 event of the last 7 days matches" in page
+    assert "<b>Wei</b> (Phone call)" in page
+    assert reverse("console:alerts_alert_change", args=[story.alert().pk]) in page
+    assert "data-rules" not in page
+
+
+def test_disabling_and_deleting_name_the_open_alerts(story: Story) -> None:
+    policy = story.policy({story.contact("Wei"): ["email"]}, name="Databases")
+    story.fires("DiskFull")
+    story.passes(6)
+    client = signed_in(Role.MANAGER)
+    disable = reverse("console:policies_notificationpolicy_disable", args=[policy.pk])
+
+    asked = client.get(disable).text
+    deleting = client.get(reverse("console:policies_notificationpolicy_delete", args=[policy.pk])).text
+    client.post(disable)
+    policy.refresh_from_db()
+
+    assert "This open alert sends nothing more, not even its recovery: DiskFull." in asked
+    assert "stays open and sends nothing more." in deleting
+    assert not policy.is_enabled
+    enable = reverse("console:policies_notificationpolicy_enable", args=[policy.pk])
+    assert "what is firing now and matches is told" in client.get(enable).text
+    client.post(enable)
+    policy.refresh_from_db()
+    assert policy.is_enabled
+
+
+def test_from_an_event_that_matched_nothing_it_is_one_click_to_why_and_to_a_policy(story: Story) -> None:
+    story.policy({story.contact(): ["email"]}, rules=[[{"key": "team", "operator": "eq", "value": "db"}]])
+    event = story.fires("DiskFull", team="web")
+    client = signed_in(Role.MANAGER)
+
+    listed = client.get(reverse("console:events_event_changelist")).text
+    explained = client.get(reverse("console:explain"), {"event": event.pk}).text
+    led = client.get(reverse("console:events_event_new_policy", args=[event.pk]))
+
+    assert f"{reverse('console:explain')}?event={event.pk}" in listed
+    assert "Nobody would be told now" in explained
+    assert f"{reverse(ADD)}?event={event.pk}" in explained
+    assert led["Location"] == f"{reverse(ADD)}?event={event.pk}"
+    viewer = signed_in(Role.VIEWER)
+    assert reverse(ADD) not in viewer.get(reverse("console:explain"), {"event": event.pk}).text
+    assert viewer.get(reverse("console:events_event_new_policy", args=[event.pk])).status_code == 403

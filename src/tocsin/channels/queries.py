@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
@@ -28,6 +29,12 @@ def accounts_by_channel() -> dict[Channel, list[ProviderAccount]]:
         if account.provider in PROVIDERS:
             found.setdefault(Channel(account.channel), []).append(account)
     return {channel: _real_if_any(accounts) for channel, accounts in found.items()}
+
+
+def accounts_without(channel: Channel, ids: Collection[int]) -> list[ProviderAccount]:
+    """What would carry the channel if these accounts were gone."""
+    others = ProviderAccount.objects.filter(is_enabled=True, channel=channel).exclude(pk__in=ids)
+    return _real_if_any([account for account in others.order_by("priority", "id") if account.provider in PROVIDERS])
 
 
 def list_accounts() -> list[ProviderAccount]:

@@ -142,6 +142,11 @@ def shortfalls_of(policy_id: int) -> tuple[Shortfall, ...]:
     """Whom the policy, as it is now, names and could not tell or mention, and why."""
     versions = existing_policies().filter(pk=policy_id, current__isnull=False).values_list("current_id", flat=True)
     targets = [target for view in policy_versions(set(versions)).values() for target in view.targets]
+    return shortfalls_among(targets)
+
+
+def shortfalls_among(targets: Sequence[tuple[int, Sequence[Channel]]]) -> tuple[Shortfall, ...]:
+    """As `shortfalls_of`, for notification objects and channels that need not be stored."""
     carried, mentions_by = carriers()
     people = directory({object_id for object_id, _ in targets})
     return plan(targets, people, channels_carried=carried, mentions_by=mentions_by).shortfalls

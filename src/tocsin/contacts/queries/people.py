@@ -89,6 +89,19 @@ def contact_views(contact_ids: Collection[int]) -> Mapping[int, ContactView]:
         }
 
 
+def groups_larger_than(object_ids: Collection[int], members: int) -> dict[int, str]:
+    """Id -> name of those of the groups among these that have more members; their members are not all read."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT g.id, g.name FROM contacts_contactgroup g WHERE g.id = ANY(%s) AND EXISTS (
+                SELECT 1 FROM contacts_contactgroupmember m WHERE m.group_id = g.id OFFSET %s LIMIT 1)
+            """,
+            [list(object_ids), members],
+        )
+        return dict(cursor.fetchall())
+
+
 def get_defaults() -> ContactDefaults:
     """What was configured last, or initially applies (version 0)."""
     return ContactDefaults.objects.first() or ContactDefaults(version=0)

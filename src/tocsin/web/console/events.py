@@ -85,7 +85,7 @@ class EventAdmin(ServiceAdmin):
     search_help_text = _("Search label names and values")
     ordering = ("-id",)
     paginator = CappedPaginator
-    actions_detail = ("explain_event",)
+    actions_detail = ("explain_event", "new_policy")
     fieldsets = (
         (None, {"fields": ("shown_state", "shown_severity", "integration", "all_labels", "all_annotations", "source")}),
         (_("Reports"), {"fields": ("count", "started", "first_report", "last_report", "resolves")}),
@@ -113,7 +113,8 @@ class EventAdmin(ServiceAdmin):
         if event.matched_policies is None:
             return NOTHING
         if event.matched_policies == 0 and event.state == EventState.ACTIVE:
-            return format_html('<span class="tc-warn">{}</span>', _now("none: nobody is told"))
+            url = f"{reverse('console:explain')}?event={event.pk}"
+            return format_html('<a class="tc-warn" href="{}">{}</a>', url, _now("none: nobody is told"))
         return str(event.matched_policies)
 
     @display(description=_("last report"), ordering="last_seen_at")
@@ -169,6 +170,11 @@ class EventAdmin(ServiceAdmin):
     @action(description=_("Explain this event"), icon="help_center")
     def explain_event(self, request: HttpRequest, object_id: str) -> Any:
         return HttpResponseRedirect(reverse("console:explain") + f"?event={self.row(request, object_id).pk}")
+
+    @action(description=_("Make a policy from its labels"), icon="alt_route", url_path="policy", permissions=["write"])
+    def new_policy(self, request: HttpRequest, object_id: str) -> Any:
+        url = reverse("console:policies_notificationpolicy_add")
+        return HttpResponseRedirect(f"{url}?event={self.row(request, object_id).pk}")
 
 
 def _alert_url(alert: Alert) -> str:

@@ -11,7 +11,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
@@ -20,15 +20,18 @@ from tocsin.contacts.queries import directory
 from tocsin.core.clock import utc_now
 from tocsin.delivery.queries import shortfalls_of
 from tocsin.policies import services
+from tocsin.policies.lately import matched_lately, recent_events
 from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.queries import existing_policies
 from tocsin.policies.rules import stored_rules
 from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of
-from tocsin.web.console.display import NOTHING, chip
+from tocsin.web.console.display import NOTHING, chip, moment, read_once
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.policy_forms import PolicyForm
-from tocsin.web.console.policy_matching import labels, match, rules_for_event
+from tocsin.web.console.policy_lately import alerts_of, disabling_text, open_alerts, rules_read, with_alerts
+from tocsin.web.console.policy_matching import labels, match, preview, rules_for_event
+from tocsin.web.console.policy_targets import reach, reach_html
 from tocsin.web.console.policy_text import read_rules, write_rules
 from tocsin.web.console.service_admin import ServiceAdmin
 from tocsin.web.console.words import CHANNELS, reason_text
@@ -40,20 +43,22 @@ class NotificationPolicyAdmin(ServiceAdmin):
     empty = empties.POLICIES
     form = PolicyForm
     writes = ("add", "change", "delete")
-    list_display = ("name", "shown_state", "rules_text", "told")
+    list_display = ("name", "shown_state", "rules_text", "told", "lately", "last_alert")
     list_filter = ("is_enabled",)
     search_fields = ("name",)
-    actions_detail = ("copy",)
+    actions_detail = ("enable", "disable", "copy")
     fieldsets = (
         (None, {"fields": ("name", "is_enabled")}),
         (_("Which events"), {"fields": ("rules",)}),
         (_("Who is told, and how"), {"fields": ("targets", "sends_recovery")}),
         (_("When events are told together"), {"fields": ("group_by", "group_wait", "group_interval")}),
     )
+    _lately = ((_("Lately"), {"fields": ("recent_alerts",)}),)
     _read_only = (
         (None, {"fields": ("name", "shown_state")}),
-        (_("Which events"), {"fields": ("rules_text",)}),
-        (_("Who is told, and how"), {"fields": ("told_lines", "grouping")}),
+        (_("Which events"), {"fields": ("rules_lines", "matched")}),
+        (_("Who is told, and how"), {"fields": ("told_lines", "reached", "recovery", "grouping")}),
+        *_lately,
     )
 
     def get_urls(self) -> list[URLPattern]:
@@ -62,6 +67,7 @@ class NotificationPolicyAdmin(ServiceAdmin):
         return [
             path("match/", site.admin_view(match), name="policies_notificationpolicy_match"),
             path("labels/", site.admin_view(labels), name="policies_notificationpolicy_labels"),
+            path("reach/", site.admin_view(self.reach), name="policies_notificationpolicy_reach"),
             *super().get_urls(),
         ]
 
@@ -71,15 +77,17 @@ class NotificationPolicyAdmin(ServiceAdmin):
         return {"name": name, "rules": rules}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return existing_policies().annotate(target_total=Count("current__targets"))
+        return with_alerts(existing_policies().annotate(target_total=Count("current__targets")), utc_now())
 
     def get_fieldsets(self, request: HttpRequest, obj: NotificationPolicy | None = None) -> Any:
         if obj is not None and not self.has_change_permission(request, obj):
             return self._read_only
-        return self.fieldsets
+        return self.fieldsets + self._lately if obj is not None else self.fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: NotificationPolicy | None = None) -> Any:
-        return ("shown_state", "rules_text", "told_lines", "grouping")
+        return (
+            "shown_state", "rules_lines", "matched", "told_lines", "reached", "recovery", "grouping", "recent_alerts",
+        )  # fmt: skip
 
     def add_row(self, request: HttpRequest, data: dict[str, Any]) -> NotificationPolicy:
         policy = services.create_policy(
@@ -101,6 +109,58 @@ class NotificationPolicyAdmin(ServiceAdmin):
     def delete_rows(self, request: HttpRequest, ids: list[int]) -> None:
         for policy_id in ids:
             services.delete_policy(by=actor_of(request), now=utc_now(), policy_id=policy_id)
+
+    def notes_on_deleting(self, ids: list[int]) -> list[SafeString]:
+        return open_alerts(ids)
+
+    def reach(self, request: HttpRequest) -> HttpResponse:
+        return reach(request, self.admin_site.each_context(request))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        """Either of enabling and disabling."""
+        policy = existing_policies().filter(pk=object_id).first()
+        if policy is None:
+            return []
+        unfit = "_enable" if policy.is_enabled else "_disable"
+        actions: list[Any] = super().get_actions_detail(request, object_id)
+        return [item for item in actions if not item.action_name.endswith(unfit)]
+
+    @action(description=_("Enable"), icon="play_arrow", permissions=["write"])
+    def enable(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        policy = self.row(request, object_id)
+
+        def act(data: dict[str, Any]) -> HttpResponse:
+            services.enable_policy(by=actor_of(request), now=utc_now(), policy_id=policy.pk)
+            _warn_of_shortfalls(request, policy.pk)
+            return self.done(request, _now("The policy is enabled."), "change", policy.pk)
+
+        return form_page(
+            request,
+            self.admin_site.each_context(request),
+            forms.Form,
+            act,
+            title=_now("Enable %(name)s") % {"name": policy},
+            text=_now("It acts at once: what is firing now and matches is told, too."),
+            submit=_now("Enable"),
+        )
+
+    @action(description=_("Disable"), icon="pause", permissions=["write"])
+    def disable(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        policy = self.row(request, object_id)
+
+        def act(data: dict[str, Any]) -> HttpResponse:
+            services.disable_policy(by=actor_of(request), now=utc_now(), policy_id=policy.pk)
+            return self.done(request, _now("The policy is disabled."), "change", policy.pk)
+
+        return form_page(
+            request,
+            self.admin_site.each_context(request),
+            forms.Form,
+            act,
+            title=_now("Disable %(name)s") % {"name": policy},
+            text=disabling_text(policy),
+            submit=_now("Disable"),
+        )
 
     @action(description=_("Copy"), icon="content_copy", permissions=["write"])
     def copy(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -130,6 +190,40 @@ class NotificationPolicyAdmin(ServiceAdmin):
         if not rules:
             return _now("every event")
         return format_html('<span class="tc-mono tc-lines">{}</span>', write_rules(rules))
+
+    @display(description=_("match rules"))
+    @read_once
+    def rules_lines(self, policy: NotificationPolicy) -> SafeString | str:
+        return rules_read(stored_rules(policy.current.rules) if policy.current else ())
+
+    @display(description=_("of the last 7 days"))
+    @read_once
+    def matched(self, policy: NotificationPolicy) -> SafeString:
+        rules = stored_rules(policy.current.rules) if policy.current else ()
+        return mark_safe(preview(matched_lately(rules, recent_events(utc_now()))))  # noqa: S308 (a template's own)
+
+    @display(description=_("reached"))
+    @read_once
+    def reached(self, policy: NotificationPolicy) -> SafeString:
+        targets = policy.current.targets.order_by("pk").values_list("object_id", "channels") if policy.current else ()
+        return mark_safe(reach_html([(pk, tuple(channels)) for pk, channels in targets]))  # noqa: S308
+
+    @display(description=_("tell of recovery"))
+    def recovery(self, policy: NotificationPolicy) -> str:
+        return _now("yes") if policy.current and policy.current.sends_recovery else _now("no")
+
+    @display(description=_("newest alerts"))
+    @read_once
+    def recent_alerts(self, policy: NotificationPolicy) -> SafeString | str:
+        return alerts_of(policy, utc_now())
+
+    @display(description=_("alerts in 7 days"), ordering="alerts_lately")
+    def lately(self, policy: Any) -> str:
+        return str(policy.alerts_lately or 0)
+
+    @display(description=_("last alert"), ordering="last_alert_at")
+    def last_alert(self, policy: Any) -> SafeString | str:
+        return moment(policy.last_alert_at, utc_now())
 
     @display(description=_("tells"), ordering="target_total")
     def told(self, policy: Any) -> SafeString | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -24,16 +25,18 @@ from unfold.widgets import (
 from tocsin.accounts.rules import Permission
 from tocsin.channels import queries, services
 from tocsin.channels.base import ConfigField, ProviderType
+from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.registry import PROVIDERS
 from tocsin.core.clock import utc_now
 from tocsin.web.console import empties
 from tocsin.web.console.account_test import account_test_page
 from tocsin.web.console.actors import actor_of, require
-from tocsin.web.console.display import NOTHING, chip, clock, moment
+from tocsin.web.console.display import NOTHING, chip, moment, read_once
 from tocsin.web.console.service_admin import ServiceAdmin, ServiceForm
 from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, said
 
+_STATE = ("shown_provider", "carries", "without_it", "callback", "succeeded", "failed")
 _CONFIG, _CLEAR = "config.", "clear."
 
 
@@ -45,7 +48,10 @@ class AccountForm(ServiceForm):
         label=_("priority"),
         initial=100,
         widget=UnfoldAdminIntegerFieldWidget,
-        help_text=_("The account with the lowest number of its channel is tried first."),
+        help_text=_(
+            "The account with the lowest number of its channel is tried first; when it fails, the next one is. The "
+            "outbox is used only where nothing real is enabled."
+        ),
     )
     is_enabled = forms.BooleanField(label=_("enabled"), required=False, initial=True, widget=UnfoldBooleanSwitchWidget)
     limit_count = forms.IntegerField(
@@ -65,7 +71,7 @@ class ProviderAccountAdmin(ServiceAdmin):
     form = AccountForm
     needs_to_view = needs_to_write = Permission.ADMINISTER
     writes = ("add", "change", "delete")
-    list_display = ("name", "shown_channel", "shown_provider", "priority", "is_enabled", "succeeded", "failed")
+    list_display = ("name", "shown_channel", "carries", "shown_provider", "priority", "succeeded", "failed")
     list_filter = ("is_enabled",)
     search_fields = ("name",)
     actions_detail = ("send_test",)
@@ -78,11 +84,20 @@ class ProviderAccountAdmin(ServiceAdmin):
             sets.append((said(kind.title), {"fields": config}))
         sets.append((_("Limit"), {"fields": ("limit_count", "limit_seconds")}))
         if obj:
-            sets.append((_("State"), {"fields": ("shown_provider", "callback", "succeeded", "failed")}))
+            sets.append(
+                (_("State"), {"fields": ("shown_provider", "carries", "without_it", "callback", "succeeded", "failed")})
+            )
         return sets
 
     def get_readonly_fields(self, request: HttpRequest, obj: ProviderAccount | None = None) -> Any:
-        return ("shown_provider", "callback", "succeeded", "failed") if obj else ()
+        return _STATE if obj else ()
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)
+        carriers = queries.accounts_by_channel()
+        for account in changelist.result_list:
+            account.carriers = carriers.get(account.channel, [])
+        return changelist
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kind = _kind(request, obj)
@@ -118,6 +133,17 @@ class ProviderAccountAdmin(ServiceAdmin):
         for account_id in ids:
             services.delete_account(by=actor_of(request), now=utc_now(), account_id=account_id)
 
+    def notes_on_deleting(self, ids: list[int]) -> list[str]:
+        """What carries each channel afterwards."""
+        going = set(ids)
+        carriers = queries.accounts_by_channel()
+        touched = [channel for channel, accounts in carriers.items() if going & {account.pk for account in accounts}]
+        notes = [without_text(channel, queries.accounts_without(channel, going)) for channel in touched]
+        return [
+            *notes,
+            _now("Receipts that still come for it find nothing; what was sent stays in the history."),
+        ]
+
     @action(description=_("Send a test message"), icon="send", url_path="test", permissions=["write"])
     def send_test(self, request: HttpRequest, object_id: str) -> HttpResponse:
         account = self.row(request, object_id)
@@ -136,6 +162,17 @@ class ProviderAccountAdmin(ServiceAdmin):
             return format_html("{} {}", said(kind.title), chip(_now("simulation"), "warning"))
         return said(kind.title)
 
+    @display(description=_("now"))
+    def carries(self, account: Any) -> SafeString:
+        return role_chip(account, _carriers(account))
+
+    @display(description=_("if disabled or deleted"))
+    @read_once
+    def without_it(self, account: ProviderAccount) -> str:
+        if account.pk not in {other.pk for other in _carriers(account)}:
+            return _now("Nothing changes: it carries nothing now.")
+        return without_text(account.channel, queries.accounts_without(Channel(account.channel), {account.pk}))
+
     @display(description=_("callback address"))
     def callback(self, account: ProviderAccount) -> str:
         kind = PROVIDERS.get(account.provider)
@@ -151,13 +188,49 @@ class ProviderAccountAdmin(ServiceAdmin):
     def failed(self, account: ProviderAccount) -> SafeString | str:
         if account.last_failed_at is None:
             return NOTHING
-        return format_html("{}: {}", clock(account.last_failed_at), said(account.last_failure))
+        is_over = account.last_accepted_at is not None and account.last_accepted_at > account.last_failed_at
+        style = "tc-quiet" if is_over else "tc-warn"
+        when = moment(account.last_failed_at, utc_now())
+        return format_html('<span class="{}">{}</span> {}', style, said(account.last_failure) or "?", when)
 
 
 def _kind(request: HttpRequest, account: ProviderAccount | None) -> ProviderType | None:
     """The account's provider; for a new one, that of the address's query."""
     kind = PROVIDERS.get(account.provider if account else request.GET.get("provider", ""))
     return kind if kind and not kind.is_for_robots else None
+
+
+def _carriers(account: Any) -> list[ProviderAccount]:
+    """Of the account's channel, in the order in which they are tried; read once for a list."""
+    if not hasattr(account, "carriers"):
+        account.carriers = queries.accounts_for(Channel(account.channel))
+    carriers: list[ProviderAccount] = account.carriers
+    return carriers
+
+
+def role_chip(account: ProviderAccount, carriers: Sequence[ProviderAccount]) -> SafeString:
+    """Whether messages go through the account now."""
+    if not account.is_enabled:
+        return chip(_now("disabled"))
+    places = [other.pk for other in carriers]
+    if account.pk not in places:
+        return chip(_now("unused: a real account carries the channel"))
+    place = places.index(account.pk)
+    if place == 0:
+        return chip(_now("carries the channel now"), "success")
+    return chip(_now("stands by, number %(place)d") % {"place": place + 1}, "info")
+
+
+def without_text(channel: str, left: Sequence[ProviderAccount]) -> str:
+    """Who carries the channel when an account is gone."""
+    values = {"channel": CHANNELS.get(channel, channel), "name": left[0].name if left else ""}
+    if not left:
+        return _now("%(channel)s: no account is left, so such messages are not sent at all.") % values
+    if PROVIDERS[left[0].provider].capabilities.is_simulated:
+        return (
+            _now("%(channel)s: falls back to the outbox, and reaches nobody until another account is added.") % values
+        )
+    return _now("%(channel)s: %(name)s carries on.") % values
 
 
 def _facts(data: dict[str, Any]) -> dict[str, Any]:

@@ -31,29 +31,3 @@ window.tocsin = {
 document.addEventListener("htmx:afterSettle", (event) => {
   if (!event.target.dataset.inlineFormset) event.stopImmediatePropagation();
 }, true);
-
-// The objects of a policy: robots and webhooks have no channels to choose, and rows can be added.
-(() => {
-  const mark = (row) => row.classList.toggle("tc-is-robot", /^(robot|webhook):/.test(row.querySelector("select").value));
-
-  document.addEventListener("DOMContentLoaded", () => {
-    for (const editor of document.querySelectorAll("[data-targets]")) {
-      const rows = () => editor.querySelectorAll("[data-target]");
-      const button = editor.querySelector("[data-add-target]");
-
-      rows().forEach(mark);
-      editor.addEventListener("change", (event) => mark(event.target.closest("[data-target]")));
-      button.hidden = false;
-      button.addEventListener("click", () => {
-        const row = rows()[rows().length - 1].cloneNode(true);
-        row.querySelector("select").value = "";
-        for (const box of row.querySelectorAll("input")) {
-          box.value = String(rows().length);
-          box.checked = true;
-        }
-        mark(row);
-        button.before(row);
-      });
-    }
-  });
-})();

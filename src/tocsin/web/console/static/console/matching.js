@@ -231,3 +231,70 @@
     new MutationObserver(() => begin(document)).observe(document.body, { childList: true, subtree: true });
   });
 })();
+
+// The objects of a policy: only people and groups have channels to choose, rows can be added, and the server says at
+// once who of them would not be reached.
+(() => {
+  const PEOPLE = ["", "contact", "group"];
+
+  class Targets {
+    constructor(root) {
+      this.root = root;
+      this.asked = 0;
+      this.button = root.querySelector("[data-add-target]");
+      this.rows().forEach((row) => this.mark(row));
+      root.addEventListener("change", (event) => {
+        const row = event.target.closest("[data-target]");
+        if (row) this.mark(row);
+        this.soon();
+      });
+      this.button.hidden = false;
+      this.button.addEventListener("click", () => this.add());
+      this.check();
+    }
+
+    rows() {
+      return [...this.root.querySelectorAll("[data-target]")];
+    }
+
+    mark(row) {
+      const [kind] = row.querySelector("select").value.split(":");
+      row.classList.toggle("tc-is-robot", !PEOPLE.includes(kind));
+    }
+
+    add() {
+      const row = this.root.querySelector("template[data-target-row]").content.firstElementChild.cloneNode(true);
+      for (const box of row.querySelectorAll("input[type=checkbox]")) box.value = String(this.rows().length);
+      this.button.before(row);
+      row.dispatchEvent(new CustomEvent("tocsin:shown", { bubbles: true }));
+      row.querySelector("input[role=combobox], select")?.focus();
+    }
+
+    soon() {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.check(), 300);
+    }
+
+    async check() {
+      const asked = ++this.asked;
+      const form = this.root.closest("form");
+      const all = new FormData(form);
+      const body = new FormData();
+      for (const [name, value] of all) if (/^(targets-|csrfmiddlewaretoken$)/.test(name)) body.append(name, value);
+      const reply = await fetch(this.root.dataset.reach, { method: "POST", body }).catch(() => null);
+      if (asked !== this.asked) return;
+      const html = reply?.ok ? await reply.text() : "";
+      if (asked === this.asked) this.root.querySelector("[data-reach-said]").innerHTML = html.trim(); // escaped there
+    }
+  }
+
+  const begin = (root) => {
+    for (const editor of root.querySelectorAll("[data-targets]:not([data-begun])")) {
+      editor.dataset.begun = "";
+      new Targets(editor);
+    }
+  };
+
+  document.addEventListener("DOMContentLoaded", () => begin(document));
+  document.addEventListener("tocsin:shown", (event) => begin(event.target));
+})();
