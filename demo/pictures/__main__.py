@@ -49,19 +49,22 @@ def main(names: list[str]) -> int:
 
 
 def _take(names: set[str]) -> int:
-    from demo.pictures import scenes
-    from demo.pictures.sample import make_sample
+    from demo.pictures import sample, scenes
 
-    sample = make_sample(NOW)
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright's loop runs in this thread, the ORM does not use it
     wanted = [scene for scene in scenes.SCENES if not names or scene.name in names]
     IMAGES.mkdir(exist_ok=True)
-    with _served() as address, _chromium() as browser:
-        for scene in wanted:
-            target = IMAGES / f"{scene.name}.png"
-            scenes.take(scene, browser, address, sample, target)
-            _shrink(target)
-            sys.stdout.write(f"{scene.name}.png {target.stat().st_size // 1024} KiB\n")
+    northwind = sample.new_installation(NOW)
+    with _served() as address:
+        for is_new in (True, False):
+            if not is_new:
+                sample.fill(northwind)
+            with _chromium() as browser:
+                for scene in (scene for scene in wanted if scene.is_new == is_new):
+                    target = IMAGES / f"{scene.name}.png"
+                    scenes.take(scene, browser, address, northwind, target)
+                    _shrink(target)
+                    sys.stdout.write(f"{scene.name}.png {target.stat().st_size // 1024} KiB\n")
     if not names:
         known = {f"{scene.name}.png" for scene in wanted}
         for stray in [path for path in IMAGES.glob("*.png") if path.name not in known]:

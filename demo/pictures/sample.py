@@ -71,21 +71,26 @@ class Sample:
         return next(contact for name, contact in self.contacts.items() if name.startswith(first_name))
 
 
-def make_sample(now: datetime) -> Sample:
+def new_installation(now: datetime) -> Sample:
+    """As it is after the first start, with the administrator signed in and one source of events made."""
     began = now - timedelta(days=12)
     prepare(now=began)
     admin = create_user(
         by=BY, now=began, username="ada", password=secrets.token_urlsafe(15), role=Role.ADMIN, full_name="Ada Okoye"
     )
     integration, _token = create_integration(by=BY, now=began, name="Prometheus, Frankfurt")
-    sample = Sample(now, admin, integration)
+    return Sample(now, admin, integration)
+
+
+def fill(sample: Sample) -> None:
+    """Twelve days of use."""
+    began = sample.now - timedelta(days=12)
     with SmsGatewaySimulator(reports=()) as gateway, SmtpSimulator() as mail, DingtalkSimulator() as dingtalk:
         _accounts(gateway, mail, began)
         _people(sample, began)
         _sources(sample, dingtalk.webhook, began)
-        _history(sample, now)
-        _today(sample, now)
-    return sample
+        _history(sample, sample.now)
+        _today(sample, sample.now)
 
 
 def _accounts(gateway: SmsGatewaySimulator, mail: SmtpSimulator, began: datetime) -> None:
@@ -153,28 +158,28 @@ def _history(sample: Sample, now: datetime) -> None:
         at = now - timedelta(days=days, hours=3)
         labels = {"severity": "critical", **_DATABASES, "instance": "db-1:9187"}
         _fire(sample, at, alertname, summary, labels)
-        _at(at + timedelta(seconds=31), answers="Sam")
+        _at(at + timedelta(seconds=6), answers="Sam")
         _fire(sample, at, alertname, summary, labels, ends=at + timedelta(minutes=12))
         _at(at + timedelta(minutes=13))
 
 
 def _today(sample: Sample, now: datetime) -> None:
     """One alert that is open, one event that no policy matches, and messages that wait for their readers."""
-    at = now - timedelta(minutes=6)
+    at = now - timedelta(minutes=6, seconds=12)
     for alertname, summary, severity, labels in (
         ("PostgresDown", "PostgreSQL on db-3 does not answer", "critical", {**_DATABASES, "instance": "db-3:9187"}),
         ("CheckoutSlow", "p95 of /checkout is 2.4 s", "warning", {"team": "payments", "instance": "shop-2:8080"}),
         ("CertificateExpires", "shop.northwind.example expires in 9 days", "warning", {"instance": "edge-1:9115"}),
     ):
         _fire(sample, at, alertname, summary, {"severity": severity, **labels})
-    _at(now - timedelta(minutes=5), answers="Maya")
+    _at(at + timedelta(seconds=6), answers="Maya")
     noah, ines = sample.contact("Noah"), sample.contact("Ines")
     send_verifications(by=BY, now=now - timedelta(minutes=2), contact_ids=[noah.pk])
     sample.paths["verification"] = f"/v/{token_of(PhoneVerification.objects.get(contact=noah))}"
     for name, contact in (("link", ines), ("own", sample.contact("Maya"))):
         send_links(by=BY, now=now - timedelta(minutes=2), contact_ids=[contact.pk], channels=[Channel.EMAIL])
         sample.paths[name] = f"/c/{personal_token_of(PersonalLink.objects.get(contact=contact))}"
-    _at(now - timedelta(minutes=1))
+    _at(now - timedelta(minutes=2))
 
 
 def _fire(
@@ -195,16 +200,17 @@ def _fire(
 
 
 def _at(moment: datetime, *, answers: str = "") -> None:
-    """Does what is due by then. Texts arrive; calls ring out but to the one who answers."""
-    with time_machine.travel(moment, tick=False):
-        for _round in range(4):
+    """Does what is due by then and in the minute after. Texts arrive; calls ring out but to the one who answers."""
+    for _round in range(6):
+        with time_machine.travel(moment, tick=False):
             run_due(moment)
-            waiting = Delivery.objects.filter(state=DeliveryState.ACCEPTED, channel__in=[Channel.PHONE, Channel.SMS])
-            for delivery in waiting.select_related("account").order_by("pk"):
-                status = ReceiptStatus.DELIVERED
-                if delivery.channel == Channel.PHONE:
-                    is_answered = delivery.recipient_name.startswith(answers) and answers
-                    status = ReceiptStatus.ANSWERED if is_answered else ReceiptStatus.NO_ANSWER
-                if delivery.account is not None:
-                    receipt = Receipt(status, reference=to_base36(delivery.pk))
-                    record_receipts(account=delivery.account, receipts=[receipt], now=moment)
+        moment += timedelta(seconds=17)
+        waiting = Delivery.objects.filter(state=DeliveryState.ACCEPTED, channel__in=[Channel.PHONE, Channel.SMS])
+        for delivery in waiting.select_related("account").order_by("pk"):
+            status = ReceiptStatus.DELIVERED
+            if delivery.channel == Channel.PHONE:
+                is_answered = answers and delivery.recipient_name.startswith(answers)
+                status = ReceiptStatus.ANSWERED if is_answered else ReceiptStatus.NO_ANSWER
+            if delivery.account is not None:
+                receipt = Receipt(status, reference=to_base36(delivery.pk))
+                record_receipts(account=delivery.account, receipts=[receipt], now=moment)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Browser, Locator, Page
 
 from demo.pictures.sample import Sample
+from tocsin.alerts.models import Alert
+from tocsin.events.models import Event
+from tocsin.policies.models import NotificationPolicy
 
 WIDE, PHONE = 1300, 390
 _TALLEST = 1500
@@ -44,7 +48,7 @@ class View:
 
 @dataclass(frozen=True)
 class Scene:
-    """`height` of the window; `is_whole`: as tall as the page."""
+    """`is_whole`: the window is made as tall as the page. `is_new`: taken before there is any data."""
 
     name: str
     play: Callable[[View], None]
@@ -52,16 +56,15 @@ class Scene:
     height: int = 720
     is_whole: bool = False
     is_signed_in: bool = True
+    is_new: bool = False
 
 
 SCENES: list[Scene] = []
 
 
-def scene(
-    name: str, *, width: int = WIDE, height: int = 720, is_whole: bool = False, is_signed_in: bool = True
-) -> Callable[[Callable[[View], None]], Callable[[View], None]]:
+def scene(name: str, **how: Any) -> Callable[[Callable[[View], None]], Callable[[View], None]]:
     def register(play: Callable[[View], None]) -> Callable[[View], None]:
-        SCENES.append(Scene(name, play, width, height, is_whole, is_signed_in))
+        SCENES.append(Scene(name, play, **how))
         return play
 
     return register
@@ -135,6 +138,13 @@ def _delete(view: View) -> None:
     view.console("contacts_contact_delete", view.sample.contact("Wang").pk)
 
 
+@scene("contacts-link")
+def _send_link(view: View) -> None:
+    view.console("contacts_contact_change", view.sample.contact("Ines").pk)
+    view.click("Send a personal link", role="link")
+    view.dialog()
+
+
 # Pages of contacts
 
 
@@ -157,3 +167,52 @@ def _own(view: View) -> None:
 @scene("self-service-console", is_whole=True)
 def _mine(view: View) -> None:
     view.console("my-contact")
+
+
+# First run, policies, integrations, alerts
+
+
+@scene("first-run", is_new=True, is_whole=True)
+def _first_run(view: View) -> None:
+    view.console("index")
+
+
+@scene("integrations-waiting", is_new=True, is_whole=True)
+def _waiting(view: View) -> None:
+    view.console("events_integration_change", view.sample.integration.pk)
+
+
+@scene("overview")
+def _overview(view: View) -> None:
+    view.console("index")
+
+
+@scene("integrations-received")
+def _received(view: View) -> None:
+    view.console("events_integration_change", view.sample.integration.pk)
+
+
+@scene("policies-list")
+def _policies(view: View) -> None:
+    view.console("policies_notificationpolicy_changelist")
+
+
+@scene("policies-edit", is_whole=True)
+def _policy(view: View) -> None:
+    policy = NotificationPolicy.objects.get(name__startswith="Databases")
+    view.console("policies_notificationpolicy_change", policy.pk)
+
+
+@scene("policies-explain", height=900)
+def _explain(view: View) -> None:
+    view.console("events_event_explain_event", Event.objects.get(labels__alertname="PostgresDown").pk)
+
+
+@scene("alert", is_whole=True)
+def _alert(view: View) -> None:
+    view.console("alerts_alert_change", Alert.objects.get(title__startswith="PostgresDown").pk)
+
+
+@scene("robots-list", height=480)
+def _robots(view: View) -> None:
+    view.console("contacts_robot_changelist")

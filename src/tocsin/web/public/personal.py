@@ -17,7 +17,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -142,7 +142,10 @@ def own_message(request: HttpRequest, now: datetime, delivery_id: int) -> HttpRe
     session = _session(request, now)
     if session is None:
         return _over(request)
-    return _for_owner(request, session, now, lambda request, owner: own_message_page(request, owner, delivery_id))
+    try:
+        return _for_owner(request, session, now, lambda request, owner: own_message_page(request, owner, delivery_id))
+    except Http404:  # somebody else's, or forgotten: as if there were none
+        return HttpResponseRedirect(reverse("own-page"))
 
 
 def _for_owner(
