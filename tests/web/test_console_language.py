@@ -8,6 +8,7 @@ import pytest
 from auditlog.models import LogEntry
 from django.test import Client
 from django.urls import reverse
+from django.utils.functional import Promise
 
 from tests.stories.harness import begin
 from tests.web.people import signed_in, user_with
@@ -15,6 +16,7 @@ from tocsin.accounts.models import User
 from tocsin.accounts.rules import Role
 from tocsin.channels.base import Outcome
 from tocsin.delivery.models import Delivery
+from tocsin.web.console.pages import console
 
 pytestmark = pytest.mark.django_db
 CHINESE = {"HTTP_ACCEPT_LANGUAGE": "zh-CN,zh;q=0.9,en;q=0.8"}
@@ -59,14 +61,15 @@ def test_the_switch_leads_nowhere_else_and_takes_no_other_language() -> None:
 
 def test_what_a_rule_refuses_is_said_in_the_readers_language() -> None:
     client = signed_in(Role.MANAGER)
+    labels = ",".join(f"label{number}" for number in range(17))
 
     reply = client.post(
         reverse("console:policies_notificationpolicy_add"),
-        {"name": "Databases", "rules": "alertname =~ (", "group_wait": "1", "group_interval": "60"},
+        {"name": "Databases", "group_by": labels, "group_wait": "1", "group_interval": "60"},
         **CHINESE,
     )
 
-    assert "规则 1 的条件 1：不是正则表达式（RE2 语法）：" in reply.text
+    assert "最多按 16 个标签分组。" in reply.text
 
 
 def test_what_a_provider_said_last_week_is_read_in_chinese(now: datetime) -> None:
@@ -85,3 +88,19 @@ def test_what_a_provider_said_last_week_is_read_in_chinese(now: datetime) -> Non
     assert "被彻底拒绝，详情中有原因: 邮件服务器已接收。" in page
     assert "连接 mail.example 超时。" in page
     assert user_with(Role.VIEWER).language == ""
+
+
+def test_every_column_and_field_that_the_console_shows_has_a_name_to_translate() -> None:
+    untranslated = []
+    for model, admin in console._registry.items():
+        rows = [name for _title, options in admin.fieldsets or () for name in options["fields"]]
+        named = (*admin.list_display, *rows, *admin.readonly_fields, *admin.list_filter)
+        shown = {name for name in named if isinstance(name, str)}
+        fields = {field.name: field for field in model._meta.get_fields() if hasattr(field, "verbose_name")}
+        untranslated += [
+            f"{model.__name__}.{name}"
+            for name in shown & fields.keys()
+            if not hasattr(admin, name) and not isinstance(fields[name].verbose_name, Promise)
+        ]
+
+    assert untranslated == [], "Give the field a verbose_name, or the page a label"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+
+from tocsin.core.sentences import Sentence
 
 
 class Channel(StrEnum):
@@ -13,6 +16,17 @@ class Channel(StrEnum):
     LARK = "lark"
     WECOM = "wecom"
     WEBHOOK = "webhook"
+
+
+CHANNEL_TITLES: Mapping[str, Sentence] = {
+    Channel.PHONE: Sentence("Phone call"),
+    Channel.SMS: Sentence("Text message"),
+    Channel.EMAIL: Sentence("Email"),
+    Channel.DINGTALK: Sentence("DingTalk"),
+    Channel.LARK: Sentence("Lark"),
+    Channel.WECOM: Sentence("WeCom"),
+    Channel.WEBHOOK: Sentence("Webhook"),
+}
 
 
 PERSONAL_CHANNELS = (Channel.PHONE, Channel.SMS, Channel.EMAIL)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from tocsin.alerts.models import Alert
 from tocsin.channels.fields import EncryptedTextField
+from tocsin.channels.kinds import CHANNEL_TITLES
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import NotificationObject, PersonalLink, PhoneVerification
 from tocsin.delivery.rules import Cause, DeliveryState, Priority, Purpose, Reason
@@ -101,7 +103,13 @@ class Delivery(models.Model):
     attempt_count = models.PositiveSmallIntegerField(default=0)
     worker_id = models.BigIntegerField(null=True, blank=True)
     account = models.ForeignKey(
-        ProviderAccount, models.SET_NULL, null=True, blank=True, db_index=False, related_name="+"
+        ProviderAccount,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("provider account"),
     )
     tried_accounts = models.JSONField(default=list, blank=True)
     provider_id = models.CharField(max_length=128, blank=True)
@@ -141,7 +149,8 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.channel} to {self.recipient_name}"
+        channel = gettext(CHANNEL_TITLES.get(self.channel, self.channel))
+        return gettext("%(channel)s to %(name)s") % {"channel": channel, "name": self.recipient_name}
 
 
 class Enclosure(models.Model):

@@ -42,7 +42,9 @@ class Event(models.Model):
     `matched_policies` is how many policies took it at its last change of state: NULL before the first look.
     """
 
-    integration = models.ForeignKey(Integration, models.CASCADE, related_name="events", db_index=False)
+    integration = models.ForeignKey(
+        Integration, models.CASCADE, related_name="events", db_index=False, verbose_name=_("integration")
+    )
     fingerprint = models.UUIDField(editable=False)
     labels = models.JSONField(_("labels"))
     annotations = models.JSONField(_("annotations"))
