@@ -110,9 +110,18 @@ def test_the_readme_starts_with_two_commands_and_the_second_is_what_ci_runs() ->
 
 @every_page
 def test_settings_exist(page: Path) -> None:
-    known = set(re.findall(r"TOCSIN_[A-Z_]+", source_text("src", "demo", "benchmarks")))
+    known = set(re.findall(r"TOCSIN_[A-Z0-9_]+", source_text("src", "demo", "benchmarks")))
 
-    assert set(re.findall(r"\bTOCSIN_[A-Z_]*[A-Z]", page.read_text())) <= known
+    assert set(re.findall(r"\bTOCSIN_[A-Z0-9_]*[A-Z0-9]", page.read_text())) <= known
+
+
+def test_every_setting_has_a_row() -> None:
+    read = set(re.findall(r"\"(TOCSIN_[A-Z0-9_]*[A-Z0-9])\"", source_text("src/tocsin/config")))
+
+    rows = {row[0].strip("`") for row in rows_of("docs/operate/settings.md", "variable")}
+
+    assert {"TOCSIN_PUBLIC_URL", "TOCSIN_OIDC_ISSUER"} <= read
+    assert read - rows == set()
 
 
 def test_every_provider_has_a_row() -> None:
