@@ -6,9 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
+
 from tocsin.contacts.models import Contact, ContactGroup, NotificationObject, Robot, Webhook
 from tocsin.contacts.queries.listing import Wanted, contacts_found
 from tocsin.contacts.queries.people import is_storable
+from tocsin.contacts.queries.searching import groups_named
 
 Kind = NotificationObject.Kind
 _MOST_PAGES = 100
@@ -46,8 +49,11 @@ def objects_named(text: str, kinds: Sequence[str], *, page: int = 0, size: int =
     items: list[Named] = []
     has_more = False
     for kind in kinds:
+        rows: QuerySet[Any]
         if kind == Kind.CONTACT:
             rows = contacts_found(Wanted(text=wanted), sees_addresses=False)
+        elif kind == Kind.GROUP and wanted:
+            rows = groups_named(wanted).order_by("name")
         else:
             rows = _MODELS[kind].objects.order_by("name")
             rows = rows.filter(name__icontains=wanted) if wanted else rows

@@ -17,6 +17,7 @@ _KINDS = {
     "policy": (_("notification policy"), "policies_notificationpolicy_change"),
     "group": (_("contact group"), "contacts_contactgroup_change"),
 }
+_MOST_NAMED = 200
 
 
 def notes_on_deleting(ids: Collection[int], uses: Iterable[Use]) -> list[SafeString]:
@@ -24,8 +25,13 @@ def notes_on_deleting(ids: Collection[int], uses: Iterable[Use]) -> list[SafeStr
     left = [Use(policy.pk, "policy", policy.pk, policy.name) for policy in policies_left_empty(ids)]
     empty = {(use.kind, use.id) for use in left}
     nobody = format_html(" <b>{}</b>", _now("will tell nobody."))
-    lines = _lines([*uses, *left])
-    return [format_html("{}{}", line, nobody) if key in empty else line for key, line in lines.items()]
+    found = {(use.kind, use.id): use for use in [*uses, *left]}
+    ranked = sorted(found, key=lambda key: key not in empty) if len(found) > _MOST_NAMED else list(found)
+    lines = _lines(found[key] for key in ranked[:_MOST_NAMED])
+    notes = [format_html("{}{}", line, nobody) if key in empty else line for key, line in lines.items()]
+    if more := len(found) - len(lines):
+        notes.append(format_html("{}", _now("and %(count)d more") % {"count": more}))
+    return notes
 
 
 def uses_list(uses: Iterable[Use]) -> list[SafeString]:
