@@ -289,7 +289,7 @@ def test_one_that_runs_is_cancelled_after_its_chunk(story: Story) -> None:
 
     ended = run_import(now=story.now, import_id=row.pk, tell=cancel)
 
-    assert (ended.state, Contact.objects.count()) == (ImportState.CANCELLED, CHUNK)
+    assert (ended.state, Contact.objects.count(), ended.progress) == (ImportState.CANCELLED, CHUNK, CHUNK)
 
 
 @pytest.mark.parametrize("all_or_nothing", [False, True])

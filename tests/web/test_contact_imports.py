@@ -172,6 +172,7 @@ def test_an_import_can_be_cancelled() -> None:
 
     client.post(f"{address}cancel/")
 
+    assert "rows were written before" not in text_of(client, address)
     assert ContactImport.objects.get().state == ImportState.CANCELLED
     assert "Import 2 rows" not in text_of(client, address)
 
@@ -198,11 +199,12 @@ def test_a_file_that_cannot_be_read_says_why_on_its_page() -> None:
     assert "This file cannot be read" in text_of(client, reply["Location"])
 
 
-def test_the_earlier_imports_are_listed() -> None:
+def test_the_earlier_imports_are_listed_here_and_in_the_audit_log() -> None:
     client = signed_in(Role.MANAGER)
     address = uploaded(client, people(1))
 
     assert address in text_of(client, UPLOAD)
+    assert "people.json" in text_of(client, "/console/auditlog/logentry/")
 
 
 @pytest.mark.parametrize("format", ["csv", "xlsx", "json"])

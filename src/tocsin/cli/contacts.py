@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,7 +25,7 @@ from tocsin.contacts.services.imports import cancel_import, create_import, holdi
 from tocsin.contacts.sheets import format_of
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import ConflictError, NotFoundError
 from tocsin.delivery.importing import advance_import
 
 app = App(name="contacts", help="Many contacts at once: import, export.")
@@ -127,6 +127,10 @@ def _begun(name: str, format: str, content: bytes, options: ImportOptions) -> It
         lock.__enter__()
     try:
         yield row
+    except KeyboardInterrupt:
+        with suppress(ConflictError):  # else a worker would go on with it
+            cancel_import(by=SHELL, now=utc_now(), import_id=row.pk)
+        raise
     finally:
         lock.__exit__(None, None, None)
 

@@ -41,6 +41,9 @@ class ContactImport(models.Model):
     failure = models.TextField(blank=True)
     row_count = models.PositiveIntegerField(default=0)
     progress = models.PositiveIntegerField(default=0)
+    written_to = models.PositiveIntegerField(default=0)
+    """Rows up to this number are written, where their fate is that."""
+    new_numbers = models.PositiveIntegerField(default=0)
     counts = models.JSONField(default=dict)
     text_count = models.PositiveIntegerField(default=0)
     by_kind = models.CharField(max_length=16)
@@ -87,14 +90,17 @@ class ContactImportFile(models.Model):
 
 
 class ContactImportRow(models.Model):
-    """`sealed` is JSON of what the row says and of what is wrong with it: personal data, so encrypted."""
+    """`sealed` is JSON of what the row says and of what is wrong with it: personal data, so encrypted.
+
+    A row whose fate when it is written is the one that was found when it was checked is not touched again: that of a
+    new contact has no `contact_id`.
+    """
 
     contact_import = models.ForeignKey(ContactImport, models.CASCADE, related_name="rows", db_index=False)
     number = models.PositiveIntegerField()
     fate = models.CharField(max_length=16, choices=[(fate.value, fate.value) for fate in Fate])
     contact_id = models.BigIntegerField(null=True)
     sealed = EncryptedTextField()
-    is_written = models.BooleanField(default=False)
     is_unverified = models.BooleanField(default=False)
     gets_text = models.BooleanField(default=False)
 
@@ -102,11 +108,6 @@ class ContactImportRow(models.Model):
         constraints = [models.UniqueConstraint(fields=["contact_import", "number"], name="import_row_once")]
         indexes = [
             models.Index(fields=["contact_import", "fate", "number"], name="import_row_by_fate"),
-            models.Index(
-                fields=["contact_import", "number"],
-                name="import_row_to_write",
-                condition=models.Q(is_written=False, fate__in=("created", "changed")),
-            ),
             models.Index(
                 fields=["contact_import", "number"], name="import_row_to_text", condition=models.Q(gets_text=True)
             ),

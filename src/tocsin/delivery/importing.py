@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from tocsin.contacts.import_models import ContactImport
-from tocsin.contacts.queries.importing import rows_of
+from tocsin.contacts.queries.importing import contacts_of, row_view, rows_of
 from tocsin.contacts.rules.importing import WORKING, ImportOptions, ImportState
 from tocsin.contacts.services.imports import (
     check_import,
@@ -98,16 +98,15 @@ def advance_import(
 def _send_texts(row: ContactImport, now: datetime, should_stop: Callable[[], bool]) -> None:
     """Each few in a transaction with the note that they are queued, so that nobody gets two."""
     while not should_stop():
-        waiting = rows_of(row.pk).filter(gets_text=True)[:_TEXTS_AT_ONCE]
-        numbers = dict(waiting.values_list("number", "contact_id"))
-        if not numbers:
+        waiting = list(map(row_view, rows_of(row.pk).filter(gets_text=True)[:_TEXTS_AT_ONCE]))
+        if not waiting:
             finish_texting(now=now, import_id=row.pk)
             return
         with transaction.atomic():
-            ids = [pk for pk in numbers.values() if pk is not None]
+            ids = [pk for pk in contacts_of(waiting).values() if pk is not None]
             results = send_verifications(by=row.actor, now=now, contact_ids=ids)
             sent = sum(result.outcome is SendOutcome.SENT for result in results)
-            texts_were_sent(import_id=row.pk, numbers=list(numbers), sent=sent)
+            texts_were_sent(import_id=row.pk, numbers=[view.number for view in waiting], sent=sent)
 
 
 def _quiet(row: ContactImport) -> None:

@@ -28,6 +28,8 @@ class Migration(migrations.Migration):
                 ('failure', models.TextField(blank=True)),
                 ('row_count', models.PositiveIntegerField(default=0)),
                 ('progress', models.PositiveIntegerField(default=0)),
+                ('written_to', models.PositiveIntegerField(default=0)),
+                ('new_numbers', models.PositiveIntegerField(default=0)),
                 ('counts', models.JSONField(default=dict)),
                 ('text_count', models.PositiveIntegerField(default=0)),
                 ('by_kind', models.CharField(max_length=16)),
@@ -52,7 +54,6 @@ class Migration(migrations.Migration):
                 ('fate', models.CharField(choices=[('created', 'created'), ('changed', 'changed'), ('unchanged', 'unchanged'), ('skipped', 'skipped'), ('refused', 'refused')], max_length=16)),
                 ('contact_id', models.BigIntegerField(null=True)),
                 ('sealed', tocsin.channels.fields.EncryptedTextField()),
-                ('is_written', models.BooleanField(default=False)),
                 ('is_unverified', models.BooleanField(default=False)),
                 ('gets_text', models.BooleanField(default=False)),
             ],
@@ -76,10 +77,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='contactimportrow',
             index=models.Index(fields=['contact_import', 'fate', 'number'], name='import_row_by_fate'),
-        ),
-        migrations.AddIndex(
-            model_name='contactimportrow',
-            index=models.Index(condition=models.Q(('fate__in', ('created', 'changed')), ('is_written', False)), fields=['contact_import', 'number'], name='import_row_to_write'),
         ),
         migrations.AddIndex(
             model_name='contactimportrow',

@@ -15,7 +15,7 @@ from tocsin.contacts.import_models import ContactImport, ContactImportRow
 from tocsin.contacts.models import ContactGroup
 from tocsin.contacts.queries.people import uses_of
 from tocsin.contacts.rules import Use
-from tocsin.contacts.rules.importing import Fate, Known, Row, Stored
+from tocsin.contacts.rules.importing import Fate, Known, Row, Stored, keys_of
 from tocsin.core import crypto
 
 FIELDS = ("name", "phone", "email", "fallback", "user_id", "dingtalk_user_id", "lark_user_id", "wecom_user_id",
@@ -114,6 +114,17 @@ def row_view(row: ContactImportRow) -> RowView:
         problems={name: (reason, details) for name, (reason, details) in said.get("problems", {}).items()},
         changes={name: (before, after) for name, (before, after) in said.get("changes", {}).items()},
     )
+
+
+def contacts_of(views: Collection[RowView]) -> dict[int, int | None]:
+    """Row number -> the contact that it is about, also of one that the import made; None where there is none now."""
+    known = known_for([Row(view.number, view.values) for view in views if view.contact_id is None])
+    found: dict[int, int | None] = {}
+    for view in views:
+        keys = keys_of(Row(view.number, view.values))
+        made = next((contact for key in keys if (contact := known.contacts.get(key)) is not None), None)
+        found[view.number] = view.contact_id if view.contact_id is not None or made is None else made.id
+    return found
 
 
 def rows_of(import_id: int, fate: str = "") -> Any:

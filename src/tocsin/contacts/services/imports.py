@@ -13,6 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Count
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -45,13 +46,13 @@ ROWS_KEPT_FOR = timedelta(days=7)
 IMPORT_LOCKS = 0x70C52
 """First half of the advisory lock that whoever works on an import holds; the import's id is the second."""
 _COPY = (
-    "COPY contacts_contactimportrow (contact_import_id, number, fate, contact_id, sealed, is_written, is_unverified, "
+    "COPY contacts_contactimportrow (contact_import_id, number, fate, contact_id, sealed, is_unverified, "
     "gets_text) FROM STDIN"
 )
 _WRITTEN = """
 UPDATE contacts_contactimportrow r
-SET is_written = true, fate = given.fate, contact_id = given.contact_id, gets_text = given.gets_text,
-    is_unverified = given.is_unverified, sealed = coalesce(given.sealed, r.sealed)
+SET fate = given.fate, contact_id = given.contact_id, gets_text = given.gets_text,
+    is_unverified = given.is_unverified, sealed = given.sealed
 FROM unnest(%s::int[], %s::text[], %s::bigint[], %s::bool[], %s::bool[], %s::text[])
      AS given (number, fate, contact_id, gets_text, is_unverified, sealed)
 WHERE r.contact_import_id = %s AND r.number = given.number
@@ -148,7 +149,7 @@ def check_import(
         return row
     with translation.override(row.language or settings.LANGUAGE_CODE):
         ContactImportRow.objects.filter(contact_import=row).delete()
-        row.row_count = row.progress = 0
+        row.row_count = row.progress = row.new_numbers = 0
         counts: Counter[str] = Counter()
         try:
             sheet = read_sheet(crypto.unseal(bytes(row.file.sealed), settings.SECRET_KEYS), row.format)
@@ -161,9 +162,10 @@ def check_import(
                 counts.update(item.fate.value for item in decisions)
                 row.row_count += len(chunk)
                 row.progress, row.counts = row.row_count, dict(counts)
+                row.new_numbers += sum(map(_gets_text, decisions))
                 with transaction.atomic():
                     _store(row, decisions)
-                    row.save(update_fields=["row_count", "progress", "counts", "unknown_columns"])
+                    row.save(update_fields=["row_count", "progress", "counts", "new_numbers", "unknown_columns"])
                 if _is_cancelled(row, now):
                     return row
                 tell(row)
@@ -298,21 +300,12 @@ def _sealed(decision: Decision) -> str:
 
 
 def _store(row: ContactImport, decisions: Sequence[Decision]) -> None:
+    gets_texts = row.chosen.send_verifications
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(_COPY) as copy:
         for item in decisions:
             pk = item.contact.id if item.contact is not None else None
-            copy.write_row(
-                [
-                    row.pk,
-                    item.row.number,
-                    item.fate.value,
-                    pk,
-                    _sealed(item),
-                    False,
-                    item.is_unverified,
-                    _gets_text(item),
-                ]
-            )
+            told = (_sealed(item), item.is_unverified, gets_texts and _gets_text(item))
+            copy.write_row([row.pk, item.row.number, item.fate.value, pk, *told])
 
 
 def _gets_text(decision: Decision) -> bool:
@@ -323,20 +316,21 @@ def _next_chunk(row: ContactImport, now: datetime, tell: Tell, should_stop: Call
     """False when there is nothing left to write, and the import's state says so, or when it is to stop."""
     if should_stop() or _is_cancelled(row, now):
         return False
-    waiting = rows_of(row.pk).filter(is_written=False, fate__in=(Fate.CREATED, Fate.CHANGED))
-    rows = [_row(item) for item in waiting[:CHUNK]]
-    if not rows:
+    fates = (Fate.CREATED, Fate.CHANGED)
+    waiting = list(rows_of(row.pk).filter(number__gt=row.written_to, fate__in=fates)[:CHUNK])
+    if not waiting:
         _finish_writing(row, now)
         return False
     options = row.chosen
     with transaction.atomic():
-        decisions = write_rows(by=row.actor, now=now, rows=rows, options=options)
+        decisions = write_rows(by=row.actor, now=now, rows=list(map(_row, waiting)), options=options)
         if options.all_or_nothing and (refused := [item for item in decisions if item.fate is Fate.REFUSED]):
             raise _NothingWrittenError(refused)
-        _mark_written(row, decisions, keeps_texts=options.send_verifications)
-        row.progress += len(rows)
+        _correct(row, [item for was, item in zip(waiting, decisions, strict=True) if _differs(was, item)])
+        row.progress += len(waiting)
+        row.written_to = waiting[-1].number
         if not options.all_or_nothing:  # else it would be locked, and nobody could cancel it
-            row.save(update_fields=["progress"])
+            row.save(update_fields=["progress", "written_to"])
     tell(row)
     return True
 
@@ -348,7 +342,15 @@ def _row(stored: ContactImportRow) -> Row:
     return Row(view.number, values, view.groups, chatbot_url=url, attested_by=attested_by)
 
 
-def _mark_written(row: ContactImport, decisions: Sequence[Decision], *, keeps_texts: bool) -> None:
+def _differs(was: ContactImportRow, decision: Decision) -> bool:
+    return (was.fate, was.is_unverified) != (decision.fate, decision.is_unverified)
+
+
+def _correct(row: ContactImport, decisions: Sequence[Decision]) -> None:
+    """What became of these rows is not what was found when they were checked."""
+    if not decisions:
+        return
+    gets_texts = row.chosen.send_verifications
     with connection.cursor() as cursor:
         cursor.execute(
             _WRITTEN,
@@ -356,9 +358,9 @@ def _mark_written(row: ContactImport, decisions: Sequence[Decision], *, keeps_te
                 [item.row.number for item in decisions],
                 [item.fate.value for item in decisions],
                 [item.contact.id if item.contact is not None else None for item in decisions],
-                [keeps_texts and _gets_text(item) for item in decisions],
+                [gets_texts and _gets_text(item) for item in decisions],
                 [item.is_unverified for item in decisions],
-                [_sealed(item) if item.fate is Fate.REFUSED else None for item in decisions],
+                [_sealed(item) for item in decisions],
                 row.pk,
             ],
         )
@@ -373,8 +375,7 @@ def _finish_writing(row: ContactImport, now: datetime) -> None:
 
 
 def _counted(row: ContactImport) -> Mapping[str, int]:
-    fates = rows_of(row.pk).order_by().values_list("fate", flat=True)
-    return dict(Counter(fates.iterator(chunk_size=10_000)))
+    return dict(rows_of(row.pk).order_by().values("fate").annotate(count=Count("pk")).values_list("fate", "count"))
 
 
 def _is_cancelled(row: ContactImport, now: datetime) -> bool:
@@ -390,7 +391,7 @@ def _tell_nothing_was_written(row: ContactImport, refused: Sequence[Decision], n
     row.refresh_from_db()
     with transaction.atomic():
         if refused:
-            _mark_written(row, refused, keeps_texts=False)
+            _correct(row, refused)
             row.counts = _counted(row)
             row.state, row.finished_at = ImportState.NOTHING_WRITTEN, now
         elif row.cancel_asked:

@@ -11,7 +11,7 @@ from django.core.paginator import Paginator
 
 from tocsin.contacts.import_models import STATE_LABELS, ContactImport
 from tocsin.contacts.import_texts import FATES, FIELDS, problem_text
-from tocsin.contacts.queries.importing import RowView, refused_rows, row_view, rows_of, uses_losing_phone
+from tocsin.contacts.queries.importing import RowView, contacts_of, refused_rows, row_view, rows_of, uses_losing_phone
 from tocsin.contacts.rules.importing import WORKING, Fate, ImportState
 from tocsin.contacts.sheets import COLUMNS
 from tocsin.contacts.sheets.cells import spaced
@@ -65,7 +65,9 @@ def import_context(row: ContactImport, fate: str, page: str, *, reveals: bool) -
         return live
     rows = rows_of(row.pk, fate if fate in FATES else "")
     shown = Paginator(rows, _SHOWN).get_page(page)
-    texts = rows_of(row.pk).filter(gets_text=True).count() if row.state == ImportState.READY else row.text_count
+    texts = row.new_numbers if row.state == ImportState.READY else row.text_count
+    views = [row_view(item) for item in shown]
+    contacts = contacts_of(views) if row.state == ImportState.DONE else {}
     is_ready = row.state == ImportState.READY
     refused = row.counts.get(Fate.REFUSED, 0)
     return {
@@ -81,7 +83,7 @@ def import_context(row: ContactImport, fate: str, page: str, *, reveals: bool) -
         ],
         "fate": fate if fate in FATES else "",
         "shown": shown,
-        "rows": [_shown(row_view(item), reveals=reveals) for item in shown],
+        "rows": [_shown(view, contacts.get(view.number), reveals=reveals) for view in views],
         "options": row.chosen,
         "texts": texts,
         "unverified": rows_of(row.pk).filter(is_unverified=True).count(),
@@ -104,7 +106,7 @@ def refused_as_read(row: ContactImport) -> Iterator[dict[str, Any]]:
         yield {**values, "error": "; ".join(_problems(view))}
 
 
-def _shown(view: RowView, *, reveals: bool) -> ShownRow:
+def _shown(view: RowView, contact_id: int | None, *, reveals: bool) -> ShownRow:
     return ShownRow(
         number=view.number,
         fate=str(FATES[view.fate]),
@@ -112,7 +114,7 @@ def _shown(view: RowView, *, reveals: bool) -> ShownRow:
         name=view.values.get("name", ""),
         addresses=tuple(_masked(name, view.values[name], reveals) for name in _MASKS if view.values.get(name)),
         lines=tuple(_problems(view)) or tuple(_changes(view, reveals=reveals)),
-        contact_id=view.contact_id,
+        contact_id=contact_id,
     )
 
 

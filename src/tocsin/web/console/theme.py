@@ -96,6 +96,7 @@ UNFOLD: dict[str, Any] = {
         f"{_VALUES}.dialog_script",
         f"{_VALUES}.picker_script",
         f"{_VALUES}.setup_script",
+        f"{_VALUES}.imports_script",
         f"{_VALUES}.matching_script",
         f"{_VALUES}.access_script",
     ],

@@ -21,6 +21,10 @@ def imports_stylesheet(request: HttpRequest) -> str:
     return static("console/imports.css")
 
 
+def imports_script(request: HttpRequest) -> str:
+    return static("console/imports.js")
+
+
 def script(request: HttpRequest) -> str:
     return static("console/console.js")
 
