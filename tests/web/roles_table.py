@@ -141,6 +141,7 @@ ADDRESSES: dict[str, Door] = {
     "console/contact-imports/<int:import_id>/cancel/": Door(MANAGER, status=(404, 405)),
     "console/contact-imports/<int:import_id>/refused/": Door(MANAGER, status=(404, 405)),
     "console/contact-export/": Door(MANAGER),
+    "console/help/": Door(VIEWER),
     "console/outbox/": Door(VIEWER),
     "console/outbox/<int:delivery_id>/<slug:answer>/": Door(RESPONDER, status=(302, 405)),
     "console/picker/": Door(VIEWER, status=(200, 405)),
@@ -161,6 +162,9 @@ ADDRESSES: dict[str, Door] = {
     "console/events/event/<path:object_id>/policy/": Door(MANAGER),
     "console/policies/notificationpolicy/<path:object_id>/copy/": Door(MANAGER),
     "console/contacts/contact/defaults/": Door(MANAGER),
+    "console/contacts/contact/<path:object_id>/overview/": Door(VIEWER),
+    "console/contacts/contact/<path:object_id>/reveal/": Door(MANAGER),
+    "console/contacts/contact/<path:object_id>/remove-from-group/": Door(MANAGER, status=(200, 302, 404)),
     "console/contacts/contact/<path:object_id>/verify/": Door(MANAGER),
     "console/contacts/contact/<path:object_id>/attest/": Door(ADMIN),
     "console/contacts/contact/<path:object_id>/test/": Door(MANAGER),
@@ -180,7 +184,12 @@ ADDRESSES: dict[str, Door] = {
 
 ACTIONS: dict[str, dict[str, Who]] = {
     "policies/notificationpolicy": {"delete_selected": MANAGER},
-    "contacts/contact": {"delete_selected": MANAGER, "verify_numbers": MANAGER, "send_links": MANAGER},
+    "contacts/contact": {
+        "delete_selected": MANAGER,
+        "verify_numbers": MANAGER,
+        "send_links": MANAGER,
+        "remove_selected": MANAGER,
+    },
     "contacts/contactgroup": {"delete_selected": MANAGER},
     "contacts/robot": {"delete_selected": MANAGER},
     "events/integration": {"delete_selected": MANAGER},

@@ -25,7 +25,7 @@ from tocsin.web.console.pages import console
 pytestmark = pytest.mark.django_db
 MODELS = sorted(console._registry, key=lambda model: str(model._meta.label))
 PHONE = "+8613800001234"
-GROUPS = "groups__object__exact"
+GROUPS = "group"
 
 
 def name_of(model: type[Model]) -> str:

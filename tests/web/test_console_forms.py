@@ -125,13 +125,130 @@ def test_a_changed_number_warns_of_what_no_longer_calls(story: Story) -> None:
     contact = story.contact("Wei", phone="+8613800001234", email="wei@example.org")
     story.policy({contact: ["phone"]}, name="Databases")
 
-    reply = signed_in(Role.MANAGER).post(
-        reverse("console:contacts_contact_change", args=[contact.pk]),
-        {**CONTACT, "phone": "+8613800005678", "version": "1"},
-        follow=True,
+    client, url = signed_in(Role.MANAGER), reverse("console:contacts_contact_change", args=[contact.pk])
+    typed = {**CONTACT, "phone": "+86 138 0000 5678", "version": "1"}
+
+    asked = client.post(url, typed)
+    notes = asked.context["adminform"].form.notes
+    assert Contact.objects.get().phone == "+8613800001234"
+    reply = client.post(
+        url, {**typed, "consequences": asked.context["adminform"].form["consequences"].value()}, follow=True
     )
 
+    (note,) = notes
+    assert "neither call nor text" in note
+    assert "Databases" in note
     assert any("Databases" in str(message) for message in reply.context["messages"])
+    assert Contact.objects.get().phone == "+8613800005678"
+
+
+def test_another_number_than_the_one_that_was_asked_about_asks_again(story: Story) -> None:
+    contact = story.contact("Wei", phone="+8613800001234", email="wei@example.org")
+    story.policy({contact: ["phone"]}, name="Databases")
+    client, url = signed_in(Role.MANAGER), reverse("console:contacts_contact_change", args=[contact.pk])
+    typed = {**CONTACT, "phone": "+86 138 0000 5678", "version": "1"}
+    seen = client.post(url, typed).context["adminform"].form["consequences"].value()
+
+    reply = client.post(url, {**typed, "phone": "+86 138 0000 9999", "consequences": seen})
+
+    assert reply.context["adminform"].form.notes
+    assert Contact.objects.get().phone == "+8613800001234"
+
+
+def test_a_change_that_costs_nothing_elsewhere_is_not_asked_about(story: Story) -> None:
+    contact = story.contact("Wei", phone="+8613800001234", email="wei@example.org")
+    story.policy({contact: ["email"]}, name="Databases")
+
+    reply = post(
+        signed_in(Role.MANAGER),
+        "contacts_contact_change",
+        {**CONTACT, "phone": "+86 138 0000 5678", "version": "1"},
+        contact.pk,
+    )
+
+    assert reply.status_code == 302
+    assert Contact.objects.get().phone == "+8613800005678"
+
+
+def test_leaving_a_group_without_members_is_asked_about_first(story: Story) -> None:
+    contact = story.contact("Wei", phone="+8613800001234", email="wei@example.org")
+    group = story.group(contact, name="Night shift")
+    story.policy({group: ["phone"]}, name="Databases")
+    client, url = signed_in(Role.MANAGER), reverse("console:contacts_contact_change", args=[contact.pk])
+    typed = {**CONTACT, "phone": "+8613800001234", "version": "1"}
+
+    asked = client.post(url, typed)
+    (note,) = asked.context["adminform"].form.notes
+    seen = asked.context["adminform"].form["consequences"].value()
+    done = client.post(url, {**typed, "consequences": seen})
+
+    assert "The group Night shift will have no members." in note
+    assert "Databases" in note
+    assert "Nobody else is told there." in note
+    assert done.status_code == 302
+    assert not group.members.exists()
+
+
+def test_a_group_is_made_together_with_the_contact_or_neither(story: Story) -> None:
+    story.group(name="Night shift")
+    client = signed_in(Role.MANAGER)
+
+    refused = post(client, "contacts_contact_add", {**CONTACT, "new_group": "Night shift"})
+    wrong = post(client, "contacts_contact_add", {**CONTACT, "new_group": "Day shift", "phone": "138"})
+    made = post(client, "contacts_contact_add", {**CONTACT, "new_group": "Weekend"})
+
+    assert list(errors(refused)) == ["new_group"]
+    assert list(errors(wrong)) == ["phone"]
+    assert made.status_code == 302
+    assert [group.name for group in Contact.objects.get().groups.all()] == ["Weekend"]
+    assert set(ContactGroup.objects.values_list("name", flat=True)) == {"Night shift", "Weekend"}
+
+
+def test_taking_the_last_members_out_of_a_group_is_asked_about_first(story: Story) -> None:
+    group = story.group(story.contact("Wei"), name="Night shift")
+    story.policy({group: ["phone"]}, name="Databases")
+    client, url = signed_in(Role.MANAGER), reverse("console:contacts_contactgroup_change", args=[group.pk])
+
+    asked = client.post(url, {"name": "Night shift", "version": "1"})
+    done = client.post(url, {"name": "Night shift", "version": "1", "consequences": "empty"})
+
+    assert "Databases" in asked.context["adminform"].form.notes[0]
+    assert done.status_code == 302
+    assert not group.members.exists()
+
+
+def test_a_large_group_is_added_to_and_loses_nobody_unseen(story: Story) -> None:
+    group = story.group(*[story.contact() for _number in range(201)], name="Everybody")
+    more = story.contact("Wei")
+    client, url = signed_in(Role.MANAGER), reverse("console:contacts_contactgroup_change", args=[group.pk])
+
+    assert client.get(url).content.decode().count("selected>") == 0
+    client.post(url, {"name": "Everybody", "version": "1", "members": [more.pk]})
+
+    assert group.members.count() == 202
+
+
+def test_a_member_is_removed_from_a_group_after_a_question_that_says_what_it_costs(story: Story) -> None:
+    wei, bob = story.contact("Wei"), story.contact("Bob")
+    group = story.group(wei, bob, name="Night shift")
+    story.policy({group: ["phone"]}, name="Databases")
+    client = signed_in(Role.MANAGER)
+    url = f"{reverse('console:contacts_contact_remove_from_group', args=[wei.pk])}?group={group.pk}"
+
+    asked = client.get(url)
+    client.post(url)
+    assert group.members.count() == 2
+    client.post(url, {"confirmed": "1"})
+    assert list(group.members.all()) == [bob]
+    selected = {"action": "remove_selected", "_selected_action": [bob.pk], "select_across": "0"}
+    listed = f"{reverse('console:contacts_contact_changelist')}?group={group.pk}"
+    last = client.post(listed, selected)
+    client.post(listed, {**selected, "confirmed": "1"})
+
+    assert asked.context["notes"] == []
+    assert "Databases" in last.context["notes"][0]
+    assert not group.members.exists()
+    assert Contact.objects.count() == 2
 
 
 def test_deleting_names_what_uses_the_contact_and_then_deletes_it(story: Story) -> None:

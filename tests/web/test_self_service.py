@@ -698,7 +698,7 @@ def test_administrators_say_which_user_a_contact_is(ann: Contact, clock: Clock) 
     assert reply.status_code == 302
     assert ann.sign_in == user
     assert "Ann &lt;b&gt;" in browser.get(reverse("console:accounts_user_change", args=[user.pk])).content.decode()
-    assert "viewer" in browser.get(reverse("console:contacts_contact_change", args=[ann.pk])).content.decode()
+    assert "viewer" in browser.get(reverse("console:contacts_contact_overview", args=[ann.pk])).content.decode()
     assert [signed_in(role).post(path, {"user": ""}).status_code for role in (Role.VIEWER, Role.MANAGER)] == [403, 403]
 
 

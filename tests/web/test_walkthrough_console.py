@@ -86,16 +86,17 @@ def test_chatbots_are_not_made_as_contacts_and_the_page_leads_to_robots(story: S
 
     for view in ("contacts_contact_changelist", "contacts_contact_add"):
         page = client.get(reverse(f"console:{view}")).content.decode()
-        note = page.partition("Chatbots of IM groups are not created here")[2]
+        note = page.partition("DingTalk chatbots can no longer be set up as contacts")[2]
         assert note.index(reverse("console:contacts_robot_changelist")) < 200
+        assert "Chatbots that are contacts already are not affected" in note
     shown = client.get(reverse("console:contacts_contact_change", args=[ann.pk])).content.decode()
-    assert "are not created here" not in shown
+    assert "can no longer be set up" not in shown
 
 
 def test_an_imported_chatbot_is_shown_without_its_token_and_can_only_be_removed(story: Story) -> None:
     old = import_contact(by=ADMIN, now=story.now, name="Old", email="old@example.org", legacy_chatbot_url=ROBOT)
     client = signed_in(Role.MANAGER)
-    page = client.get(reverse("console:contacts_contact_change", args=[old.pk])).content.decode()
+    page = client.get(reverse("console:contacts_contact_overview", args=[old.pk])).content.decode()
     remove = reverse("console:contacts_contact_remove_chatbot", args=[old.pk])
 
     assert "https://oapi.dingtalk.com/robot/send" in page
@@ -110,7 +111,7 @@ def test_an_imported_chatbot_is_shown_without_its_token_and_can_only_be_removed(
 def test_an_administrator_vouches_for_a_number_where_the_settings_allow_it(story: Story, settings: Any) -> None:
     settings.ATTESTED_PHONES = True
     ann = story.contact("Ann", verified=False)
-    page, url = (reverse(f"console:contacts_contact_{name}", args=[ann.pk]) for name in ("change", "attest_number"))
+    page, url = (reverse(f"console:contacts_contact_{name}", args=[ann.pk]) for name in ("overview", "attest_number"))
     admin, manager = signed_in(Role.ADMIN), signed_in(Role.MANAGER)
 
     assert url in admin.get(page).content.decode()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from tocsin.contacts.queries.consequences import Consequences, consequences_of_change, groups_left_empty
 from tocsin.contacts.queries.listing import (
+    MOST_FOUND,
     ContactFacts,
     GroupCount,
     GroupPage,
@@ -63,6 +65,8 @@ from tocsin.contacts.queries.verification import (
 )
 
 __all__ = [
+    "MOST_FOUND",
+    "Consequences",
     "ContactFacts",
     "Deletion",
     "GroupCount",
@@ -79,6 +83,7 @@ __all__ = [
     "VerificationProof",
     "Wanted",
     "code_of",
+    "consequences_of_change",
     "contact_by_own_address",
     "contact_facts",
     "contact_views",
@@ -94,6 +99,7 @@ __all__ = [
     "get_defaults",
     "group_counts",
     "groups_larger_than",
+    "groups_left_empty",
     "ids_found",
     "in_chunks",
     "is_storable",

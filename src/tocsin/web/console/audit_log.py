@@ -24,7 +24,7 @@ from tocsin.web.console.paging import CappedPaginator
 from tocsin.web.console.service_admin import ServiceAdmin
 from tocsin.web.console.words import Words
 
-_ACTIONS = {
+ACTIONS = {
     "0": (pgettext_lazy("audit action", "created"), "success"),
     "1": (pgettext_lazy("audit action", "changed"), "info"),
     "2": (pgettext_lazy("audit action", "deleted"), "danger"),
@@ -54,7 +54,7 @@ _SHOWN = 3
 class ActionFilter(ChoicesFilter):
     title = _("action")
     parameter_name = "action"
-    words = {number: text for number, (text, _colour) in _ACTIONS.items()}
+    words = {number: text for number, (text, _colour) in ACTIONS.items()}
 
 
 class LogEntryAdmin(ServiceAdmin):
@@ -88,7 +88,7 @@ class LogEntryAdmin(ServiceAdmin):
 
     @display(description=_("action"), ordering="action")
     def shown_action(self, entry: LogEntry) -> SafeString:
-        text, colour = _ACTIONS.get(str(entry.action), (str(entry.action), "default"))
+        text, colour = ACTIONS.get(str(entry.action), (str(entry.action), "default"))
         return chip(text, colour)
 
     @display(description=_("kind"))

@@ -28,16 +28,25 @@ from tocsin.delivery.services import send_test
 from tocsin.web.console.actors import actor_of
 from tocsin.web.console.display import NOTHING, ago, chip, clock
 from tocsin.web.console.form_pages import form_page
-from tocsin.web.console.words import CHANNELS, reason_text
+from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, reason_text
 
 
-def channel_chips(ready: Mapping[Channel, Readiness]) -> SafeString:
-    """A chip for each channel; its title says why it is not ready."""
+def channel_icons(ready: Mapping[Channel, Readiness]) -> SafeString:
+    """A sign for each channel, struck through when it is not ready; its title, and what is read out, say why."""
     pieces = [
-        chip(CHANNELS[channel], "success" if item.is_ready else "default", _why(item))
+        (
+            "ready" if item.is_ready else "not",
+            text := f"{CHANNELS[channel]}: {_why(item) or _now('ready')}",
+            CHANNEL_ICONS[channel],
+            text,
+        )
         for channel, item in ready.items()
     ]
-    return format_html('<span class="tc-chips">{}</span>', format_html_join("", "{}", ((piece,) for piece in pieces)))
+    pattern = (
+        '<span class="tc-icon-{} material-symbols-outlined" title="{}" aria-hidden="true">{}</span>'
+        '<span class="tc-hidden">{}.</span>'
+    )
+    return format_html('<span class="tc-icons">{}</span>', format_html_join("", pattern, pieces))
 
 
 def channel_lines(contact: Contact, test_url: str) -> SafeString:

@@ -51,7 +51,7 @@ class SelfServiceOfContacts(ServiceAdmin):
     )
     def send_link(self, request: HttpRequest, object_id: str) -> HttpResponse:
         contact = self.row(request, object_id)
-        back = self.url("change", contact.pk)
+        back = self.url("overview", contact.pk)
         return links_page(request, self.admin_site.each_context(request), [contact.pk], back)
 
     @action(
@@ -78,7 +78,7 @@ class SelfServiceOfContacts(ServiceAdmin):
             user_id = user.pk if user is not None else None
             link_sign_in(by=actor_of(request), now=utc_now(), contact_id=contact.pk, user_id=user_id)
             text = _now("%(user)s finds this contact under My contact.") if user else _now("No user is this contact.")
-            return self.done(request, text % {"user": user}, "change", contact.pk)
+            return self.done(request, text % {"user": user}, "overview", contact.pk)
 
         return form_page(
             request,

@@ -70,6 +70,7 @@ def verification_page(
             "more": max(0, len(ranked) - _SHOWN),
             "hidden": hidden,
             "confirmed": CONFIRMED,
+            "nobody": not counts[SendOutcome.SENT],
         },
     )
 

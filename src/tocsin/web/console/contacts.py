@@ -1,8 +1,7 @@
-"""Contacts and contact groups."""
+"""Contacts: their dialogs, and what can be done with one or many. contact_list has the list, contact_page a page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -10,102 +9,85 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import action as admin_action
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import action, display
+from django.utils.translation import ngettext
+from unfold.decorators import action
 
 from tocsin.accounts.rules import Permission
 from tocsin.accounts.services import record_reveal
 from tocsin.contacts import queries, services
 from tocsin.contacts.models import Contact, ContactGroup
+from tocsin.contacts.queries import MOST_FOUND
 from tocsin.core.clock import utc_now
-from tocsin.core.phones import mask as mask_phone
-from tocsin.core.redact import mask_email
+from tocsin.core.errors import InvalidInputError
 from tocsin.web.console import empties
-from tocsin.web.console.actors import actor_of, may
-from tocsin.web.console.contact_forms import AttestForm, ContactForm, DefaultsForm, GroupForm
-from tocsin.web.console.contact_reachability import channel_chips, channel_lines, channels_ready, proof_lines, test_page
-from tocsin.web.console.contact_self_service import SelfServiceOfContacts
+from tocsin.web.console.actors import actor_of, may, require
+from tocsin.web.console.consequences import confirmation, notes_on_deleting_contacts, notes_on_emptying
+from tocsin.web.console.contact_forms import AttestForm, ContactForm, DefaultsForm
+from tocsin.web.console.contact_list import ContactListAdmin, wanted
+from tocsin.web.console.contact_page import contact_page
+from tocsin.web.console.contact_reachability import test_page
 from tocsin.web.console.contact_verification import send_and_tell, verification_page
-from tocsin.web.console.display import NOTHING, chip, read_once
 from tocsin.web.console.form_pages import form_page
-from tocsin.web.console.service_admin import ServiceAdmin
-from tocsin.web.console.uses import notes_on_deleting, uses_list
+from tocsin.web.console.uses import uses_list
 
 _FIELDS = (
     "name", "phone", "email", "fallback", "user_id", "dingtalk_user_id", "lark_user_id", "wecom_user_id", "language",
     "time_zone",
 )  # fmt: skip
+_CONFIRMED = "confirmed"
 
 
-class ContactAdmin(SelfServiceOfContacts):
+class ContactAdmin(ContactListAdmin):
     empty = empties.CONTACTS
     form = ContactForm
     writes = ("add", "change", "delete")
-    adds_in_dialog = True
-    list_display = ("name", "shown_phone", "shown_email", "group_names", "reached_by")
-    list_filter = ("groups",)
-    search_fields = ("name",)
-    search_help_text = _("Search by name; managers also by number and address")
-    list_before_template = "console/contacts_note.html"
-    change_form_outer_before_template = "console/contact_form_note.html"
+    change_form_template = "console/contact_form.html"
+    actions = ("verify_numbers", "remove_selected", "send_links")
     actions_list = ("default_configuration",)
-    actions = ("verify_numbers", "send_links")
-    actions_detail = ("verify_number", "attest_number", "send_test", "send_link", "link_user", "remove_chatbot")
-    readonly_fields = ("shown_phone", "shown_email", "reachability", "proof", "used_by", "chatbot", "signs_in_as")
+    actions_detail = (
+        "verify_number", "attest_number", "send_test", "send_link", "link_user", "remove_chatbot", "remove_from_group",
+    )  # fmt: skip
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
-        contacts: QuerySet = super().get_queryset(request)
-        return contacts.prefetch_related("groups").defer("legacy_chatbot_url")
+    def get_urls(self) -> list[Any]:
+        pages = [("overview", self.overview), ("reveal", self.reveal)]
+        own = [
+            path(
+                f"<path:object_id>/{name}/",
+                self.admin_site.admin_view(page),
+                name=f"{self.opts.app_label}_{self.opts.model_name}_{name}",
+            )
+            for name, page in pages
+        ]
+        return own + list(super().get_urls())
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        """Numbers in any spelling, for those who may see them: a search is a way to read a number."""
-        if search_term and may(request, Permission.REVEAL):
-            return queryset.filter(pk__in=queries.contacts_matching(search_term).values("pk")), False
-        found: tuple[QuerySet, bool] = super().get_search_results(request, queryset, search_term)
-        return found
+    def get_actions_list(self, request: HttpRequest) -> list[Any]:
+        """The list and a contact's page have their own buttons for what has an address here."""
+        return []
 
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
-        changelist = super().get_changelist_instance(request)
-        ready = queries.readiness([contact.pk for contact in changelist.result_list])
-        may_verify = self.has_change_permission(request)
-        for contact in changelist.result_list:
-            contact.ready = ready.get(contact.pk, {})
-            contact.verify_url = self.url("verify_number", contact.pk) if may_verify else ""
-        return changelist
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        contact = super().get_object(request, object_id, from_field)
-        if contact is not None:
-            contact.test_url = self.url("send_test", contact.pk) if self.has_write_permission(request) else ""
-            contact.is_revealed = may(request, Permission.REVEAL)
-        return contact
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        return []
 
     def get_fieldsets(self, request: HttpRequest, obj: Contact | None = None) -> Any:
-        whole = obj is None or may(request, Permission.REVEAL)
-        numbers = ("phone", "sends_verification", "email") if whole else ("shown_phone", "shown_email")
-        sets: list[tuple[Any, Any]] = [
-            (None, {"fields": ("name", *numbers, "groups" if whole else "group_names", "fallback")}),
-            (_("In IM tools"), {"fields": ("user_id", "dingtalk_user_id", "lark_user_id", "wecom_user_id")}),
-            (_("Messages"), {"fields": ("language", "time_zone")}),
-        ]
-        if obj is not None:
-            extra = (
-                "reachability",
-                "proof",
-                "used_by",
-                "signs_in_as",
-                *(("chatbot",) if obj.legacy_chatbot_url else ()),
-            )
-            sets.insert(0, (_("Reachability"), {"fields": extra}))
-        return sets
+        known = ("name", "phone", "email", "groups", "new_group", "fallback", "user_id")
+        ours = ("dingtalk_user_id", "lark_user_id", "wecom_user_id", "language", "time_zone")
+        return ((None, {"fields": known}), (_("More"), {"fields": ours, "classes": ("collapse",)}))
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Contact | None = None) -> Any:
-        return (*self.readonly_fields, "group_names")
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().changelist_view(request, {**self.list_context(request), **(extra_context or {})})
+
+    def _check_selection(self, request: HttpRequest) -> None:
+        super()._check_selection(request)
+        if request.POST.get("select_across") == "1" and self.has_change_permission(request):
+            found = queries.contacts_found(wanted(request), sees_addresses=may(request, Permission.REVEAL))
+            if len(queries.ids_found(found)) > MOST_FOUND:
+                text = _now("These are more than %(count)d contacts. Search or filter for fewer of them.")
+                raise InvalidInputError({"": text % {"count": MOST_FOUND}})
 
     def changeform_view(
         self,
@@ -114,53 +96,88 @@ class ContactAdmin(SelfServiceOfContacts):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        if request.method == "GET" and object_id is not None and may(request, Permission.REVEAL):
+        if request.method == "GET" and object_id is not None:
+            if not self.has_change_permission(request):
+                return self.overview(request, object_id)
             contact = self.get_object(request, object_id)
             if contact is not None and (contact.phone or contact.email):
                 record_reveal(by=actor_of(request), now=utc_now(), instance=contact, fields=("phone", "email"))
-        return super().changeform_view(request, object_id, form_url, extra_context)
+        extra = {
+            "title": _now("Create Contact") if object_id is None else _now("Edit Contact"),
+            "second_button": ("sends_verification", _now("OK and send verification")),
+            "says_ok": True,
+            "in_form": True,
+        }
+        return super().changeform_view(request, object_id, form_url, {**extra, **(extra_context or {})})
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """A contact made beside a chosen group is to be in it."""
+        groups = [pk for pk in request.GET.get("groups", "").split(",") if pk.isascii() and pk.isdecimal()]
+        return {"groups": groups} if groups else {}
 
     def add_row(self, request: HttpRequest, data: dict[str, Any]) -> Contact:
-        contact = services.create_contact(by=actor_of(request), now=utc_now(), **_facts(data))
+        facts = _facts(request, data)
+        contact = services.create_contact(by=actor_of(request), now=utc_now(), **facts)
         if contact.phone:
             messages.info(request, _now("The number is not verified yet: no calls and texts until it is."))
-            if data["sends_verification"]:
+            if "sends_verification" in request.POST:
                 send_and_tell(request, contact)
         return contact
 
     def change_row(self, request: HttpRequest, row: Contact, data: dict[str, Any]) -> None:
+        facts = _facts(request, data)
         change = services.update_contact(
-            by=actor_of(request), now=utc_now(), contact_id=row.pk, version=data["version"], **_facts(data)
+            by=actor_of(request), now=utc_now(), contact_id=row.pk, version=data["version"], **facts
         )
         if change.uses_losing_phone:
             lost = _now("The new number is not verified. Until it is, these tell %(contact)s by neither call nor text:")
             names = format_html_join(", ", "{}", ((line,) for line in uses_list(change.uses_losing_phone)))
             messages.warning(request, format_html("{} {}", lost % {"contact": change.contact}, names))
-        if change.is_phone_changed and change.contact.phone and data["sends_verification"]:
+        is_unverified = change.contact.phone and change.contact.phone_verified_at is None
+        if is_unverified and "sends_verification" in request.POST:
             send_and_tell(request, change.contact)
 
     def delete_rows(self, request: HttpRequest, ids: list[int]) -> None:
         services.delete_contacts(by=actor_of(request), now=utc_now(), ids=ids)
 
-    def notes_on_deleting(self, ids: list[int]) -> list[str]:
-        preview = queries.deletion_preview(ids)
-        emptied = [_now("The group %(name)s will have no members.") % {"name": name} for name in preview.emptied_groups]
-        return [*notes_on_deleting(ids, preview.uses), *emptied]
+    def notes_on_deleting(self, ids: list[int]) -> list[Any]:
+        return list(notes_on_deleting_contacts(ids))
+
+    # many
 
     @admin_action(description=_("Verify Mobile Numbers"), permissions=["change"])
     def verify_numbers(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
         """Also across pages: the list's own selection is asked for again when it is confirmed."""
-        carried = [("action", "verify_numbers"), ("select_across", request.POST.get("select_across", "0"))]
-        across = carried[1][1] == "1"
         ids = list(queryset.values_list("pk", flat=True))
-        chosen = ids[:1] if across else ids
-        carried += [(ACTION_CHECKBOX_NAME, str(pk)) for pk in chosen]
-        return verification_page(request, self.admin_site.each_context(request), ids, carried)
+        if request.POST.get("select_across") != "1":  # who was deleted since is told of too
+            ids = [int(key) for key in dict.fromkeys(request.POST.getlist(ACTION_CHECKBOX_NAME))]
+        return verification_page(request, self._context(request), ids, _selection(request, "verify_numbers", ids))
+
+    @admin_action(description=_("Remove from Group"), permissions=["change"])
+    def remove_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
+        ids = list(queryset.values_list("pk", flat=True))
+        return self._remove(request, wanted(request).group_id, ids, _selection(request, "remove_selected", ids))
+
+    # one
+
+    def overview(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """A contact's page; numbers masked."""
+        require(request, Permission.VIEW)
+        return contact_page(request, self._context(request), self.row(request, object_id), self, is_revealed=False)
+
+    def reveal(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The contact's page with whole numbers; every POST is an entry of the audit log."""
+        require(request, Permission.REVEAL)
+        contact = self.row(request, object_id)
+        if request.method != "POST":
+            return HttpResponseRedirect(self.url("overview", contact.pk))
+        record_reveal(by=actor_of(request), now=utc_now(), instance=contact, fields=("phone", "email"))
+        return contact_page(request, self._context(request), contact, self, is_revealed=True)
 
     @action(description=_("Verify the number"), icon="verified", url_path="verify", permissions=["write"])
     def verify_number(self, request: HttpRequest, object_id: str) -> HttpResponse:
         contact = self.row(request, object_id)
-        return verification_page(request, self.admin_site.each_context(request), [contact.pk])
+        return verification_page(request, self._context(request), [contact.pk])
 
     @action(description=_("Vouch for the number"), icon="approval", url_path="attest", permissions=["attest"])
     def attest_number(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -168,13 +185,12 @@ class ContactAdmin(SelfServiceOfContacts):
 
         def act(data: dict[str, Any]) -> HttpResponse:
             services.attest_phone(by=actor_of(request), now=utc_now(), contact_id=contact.pk, source=data["source"])
-            return self.done(
-                request, _now("The number counts as proved, and is shown as attested."), "change", contact.pk
-            )
+            text = _now("The number counts as proved, and is shown as attested.")
+            return self.done(request, text, "overview", contact.pk)
 
         return form_page(
             request,
-            self.admin_site.each_context(request),
+            self._context(request),
             AttestForm,
             act,
             title=_now("Vouch for the number of %(name)s") % {"name": contact},
@@ -187,8 +203,7 @@ class ContactAdmin(SelfServiceOfContacts):
 
     @action(description=_("Send a test"), icon="send", url_path="test", permissions=["write"])
     def send_test(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        contact = self.row(request, object_id)
-        return test_page(request, self.admin_site.each_context(request), contact)
+        return test_page(request, self._context(request), self.row(request, object_id))
 
     @action(
         description=_("Contact Default Configuration"),
@@ -208,7 +223,7 @@ class ContactAdmin(SelfServiceOfContacts):
 
         return form_page(
             request,
-            self.admin_site.each_context(request),
+            self._context(request),
             DefaultsForm,
             act,
             title=_now("Contact Default Configuration"),
@@ -224,11 +239,11 @@ class ContactAdmin(SelfServiceOfContacts):
 
         def act(data: dict[str, Any]) -> HttpResponse:
             services.remove_legacy_chatbot(by=actor_of(request), now=utc_now(), contact_id=contact.pk)
-            return self.done(request, _now("The chatbot was removed."), "change", contact.pk)
+            return self.done(request, _now("The chatbot was removed."), "overview", contact.pk)
 
         return form_page(
             request,
-            self.admin_site.each_context(request),
+            self._context(request),
             forms.Form,
             act,
             title=_now("Remove the chatbot of %(name)s") % {"name": contact},
@@ -236,126 +251,58 @@ class ContactAdmin(SelfServiceOfContacts):
             submit=_now("Remove"),
         )
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        """What makes sense for the contact: an unverified number, an imported chatbot."""
-        contact = Contact.objects.filter(pk=object_id).first()
-        if contact is None:
-            return []
-        is_unverified = bool(contact.phone) and contact.phone_verified_at is None
-        fits = {
-            "verify_number": is_unverified,
-            "attest_number": is_unverified,
-            "send_test": bool(channels_ready(contact)),
-            "send_link": bool(contact.email) or contact.phone_verified_at is not None,
-            "link_user": True,
-            "remove_chatbot": bool(contact.legacy_chatbot_url),
-        }
-        actions: list[Any] = super().get_actions_detail(request, object_id)
-        return [item for item in actions if any(item.action_name.endswith(name) for name, fit in fits.items() if fit)]
+    @action(description=_("Remove from Group"), url_path="remove-from-group", permissions=["write"])
+    def remove_from_group(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        contact = self.row(request, object_id)
+        return self._remove(request, wanted(request).group_id, [contact.pk], [])
 
-    @display(description=_("phone number"))
-    def shown_phone(self, contact: Any) -> SafeString | str:
-        """In the list, *Not verified* leads managers to sending the text."""
-        if not contact.phone:
-            return NOTHING
-        if contact.phone_verified_at is not None:
-            state = chip(_now("Verified"), "success")
-        else:
-            state = chip(_now("Not verified"), "warning", href=getattr(contact, "verify_url", ""))
-        return format_html('<span class="tc-chips">{} {}</span>', mask_phone(contact.phone), state)
-
-    @display(description=_("email"))
-    def shown_email(self, contact: Contact) -> str:
-        return mask_email(contact.email or "") or NOTHING
-
-    @display(description=_("contact groups"))
-    def group_names(self, contact: Contact) -> str:
-        return ", ".join(group.name for group in contact.groups.all()) or NOTHING
-
-    @display(description=_("reached by"))
-    def reached_by(self, contact: Any) -> SafeString:
-        return channel_chips(contact.ready)
-
-    @display(description=_("now"))
-    @read_once
-    def reachability(self, contact: Any) -> SafeString:
-        return channel_lines(contact, contact.test_url)
-
-    @display(description=_("proof of the number"))
-    @read_once
-    def proof(self, contact: Any) -> SafeString | str:
-        return proof_lines(contact, contact.is_revealed)
-
-    @display(description=_("used by"))
-    @read_once
-    def used_by(self, contact: Contact) -> SafeString | str:
-        lines = uses_list(queries.uses_of([contact.pk]))
-        return format_html_join("", "<div>{}</div>", ((line,) for line in lines)) if lines else NOTHING
-
-    @display(description=_("chatbot (imported)"))
-    def chatbot(self, contact: Contact) -> str:
-        return str(contact.legacy_chatbot_url).split("?")[0]
-
-
-class ContactGroupAdmin(ServiceAdmin):
-    empty = empties.GROUPS
-    form = GroupForm
-    writes = ("add", "change", "delete")
-    adds_in_dialog = True
-    list_display = ("name", "member_count")
-    search_fields = ("name",)
-    readonly_fields = ("used_by",)
-
-    def get_fieldsets(self, request: HttpRequest, obj: ContactGroup | None = None) -> Any:
-        members = "members" if obj is None or self.has_change_permission(request, obj) else "member_names"
-        return ((None, {"fields": ("name", members, *(("used_by",) if obj else ()))}),)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: ContactGroup | None = None) -> Any:
-        return ("used_by", "member_names")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
-        groups: QuerySet = super().get_queryset(request).annotate(member_total=Count("memberships"))
-        return groups
-
-    def add_row(self, request: HttpRequest, data: dict[str, Any]) -> ContactGroup:
-        return services.create_group(
-            by=actor_of(request), now=utc_now(), name=data["name"], contact_ids=_ids(data["members"])
+    def _remove(
+        self, request: HttpRequest, group_id: int | None, ids: list[int], hidden: list[tuple[str, str]]
+    ) -> HttpResponse:
+        group = ContactGroup.objects.filter(pk=group_id).first()
+        if group is None:
+            raise Http404
+        list_url = f"{self.url('changelist')}?group={group.pk}"
+        if request.method == "POST" and _CONFIRMED in request.POST:
+            count = services.remove_members(by=actor_of(request), now=utc_now(), group_id=group.pk, contact_ids=ids)
+            text = ngettext("%(count)d contact was removed from %(group)s.", "%(count)d contacts were removed from "
+                            "%(group)s.", count)  # fmt: skip
+            messages.success(request, text % {"count": count, "group": group})
+            return HttpResponseRedirect(list_url)
+        names = list(Contact.objects.filter(pk__in=ids[:200]).values_list("name", flat=True))
+        text = ngettext(
+            "Remove %(name)s from the group %(group)s? The contact itself stays.",
+            "Remove %(count)d contacts from the group %(group)s? The contacts themselves stay.",
+            len(ids),
+        )
+        return confirmation(
+            request,
+            self._context(request),
+            title=_now("Remove from Group"),
+            text=text % {"name": next(iter(names), ""), "count": len(ids), "group": group},
+            names=names,
+            notes=notes_on_emptying(queries.groups_left_empty(ids, [group.pk])),
+            hidden=hidden,
+            cancel_url=list_url,
         )
 
-    def change_row(self, request: HttpRequest, row: ContactGroup, data: dict[str, Any]) -> None:
-        services.update_group(
-            by=actor_of(request),
-            now=utc_now(),
-            group_id=row.pk,
-            version=data["version"],
-            name=data["name"],
-            contact_ids=_ids(data["members"]),
-        )
-
-    def delete_rows(self, request: HttpRequest, ids: list[int]) -> None:
-        services.delete_groups(by=actor_of(request), now=utc_now(), ids=ids)
-
-    def notes_on_deleting(self, ids: list[int]) -> list[SafeString]:
-        return notes_on_deleting(ids, queries.uses_of(ids))
-
-    @display(description=_("contacts"), ordering="member_total")
-    def member_count(self, group: Any) -> SafeString | str:
-        return str(group.member_total) if group.member_total else chip(_now("empty: tells nobody"), "warning")
-
-    @display(description=_("contacts"))
-    def member_names(self, group: ContactGroup) -> str:
-        return ", ".join(contact.name for contact in group.members.all()) or NOTHING
-
-    @display(description=_("used by"))
-    @read_once
-    def used_by(self, group: ContactGroup) -> SafeString | str:
-        lines = uses_list(queries.uses_of([group.pk]))
-        return format_html_join("", "<div>{}</div>", ((line,) for line in lines)) if lines else NOTHING
+    def _context(self, request: HttpRequest) -> dict[str, Any]:
+        return {**self.admin_site.each_context(request), "list_url": reverse("console:contacts_contact_changelist")}
 
 
-def _facts(data: dict[str, Any]) -> dict[str, Any]:
-    return {**{name: data[name] for name in _FIELDS}, "group_ids": _ids(data["groups"])}
+def _selection(request: HttpRequest, name: str, ids: list[int]) -> list[tuple[str, str]]:
+    """What a confirmation posts so that the list finds the same rows again."""
+    across = request.POST.get("select_across", "0")
+    chosen = ids[:1] if across == "1" else ids
+    return [("action", name), ("select_across", across), *((ACTION_CHECKBOX_NAME, str(pk)) for pk in chosen)]
 
 
-def _ids(rows: Iterable[Any]) -> list[int]:
-    return [row.pk for row in rows]
+def _facts(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any]:
+    """What the services take. A group that the form names is made first, in the same transaction."""
+    groups = [group.pk for group in data["groups"]]
+    if data["new_group"].strip():
+        try:
+            groups.append(services.create_group(by=actor_of(request), now=utc_now(), name=data["new_group"]).pk)
+        except InvalidInputError as error:
+            raise InvalidInputError({"new_group": next(iter(error.fields.values()))}) from error
+    return {**{name: data[name] for name in _FIELDS}, "group_ids": groups}

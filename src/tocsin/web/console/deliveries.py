@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.admin import SimpleListFilter
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -29,6 +32,8 @@ from tocsin.web.console.words import (
     said,
 )
 
+_LONGEST_ID = 18
+
 
 class StateFilter(ChoicesFilter):
     title = _("state")
@@ -48,10 +53,25 @@ class PurposeFilter(ChoicesFilter):
     words = PURPOSES
 
 
+class RecipientFilter(SimpleListFilter):
+    """All to one contact or robot: to where its page leads."""
+
+    title = _("to")
+    parameter_name = "recipient"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return []
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        asked = request.GET.get("recipient", "")
+        is_id = asked.isascii() and asked.isdecimal() and len(asked) <= _LONGEST_ID
+        return queryset.filter(recipient_id=int(asked)) if is_id else queryset
+
+
 class DeliveryAdmin(ServiceAdmin):
     empty = empties.DELIVERIES
     list_display = ("to", "shown_channel", "shown_state", "why", "about", "account", "planned")
-    list_filter = (StateFilter, ChannelFilter, PurposeFilter, "account")
+    list_filter = (StateFilter, ChannelFilter, PurposeFilter, "account", RecipientFilter)
     list_select_related = ("notification__alert", "account")
     search_fields = ("recipient_name",)
     search_help_text = _("Search by the recipient's name")

@@ -13,7 +13,8 @@ from tocsin.events.models import Event, Integration
 from tocsin.policies.models import NotificationPolicy
 from tocsin.web.console.alerts import AlertAdmin
 from tocsin.web.console.audit_log import LogEntryAdmin
-from tocsin.web.console.contacts import ContactAdmin, ContactGroupAdmin
+from tocsin.web.console.contact_groups import ContactGroupAdmin
+from tocsin.web.console.contacts import ContactAdmin
 from tocsin.web.console.deliveries import DeliveryAdmin
 from tocsin.web.console.events import EventAdmin
 from tocsin.web.console.integrations import IntegrationAdmin

@@ -17,6 +17,7 @@ from tocsin.core.clock import utc_now
 from tocsin.web.console import (
     contact_exports,
     contact_imports,
+    contact_page,
     explain,
     first_run,
     home,
@@ -46,6 +47,7 @@ class ConsoleSite(UnfoldAdminSite):
     def extra_urls(self) -> list[URLPattern]:
         return [
             path("explain/", self.admin_view(self._page(explain.page)), name="explain"),
+            path("help/", self.admin_view(self._page(contact_page.help_page)), name="help"),
             path("picker/", self.admin_view(self._page(picker.search)), name="picker"),
             path("my-contact/", self.admin_view(self._page(my_contact.page)), name="my-contact"),
             path(

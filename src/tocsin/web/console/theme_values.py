@@ -69,6 +69,14 @@ def access_script(request: HttpRequest) -> str:
     return static("console/access.js")
 
 
+def contacts_stylesheet(request: HttpRequest) -> str:
+    return static("console/contacts.css")
+
+
+def contacts_script(request: HttpRequest) -> str:
+    return static("console/contacts.js")
+
+
 def mark(request: HttpRequest) -> str:
     return static("console/tocsin.svg")
 

@@ -170,7 +170,7 @@
       const shown = (element) => element.checkVisibility() && !element.disabled;
       const first = (selector) => [...this.dialog.querySelectorAll(selector)].find(shown);
       const body = ".tc-dialog-body";
-      const target = first(".tc-dialog-fault") || first(`${body} [aria-invalid=true]`) || first(`${body} .errors input`)
+      const target = first(".tc-dialog-fault") || first("[data-first]") || first(`${body} [aria-invalid=true]`) || first(`${body} .errors input`)
         || first(`${body} [autofocus]`) || first(FIELDS.split(",").map((kind) => `${body} ${kind.trim()}`).join(","))
         || first(".tc-ok-cancel [data-dialog-close]") || first("[data-dialog-close]");
       target?.focus();
