@@ -1,0 +1,487 @@
+"""The page that people know, step by step and label by label, in both languages, on a screen and on a phone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.test import Client
+from playwright.sync_api import Locator, Page, expect
+
+from tests.stories.harness import ADMIN, Story, begin
+from tests.web.people import user_with
+from tocsin.accounts.rules import Role
+from tocsin.channels.models import ProviderAccount
+from tocsin.contacts.models import Contact, ContactGroup
+from tocsin.contacts.queries import get_defaults
+from tocsin.contacts.rules import Fallback
+from tocsin.core.clock import utc_now
+from tocsin.delivery.models import Delivery
+from tocsin.delivery.verifications import send_verifications
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FIELDS = [
+    "Name", "Phone Number", "Email", "Contact Group", "Method to Resend Notifications If Phone Notifications Fail",
+    "User ID",
+]  # fmt: skip
+"""In their order."""
+CHINESE = {
+    "Alert Management": "告警管理",
+    "Notification Objects": "通知对象",
+    "Contacts": "联系人",
+    "Create Contact": "新建联系人",
+    "Name": "姓名",
+    "Phone Number": "手机号",
+    "Email": "邮件",
+    "Contact Group": "联系人组",
+    "Method to Resend Notifications If Phone Notifications Fail": "电话通知失败时的重发方式",
+    "User ID": "用户 ID",
+    "OK": "确定",
+    "Cancel": "取消",
+    "Not verified": "未验证",
+    "Verified": "已验证",
+    "Verify Mobile Numbers": "批量验证手机号",
+    "More Operations": "更多操作",
+    "Contact Default Configuration": "联系人默认配置",
+    "Actions": "操作",
+    "Edit": "编辑",
+    "Edit Contact": "编辑联系人",
+    "Delete": "删除",
+    "Batch Delete": "批量删除",
+    "Do nothing": "不处理",
+    "Close": "关闭",
+    "sent": "已发送",
+    "DingTalk/Lark/WeCom": "钉钉/飞书/企业微信",
+}
+
+
+@dataclass
+class Console:
+    """The Contacts tab, opened by somebody who is signed in."""
+
+    page: Page
+    address: str
+    language: str = "en"
+
+    def sign_in(self, role: Role) -> None:
+        user = user_with(role)
+        user.language = self.language
+        user.save()
+        client = Client()
+        client.force_login(user)
+        name = django_settings.SESSION_COOKIE_NAME
+        self.page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": self.address}])
+
+    def word(self, text: str) -> str:
+        return text if self.language == "en" else CHINESE[text]
+
+    def open(self, query: str = "") -> None:
+        self.page.goto(f"{self.address}/console/contacts/contact/{query}")
+
+    def row(self, name: str) -> Locator:
+        return self.page.locator("#result_list tbody tr").filter(has_text=name)
+
+    def select(self, *names: str) -> None:
+        for name in names:
+            self.row(name).locator("input.action-select").check()
+
+    def button(self, text: str) -> Locator:
+        return self.page.get_by_role("button", name=self.word(text), exact=True)
+
+    @property
+    def box(self) -> Locator:
+        return self.page.get_by_role("dialog")
+
+    def ok(self) -> None:
+        self.box.get_by_role("button", name=self.word("OK"), exact=True).click()
+
+    def act(self, name: str, text: str) -> None:
+        """Clicks a link of the row's Actions, and waits for the dialog."""
+        self.row(name).locator(".tc-acts a").filter(has_text=re.compile(f"^{re.escape(self.word(text))}")).click()
+        expect(self.box).to_be_visible()
+
+    def create(self) -> None:
+        self.page.locator(".tc-bar a").filter(has_text=self.word("Create Contact")).click()
+        expect(self.box.locator("input[name=name]")).to_be_focused()
+
+
+@pytest.fixture
+def console(page: Page, live_server: Any, settings: Any) -> Console:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    page.set_viewport_size({"width": 1300, "height": 900})
+    return Console(page, live_server.url)
+
+
+@pytest.fixture
+def story(console: Console) -> Story:
+    return begin(utc_now())
+
+
+@pytest.fixture
+def manager(console: Console, story: Story) -> Console:
+    console.sign_in(Role.MANAGER)
+    return console
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_every_step_of_the_page_that_people_know(console: Console, story: Story, language: str, width: int) -> None:
+    story.group(name="Night shift")
+    story.contact("Ann", verified=False)
+    story.contact("Bob", verified=False)
+    console.language = language
+    console.page.set_viewport_size({"width": width, "height": 844})
+    console.sign_in(Role.MANAGER)
+    page, word = console.page, console.word
+
+    # Create a contact: Alert Management > Notification Objects
+    page.goto(f"{console.address}/console/")
+    if width < 1000:
+        page.locator("button[aria-controls=nav-sidebar]:visible").click()
+    sidebar = page.locator("#nav-sidebar-apps")
+    expect(sidebar.get_by_text(word("Alert Management"))).to_be_visible()
+    sidebar.get_by_role("link", name=word("Notification Objects")).click()
+    expect(page.locator(".tc-tabs [aria-current=page]")).to_have_text(word("Contacts"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    console.create()
+    box = console.box
+    expect(box.locator("h2").first).to_have_text(word("Create Contact"))
+    labels = [text.strip().rstrip("*:：") for text in box.locator("label:visible").all_inner_texts()]
+    assert [text for text in labels if text in map(word, FIELDS)] == [word(text) for text in FIELDS]
+    assert labels[0] == word("Name")
+    expect(box.locator(".tc-note a")).to_have_text(word("DingTalk/Lark/WeCom"))
+    box.get_by_label(word("Name"), exact=False).first.fill("Wei")
+    box.get_by_label(word("Phone Number"), exact=True).fill("138 0000 1234")
+    box.get_by_role("combobox", name=word("Contact Group")).first.fill("night")
+    box.get_by_role("option", name="Night shift").click()
+    box.get_by_label(word(FIELDS[5]), exact=True).fill("wei.w")
+    console.ok()
+    expect(console.row("Wei")).to_contain_text(word("Not verified"))
+    wei = Contact.objects.get(name="Wei")
+    assert (wei.phone, wei.user_id, wei.groups.get().name) == ("+8613800001234", "wei.w", "Night shift")
+
+    # Verify a mobile number: one, then several
+    console.row("Wei").get_by_role("link", name=word("Not verified")).click()
+    expect(box).to_be_visible()
+    assert not Delivery.objects.exists()
+    console.ok()
+    expect(box.locator(".tc-results")).to_contain_text(word("sent"))
+    box.get_by_role("button", name=word("Close"), exact=True).last.click()
+    expect(box).to_have_count(0)
+    expect(console.button("Verify Mobile Numbers")).to_be_disabled()
+    console.select("Ann", "Bob")
+    console.button("Verify Mobile Numbers").click()
+    expect(box.locator(".tc-verdict")).to_contain_text("2")
+    console.ok()
+    expect(box.locator("[data-dialog-changed] .tc-results li")).to_have_count(2)
+    box.get_by_role("button", name=word("Close"), exact=True).last.click()
+    expect(box).to_have_count(0)
+    assert Delivery.objects.filter(purpose="verification").count() == 3
+
+    # Set a default fallback method
+    page.locator("summary").filter(has_text=word("More Operations")).click()
+    page.get_by_role("link", name=word("Contact Default Configuration")).click()
+    expect(box.locator("h2").first).to_have_text(word("Contact Default Configuration"))
+    box.get_by_label(word("Do nothing")).check()
+    console.ok()
+    expect(console.row("Wei")).to_contain_text(word("Do nothing"))
+    assert get_defaults().fallback == Fallback.NONE
+
+    # Edit or delete contacts
+    if width > 1000:
+        expect(page.locator("#result_list th").last).to_have_text(word("Actions"))
+    console.act("Wei", "Edit")
+    expect(box.locator("h2").first).to_have_text(word("Edit Contact"))
+    box.locator("input[name=name]").fill("Wei Wang")
+    console.ok()
+    expect(console.row("Wei Wang")).to_be_visible()
+    console.act("Wei Wang", "Delete")
+    expect(box.get_by_role("button", name=word("Cancel"))).to_be_focused()
+    console.ok()
+    expect(console.row("Wei Wang")).to_have_count(0)
+    expect(console.button("Batch Delete")).to_be_disabled()
+    console.select("Ann", "Bob")
+    console.button("Batch Delete").click()
+    expect(box).to_contain_text("Ann")
+    console.ok()
+    expect(page.locator("#result_list")).to_have_count(0)
+    assert not Contact.objects.exists()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+REFUSALS = {
+    "nothing to reach by": ({}, "Give a phone number or an email address", None),
+    "a number in another spelling": ({"phone": "0086 138-0000-1234"}, "belongs to Bob already", "phone"),
+    "an address in another case": ({"email": "BOB@Example.org"}, "belongs to Bob already", "email"),
+    "an impossible number": ({"phone": "138 00"}, "Too short", "phone"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+@pytest.mark.parametrize("width", [1300, 390])
+def test_each_refusal_stands_in_the_dialog_and_nobody_is_made(
+    manager: Console, story: Story, case: str, width: int
+) -> None:
+    story.contact("Bob", phone="+8613800001234", email="bob@example.org")
+    manager.page.set_viewport_size({"width": width, "height": 844})
+    typed, text, field = REFUSALS[case]
+    manager.open()
+    manager.create()
+    box = manager.box
+
+    box.locator("input[name=name]").fill("Wei")
+    for name, value in typed.items():
+        box.locator(f"input[name={name}]").fill(value)
+    manager.ok()
+
+    expect(box.get_by_text(text).first).to_be_visible()
+    if field:
+        expect(box.locator(f"input[name={field}]")).to_be_focused()
+    expect(box.locator("input[name=name]")).to_have_value("Wei")
+    assert Contact.objects.count() == 1
+
+
+def test_no_contact_is_made_of_a_chatbot_and_the_note_says_where_one_belongs(manager: Console) -> None:
+    manager.open()
+    manager.create()
+
+    expect(manager.box.locator("input[type=url], input[name*=url], input[name*=bot]")).to_have_count(0)
+    manager.box.locator(".tc-note").get_by_role("link", name="DingTalk/Lark/WeCom").click()
+
+    expect(manager.page.locator(".tc-tabs [aria-current=page]")).to_have_text("DingTalk/Lark/WeCom")
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+def test_five_selected_contacts_come_to_five_different_results(manager: Console, story: Story, width: int) -> None:
+    manager.page.set_viewport_size({"width": width, "height": 844})
+    story.contact("Ann", verified=False)
+    story.contact("Bob")
+    story.contact("Chen", phone=None)
+    dan = story.contact("Dan", verified=False)
+    eve = story.contact("Eve", verified=False)
+    send_verifications(by=ADMIN, now=utc_now(), contact_ids=[dan.pk])
+    manager.open()
+
+    manager.select("Ann", "Bob", "Chen", "Dan", "Eve")
+    manager.button("Verify Mobile Numbers").click()
+    expect(manager.box.locator(".tc-verdict")).to_have_text("2 text messages will go out")
+    eve.object.delete()
+    manager.ok()
+    expect(manager.box.locator(".tc-verdict")).to_have_text("One text message was queued")
+
+    results = manager.box.locator(".tc-results li")
+    expect(results).to_have_count(5)
+    for name, text in (("Ann", "sent"), ("Bob", "is verified already"), ("Chen", "has no number")):
+        expect(results.filter(has_text=name)).to_contain_text(text)
+    expect(results.filter(has_text="Dan")).to_contain_text(re.compile(r"the next one may go at .*\d\d:\d\d"))
+    expect(results.filter(has_text="no longer exists")).to_have_count(1)
+
+
+def test_where_nothing_carries_texts_each_result_says_why(manager: Console, story: Story) -> None:
+    story.contact("Ann", verified=False)
+    ProviderAccount.objects.update(is_enabled=False)
+    manager.open()
+
+    manager.row("Ann").get_by_role("link", name="Not verified").click()
+
+    expect(manager.box.locator(".tc-results")).to_contain_text("No account for text messages is enabled")
+    expect(manager.box.get_by_role("button", name="OK", exact=True)).to_have_count(0)
+
+
+def test_a_changed_number_says_what_it_costs_before_it_is_saved_and_can_be_verified_at_once(
+    manager: Console, story: Story
+) -> None:
+    wei = story.contact("Wei", phone="+8613800001234", email="wei@example.org")
+    story.policy({story.group(wei, name="Night shift"): ["phone"]}, name="Databases")
+    manager.open()
+    manager.act("Wei", "Edit")
+    box = manager.box
+
+    box.locator("input[name=phone]").fill("138 0000 5678")
+    manager.ok()
+    expect(box.locator(".tc-consequences")).to_contain_text("Databases")
+    expect(box.locator(".tc-consequences")).to_be_focused()
+    assert Contact.objects.get().phone == "+8613800001234"
+    expect(box.get_by_role("button", name="Remove Night shift")).to_be_visible()
+    box.get_by_role("button", name="OK and send verification").click()
+
+    expect(manager.row("Wei")).to_contain_text("+86 138 **** 5678")
+    assert Delivery.objects.get().purpose == "verification"
+    assert Contact.objects.get().groups.get().name == "Night shift"
+
+
+def test_the_default_is_seen_on_a_contact_that_uses_it_and_on_no_other(manager: Console, story: Story) -> None:
+    story.contact("Ann")
+    story.contact("Bob", fallback=Fallback.CALL)
+    manager.open()
+    expect(manager.row("Ann")).to_contain_text("Default: Send a text message")
+
+    manager.page.locator("summary").filter(has_text="More Operations").click()
+    manager.page.get_by_role("link", name="Contact Default Configuration").click()
+    manager.box.get_by_label("Do nothing").check()
+    manager.ok()
+
+    expect(manager.row("Ann")).to_contain_text("Default: Do nothing")
+    expect(manager.row("Bob")).to_contain_text("Call again")
+    expect(manager.row("Bob")).not_to_contain_text("Default")
+    manager.row("Ann").get_by_role("link", name="Ann").first.click()
+    expect(manager.page.locator(".tc-facts")).to_contain_text("Default: Do nothing")
+
+
+def test_a_batch_is_deleted_across_pages_and_what_used_it_is_named_first(manager: Console, story: Story) -> None:
+    people = [story.contact(f"Person {number:02d}") for number in range(55)]
+    story.contact("Zoe", phone=None)
+    story.policy({people[0]: ["email"]}, name="Databases")
+    manager.open("?number=verified")
+
+    manager.page.locator("#action-toggle").check()
+    expect(manager.page.get_by_text("50 selected")).to_be_visible()
+    manager.page.get_by_role("button", name="Select all 55 across pages").click()
+    manager.button("Batch Delete").click()
+    expect(manager.box).to_contain_text("Delete these 55 contacts?")
+    expect(manager.box).to_contain_text("Databases")
+    manager.box.get_by_role("button", name="Cancel").click()
+    assert Contact.objects.count() == 56
+    manager.button("Batch Delete").click()
+    manager.ok()
+
+    expect(manager.page.get_by_text("Nothing matches")).to_be_visible()
+    assert [contact.name for contact in Contact.objects.all()] == ["Zoe"]
+
+
+def test_groups_stand_beside_the_list_and_are_kept_there(manager: Console, story: Story) -> None:
+    ann = story.contact("Ann")
+    story.contact("Bob")
+    story.policy({story.group(ann, name="Night shift"): ["phone"]}, name="Databases")
+    page, panel = manager.page, manager.page.locator(".tc-panel")
+    manager.open()
+
+    expect(panel.get_by_role("link", name="All contacts")).to_contain_text("2")
+    panel.get_by_role("link", name="Night shift").click()
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    page.get_by_role("link", name="Edit Group").click()
+    manager.box.get_by_role("combobox", name="Contacts").fill("bob")
+    manager.box.get_by_role("option", name="Bob").click()
+    manager.ok()
+    expect(page.locator("#result_list tbody tr")).to_have_count(2)
+    manager.row("Bob").get_by_role("link", name="Remove").click()
+    manager.ok()
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    manager.select("Ann")
+    page.get_by_role("button", name="Remove from Group").click()
+    expect(manager.box.locator(".tc-consequences")).to_contain_text("The group Night shift will have no members.")
+    expect(manager.box.locator(".tc-consequences")).to_contain_text("Databases")
+    manager.ok()
+    expect(page.get_by_text("Nobody is in this group")).to_be_visible()
+    page.get_by_role("link", name="Delete Group").click()
+    expect(manager.box).to_contain_text("Databases")
+    manager.ok()
+
+    expect(manager.box).to_have_count(0)
+    assert not ContactGroup.objects.exists()
+    assert Contact.objects.count() == 2
+
+
+def test_a_group_is_made_beside_the_list_and_within_the_dialog_of_a_contact(manager: Console) -> None:
+    manager.open()
+    manager.page.locator(".tc-panel").get_by_role("link", name="Create Contact Group").click()
+    manager.box.locator("input[name=name]").fill("Day shift")
+    manager.ok()
+    expect(manager.page.locator(".tc-panel").get_by_role("link", name="Day shift")).to_be_visible()
+
+    manager.create()
+    manager.box.locator("input[name=name]").fill("Wei")
+    manager.box.locator("input[name=email]").fill("wei@example.org")
+    manager.box.get_by_label("Create Contact Group").fill("Weekend")
+    manager.ok()
+
+    expect(manager.row("Wei")).to_contain_text("Weekend")
+    assert Contact.objects.get().groups.get().name == "Weekend"
+
+
+def test_contacts_are_found_by_part_of_a_name_a_number_or_an_address_and_by_filters(
+    manager: Console, story: Story
+) -> None:
+    story.contact("Ann Müller", phone="+8613800001234", email="ann@example.org")
+    story.contact("Bob", phone="+4917612345678", email="bob@example.com", verified=False)
+    manager.open()
+    search = manager.page.locator("input[name=q]")
+
+    for typed, name in (("müll", "Ann"), ("138 0000", "Ann"), ("0176", "Bob"), ("example.com", "Bob")):
+        search.fill(typed)
+        search.press("Enter")
+        expect(manager.page.locator("#result_list tbody tr")).to_have_count(1)
+        expect(manager.row(name)).to_be_visible()
+    manager.open()
+    manager.page.get_by_label("Verification").select_option("unverified")
+
+    expect(manager.page.locator("#result_list tbody tr")).to_have_count(1)
+    expect(manager.row("Bob")).to_be_visible()
+
+
+def test_a_contacts_page_masks_until_asked_and_records_who_asked(manager: Console, story: Story) -> None:
+    wei = story.contact("Wei", phone="+8613800001234", email="wei@example.org")
+    story.policy({wei: ["email"]}, name="Databases")
+    manager.open()
+    manager.row("Wei").get_by_role("link", name="Wei").first.click()
+    page = manager.page
+    content = page.locator("#content-main")
+
+    expect(content).to_contain_text("+86 138 **** 1234")
+    expect(content).not_to_contain_text("wei@example.org")
+    expect(content.get_by_role("link", name="Databases")).to_be_visible()
+    expect(content.get_by_role("link", name="Send a test").first).to_be_visible()
+    page.get_by_role("button", name="Show number and address").click()
+
+    expect(content).to_contain_text("+86 138 0000 1234")
+    expect(content).to_contain_text("wei@example.org")
+    expect(page.locator("#content-main li").filter(has_text="shown: phone, email")).to_contain_text("manager")
+
+
+@pytest.mark.parametrize("width", [1300, 390])
+def test_a_viewer_can_do_none_of_it(console: Console, story: Story, width: int) -> None:
+    wei = story.contact("Wei", phone="+8613800001234", email="wei@example.org", verified=False)
+    group = story.group(wei, name="Night shift")
+    console.page.set_viewport_size({"width": width, "height": 844})
+    console.sign_in(Role.VIEWER)
+    console.open(f"?group={group.pk}")
+    page = console.page
+    expect(console.row("Wei")).to_contain_text("+86 138 **** 1234")
+
+    for text in ("Create Contact", "Verify Mobile Numbers", "Batch Delete", "More Operations", "Edit", "Delete",
+                 "Remove", "Edit Group", "Delete Group", "Create Contact Group"):  # fmt: skip
+        expect(page.locator("#content-main").get_by_text(text, exact=True)).to_have_count(0)
+    expect(page.locator("#content-main [data-dialog]")).to_have_count(0)
+    expect(page.get_by_placeholder("Name, phone number or email")).to_have_count(0)
+    page.goto(f"{console.address}/console/contacts/contact/{wei.pk}/overview/")
+    expect(page.locator("#content-main")).to_contain_text("+86 138 **** 1234")
+    expect(page.get_by_role("button", name="Show number and address")).to_have_count(0)
+    expect(page.locator("#content-main [data-dialog]")).to_have_count(0)
+
+
+def test_without_script_the_same_questions_are_pages(browser: Any, live_server: Any, story: Story) -> None:
+    wei = story.contact("Wei", phone="+8613800001234", email="wei@example.org")
+    story.policy({wei: ["phone"]}, name="Databases")
+    context = browser.new_context(java_script_enabled=False)
+    console = Console(context.new_page(), live_server.url)
+    console.sign_in(Role.MANAGER)
+    page = console.page
+    console.open()
+
+    page.locator(".tc-acts a").first.click()
+    page.locator("input[name=phone]").fill("138 0000 5678")
+    page.get_by_role("button", name="OK", exact=True).click()
+    expect(page.locator(".tc-consequences")).to_contain_text("Databases")
+    page.get_by_role("button", name="OK", exact=True).click()
+    expect(console.row("Wei")).to_contain_text("Not verified")
+    console.select("Wei")
+    page.get_by_role("button", name="Batch Delete").click()
+    expect(page.get_by_role("link", name="Cancel")).to_be_visible()
+    page.get_by_role("button", name="OK", exact=True).click()
+
+    context.close()
+    assert not Contact.objects.exists()
