@@ -99,14 +99,14 @@ def test_a_bad_number_is_refused_at_its_field_and_a_good_one_is_taken(console: C
 
     page.get_by_label("Name", exact=False).first.fill("Wei")
     page.locator("#id_phone").fill("138 0000")
-    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("button", name="OK", exact=True).click()
     expect(page.locator(".field-phone, div").filter(has_text="Too short").last).to_be_visible()
     assert not Contact.objects.exists()
 
     page.locator("#id_phone").fill("138 0000 1234")
-    page.get_by_role("combobox", name="Contact groups").fill("night")
+    page.get_by_role("combobox", name="Contact Group").fill("night")
     page.get_by_role("option", name="Night shift").click()
-    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("button", name="OK", exact=True).click()
 
     expect(page.get_by_text("Not verified").first).to_be_visible()
     contact = Contact.objects.get()
@@ -222,7 +222,7 @@ def test_a_test_message_is_sent_and_its_page_follows_what_becomes_of_it(console:
     wei = story.contact("Wei")
     console.sign_in(Role.MANAGER)
     page = console.page
-    console.open(f"contacts/contact/{wei.pk}/change/")
+    console.open(f"contacts/contact/{wei.pk}/overview/")
 
     page.locator("a[href$='?channel=sms']").click()
     expect(page.get_by_role("radio", name="Text message")).to_be_checked()
