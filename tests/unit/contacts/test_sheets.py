@@ -8,13 +8,14 @@ import zipfile
 
 import openpyxl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.contacts.rules.importing import MAX_ROWS
 from tocsin.contacts.sheets import COLUMNS, FORMATS, ContactColumns, read_sheet, template_of
 from tocsin.contacts.sheets.cells import divided, escaped, joined, unescaped
 from tocsin.core.errors import InvalidInputError
+from tocsin.core.phones import parse
 
 
 def rows(content: bytes, format: str = "csv") -> list[dict[str, object]]:
@@ -159,6 +160,34 @@ _NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min
 @given(st.lists(_NAMES, max_size=4))
 def test_group_names_in_one_cell_come_back(names: list[str]) -> None:
     assert divided(joined(names)) == names
+
+
+_TEXTS = _NAMES.filter(lambda text: not {"\ufffe", "\uffff"}.intersection(text))
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@given(
+    contacts=st.lists(
+        st.fixed_dictionaries(
+            {"name": _TEXTS, "external_id": _TEXTS, "groups": st.lists(_TEXTS, min_size=1, max_size=3, unique=True)},
+            optional={"user_id": _TEXTS, "phone": st.sampled_from(["+8613800138000", "+14155550123", "+390612345678"])},
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+@settings(max_examples=40, deadline=None)
+def test_what_is_written_is_read_and_written_the_same_again(format: str, contacts: list[dict[str, object]]) -> None:
+    names = ContactColumns.names()
+    first = b"".join(FORMATS[format].pieces(names, contacts))
+
+    found = rows(first, format)
+    for item in found:
+        if phone := item.get("phone"):
+            item["phone"] = parse(str(phone), "CN")
+
+    assert [{name: value for name, value in item.items() if value} for item in found] == contacts
+    assert rows(b"".join(FORMATS[format].pieces(names, found)), format) == rows(first, format)
 
 
 def test_the_resource_declares_known_columns_and_never_saves() -> None:

@@ -27,6 +27,7 @@ _MAX_COLUMNS = 100
 _MAX_UNPACKED = 400 * 2**20
 _MAX_PARTS = 1000
 _CSV_BLOCK = 500
+_NOT_IN_XML = dict.fromkeys((0xFFFE, 0xFFFF), "\N{REPLACEMENT CHARACTER}")
 _UNREADABLE = (KeyError, IndexError, ValueError, TypeError, AttributeError, EOFError, OSError, SyntaxError,
                zipfile.BadZipFile, NotImplementedError, RecursionError)  # fmt: skip
 """What openpyxl and zipfile raise for files that are none of theirs."""
@@ -229,7 +230,7 @@ def _in_one_cell(name: str, value: Any) -> str:
 def _text_cell(sheet: Any, text: str) -> Any:
     if not text:
         return None
-    cell = WriteOnlyCell(sheet, text)
+    cell = WriteOnlyCell(sheet, text.translate(_NOT_IN_XML))
     cell.data_type = "s"
     cell.number_format = "@"
     return cell
