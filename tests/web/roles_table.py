@@ -189,6 +189,7 @@ ACTIONS: dict[str, dict[str, Who]] = {
         "verify_numbers": MANAGER,
         "send_links": MANAGER,
         "remove_selected": MANAGER,
+        "export_selected": MANAGER,
     },
     "contacts/contactgroup": {"delete_selected": MANAGER},
     "contacts/robot": {"delete_selected": MANAGER},

@@ -255,6 +255,30 @@ def test_an_export_is_a_file_with_whole_numbers_and_an_audit_entry_for_each_cont
     assert sorted(entries.values_list("object_repr", flat=True)) == ["Ann", "Bob"]
 
 
+def exported(reply: Any) -> list[str]:
+    return [item["name"] for item in json.loads(b"".join(reply))]
+
+
+def test_what_the_list_shows_or_what_is_selected_can_be_exported() -> None:
+    ids = [
+        create_contact(by=ADMIN, now=utc_now(), name=name, email=f"{name}@example.org").pk
+        for name in ("Ann", "Anna", "Bob")
+    ]
+    client = signed_in(Role.MANAGER)
+    answer = {"format": "json", "confirmed": "1"}
+    chosen = {"action": "export_selected", "select_across": "0", "_selected_action": [str(ids[0]), str(ids[2])]}
+
+    assert 'href="/console/contact-export/?q=ann"' in text_of(client, "/console/contacts/contact/?q=ann")
+    assert "2 contacts, with" in text_of(client, "/console/contact-export/?q=ann")
+    assert exported(client.post("/console/contact-export/?q=ann", answer)) == ["Ann", "Anna"]
+
+    question = client.post("/console/contacts/contact/", chosen)
+    assert "2 contacts, with" in question.content.decode()
+    assert exported(client.post("/console/contacts/contact/", {**chosen, **answer})) == ["Ann", "Bob"]
+    across = {**chosen, **answer, "select_across": "1", "_selected_action": [str(ids[0])]}
+    assert exported(client.post("/console/contacts/contact/?q=ann", across)) == ["Ann", "Anna"]
+
+
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.RESPONDER])
 @pytest.mark.parametrize("path", ["", "template.csv", "{pk}/", "{pk}/live/", "{pk}/refused/", "../contact-export/"])
 def test_who_may_not_manage_sees_nothing_of_it(role: Role, path: str) -> None:

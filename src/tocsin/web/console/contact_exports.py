@@ -14,14 +14,17 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminRadioSelectWidget
 
 from tocsin.accounts.rules import Permission
+from tocsin.contacts import queries
 from tocsin.contacts.models import Contact
 from tocsin.contacts.services.exporting import export_contacts
 from tocsin.core.clock import utc_now
 from tocsin.web.console.actors import actor_of, require
 from tocsin.web.console.contact_imports import download
+from tocsin.web.console.contact_list import wanted
 from tocsin.web.console.form_pages import capitalise_labels
 
 CONFIRMED = "confirmed"
+_MOST = 1_000_000
 
 
 class ExportForm(forms.Form):
@@ -38,8 +41,13 @@ def urls(of_the_site: Callable[[Any], Any]) -> list[URLPattern]:
 
 
 def page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
-    """All contacts."""
-    return export_page(request, context, None)
+    """All contacts, or those that the list shows at the same query."""
+    require(request, Permission.REVEAL)
+    ids = None
+    if request.GET:
+        found = queries.contacts_found(wanted(request), sees_addresses=True)
+        ids = queries.ids_found(found, most=_MOST)
+    return export_page(request, context, ids)
 
 
 def export_page(

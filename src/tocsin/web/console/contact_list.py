@@ -130,6 +130,7 @@ class ContactListAdmin(SelfServiceOfContacts):
         """What stands around the list."""
         asked = wanted(request)
         group = ContactGroup.objects.filter(pk=asked.group_id).first() if asked.group_id is not None else None
+        shown = f"?{request.GET.urlencode()}" if request.GET else ""
         return {
             "group": group,
             "filters": [
@@ -142,7 +143,8 @@ class ContactListAdmin(SelfServiceOfContacts):
             "is_filtered": any(request.GET.get(name) for name in ("q", "number", "fallback", "reach")),
             "panel": _panel(request, group),
             "more_operations": [
-                (title, reverse(f"console:{view}"), is_dialog) for title, view, is_dialog in self.more_operations
+                (title, reverse(f"console:{view}") + (shown if view == "contact_export" else ""), is_dialog)
+                for title, view, is_dialog in self.more_operations
             ],
             "may_change_contacts": self.has_change_permission(request),
             "kept": request.GET.urlencode(),

@@ -28,6 +28,7 @@ from tocsin.core.errors import InvalidInputError
 from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of, may, require
 from tocsin.web.console.consequences import confirmation, notes_on_deleting_contacts, notes_on_emptying
+from tocsin.web.console.contact_exports import export_page
 from tocsin.web.console.contact_forms import AttestForm, ContactForm, DefaultsForm
 from tocsin.web.console.contact_list import ContactListAdmin, wanted
 from tocsin.web.console.contact_page import contact_page
@@ -48,7 +49,7 @@ class ContactAdmin(ContactListAdmin):
     form = ContactForm
     writes = ("add", "change", "delete")
     change_form_template = "console/contact_form.html"
-    actions = ("verify_numbers", "remove_selected", "send_links")
+    actions = ("verify_numbers", "remove_selected", "send_links", "export_selected")
     actions_list = ("default_configuration",)
     actions_detail = (
         "verify_number", "attest_number", "send_test", "send_link", "link_user", "remove_chatbot", "remove_from_group",
@@ -157,6 +158,11 @@ class ContactAdmin(ContactListAdmin):
     def remove_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
         ids = list(queryset.values_list("pk", flat=True))
         return self._remove(request, wanted(request).group_id, ids, _selection(request, "remove_selected", ids))
+
+    @admin_action(description=_("Export selected"), permissions=["change"])
+    def export_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
+        ids = list(queryset.values_list("pk", flat=True))
+        return export_page(request, self._context(request), ids, _selection(request, "export_selected", ids))
 
     # one
 
