@@ -58,6 +58,23 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert not missing
 
 
+def test_every_picture_is_shown_and_every_scene_has_one() -> None:
+    shown = re.compile(r"\]\((?:\.\./|docs/)*images/([^)\s]+)\)")
+    named = {image for page in PAGES for image in shown.findall(page.read_text())}
+    scenes = set(re.findall(r'^@scene\(\s*"([\w-]+)"', (ROOT / "demo/pictures/scenes.py").read_text(), re.MULTILINE))
+
+    taken = {path.name for path in (ROOT / "docs" / "images").glob("*")}
+
+    assert taken == named == {f"{name}.png" for name in scenes}, "Run `make screenshots`, or name the picture in a page"
+
+
+def test_pictures_are_small() -> None:
+    sizes = {path.name: path.stat().st_size for path in (ROOT / "docs" / "images").glob("*")}
+
+    assert {name: size for name, size in sizes.items() if size > 120_000} == {}
+    assert sum(sizes.values()) < 2_000_000
+
+
 def test_every_page_can_be_found_from_the_readme() -> None:
     waiting, seen = [ROOT / "README.md"], set[Path]()
     while waiting:

@@ -86,9 +86,10 @@ def fill(sample: Sample) -> None:
     """Twelve days of use."""
     began = sample.now - timedelta(days=12)
     with SmsGatewaySimulator(reports=()) as gateway, SmtpSimulator() as mail, DingtalkSimulator() as dingtalk:
-        _accounts(gateway, mail, began)
-        _people(sample, began)
-        _sources(sample, dingtalk.webhook, began)
+        with time_machine.travel(began, tick=False):
+            _accounts(gateway, mail, began)
+            _people(sample, began)
+            _sources(sample, dingtalk.webhook, began)
         _history(sample, sample.now)
         _today(sample, sample.now)
 

@@ -86,7 +86,7 @@ def take(scene: Scene, browser: Browser, address: str, sample: Sample, target: P
     if scene.is_whole:  # a taller window, so that what sticks to its edges stands there once
         height = int(page.evaluate("document.documentElement.scrollHeight"))
         page.set_viewport_size({"width": scene.width, "height": min(height, _TALLEST)})
-    page.evaluate("document.fonts.ready")
+    page.evaluate("document.fonts.ready.then(() => scrollTo(0, 0))")
     page.mouse.move(0, 0)
     page.wait_for_load_state("networkidle")
     page.screenshot(path=target, animations="disabled", caret="hide")
@@ -96,51 +96,57 @@ def take(scene: Scene, browser: Browser, address: str, sample: Sample, target: P
 # Contacts
 
 
-@scene("contacts-list")
-def _contacts(view: View) -> None:
+def _select(view: View, *first_names: str) -> None:
     view.console("contacts_contact_changelist")
+    for first in first_names:
+        view.page.locator(f"input.action-select[value='{view.sample.contact(first).pk}']").check()
 
 
-@scene("contacts-create", height=860)
+@scene("contacts-list", is_whole=True)
+def _contacts(view: View) -> None:
+    _select(view, "Kofi", "Noah")
+
+
+@scene("contacts-create", height=900)
 def _create(view: View) -> None:
     view.console("contacts_contact_changelist")
-    view.page.locator("a[data-dialog][href*='/contact/add/']").first.click()
+    view.page.locator("a.tc-button-main[data-dialog]").click()
     form = view.dialog()
     form.locator("#id_name").fill("Tomasz Nowak")
     form.locator("#id_phone").fill("+44 7700 900191")
     form.locator("#id_email").fill("tomasz.nowak@northwind.example")
 
 
-@scene("contacts-page", is_whole=True)
-def _contact(view: View) -> None:
-    view.console("contacts_contact_change", view.sample.contact("Sam").pk)
-
-
-@scene("contacts-verify")
+@scene("contacts-verify", height=640)
 def _verify(view: View) -> None:
-    view.console("contacts_contact_changelist")
-    for first in ("Chen Wei", "Kofi", "Lena", "Noah", "Ravi"):
-        view.page.locator(f"input.action-select[value='{view.sample.contact(first).pk}']").check()
-    view.page.locator("select[name=action]").select_option("verify_numbers")
-    view.page.locator("button[name=index]").click()
-    view.page.wait_for_load_state("networkidle")
+    _select(view, "Chen Wei", "Kofi", "Lena", "Noah", "Ravi")
+    view.click("Verify Mobile Numbers")
+    view.dialog()
 
 
-@scene("contacts-defaults")
+@scene("contacts-defaults", height=640)
 def _defaults(view: View) -> None:
     view.console("contacts_contact_changelist")
+    view.page.locator(".tc-more > summary").click()
     view.click("Contact Default Configuration", role="link")
     view.dialog()
 
 
-@scene("contacts-delete")
+@scene("contacts-delete", height=640)
 def _delete(view: View) -> None:
-    view.console("contacts_contact_delete", view.sample.contact("Wang").pk)
+    _select(view, "Sam", "Wang")
+    view.click("Batch Delete")
+    view.dialog()
 
 
-@scene("contacts-link")
+@scene("contacts-page", is_whole=True)
+def _contact(view: View) -> None:
+    view.console("contacts_contact_overview", view.sample.contact("Sam").pk)
+
+
+@scene("contacts-link", height=640)
 def _send_link(view: View) -> None:
-    view.console("contacts_contact_change", view.sample.contact("Ines").pk)
+    view.console("contacts_contact_overview", view.sample.contact("Ines").pk)
     view.click("Send a personal link", role="link")
     view.dialog()
 
@@ -182,21 +188,6 @@ def _waiting(view: View) -> None:
     view.console("events_integration_change", view.sample.integration.pk)
 
 
-@scene("overview")
-def _overview(view: View) -> None:
-    view.console("index")
-
-
-@scene("integrations-received")
-def _received(view: View) -> None:
-    view.console("events_integration_change", view.sample.integration.pk)
-
-
-@scene("policies-list")
-def _policies(view: View) -> None:
-    view.console("policies_notificationpolicy_changelist")
-
-
 @scene("policies-edit", is_whole=True)
 def _policy(view: View) -> None:
     policy = NotificationPolicy.objects.get(name__startswith="Databases")
@@ -211,8 +202,3 @@ def _explain(view: View) -> None:
 @scene("alert", is_whole=True)
 def _alert(view: View) -> None:
     view.console("alerts_alert_change", Alert.objects.get(title__startswith="PostgresDown").pk)
-
-
-@scene("robots-list", height=480)
-def _robots(view: View) -> None:
-    view.console("contacts_robot_changelist")
