@@ -38,6 +38,7 @@ from tocsin.web.console.pages import console
 from tocsin.web.console.second_factor_needed import needs_second_factor
 from tocsin.web.console.sign_in_adapters import passkey_host
 from tocsin.web.console.sign_in_limits import trying_password
+from tocsin.web.console.words import ROLE_NAMES
 
 View = Callable[..., HttpResponseBase]
 
@@ -100,7 +101,7 @@ def account(request: HttpRequest) -> HttpResponse:
         **console.each_context(request),
         "title": _("My account"),
         "person": user,
-        "role": role_of(user),
+        "role": ROLE_NAMES.get(role_of(user) or "", ""),
         "language": dict(settings.LANGUAGES).get(user.language, _("Default")),
         "app": next((each for each in authenticators if each.type == Authenticator.Type.TOTP), None),
         "passkeys": [each for each in authenticators if each.type == Authenticator.Type.WEBAUTHN],

@@ -35,7 +35,7 @@ from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.secrets_once import show_once
 from tocsin.web.console.service_admin import ServiceAdmin, ServiceForm
 from tocsin.web.console.user_sessions import sessions_page
-from tocsin.web.console.words import ROLES, choices
+from tocsin.web.console.words import ROLE_NAMES, ROLES, choices
 
 
 def _role_field() -> forms.TypedChoiceField:
@@ -197,7 +197,7 @@ class UserAdmin(ServiceAdmin):
         if not user.is_active:
             return chip(_now("disabled"))
         role = role_of(user)
-        return chip(role.value, "primary") if role else chip(_now("no role: cannot sign in"), "danger")
+        return chip(ROLE_NAMES[role], "primary") if role else chip(_now("no role: cannot sign in"), "danger")
 
     @display(description=_("last signed in"), ordering="last_login")
     def signed_in(self, user: User) -> SafeString | str:
@@ -257,7 +257,7 @@ class ApiTokenAdmin(ServiceAdmin):
 
     @display(description=_("role"), ordering="role")
     def shown_role(self, token: ApiToken) -> SafeString:
-        return chip(token.role, "primary")
+        return chip(ROLE_NAMES.get(token.role, token.role), "primary")
 
     @display(description=_("created"), ordering="created_at")
     def created(self, token: ApiToken) -> SafeString | str:

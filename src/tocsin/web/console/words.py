@@ -87,6 +87,12 @@ FALLBACKS: Words = {
     Fallback.CALL: _("Call again"),
     Fallback.SMS: _("Send a text message"),
 }
+ROLE_NAMES: Words = {
+    Role.VIEWER: _("Viewer"),
+    Role.RESPONDER: _("Responder"),
+    Role.MANAGER: _("Manager"),
+    Role.ADMIN: _("Administrator"),
+}
 ROLES: Words = {
     Role.VIEWER: _("Viewer: sees everything, numbers masked"),
     Role.RESPONDER: _("Responder: also claims, resolves, comments"),

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.models import Contact
@@ -67,7 +68,7 @@ class OwnForm(forms.Form):
         help_text=_("For calls and text messages. A changed number has to be verified again; we write to it at once."),
     )
     email = forms.CharField(
-        label=_("Email"),
+        label=pgettext_lazy("field", "Email"),
         required=False,
         widget=forms.TextInput(attrs={"type": "email", "autocomplete": "email", "maxlength": 254}),
         help_text=_("When it changes, we tell the old address."),
