@@ -12,9 +12,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.pages import fill, pages_of_the_console, public_pages, signed_in_context
 from tests.browser.test_console import apart
-from tests.stories.harness import begin
+from tests.stories.harness import ADMIN, begin
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
+from tocsin.alerts.models import Alert
+from tocsin.alerts.services import claim_alert
 from tocsin.core.clock import utc_now
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
@@ -139,3 +141,13 @@ def test_an_error_is_tied_to_its_field(keyboard: Page, live_server: Any) -> None
 
     expect(name).to_have_attribute("aria-invalid", "true")
     assert any("required" in keyboard.locator(f"#{part}").inner_text() for part in described)
+
+
+def test_what_changes_by_itself_is_said(keyboard: Page, live_server: Any) -> None:
+    alert = Alert.objects.get(title="DiskFull")
+    keyboard.goto(f"{live_server.url}/console/alerts/alert/{alert.pk}/change/")
+    status = keyboard.get_by_role("status").last
+
+    claim_alert(by=ADMIN, now=utc_now(), alert_id=alert.pk)
+
+    expect(status).to_contain_text("Handling", timeout=15_000)

@@ -35,7 +35,28 @@
     }
   });
 
-  document.addEventListener("DOMContentLoaded", () => improve(document));
-  document.addEventListener("htmx:afterSettle", (event) => improve(event.target.parentElement || document));
-  document.addEventListener("tocsin:shown", (event) => improve(event.target));
+  // What polls is replaced as a whole, which nothing reads aloud; of its marked parts, what has changed is said here.
+  const SAID = "[data-say], #delivery-live .field-shown_state";
+  const said = document.createElement("p");
+  const words = () => [...document.querySelectorAll(SAID)].map((part) => part.textContent.trim().replace(/\s+/g, " ")).join(". ");
+  let before = "";
+  const say = () => {
+    const now = words();
+    if (now && now !== before) said.textContent = now;
+    before = now;
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    improve(document);
+    said.className = "tc-hidden";
+    said.setAttribute("role", "status");
+    document.body.append(said);
+    before = words();
+    let isDue = false;
+    new MutationObserver(() => {
+      if (isDue) return;
+      isDue = true;
+      setTimeout(() => { isDue = false; improve(document); say(); }, 50);
+    }).observe(document.body, {childList: true, subtree: true});
+  });
 })();
