@@ -94,3 +94,27 @@ def test_an_export_is_downloaded(signed: Page, live_server: Any) -> None:
         page.get_by_role("button", name="Export").click()
 
     assert "+86 138 0000 1234" in Path(download.value.path()).read_text("utf-8-sig")
+
+
+def test_the_contacts_tab_leads_to_both_and_exports_the_selected(signed: Page, live_server: Any) -> None:
+    story = begin(utc_now())
+    story.contact("Ann", email="ann@example.org")
+    story.contact("Bob", email="bob@example.org")
+    page = signed
+    page.goto(f"{live_server.url}/console/contacts/contact/")
+    page.get_by_text("More Operations").click()
+    page.get_by_role("link", name="Import", exact=True).click()
+    expect(page.get_by_role("button", name="Check the file")).to_be_visible()
+
+    page.goto(f"{live_server.url}/console/contacts/contact/")
+    page.get_by_role("row", name="Bob").get_by_role("checkbox").check()
+    page.get_by_text("More Operations").click()
+    page.get_by_role("button", name="Export selected").click()
+    expect(page.get_by_text("One contact, with the whole number and address.")).to_be_visible()
+    page.get_by_label("JSON").check()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export").click()
+
+    said = Path(download.value.path()).read_text()
+    assert "Bob" in said
+    assert "Ann" not in said
