@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -85,7 +86,7 @@ def story(now: datetime, db: None, settings: Any) -> Iterator[Story]:
     settings.ATTESTED_PHONES = True
     with time_machine.travel(now + timedelta(minutes=2), tick=False):
         story = begin(now)
-        wei = story.contact("Wei")
+        wei = story.contact("Wei", phone="+8613800001234", email="wei@example.org")
         robot = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
         story.policy({story.group(wei): ["phone"], robot: []}, name="Databases")
         create_token(by=BY, now=now, name="ci", role=Role.VIEWER)
@@ -127,6 +128,31 @@ def test_each_address_lets_in_whom_the_table_names(story: Story, who: str) -> No
     ]
 
     assert not list(filter(None, faults)), f"Not as in {WHERE}:\n" + "\n".join(filter(None, faults))
+
+
+WHOLE = re.compile(r"0{0,4}138\W?0000\W?1234|wei@example\.org")
+"""What only those see who may see whole numbers and addresses."""
+
+
+@pytest.mark.parametrize("who", Role)
+def test_no_page_shows_what_the_role_may_not_see_or_leads_where_it_may_not_go(story: Story, who: Role) -> None:
+    client = signed_in(who)
+    client.raise_request_exception = False
+    told, links = [], dict[str, str]()
+    for route in (route for route in ROUTES if route in DOORS and is_allowed(who, DOORS[route].look)):
+        path = path_of(route, DOORS[route])
+        if path.startswith("/console/") and "/reveal" not in path:
+            reply = client.get(path)
+            page = b"".join(reply) if reply.streaming else reply.content
+            text = unescape(page.decode(errors="replace"))
+            told += [path] if who in (Role.VIEWER, Role.RESPONDER) and WHOLE.search(text) else []
+            links |= {link.split("#")[0]: path for link in re.findall(r'href="(/console/[^"]*)"', text)}
+
+    refused = {link: page for link, page in links.items() if client.get(link).status_code in (403, 404, 500)}
+
+    assert len(links) > 20
+    assert told == [], f"A {who} reads whole numbers or addresses there"
+    assert refused == {}, f"A {who} is led there (page beside it) and refused; show the link to those who may"
 
 
 @pytest.mark.parametrize("who", Role)

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from allauth.usersessions.models import UserSession
 from auditlog.models import LogEntry
+from django.contrib.sessions.models import Session
 from django.test import Client
 
 from tests.web.people import PASSWORD, signed_in, user_with
@@ -18,6 +19,7 @@ from tocsin.accounts.models import User
 from tocsin.accounts.rules import Role
 from tocsin.accounts.services import change_user
 from tocsin.core.actors import SHELL
+from tocsin.delivery.retention import forget
 
 pytestmark = pytest.mark.django_db
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:133.0) Gecko/20100101 Firefox/133.0"
@@ -136,6 +138,19 @@ def test_who_is_disabled_is_out_at_once(ann: User, now: datetime) -> None:
 
     assert not is_inside(client)
     assert UserSession.objects.count() == 0
+
+
+def test_sessions_that_are_over_are_forgotten_by_the_worker(ann: User, clock: Any, now: datetime) -> None:
+    enter(ann)
+    Client().get("/console/login/passkey/", headers={"accept": "application/json"})
+    assert Session.objects.count() == 2
+    clock.shift(timedelta(hours=11))
+    client = enter(ann)
+
+    forget(now + timedelta(hours=12))
+
+    assert Session.objects.count() == UserSession.objects.count() == 1
+    assert is_inside(client)
 
 
 def test_a_profile_is_ones_own_to_change(ann: User) -> None:

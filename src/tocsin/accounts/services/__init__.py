@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tocsin.accounts.services.provided import ProvidedIdentity, admit, connect
 from tocsin.accounts.services.second_factors import record_second_factor, reset_second_factor
-from tocsin.accounts.services.sessions import end_sessions, renew_session, see_session
+from tocsin.accounts.services.sessions import end_sessions, forget_expired_sessions, renew_session, see_session
 from tocsin.accounts.services.tokens import actor_of_token, authenticate_token, create_token, revoke_token
 from tocsin.accounts.services.users import change_user, create_user, record_reveal, set_password, set_role
 
@@ -18,6 +18,7 @@ __all__ = [
     "create_token",
     "create_user",
     "end_sessions",
+    "forget_expired_sessions",
     "record_reveal",
     "record_second_factor",
     "renew_session",

@@ -50,6 +50,15 @@ def see_session(*, session_key: str, address: str, now: datetime) -> None:
     seen.update(last_seen_at=now, **({"ip": address} if address else {}))
 
 
+def forget_expired_sessions(now: datetime, at_most: int = 1000) -> int:
+    """How many went; visitors who only looked at the sign-in leave some, too."""
+    old = Session.objects.filter(expire_date__lte=now).order_by("expire_date").values_list("session_key", flat=True)
+    keys = list(old[:at_most])
+    UserSession.objects.filter(session_key__in=keys).delete()
+    gone, _by_table = Session.objects.filter(session_key__in=keys).delete()
+    return gone
+
+
 def renew_session(*, user_id: int, before: str, after: str) -> None:
     """The session has another key from now on, as after a change of the password."""
     UserSession.objects.filter(user_id=user_id, session_key=before).update(session_key=after)

@@ -6,6 +6,7 @@ from typing import Any
 
 from auditlog.models import LogEntry
 from django.core.exceptions import FieldDoesNotExist
+from django.db.models import QuerySet, Value
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
@@ -18,6 +19,7 @@ from unfold.decorators import display
 from tocsin.accounts.rules import Permission
 from tocsin.core.clock import utc_now
 from tocsin.web.console import empties
+from tocsin.web.console.actors import may
 from tocsin.web.console.display import NOTHING, chip, clock, moment
 from tocsin.web.console.filters import ChoicesFilter
 from tocsin.web.console.paging import CappedPaginator
@@ -47,6 +49,11 @@ _FACTS: Words = {
     "first_name": _("full name"),
     "url": _("webhook URL"),
     "secret": _("signing secret"),
+    "second factor": _("second factor"),
+    "authenticator app": _("Authenticator app"),
+    "recovery codes": _("Recovery codes"),
+    "passkey": _("Passkey"),
+    "identity provider": _("identity provider"),
 }
 _SHOWN = 3
 
@@ -77,9 +84,19 @@ class LogEntryAdmin(ServiceAdmin):
         """Also the history of one row, to which its page leads."""
         return super().list_lookups(request) | {"content_type__app_label", "content_type__model", "object_pk"}
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        """Each says whether its reader may open the pages of administrators, for the link to the row."""
+        entries: QuerySet = super().get_queryset(request)
+        entries = entries.annotate(for_administrator=Value(may(request, Permission.ADMINISTER)))
+        return entries
+
     @display(description=_("what"), ordering="object_repr")
     def what(self, entry: LogEntry) -> SafeString | str:
         kind = entry.content_type
+        admin = self.admin_site._registry.get(kind.model_class())
+        needs = getattr(admin, "needs_to_view", Permission.VIEW)
+        if needs is Permission.ADMINISTER and not getattr(entry, "for_administrator", False):
+            return str(entry.object_repr or entry.object_pk)
         try:
             url = reverse(f"console:{kind.app_label}_{kind.model}_change", args=[entry.object_pk])
         except NoReverseMatch:

@@ -79,12 +79,17 @@ class DeliveryAdmin(ServiceAdmin):
     paginator = CappedPaginator
     change_form_outer_before_template = "console/delivery_live.html"
     fieldsets = (
-        (None, {"fields": ("to", "shown_channel", "shown_state", "why", "about", "account", "vendor_id")}),
+        (None, {"fields": ("to", "shown_channel", "shown_state", "why", "about", "through", "vendor_id")}),
         (_("When"), {"fields": ("times",)}),
         (_("Text"), {"fields": ("text",)}),
         (_("Attempts and receipts"), {"fields": ("tries", "said")}),
         (_("Related"), {"fields": ("related",)}),
     )
+
+    @display(description=_("provider account"))
+    def through(self, delivery: Delivery) -> str:
+        """Its name, without the link that Django makes: the account's page is for administrators."""
+        return str(delivery.account or NOTHING)
 
     @display(description=_("to"), ordering="recipient_name")
     def to(self, delivery: Delivery) -> SafeString:

@@ -10,7 +10,7 @@ from tocsin.accounts.models import User
 from tocsin.accounts.queries import has_second_factor, role_of
 from tocsin.accounts.rules import is_at_least
 
-_OPEN = ("/console/account/", "/console/login/", "/console/logout/", "/console/jsi18n/")
+_OPEN = ("/console/account/", "/console/login/", "/console/logout/", "/console/language/", "/console/jsi18n/")
 
 
 def needs_second_factor(request: HttpRequest) -> bool:

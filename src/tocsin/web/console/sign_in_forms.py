@@ -86,7 +86,7 @@ class ActivateAppForm(ActivateTOTPForm):
 
 class AddPasskeyForm(AddWebAuthnForm):
     name = forms.CharField(
-        label=_("Name"),
+        label=_("Name of the passkey"),
         max_length=_LONGEST_NAME,
         required=False,
         widget=UnfoldAdminTextInputWidget,
@@ -104,4 +104,4 @@ class AddPasskeyForm(AddWebAuthnForm):
 
 
 class RenamePasskeyForm(EditWebAuthnForm):
-    name = forms.CharField(label=_("Name"), max_length=_LONGEST_NAME, widget=UnfoldAdminTextInputWidget)
+    name = forms.CharField(label=_("Name of the passkey"), max_length=_LONGEST_NAME, widget=UnfoldAdminTextInputWidget)
