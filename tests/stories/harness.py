@@ -191,8 +191,10 @@ class Story:
         queue = Delivery.objects.filter(next_at__gt=self.now).order_by("next_at")
         waiting = Delivery.objects.filter(deadline_at__gt=self.now).order_by("deadline_at")
         sweep = Event.objects.filter(sweep_at__gt=self.now).order_by("sweep_at")
+        daily = Robot.objects.filter(daily_due_at__gt=self.now).order_by("daily_due_at")
         moments = [
             alert,
+            daily.values_list("daily_due_at", flat=True).first(),
             queue.values_list("next_at", flat=True).first(),
             waiting.values_list("deadline_at", flat=True).first(),
             sweep.values_list("sweep_at", flat=True).first(),

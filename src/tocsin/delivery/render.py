@@ -94,9 +94,14 @@ def alert_url(alert_id: int) -> str:
     return f"{settings.PUBLIC_URL}/console/alerts/alert/{alert_id}/change/" if settings.PUBLIC_URL else ""
 
 
+def alerts_url() -> str:
+    """The list of alerts; "" without TOCSIN_PUBLIC_URL."""
+    return f"{settings.PUBLIC_URL}/console/alerts/alert/" if settings.PUBLIC_URL else ""
+
+
 def render(alert: AlertSummary, channel: Channel, *, language: str, time_zone: str) -> Text:
     """The text of one notification for one channel. An unknown zone or language falls back to the installation's."""
-    zone = _zone(time_zone)
+    zone = zone_named(time_zone)
     with translation.override(language or settings.LANGUAGE_CODE):
         match channel:
             case Channel.EMAIL:
@@ -279,7 +284,8 @@ def _email(alert: AlertSummary, zone: ZoneInfo) -> Text:
     return Text(subject, "\n".join(lines), html)
 
 
-def _zone(name: str) -> ZoneInfo:
+def zone_named(name: str) -> ZoneInfo:
+    """The installation's for none, UTC for one that is not known."""
     try:
         return ZoneInfo(name or settings.TIME_ZONE)
     except (ZoneInfoNotFoundError, ValueError):

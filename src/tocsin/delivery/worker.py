@@ -16,6 +16,7 @@ from tocsin.core.clock import utc_now
 from tocsin.delivery.auditor import audit
 from tocsin.delivery.claiming import claim
 from tocsin.delivery.crashes import release_crashed
+from tocsin.delivery.dailies import next_daily_at, send_dailies
 from tocsin.delivery.importing import work_on_imports
 from tocsin.delivery.listener import Doorbell, Listener
 from tocsin.delivery.models import Delivery
@@ -47,6 +48,7 @@ def run(*, stop: threading.Event) -> None:
         _Loop("sweep", sweep, stop, Doorbell(), then=rings_due),
         _Loop("rematch", rematch, stop, Doorbell(), then=rings_due),
         _Loop("deadlines", expire_deadlines, stop, Doorbell(), _next_deadline, then=rings_deliveries),
+        _Loop("daily", send_dailies, stop, Doorbell(), next_daily_at, then=rings_deliveries),
         _Loop("crashes", release_crashed, stop, Doorbell(), then=rings_deliveries),
         _Loop("imports", lambda now: work_on_imports(now, stop.is_set), stop, imports),
         _Loop("retention", forget, stop, Doorbell(), ceiling=_FORGET_EVERY),
@@ -87,6 +89,7 @@ def run_due(now: datetime, *, worker_id: int = 1) -> None:
     """Does all that is due at `now` until nothing is: what stories and commands call instead of waiting."""
     while True:
         done = sweep(now) + rematch(now) + plan_due(now) + expire_deadlines(now) + work_on_imports(now)
+        done += send_dailies(now)
         claims = claim(now, worker_id=worker_id)
         if claims:
             record(asyncio.run(send_all(claims)), now)
