@@ -16,7 +16,13 @@ from tocsin.web.console.pages import console
 
 pytestmark = pytest.mark.django_db
 HEADER = {"X-Tocsin-Dialog": "1"}
-ASKING = ["contacts/contact/add/", "contacts/contact/defaults/", "contacts/contactgroup/add/", "contacts/robot/add/"]
+ASKING = [
+    "contacts/contact/add/",
+    "contacts/contact/defaults/",
+    "contacts/contactgroup/add/",
+    "contacts/robot/add/",
+    "contacts/webhook/add/",
+]
 
 
 @pytest.fixture

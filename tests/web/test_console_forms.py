@@ -421,18 +421,6 @@ def test_a_robots_bad_address_stands_at_its_field(story: Story) -> None:
     assert "url" in errors(post(signed_in(Role.MANAGER), "contacts_robot_add", typed))
 
 
-def test_a_robots_test_message_leads_to_what_became_of_it(story: Story) -> None:
-    robot = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
-    url = reverse("console:contacts_robot_test_robot", args=[robot.pk])
-
-    reply = signed_in(Role.MANAGER).post(url, {"sure": "1"})
-
-    delivery = Delivery.objects.get()
-    assert reply["Location"] == reverse("console:delivery_delivery_change", args=[delivery.pk])
-    assert (delivery.purpose, delivery.recipient_id) == ("test", robot.pk)
-    assert signed_in(Role.RESPONDER).post(url, {"sure": "1"}).status_code == 403
-
-
 # policies
 
 

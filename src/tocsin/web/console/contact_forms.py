@@ -10,27 +10,22 @@ from django.urls import reverse
 from django.utils.functional import lazy
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
-    UnfoldAdminPasswordWidget,
     UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
-    UnfoldBooleanSwitchWidget,
 )
 
 from tocsin.contacts.models import Contact, ContactGroup, default_fallback_choices
 from tocsin.contacts.queries import Consequences, consequences_of_change, groups_left_empty
 from tocsin.contacts.rules import Fallback
-from tocsin.contacts.services import platforms
 from tocsin.core.phones import PhoneError, parse
 from tocsin.web.console.choices import fallback_choices, language_choices, zone_choices
 from tocsin.web.console.consequences import notes_on_change, notes_on_emptying
 from tocsin.web.console.form_pages import demand_version
 from tocsin.web.console.picker import Picker
 from tocsin.web.console.service_admin import ServiceForm
-from tocsin.web.console.words import CHANNELS
 
 MOST_PICKED = 200
 """Members that the form of a group shows one by one; of a larger group it only adds."""
@@ -202,49 +197,6 @@ class GroupForm(AsksAgainForm):
             emptied = groups_left_empty(everybody, [self.instance.pk])
             self.ask_again("empty", notes_on_emptying(emptied))
         return cleaned
-
-
-class RobotForm(ServiceForm):
-    """The address and the secret are write-only: empty keeps what is stored."""
-
-    name = forms.CharField(label=_("name"), widget=UnfoldAdminTextInputWidget)
-    platform = forms.ChoiceField(label=_("platform"), widget=UnfoldAdminSelectWidget)
-    url = forms.CharField(
-        label=_("webhook URL"),
-        required=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
-        help_text=_("As the group's settings show it. It holds the robot's token, so it is stored encrypted."),
-    )
-    secret = forms.CharField(
-        label=_("signing secret"),
-        required=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
-        help_text=_("Where the robot's security setting is a signature."),
-    )
-    forgets_secret = forms.BooleanField(
-        label=_("remove the stored secret"), required=False, widget=UnfoldBooleanSwitchWidget
-    )
-    keyword = forms.CharField(
-        label=_("keyword"),
-        required=False,
-        widget=UnfoldAdminTextInputWidget,
-        help_text=_("Where the robot's security setting is a keyword: it is added to every message."),
-    )
-    is_enabled = forms.BooleanField(label=_("enabled"), required=False, initial=True, widget=UnfoldBooleanSwitchWidget)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        is_stored = self.instance.pk is not None
-        if "platform" in self.fields:
-            options = [(name, CHANNELS.get(name, name)) for name in platforms()]
-            self.fields["platform"].choices = options  # type: ignore[attr-defined]
-            self.fields["platform"].disabled = is_stored
-        if is_stored:
-            kept = lazy(lambda: _now("stored; leave empty to keep it"), str)()
-            self.fields["url"].widget.attrs["placeholder"] = kept
-            if self.instance.secret:
-                self.fields["secret"].widget.attrs["placeholder"] = kept
-            self.initial.update(url="", secret="")
 
 
 class DefaultsForm(forms.Form):

@@ -7,7 +7,7 @@ from auditlog.models import LogEntry
 from tocsin.accounts.models import ApiToken, User
 from tocsin.alerts.models import Alert
 from tocsin.channels.models import ProviderAccount
-from tocsin.contacts.models import Contact, ContactGroup, Robot
+from tocsin.contacts.models import Contact, ContactGroup, Robot, Webhook
 from tocsin.delivery.models import Delivery
 from tocsin.events.models import Event, Integration
 from tocsin.policies.models import NotificationPolicy
@@ -23,6 +23,7 @@ from tocsin.web.console.provider_accounts import ProviderAccountAdmin
 from tocsin.web.console.robots import RobotAdmin
 from tocsin.web.console.site import ConsoleSite
 from tocsin.web.console.users import ApiTokenAdmin, UserAdmin
+from tocsin.web.console.webhooks import WebhookAdmin
 
 console = ConsoleSite(name="console")
 console.register(Alert, AlertAdmin)
@@ -31,6 +32,7 @@ console.register(NotificationPolicy, NotificationPolicyAdmin)
 console.register(Contact, ContactAdmin)
 console.register(ContactGroup, ContactGroupAdmin)
 console.register(Robot, RobotAdmin)
+console.register(Webhook, WebhookAdmin)
 console.register(Integration, IntegrationAdmin)
 console.register(Delivery, DeliveryAdmin)
 console.register(ProviderAccount, ProviderAccountAdmin)

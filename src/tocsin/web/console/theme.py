@@ -60,6 +60,7 @@ _NOTIFICATION_OBJECTS = [
     (_("Contacts"), "contacts.contact"),
     (_("Contact Groups"), "contacts.contactgroup"),
     (_("DingTalk/Lark/WeCom"), "contacts.robot"),
+    (_("Webhooks"), "contacts.webhook"),
 ]
 TABS = [
     {
@@ -89,6 +90,7 @@ UNFOLD: dict[str, Any] = {
         f"{_VALUES}.contacts_stylesheet",
         f"{_VALUES}.setup_stylesheet",
         f"{_VALUES}.imports_stylesheet",
+        f"{_VALUES}.outlet_stylesheet",
         f"{_VALUES}.access_stylesheet",
         f"{_VALUES}.sign_in_stylesheet",
     ],
@@ -99,6 +101,7 @@ UNFOLD: dict[str, Any] = {
         f"{_VALUES}.contacts_script",
         f"{_VALUES}.setup_script",
         f"{_VALUES}.imports_script",
+        f"{_VALUES}.outlet_script",
         f"{_VALUES}.matching_script",
         f"{_VALUES}.access_script",
     ],

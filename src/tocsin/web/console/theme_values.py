@@ -45,6 +45,14 @@ def matching_script(request: HttpRequest) -> str:
     return static("console/matching.js")
 
 
+def outlet_stylesheet(request: HttpRequest) -> str:
+    return static("console/outlets.css")
+
+
+def outlet_script(request: HttpRequest) -> str:
+    return static("console/outlets.js")
+
+
 def dialog_stylesheet(request: HttpRequest) -> str:
     return static("console/dialogs.css")
 

@@ -1,0 +1,182 @@
+"""Forms of robots and webhooks. What may hold a token is write-only: empty keeps what is stored."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+from django.utils.functional import lazy
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from tocsin.contacts.queries import pair_names
+from tocsin.contacts.services import platforms
+from tocsin.contacts.services.webhooks import KEPT
+from tocsin.web.console.choices import language_choices, zone_choices
+from tocsin.web.console.service_admin import ServiceForm
+from tocsin.web.console.words import CHANNELS
+
+
+def _secret_input() -> UnfoldAdminPasswordWidget:
+    return UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password", "spellcheck": "false"})
+
+
+def _lines(rows: int) -> UnfoldAdminTextareaWidget:
+    return UnfoldAdminTextareaWidget(attrs={"rows": rows, "class": "tc-mono", "spellcheck": "false"})
+
+
+_STORED = lazy(lambda: _now("stored; leave empty to keep it"), str)()
+
+
+class OutletForm(ServiceForm):
+    """What robots and webhooks share."""
+
+    name = forms.CharField(label=_("name"), widget=UnfoldAdminTextInputWidget)
+    secret = forms.CharField(label=_("signing secret"), required=False, widget=_secret_input())
+    forgets_secret = forms.BooleanField(
+        label=_("remove the stored secret"), required=False, widget=UnfoldBooleanSwitchWidget
+    )
+    language = forms.ChoiceField(
+        label=_("language"), required=False, choices=language_choices, widget=UnfoldAdminSelectWidget
+    )
+    is_enabled = forms.BooleanField(
+        label=_("enabled"),
+        required=False,
+        initial=True,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_("Switched off, it is told nothing, and the timelines of alerts say so."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is None:
+            return
+        self.initial.update(url="", secret="")
+        for name in ("url", "secret"):
+            if name in self.fields and getattr(self.instance, name):
+                self.fields[name].widget.attrs["placeholder"] = _STORED
+
+
+class RobotForm(OutletForm):
+    platform = forms.ChoiceField(
+        label=_("platform"), widget=UnfoldAdminSelectWidget(attrs={"data-outlet-platform": ""})
+    )
+    url = forms.CharField(
+        label=_("webhook URL"),
+        required=False,
+        widget=_secret_input(),
+        help_text=_("As the group's settings show it. It holds the robot's token, so it is stored encrypted."),
+    )
+    keyword = forms.CharField(
+        label=_("keyword"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Where the robot's security setting is a keyword: it is added to every message."),
+    )
+    time_zone = forms.ChoiceField(
+        label=_("time zone"), required=False, choices=zone_choices, widget=UnfoldAdminSelectWidget
+    )
+    sends_daily = forms.BooleanField(
+        label=_("daily statistics"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_("Tells the group how many alerts were raised and resolved today, and how many are pending."),
+    )
+    daily_times = forms.CharField(
+        label=_("times of day"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "09:30, 17:00"}),
+        help_text=_("Separated by commas, in the time zone above, like 09:30, 17:00."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "secret" in self.fields:
+            self.fields["secret"].help_text = _("Where the robot's security setting is a signature. WeCom has none.")
+        if "daily_times" in self.fields:
+            self.initial["daily_times"] = ", ".join(self.instance.daily_times or [])
+        if "platform" in self.fields:
+            options = [(name, CHANNELS.get(name, name)) for name in platforms()]
+            self.fields["platform"].choices = options  # type: ignore[attr-defined]
+            self.fields["platform"].disabled = self.instance.pk is not None
+
+    def clean_daily_times(self) -> list[str]:
+        typed: str = self.cleaned_data["daily_times"]
+        return [text for text in re.split(r"[,，;；\s]+", typed) if text]
+
+
+class PairsField(forms.CharField):
+    """Cleans lines of `Name: value` to a mapping."""
+
+    widget = _lines(3)
+
+    def clean(self, value: Any) -> dict[str, str]:
+        pairs: dict[str, str] = {}
+        for line in super().clean(value).splitlines():
+            name, colon, text = line.partition(":")
+            if not line.strip():
+                continue
+            if not colon or not name.strip():
+                raise forms.ValidationError(_("Write one a line, like Name: value."))
+            if name.strip() in pairs:
+                raise forms.ValidationError(_("%(name)s stands there twice."), params={"name": name.strip()})
+            pairs[name.strip()] = text.strip()
+        return pairs
+
+
+class WebhookForm(OutletForm):
+    url = forms.CharField(
+        label=_("URL"),
+        required=False,
+        widget=_secret_input(),
+        help_text=_("Starts with https://. It may hold a token, so it is stored encrypted and not shown again."),
+    )
+    method = forms.ChoiceField(
+        label=_("method"),
+        choices=[("POST", "POST"), ("GET", "GET")],
+        widget=UnfoldAdminSelectWidget(attrs={"data-outlet-method": ""}),
+    )
+    headers = PairsField(
+        label=_("headers"),
+        required=False,
+        help_text=_("One a line, like X-Token: abc. Values are stored encrypted; *** keeps what is stored."),
+    )
+    parameters = PairsField(
+        label=_("query parameters"),
+        required=False,
+        help_text=_("One a line, like channel: ops. They may hold the placeholders of the body."),
+    )
+    body = forms.CharField(
+        label=_("body"),
+        required=False,
+        strip=False,
+        widget=_lines(6),
+        help_text=_(
+            "Empty sends the whole alert as JSON, as Alertmanager does. Placeholders: $content, $alertmanager_content, "
+            "$title, $severity, $status, $cause, $policy, $alert_id, $url."
+        ),
+    )
+    recovery_body = forms.CharField(
+        label=_("recovery body"),
+        required=False,
+        strip=False,
+        widget=_lines(4),
+        help_text=_("For recovery notices. Empty: as above."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "secret" in self.fields:
+            self.fields["secret"].help_text = _("Signs every request, so that the receiver knows who it is from.")
+        if self.instance.pk is not None:
+            for name in ("headers", "parameters"):
+                kept = pair_names(getattr(self.instance, name))
+                self.initial[name] = "\n".join(f"{pair}: {KEPT}" for pair in kept)
