@@ -72,6 +72,7 @@ TABLES: dict[str, Table] = {
     "contacts/contact": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "contacts/contactgroup": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "contacts/robot": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
+    "contacts/webhook": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "events/integration": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "delivery/delivery": Table(VIEWER),
     "channels/provideraccount": Table(ADMIN, add=ADMIN, change=ADMIN, delete=ADMIN),
@@ -194,6 +195,7 @@ ACTIONS: dict[str, dict[str, Who]] = {
     },
     "contacts/contactgroup": {"delete_selected": MANAGER},
     "contacts/robot": {"delete_selected": MANAGER},
+    "contacts/webhook": {"delete_selected": MANAGER},
     "events/integration": {"delete_selected": MANAGER},
     "channels/provideraccount": {"delete_selected": ADMIN},
 }

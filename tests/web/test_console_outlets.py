@@ -316,3 +316,15 @@ def test_answers_are_told_in_the_readers_language(story: Story) -> None:
     )
 
     assert "请从机器人的安全设置中重新复制签名密钥" in page.content.decode()
+
+
+def test_a_failure_of_long_ago_is_told_whole_in_the_readers_language(story: Story) -> None:
+    with DingtalkSimulator(secret="SECx") as group:
+        robot = story.robot(group.webhook, secret="SECwrong")
+        page_after_testing(story, robot)
+
+    page = signed_in(Role.VIEWER).get(
+        reverse("console:contacts_robot_changelist"), headers={"accept-language": "zh-hans"}
+    )
+
+    assert "310000: 签名" in page.content.decode()

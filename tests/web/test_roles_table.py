@@ -88,6 +88,7 @@ def story(now: datetime, db: None, settings: Any) -> Iterator[Story]:
         story = begin(now)
         wei = story.contact("Wei", phone="+8613800001234", email="wei@example.org")
         robot = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
+        story.webhook("https://tickets.example/hook")
         story.policy({story.group(wei): ["phone"], robot: []}, name="Databases")
         create_token(by=BY, now=now, name="ci", role=Role.VIEWER)
         story.fires("DiskFull", severity="critical", instance="db-7")

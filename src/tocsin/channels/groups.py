@@ -12,7 +12,7 @@ from tocsin.channels.http import AddressRefusedError, HttpClient, HttpError, Htt
 from tocsin.core.sentences import Sentence
 
 TOOK_IT = Sentence("%(platform)s took it.", words=("platform",))
-REFUSED = Sentence("%(platform)s refused: %(code)s %(says)s", words=("platform",))
+REFUSED = Sentence("%(platform)s did not take the message: %(code)s %(says)s", words=("platform",))
 ADVISED = Sentence("%(advice)s (%(platform)s: %(code)s %(says)s)", words=("advice", "platform"))
 _SLOW_DOWN = Sentence("%(platform)s asks to slow down.", words=("platform",))
 _NO_ROBOT = Sentence("The webhook URL answers with HTTP %(code)s: it is not a robot's.")

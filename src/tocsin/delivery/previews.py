@@ -31,7 +31,7 @@ def webhook_preview(webhook: Webhook, now: datetime, *, is_recovery: bool = Fals
         ends_at=now,
     )  # fmt: skip
     alert = AlertSummary(
-        alert_id=12, title="DiskFull", severity=1, cause=Cause.RECOVERED if is_recovery else Cause.FIRED,
+        alert_id=12, title=labels["alertname"], severity=1, cause=Cause.RECOVERED if is_recovery else Cause.FIRED,
         policy="Databases", group_labels={"alertname": "DiskFull"}, active=0 if is_recovery else 1, total=1,
         opened_at=now, events=[event],
     )  # fmt: skip

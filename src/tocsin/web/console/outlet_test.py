@@ -35,11 +35,11 @@ _VERDICTS: Mapping[Outcome, tuple[str, Text, Text]] = {
 }
 _KEYWORD = _(
     "The robot takes only messages that hold one of its keywords. Look the keyword up in the group's robot settings "
-    "and enter it here, or change the robot's security setting to a signature."
+    "and enter it for this robot, or change the robot's security setting to a signature."
 )
 _SIGNATURE = _(
-    "Copy the signing secret again from the robot's security settings and enter it here. If it is right, the clock of "
-    "this machine is wrong: run NTP."
+    "Copy the signing secret again from the robot's security settings and enter it for this robot. If it is right, the "
+    "clock of this machine is wrong: run NTP."
 )
 _ADDRESS_LIST = _(
     "The robot takes messages from listed addresses only. Add the public address of this server to its list; the "
@@ -47,9 +47,9 @@ _ADDRESS_LIST = _(
 )
 _TOKEN = _(
     "The robot was removed, or its address was made anew. Open the group's robot settings, copy the webhook URL and "
-    "enter it here."
+    "enter it for this robot."
 )
-_GONE = _("The robot or its group is gone. Add the robot to a group again and enter its new webhook URL here.")
+_GONE = _("The robot or its group is gone. Add the robot to a group again and enter its new webhook URL.")
 _RATE = _("The platform's limit is reached, perhaps by others who use this robot. Tocsin waits and tries again.")
 _NETWORK = _("This server cannot reach that address: check name, firewall and proxy.")
 _PRIVATE = _("If the address is meant to be private, an operator adds it to TOCSIN_OUTGOING_ALLOW.")

@@ -87,7 +87,9 @@ class OutletAdmin(ServiceAdmin):
             for use in row.uses
             if use.kind == "policy"
         ]
-        return format_html_join(", ", "{}", ((link,) for link in links)) or chip(_now("nothing"), "default")
+        if not links:
+            return chip(_now("nothing"))
+        return format_html("<div>{}</div>", format_html_join(", ", "{}", ((link,) for link in links)))
 
     @display(description=_("last success"))
     def last_success(self, row: Any) -> SafeString | str:
@@ -100,7 +102,9 @@ class OutletAdmin(ServiceAdmin):
         text = _sentence(row.fares)
         cut = text if len(text) <= _SHOWN_OF_FAILURE else text[:_SHOWN_OF_FAILURE].rstrip() + "…"
         when = moment(row.fares.failed_at, utc_now())
-        return format_html('{} <span class="{}" title="{}">{}</span>', when, _failure_class(row.fares), text, cut)
+        return format_html(
+            '<div>{} <span class="{}" title="{}">{}</span></div>', when, _failure_class(row.fares), text, cut
+        )
 
     @display(description=_("how it has fared"))
     def fared(self, row: Any) -> SafeString | str:

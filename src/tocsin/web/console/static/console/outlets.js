@@ -3,32 +3,29 @@
   const WITHOUT = { wecom: ["secret", "keyword"] };
   const GET_HAS_NO = ["body", "recovery_body"];
 
-  const rowOf = (name) => {
-    const field = document.getElementById(`id_${name}`);
-    return field && (field.closest(".field-line") || field.closest(`.field-${name}`) || field.parentElement);
-  };
-
-  const show = (names, hidden) => {
+  const show = (form, names, hidden) => {
     for (const name of names) {
-      const row = rowOf(name);
-      if (!row) continue;
-      row.hidden = hidden;
-      const field = document.getElementById(`id_${name}`);
-      if (hidden) field.value = "";
+      const field = form.elements[name];
+      const row = field && (field.closest(".field-line") || field.closest(`.field-${name}`) || field.parentElement);
+      if (row) row.hidden = hidden;
     }
   };
 
-  const apply = () => {
-    const platform = document.querySelector("[data-outlet-platform]");
-    if (platform) show(["secret", "keyword"], Boolean(WITHOUT[platform.value]));
-    const method = document.querySelector("[data-outlet-method]");
-    if (method) for (const name of GET_HAS_NO) rowOf(name) && (rowOf(name).hidden = method.value === "GET");
+  const apply = (root) => {
+    for (const chosen of root.querySelectorAll("[data-outlet-platform]")) {
+      const without = WITHOUT[chosen.value] || [];
+      show(chosen.form, ["secret", "keyword"], without.length > 0);
+      for (const name of without) if (chosen.form.elements[name]) chosen.form.elements[name].value = "";
+    }
+    for (const chosen of root.querySelectorAll("[data-outlet-method]")) {
+      show(chosen.form, GET_HAS_NO, chosen.value === "GET");
+    }
   };
 
   document.addEventListener("change", (event) => {
-    if (event.target.matches("[data-outlet-platform], [data-outlet-method]")) apply();
+    if (event.target.matches("[data-outlet-platform], [data-outlet-method]")) apply(event.target.form);
   });
-  new MutationObserver(apply).observe(document.documentElement, { childList: true, subtree: true });
-  document.addEventListener("DOMContentLoaded", apply);
-  apply();
+  document.addEventListener("tocsin:shown", (event) => apply(event.target));
+  document.addEventListener("DOMContentLoaded", () => apply(document));
+  if (document.readyState !== "loading") apply(document);
 })();
