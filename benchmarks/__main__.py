@@ -5,10 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import contact_import, fanout, ingest, latency
+from benchmarks import contact_import, contacts, fanout, ingest, latency
 from benchmarks.figures import Figure, page
 
-BENCHMARKS = {"ingest": ingest.main, "latency": latency.main, "fanout": fanout.main, "import": contact_import.main}
+BENCHMARKS = {
+    "ingest": ingest.main,
+    "latency": latency.main,
+    "fanout": fanout.main,
+    "import": contact_import.main,
+    "contacts": contacts.main,
+}
 
 
 def run() -> None:

@@ -12,6 +12,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,38 @@ def fill(people: int, groups: int, now: datetime) -> dict[str, Any]:
             for contact in range(base, base + people):
                 if draw.random() < 0.6:
                     copy.write_row((contact, draw.choice(("email", "sms", "phone")), now, ""))
-    return {"first": base, "groups": dict(zip(big, group_ids, strict=False)), "small": group_ids[len(big) + 7]}
+    return {
+        "people": people,
+        "first": base,
+        "groups": dict(zip(big, group_ids, strict=False)),
+        "small": group_ids[len(big) + 7],
+    }
+
+
+@contextmanager
+def set_aside() -> Iterator[None]:
+    """What would be kept up to date row by row, and is made in a tenth of the time when all rows are there."""
+    tables = ["contacts_contact", "contacts_contactgroup", "contacts_contactgroupmember", "contacts_contactreach"]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname), "
+            "format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname, pg_get_constraintdef(oid)) "
+            "FROM pg_constraint WHERE contype = 'f' AND conrelid = ANY(%s::regclass[]) "
+            "UNION ALL "
+            "SELECT format('DROP INDEX %%s', indexrelid::regclass), pg_get_indexdef(indexrelid) "
+            "FROM pg_index WHERE NOT indisunique AND indrelid = ANY(%s::regclass[])",
+            [tables, tables],
+        )
+        statements = cursor.fetchall()
+        for drop, _make in statements:
+            cursor.execute(drop)
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("SET maintenance_work_mem = '256MB'")
+        for _drop, make in statements:
+            cursor.execute(make)
+        for table in [*tables, "contacts_notificationobject"]:
+            cursor.execute(f"VACUUM ANALYZE {table}")
 
 
 def _write_contacts(cursor: Any, people: int, base: int, now: datetime) -> None:
@@ -144,7 +176,8 @@ def _prepare(people: int, groups: int) -> dict[str, Any]:
     from tocsin.core.clock import utc_now
 
     migrate()
-    return fill(people, groups, utc_now() - timedelta(days=1))
+    with set_aside():
+        return fill(people, groups, utc_now() - timedelta(days=1))
 
 
 if __name__ == "__main__":

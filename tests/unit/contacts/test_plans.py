@@ -24,6 +24,7 @@ from tocsin.contacts.queries import (
 )
 from tocsin.contacts.rules import Fallback
 
+pytestmark = pytest.mark.django_db
 BIG = {
     "contacts_contact", "contacts_contactgroup", "contacts_contactgroupmember", "contacts_contactreach",
     "contacts_notificationobject",
@@ -77,6 +78,7 @@ WANTED = {
     "by email": Wanted(reach=Reachability.EMAIL),
     "by nothing": Wanted(reach=Reachability.NOTHING),
     "one letter": Wanted(text="z"),
+    "nearly everybody": Wanted(text="e"),
     "one character": Wanted(text="王"),
     "a Chinese name": Wanted(text="王伟"),
     "a part of a name": Wanted(text="mith"),

@@ -195,6 +195,8 @@ class ServiceAdmin(ModelAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
+        many = [field.name for field in self.opts.many_to_many]
+        form._meta.exclude = [*(form._meta.exclude or ()), *many]  # Django would read every member of a group
         refusal = getattr(request, "refusal", None)
         return type(form.__name__, (form,), {"refusal": refusal}) if refusal else form
 
