@@ -59,3 +59,12 @@ def test_the_first_row_is_offered_to_those_who_may_make_it(now: datetime) -> Non
     assert reverse("console:events_integration_add") in manager.text
     assert "No integrations yet" in viewer.text
     assert "Add the first integration" not in viewer.text
+
+
+def test_the_outbox_says_what_belongs_there(now: datetime) -> None:
+    begin(now)
+    admin, viewer = (signed_in(role).get("/console/outbox/").text for role in (Role.ADMIN, Role.VIEWER))
+
+    assert "Nothing in the outbox" in admin
+    assert "Open the provider accounts" in admin
+    assert "Open the provider accounts" not in viewer

@@ -70,15 +70,17 @@ def unknown_severities(integration_id: int, known: Collection[str], newest: int 
 
 
 _UNMATCHED = """
-WITH newest AS (
-    (SELECT id FROM events_event ORDER BY id DESC LIMIT %(limit)s)
-    UNION
-    (SELECT id FROM events_event WHERE state = 'active' ORDER BY id DESC LIMIT %(limit)s)
+WITH newest AS MATERIALIZED (
+    SELECT id, matched_policies, last_seen_at FROM events_event ORDER BY id DESC LIMIT %(limit)s
+), older AS (
+    SELECT id, matched_policies, last_seen_at FROM events_event
+    WHERE state = 'active' AND id < (SELECT min(id) FROM newest) ORDER BY id DESC LIMIT %(limit)s
 )
-SELECT count(*) FROM newest JOIN events_event USING (id) WHERE matched_policies = 0 AND last_seen_at >= %(since)s
+SELECT count(*) FROM (SELECT * FROM newest UNION ALL SELECT * FROM older) AS e
+WHERE matched_policies = 0 AND last_seen_at >= %(since)s
 """
 
 
-def count_unmatched(since: datetime, limit: int = 10_000) -> int:
-    """Events reported since then that no policy took, among the newest and as many active ones."""
+def count_unmatched(since: datetime, limit: int = 5_000) -> int:
+    """Events reported since then that no policy took, among the newest and as many older ones that are active."""
     return int(execute(_UNMATCHED, {"since": since, "limit": limit})[0][0])

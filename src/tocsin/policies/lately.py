@@ -18,19 +18,20 @@ from tocsin.events.statements import execute
 from tocsin.policies.rules import Rule, rules_match
 
 LATELY = timedelta(days=7)
-SAMPLE = 5_000
-"""At most so many of the newest events, and as many of the active ones."""
+SAMPLE = 3_000
+"""At most so many of the newest events, and as many of the active ones before them."""
 _KEYS, _VALUES, _NAMED = 100, 50, 5
 _LONGEST_VALUE = 120
 
 _LATEST = """
-WITH newest AS (
-    (SELECT id FROM events_event ORDER BY id DESC LIMIT %(limit)s)
-    UNION
-    (SELECT id FROM events_event WHERE state = 'active' ORDER BY id DESC LIMIT %(limit)s)
+WITH newest AS MATERIALIZED (
+    SELECT id, integration_id, labels, severity, state, last_seen_at FROM events_event ORDER BY id DESC LIMIT %(limit)s
+), older AS (
+    SELECT id, integration_id, labels, severity, state, last_seen_at FROM events_event
+    WHERE state = 'active' AND id < (SELECT min(id) FROM newest) ORDER BY id DESC LIMIT %(limit)s
 )
 SELECT e.id, e.labels::text, e.severity, e.state, i.name, e.last_seen_at
-FROM newest JOIN events_event e USING (id) JOIN events_integration i ON i.id = e.integration_id
+FROM (SELECT * FROM newest UNION ALL SELECT * FROM older) AS e JOIN events_integration i ON i.id = e.integration_id
 WHERE e.last_seen_at >= %(since)s ORDER BY e.last_seen_at DESC, e.id DESC
 """
 _HAS_MORE = "SELECT EXISTS (SELECT 1 FROM events_event ORDER BY id DESC OFFSET %(limit)s LIMIT 1)"
@@ -99,10 +100,10 @@ def matched_lately(rules: Sequence[Rule], sample: Sample) -> Matched:
 
 def labels_lately(sample: Sample) -> list[SeenLabel]:
     """Names by how many events have them; long values are left out, as nobody picks them from a list."""
+    pairs = Counter(pair for event in sample.events for pair in event.labels.items())
     seen: dict[str, Counter[str]] = {}
-    for event in sample.events:
-        for key, value in event.labels.items():
-            seen.setdefault(key, Counter())[value] += 1
+    for (key, value), count in pairs.items():
+        seen.setdefault(key, Counter())[value] = count
     ranked = sorted(seen.items(), key=lambda item: (-item[1].total(), item[0]))[:_KEYS]
     return [SeenLabel(key, counts.total(), _most_frequent(counts)) for key, counts in ranked]
 

@@ -138,3 +138,11 @@ AUDIT = EmptyList(
     _("Nothing was changed yet"),
     _("Every change of contacts, policies, accounts and users is recorded here, and every reveal of a number."),
 )
+OUTBOX = EmptyList(
+    "outbox",
+    _("Nothing in the outbox"),
+    _("When an alert is to be told by a channel that no provider account carries, its message appears here."),
+    _("Open the provider accounts"),
+    "channels_provideraccount_changelist",
+    Permission.ADMINISTER,
+)

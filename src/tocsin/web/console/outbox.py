@@ -27,6 +27,7 @@ from tocsin.delivery.rules import Purpose
 from tocsin.delivery.services import answer_simulated_call
 from tocsin.delivery.timeline import state_title
 from tocsin.web.console.actors import actor_of, may, require
+from tocsin.web.console.empties import OUTBOX, empty_context
 from tocsin.web.console.home import simulated_channels
 from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, COLOURS, reason_text
 
@@ -65,6 +66,7 @@ def page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         "entries": [_entry(message, may(request, Permission.MANAGE)) for message in outbox_messages(_SHOWN)],
         "answers": ANSWERS,
         "simulated": simulated_channels(),
+        "empty": empty_context(request, OUTBOX, ""),
     }
     return TemplateResponse(request, "console/outbox.html", shown)
 
