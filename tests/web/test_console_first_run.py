@@ -16,13 +16,14 @@ from django.urls import reverse
 from tests.stories.harness import ADMIN, Story, begin
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
+from tocsin.alerts.models import Alert
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.services import Health, record_health
 from tocsin.contacts.models import Contact
 from tocsin.delivery.models import Delivery
 from tocsin.events.models import Event
 from tocsin.events.queries import key_of
-from tocsin.events.services import disable_integration, note_reports
+from tocsin.events.services import create_integration, disable_integration, note_reports
 from tocsin.policies.queries import is_anybody_reached
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +39,7 @@ def story(now: datetime) -> Iterator[Story]:
 def missing(client: Client) -> dict[str, str]:
     """Title -> what is missing, of the steps that are not done."""
     checklist = client.get(HOME).context["checklist"]
-    return {step.title: step.missing for step in checklist.steps if not step.is_done}
+    return {step.title: step.missing for step in checklist.steps if step.missing}
 
 
 def mail(story: Story, host: str = "mail.example.org") -> ProviderAccount:
@@ -61,7 +62,7 @@ def test_a_fresh_installation_is_told_each_thing_that_is_missing(story: Story, s
     reply = signed_in(Role.ADMIN).get(HOME)
 
     steps = {step.title: step for step in reply.context["checklist"].steps}
-    assert {title for title, step in steps.items() if not step.is_done} == {
+    assert {title for title, step in steps.items() if step.missing} == {
         "People can open links", "Mail goes out", "Text messages go out", "A contact with a verified number",
         "Events come in", "A policy reaches somebody", "A test alert arrived",
     }  # fmt: skip
@@ -105,6 +106,38 @@ def test_it_comes_back_when_something_breaks(story: Story) -> None:
     assert "Events come in" in missing(client)
     record_health([Health(account.pk, accepted_at=story.now + timedelta(seconds=1))])
     assert "Mail goes out" not in missing(client)
+
+
+def test_the_line_of_calls_always_stands_there_and_says_what_follows_instead(story: Story) -> None:
+    empty = signed_in(Role.MANAGER).get(HOME)
+    complete(story)
+    full = signed_in(Role.MANAGER).get(HOME)
+
+    calls = next(step for step in empty.context["checklist"].steps if step.title == "Phone calls go out")
+    assert not calls.is_done
+    for reply in (empty, full):
+        assert "This version has no provider that carries them: messages stay in the outbox." in reply.text
+        assert "fallback follows them: at first, a text message." in reply.text
+    assert full.context["checklist"].is_complete
+
+
+def test_one_source_that_reports_is_enough_beside_one_that_waits(story: Story) -> None:
+    note_reports(integration=key_of(story.integration), now=story.now)
+    create_integration(by=ADMIN, now=story.now, name="Waits")
+
+    assert "Events come in" not in missing(signed_in(Role.MANAGER))
+
+
+def test_an_alert_that_told_nobody_for_real_is_named_as_the_place_to_look(story: Story) -> None:
+    story.policy({story.contact("Wei"): ["email"]}, name="Databases")
+    story.fires("DiskFull")
+    story.passes(6)
+
+    reply = signed_in(Role.MANAGER).get(HOME)
+
+    step = next(step for step in reply.context["checklist"].steps if step.title == "A test alert arrived")
+    assert step.alert == Alert.objects.get()
+    assert reverse("console:alerts_alert_change", args=[step.alert.pk]) in reply.text
 
 
 def test_contacts_without_a_proved_number_are_led_to_the_verification(story: Story) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -14,7 +15,8 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from tocsin.accounts.rules import Permission
-from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
+from tocsin.alerts.models import Alert
+from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.registry import PROVIDERS
 from tocsin.contacts.models import Contact
@@ -37,17 +39,23 @@ _CARRIES: Mapping[Channel, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`missing` is "" when it is done. Without a `url` there is nothing that this reader can press."""
+    """`missing` is "" when it is done. Without a `url` there is nothing that this reader can press.
+
+    `remark`: what cannot be had in this version and what follows from it; it is neither done nor missing.
+    """
 
     title: str
     missing: str = ""
     button: str = ""
     url: str = ""
     is_dialog: bool = False
+    remark: str = ""
+    alert: Alert | None = None
+    """Where it shows."""
 
     @property
     def is_done(self) -> bool:
-        return not self.missing
+        return not self.missing and not self.remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +67,28 @@ class Checklist:
         return sum(step.is_done for step in self.steps)
 
     @property
+    def total(self) -> int:
+        return sum(not step.remark for step in self.steps)
+
+    @property
     def is_complete(self) -> bool:
-        return self.done == len(self.steps)
+        return self.done == self.total
+
+    @property
+    def remarks(self) -> list[Step]:
+        return [step for step in self.steps if step.remark]
 
 
 def checklist_for(request: HttpRequest, accounts: Accounts) -> Checklist | None:
-    """Five statements. None for those who may change nothing, and while it is complete and hidden."""
+    """Six statements. None for those who may change nothing, and while it is complete and hidden."""
     if not may(request, Permission.MANAGE):
         return None
-    integration = Integration.objects.order_by("last_event_at", "pk").filter(is_enabled=True).last()
-    channels = [channel for channel in (Channel.EMAIL, Channel.SMS, Channel.PHONE) if _is_carried_for_real(channel)]
+    newest = F("last_event_at").desc(nulls_last=True)
+    integration = Integration.objects.filter(is_enabled=True).order_by(newest, "-pk").first()
     checklist = Checklist(
         (
             _address(),
-            *(_channel(request, channel, accounts.get(channel, ())) for channel in channels),
+            *(_channel(request, channel, accounts.get(channel, ())) for channel in _CARRIES),
             _contact(),
             _integration(integration),
             _policy(),
@@ -96,9 +112,9 @@ def hide(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponse:
 
 
 def _is_carried_for_real(channel: Channel) -> bool:
-    """Some provider of this version could; nobody is asked for what cannot be had."""
+    """Whether some provider of this version could."""
     kinds = [kind for kind in PROVIDERS.values() if kind.channel is channel and not kind.is_for_robots]
-    return channel in PERSONAL_CHANNELS and any(not kind.capabilities.is_simulated for kind in kinds)
+    return any(not kind.capabilities.is_simulated for kind in kinds)
 
 
 def _address() -> Step:
@@ -113,10 +129,15 @@ def _address() -> Step:
 
 def _channel(request: HttpRequest, channel: Channel, accounts: Sequence[ProviderAccount]) -> Step:
     title = str(_CARRIES[channel])
+    what_follows = _now("Each contact's fallback follows them: at first, a text message.")
+    if not _is_carried_for_real(channel):
+        text = _now("This version has no provider that carries them: messages stay in the outbox.")
+        return Step(title, remark=f"{text} {what_follows}" if channel is Channel.PHONE else text)
     is_admin = may(request, Permission.ADMINISTER)
     real = [account for account in accounts if not PROVIDERS[account.provider].capabilities.is_simulated]
     if not real:
         text = _now("No provider account carries them: messages stay in the outbox.")
+        text = f"{text} {what_follows}" if channel is Channel.PHONE else text
         if not is_admin:
             return Step(title, f"{text} {_now('An administrator can add one.')}")
         return Step(title, text, _now("Add an account"), reverse("console:channels_provideraccount_add"))
@@ -178,11 +199,17 @@ def _policy() -> Step:
 
 
 def _test(integration: Integration | None) -> Step:
+    """Only a real account's message of a real alert is proof; an alert that has none yet is named."""
     title = _now("A test alert arrived")
     if is_alert_told():
         return Step(title)
-    text = _now("No message of an alert has gone out through a real account yet.")
+    alert = Alert.objects.order_by("-pk").only("title").first()
+    text = (
+        _now("No message of an alert has gone out through a real account yet. The newest alert says why:")
+        if alert
+        else _now("No message of an alert has gone out through a real account yet.")
+    )
     if integration is None:
-        return Step(title, text)
+        return Step(title, text, alert=alert)
     url = reverse("console:events_integration_send_test_event", args=[integration.pk])
-    return Step(title, text, _now("Send a test event"), url, is_dialog=True)
+    return Step(title, text, _now("Send a test event"), url, is_dialog=True, alert=alert)
