@@ -58,7 +58,7 @@ def test_an_accepted_message_shows_the_providers_answer(story: Story, mail: Smtp
     reply = try_out(account, TO)
 
     assert "The provider accepted the message" in reply.content.decode()
-    assert facts(reply)["outcome"] == "accepted"
+    assert facts(reply)["outcome"] == "accepted by the provider"
     assert [received.recipient for received in mail.messages] == [TO]
 
 
@@ -71,7 +71,10 @@ def test_a_refusal_shows_code_and_answer_and_what_to_do(story: Story, mail: Smtp
     page = reply.content.decode()
     assert "The provider cannot reach this number or address" in page
     assert "Another account would not help" in page
-    assert (facts(reply)["outcome"], facts(reply)["code"]) == ("permanent_target", "550 5.1.1")
+    assert (facts(reply)["outcome"], facts(reply)["code"]) == (
+        "refused: this address cannot be reached",
+        "550 5.1.1",
+    )
     assert "No such user here" in facts(reply)["answer"]
 
 
@@ -81,8 +84,18 @@ def test_a_provider_that_does_not_answer_is_told_from_one_that_refuses(story: St
 
     reply = try_out(account, TO)
 
-    assert facts(reply)["outcome"] == "ambiguous"
+    assert facts(reply)["outcome"] == "ambiguous: no reply came"
     assert "The message may or may not have been sent" in reply.content.decode()
+
+
+IN_WORDS = {
+    Outcome.ACCEPTED: "accepted by the provider",
+    Outcome.RATE_LIMITED: "refused: too many messages",
+    Outcome.TRANSIENT: "failed, and may work later",
+    Outcome.PERMANENT_TARGET: "refused: this address cannot be reached",
+    Outcome.PERMANENT_CONFIG: "refused: the account or robot is set up wrongly",
+    Outcome.AMBIGUOUS: "ambiguous: no reply came",
+}
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -96,7 +109,7 @@ def test_every_outcome_is_explained(story: Story, outcome: Outcome) -> None:
     assert answer.verdict
     assert answer.meaning
     assert answer.facts == [
-        ("outcome", outcome.value),
+        ("outcome", IN_WORDS[outcome]),
         ("code", "42"),
         ("answer", "Said so"),
         ("provider's id", "id-7"),

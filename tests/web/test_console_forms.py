@@ -630,9 +630,10 @@ def test_the_only_administrator_stays_one(story: Story) -> None:
 def test_everybody_changes_their_own_password_through_the_service(story: Story) -> None:
     viewer = user_with(Role.VIEWER)
     client = signed_in(Role.VIEWER)
-    typed = {"old_password": PASSWORD, "new_password1": "a new long sentence", "new_password2": "a new long sentence"}
+    typed = {"old": PASSWORD, "password": "a new long sentence", "again": "a new long sentence"}
 
-    reply = client.post("/console/password_change/", typed)
+    asked = client.get("/console/password_change/")
+    reply = client.post(asked["Location"], typed)
 
     assert reply.status_code == 302
     assert client.get("/console/").status_code == 200
