@@ -173,6 +173,7 @@ ADDRESSES: dict[str, Door] = {
     "console/contacts/contact/<path:object_id>/link/": Door(MANAGER),
     "console/contacts/contact/<path:object_id>/sign-in/": Door(ADMIN),
     "console/contacts/robot/<path:object_id>/test/": Door(MANAGER),
+    "console/contacts/robot/<path:object_id>/daily/": Door(MANAGER),
     "console/contacts/webhook/<path:object_id>/test/": Door(MANAGER),
     "console/events/integration/<path:object_id>/new-token/": Door(MANAGER),
     "console/events/integration/<path:object_id>/test-event/": Door(MANAGER),

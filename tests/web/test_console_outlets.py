@@ -142,6 +142,39 @@ def test_lists_say_what_uses_a_robot_and_how_it_has_fared(story: Story) -> None:
     assert reverse("console:contacts_robot_test_robot", args=[good.pk]) not in page
     assert reverse("console:contacts_robot_test_robot", args=[good.pk]) in get("robot_changelist")
     assert "Databases" in get("robot_delete", good.pk)
+    assert page.count("tc-level-bad") == 1
+
+
+def test_the_daily_statistics_are_switched_and_timed_on_the_tab(story: Story) -> None:
+    robot = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
+    typed = {"sends_daily": "on", "daily_times": "17:00, 9:30", "version": robot.version}
+
+    without_times = post("robot_daily", {**typed, "daily_times": ""}, robot.pk)
+    without_version = post("robot_daily", {**typed, "version": ""}, robot.pk)
+    refused = post("robot_daily", typed, robot.pk, role=Role.RESPONDER)
+    saved = post("robot_daily", typed, robot.pk)
+
+    robot.refresh_from_db()
+    assert without_times.context["form"].errors == {
+        "daily_times": ["Name the times of day at which the statistics are sent."]
+    }
+    assert "__all__" in without_version.context["form"].errors
+    assert refused.status_code == 403
+    assert saved.status_code == 302
+    assert robot.daily_times == ["09:30", "17:00"]
+    assert robot.daily_due_at is not None
+    link = reverse("console:contacts_robot_daily", args=[robot.pk])
+    assert link in get("robot_changelist")
+    assert link not in get("robot_changelist", role=Role.VIEWER)
+    assert "09:30, 17:00" in get("robot_changelist", role=Role.VIEWER)
+
+
+def test_the_tab_and_the_dialog_of_webhooks_lead_to_how_a_signature_is_checked() -> None:
+    anchor = reverse("console:help") + "#webhooks"
+
+    assert anchor in get("webhook_changelist", role=Role.VIEWER)
+    assert anchor in get("webhook_add")
+    assert "whsec_" in signed_in(Role.VIEWER).get(reverse("console:help")).text
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import re
 from typing import Any
 
 from django import forms
+from django.urls import reverse
 from django.utils.functional import lazy
+from django.utils.html import format_html
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -21,6 +23,7 @@ from tocsin.contacts.queries import pair_names
 from tocsin.contacts.services import platforms
 from tocsin.contacts.services.webhooks import KEPT
 from tocsin.web.console.choices import language_choices, zone_choices
+from tocsin.web.console.form_pages import demand_version
 from tocsin.web.console.service_admin import ServiceForm
 from tocsin.web.console.words import CHANNELS
 
@@ -31,6 +34,20 @@ def _secret_input() -> UnfoldAdminPasswordWidget:
 
 def _lines(rows: int) -> UnfoldAdminTextareaWidget:
     return UnfoldAdminTextareaWidget(attrs={"rows": rows, "class": "tc-mono", "spellcheck": "false"})
+
+
+def _daily_switch() -> forms.BooleanField:
+    return forms.BooleanField(
+        label=_("daily statistics"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_("Tells the group how many alerts were raised and resolved today, and how many are pending."),
+    )
+
+
+def _daily_times(help_text: Any) -> forms.CharField:
+    widget = UnfoldAdminTextInputWidget(attrs={"placeholder": "09:30, 17:00"})
+    return forms.CharField(label=_("times of day"), required=False, widget=widget, help_text=help_text)
 
 
 _STORED = lazy(lambda: _now("stored; leave empty to keep it"), str)()
@@ -65,6 +82,25 @@ class OutletForm(ServiceForm):
                 self.fields[name].widget.attrs["placeholder"] = _STORED
 
 
+class DailyForm(forms.Form):
+    """The statistics of a robot, alone."""
+
+    sends_daily = _daily_switch()
+    daily_times = _daily_times(_("Separated by commas, in the robot's time zone, like 09:30, 17:00."))
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        demand_version(self)
+        return self.cleaned_data
+
+    def clean_daily_times(self) -> list[str]:
+        return read_times(self.cleaned_data["daily_times"])
+
+
+def read_times(typed: str) -> list[str]:
+    return [text for text in re.split(r"[,，;；\s]+", typed) if text]
+
+
 class RobotForm(OutletForm):
     platform = forms.ChoiceField(
         label=_("platform"), widget=UnfoldAdminSelectWidget(attrs={"data-outlet-platform": ""})
@@ -84,18 +120,8 @@ class RobotForm(OutletForm):
     time_zone = forms.ChoiceField(
         label=_("time zone"), required=False, choices=zone_choices, widget=UnfoldAdminSelectWidget
     )
-    sends_daily = forms.BooleanField(
-        label=_("daily statistics"),
-        required=False,
-        widget=UnfoldBooleanSwitchWidget,
-        help_text=_("Tells the group how many alerts were raised and resolved today, and how many are pending."),
-    )
-    daily_times = forms.CharField(
-        label=_("times of day"),
-        required=False,
-        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "09:30, 17:00"}),
-        help_text=_("Separated by commas, in the time zone above, like 09:30, 17:00."),
-    )
+    sends_daily = _daily_switch()
+    daily_times = _daily_times(_("Separated by commas, in the time zone above, like 09:30, 17:00."))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -109,8 +135,7 @@ class RobotForm(OutletForm):
             self.fields["platform"].disabled = self.instance.pk is not None
 
     def clean_daily_times(self) -> list[str]:
-        typed: str = self.cleaned_data["daily_times"]
-        return [text for text in re.split(r"[,，;；\s]+", typed) if text]
+        return read_times(self.cleaned_data["daily_times"])
 
 
 class PairsField(forms.CharField):
@@ -175,7 +200,12 @@ class WebhookForm(OutletForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "secret" in self.fields:
-            self.fields["secret"].help_text = _("Signs every request, so that the receiver knows who it is from.")
+            self.fields["secret"].help_text = format_html(
+                '{} <a class="text-link" href="{}#webhooks" target="_blank" rel="noopener">{}</a>',
+                _now("Signs every request, so that the receiver knows who it is from."),
+                reverse("console:help"),
+                _now("How to check the signature"),
+            )
         if self.instance.pk is not None:
             for name in ("headers", "parameters"):
                 kept = pair_names(getattr(self.instance, name))

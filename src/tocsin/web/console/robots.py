@@ -6,6 +6,10 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
@@ -14,9 +18,10 @@ from tocsin.contacts import services
 from tocsin.contacts.models import Robot
 from tocsin.core.clock import utc_now
 from tocsin.web.console import empties
-from tocsin.web.console.actors import actor_of
-from tocsin.web.console.display import NOTHING
-from tocsin.web.console.outlet_forms import RobotForm
+from tocsin.web.console.actors import actor_of, require
+from tocsin.web.console.display import chip
+from tocsin.web.console.form_pages import form_page
+from tocsin.web.console.outlet_forms import DailyForm, RobotForm
 from tocsin.web.console.outlet_test import outlet_test_page
 from tocsin.web.console.outlets import OutletAdmin
 from tocsin.web.console.words import CHANNELS
@@ -33,10 +38,15 @@ class RobotAdmin(OutletAdmin):
         "name", "shown_platform", "policies", "last_success", "last_failure", "shown_daily", "shown_state", "links",
     )  # fmt: skip
     readonly_fields = (*OutletAdmin.readonly_fields, "shown_platform", "shown_daily")
+    list_before_template = "console/outlets_note.html"
     actions_detail = ("test_robot",)
     test_page = "test_robot"
     add_title = _("Create Robot")
     edit_title = _("Edit Robot")
+
+    def get_urls(self) -> list[URLPattern]:
+        daily = self.admin_site.admin_view(self.daily)
+        return [path("<path:object_id>/daily/", daily, name="contacts_robot_daily"), *super().get_urls()]
 
     def get_fieldsets(self, request: HttpRequest, obj: Robot | None = None) -> Any:
         if obj is not None and not self.has_change_permission(request, obj):
@@ -82,15 +92,48 @@ class RobotAdmin(OutletAdmin):
         robot = self.row(request, object_id)
         return outlet_test_page(request, self.admin_site.each_context(request), robot, self.url("change", robot.pk))
 
+    def daily(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The switch of the daily statistics and their times, by themselves."""
+        require(request, self.needs_to_write)
+        robot = self.row(request, object_id)
+
+        def act(data: dict[str, Any]) -> HttpResponse:
+            given = {name: data[name] for name in ("sends_daily", "daily_times", "version")}
+            services.update_robot(by=actor_of(request), now=utc_now(), robot_id=robot.pk, **given)
+            return self.done(request, _now("The daily statistics were changed."))
+
+        return form_page(
+            request,
+            self.admin_site.each_context(request),
+            DailyForm,
+            act,
+            title=_now("Daily statistics of %(name)s") % {"name": robot},
+            text=_now("Times are those of %(zone)s.") % {"zone": _zone(robot)},
+            initial={
+                "sends_daily": robot.sends_daily,
+                "daily_times": ", ".join(robot.daily_times),
+                "version": robot.version,
+            },
+        )
+
     @display(description=_("platform"), ordering="platform")
     def shown_platform(self, robot: Robot) -> str:
         return str(CHANNELS.get(robot.platform, robot.platform))
 
     @display(description=_("daily statistics"))
-    def shown_daily(self, robot: Robot) -> str:
-        if not robot.sends_daily:
-            return NOTHING
-        return f"{', '.join(robot.daily_times)} ({robot.time_zone or settings.TIME_ZONE})"
+    def shown_daily(self, robot: Any) -> SafeString:
+        """On or off, when, and for those who may: where it is switched."""
+        state = chip(_now("on"), "success") if robot.sends_daily else chip(_now("off"))
+        times = f"{', '.join(robot.daily_times)} ({_zone(robot)})" if robot.sends_daily else ""
+        if not getattr(robot, "may_write", False):
+            return format_html("{} {}", state, times)
+        title = _now("Daily statistics of %(name)s") % {"name": robot}
+        link = '<a class="text-link tc-switch" data-dialog href="{}" aria-label="{}">{}</a> {}'
+        return format_html(link, self.url("daily", robot.pk), title, state, times)
+
+
+def _zone(robot: Robot) -> str:
+    return robot.time_zone or str(settings.TIME_ZONE)
 
 
 def _fields_of(platform: str) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ class WebhookAdmin(OutletAdmin):
     form = WebhookForm
     list_display = ("name", "goes_to", "policies", "last_success", "last_failure", "shown_state", "links")
     readonly_fields = (*OutletAdmin.readonly_fields, "goes_to", "is_signed", "sample", "recovery_sample")
+    list_before_template = "console/outlets_note.html"
     actions_detail = ("test_webhook",)
     test_page = "test_webhook"
     add_title = _("Create Webhook")
