@@ -36,7 +36,7 @@ CHINESE = {
     "Create Contact": "新建联系人",
     "Name": "姓名",
     "Phone Number": "手机号",
-    "Email": "邮件",
+    "Email": "邮箱",
     "Contact Group": "联系人组",
     "Method to Resend Notifications If Phone Notifications Fail": "电话通知失败时的重发方式",
     "User ID": "用户 ID",
@@ -396,7 +396,7 @@ def test_a_group_is_made_beside_the_list_and_within_the_dialog_of_a_contact(mana
     manager.create()
     manager.box.locator("input[name=name]").fill("Wei")
     manager.box.locator("input[name=email]").fill("wei@example.org")
-    manager.box.get_by_label("Create Contact Group").fill("Weekend")
+    manager.box.get_by_label("Or create a group").fill("Weekend")
     manager.ok()
 
     expect(manager.row("Wei")).to_contain_text("Weekend")

@@ -11,6 +11,7 @@ from django.utils.functional import lazy
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.widgets import (
     UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelectWidget,
@@ -80,7 +81,7 @@ class ContactForm(AsksAgainForm):
         ),
     )
     email = forms.CharField(
-        label=_("Email"),
+        label=pgettext_lazy("field", "Email"),
         required=False,
         widget=UnfoldAdminTextInputWidget(attrs={"type": "email"}),
         help_text=_(
@@ -96,10 +97,12 @@ class ContactForm(AsksAgainForm):
         help_text=_help(_("The groups that the contact is to be in; none is fine."), "groups", _("Contact groups")),
     )
     new_group = forms.CharField(
-        label=_("Create Contact Group"),
+        label=_("Or create a group"),
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("The name of a new group, to be made with this contact in it."),
+        help_text=_(
+            "The name of a group that does not exist yet: it is made together with this contact. Else leave it empty."
+        ),
     )
     fallback = forms.ChoiceField(
         label=_("Method to Resend Notifications If Phone Notifications Fail"),

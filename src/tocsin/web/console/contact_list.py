@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -11,9 +12,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.decorators import display
 
 from tocsin.accounts.rules import Permission
@@ -32,6 +34,7 @@ from tocsin.web.console.paging import CappedPaginator
 
 _GROUPS_BESIDE = 30
 _LONGEST_ID = 18
+_PARTS = re.compile(r"(?<=@)|(?=\.)")
 _Choice = TypeVar("_Choice", bound=StrEnum)
 _NUMBERS = {
     NumberState.VERIFIED: _("Verified"),
@@ -76,10 +79,14 @@ def wanted(request: HttpRequest) -> Wanted:
 
 
 def user_ids(contact: Contact) -> str:
+    return ", ".join(_ids(contact)) or NOTHING
+
+
+def _ids(contact: Contact) -> list[str]:
     """The common one, then those of single platforms."""
     own = [("DingTalk", contact.dingtalk_user_id), ("Lark", contact.lark_user_id), ("WeCom", contact.wecom_user_id)]
     parts = [contact.user_id, *(f"{_now(name)}: {value}" for name, value in own if value)]
-    return ", ".join(part for part in parts if part) or NOTHING
+    return [part for part in parts if part]
 
 
 def fallback_words(own: Fallback, default: Fallback) -> str:
@@ -140,7 +147,8 @@ class ContactListAdmin(SelfServiceOfContacts):
                 ("order", _now("Order"), _options(_ORDERS, asked.order)),
             ],
             "carried": [(name, request.GET[name]) for name in ("group", "groups") if request.GET.get(name)],
-            "is_filtered": any(request.GET.get(name) for name in ("q", "number", "fallback", "reach")),
+            "is_filtered": any(request.GET.get(name) for name in ("q", "number", "fallback", "reach"))
+            or (asked.group_id is not None and group is None),
             "panel": _panel(request, group),
             "more_operations": [
                 (title, reverse(f"console:{view}") + (shown if view == "contact_export" else ""), is_dialog)
@@ -189,18 +197,29 @@ class ContactListAdmin(SelfServiceOfContacts):
         url = self.url("verify_number", contact.pk)
         return format_html('<a class="tc-chip-link" href="{}" data-dialog title="{}">{}</a>', url, title, state)
 
-    @display(description=_("Email"))
-    def shown_email(self, contact: Contact) -> str:
-        return mask_email(contact.email or "") or NOTHING
+    @display(description=pgettext_lazy("field", "Email"))
+    def shown_email(self, contact: Contact) -> SafeString | str:
+        """May break after the @ and before a dot."""
+        masked = mask_email(contact.email or "")
+        return format_html_join(mark_safe("<wbr>"), "{}", ((part,) for part in _PARTS.split(masked))) or NOTHING
 
     @display(description=_("Fallback"))
     def shown_fallback(self, contact: Any) -> SafeString:
-        words = fallback_words(Fallback(contact.fallback), contact.default_fallback)
-        return format_html('<span class="tc-wrap">{}</span>', words)
+        """Of the global default two lines: that it is, and what."""
+        own = Fallback(contact.fallback)
+        words = fallback_words(own, contact.default_fallback)
+        method = str(FALLBACK_LABELS[resolved_fallback(own, contact.default_fallback)])
+        before, _found, after = words.partition(method)
+        pieces = ((text.strip(),) for text in (before, method + after) if text.strip())
+        return format_html('<span class="tc-two-lines">{}</span>', format_html_join(" ", "<span>{}</span>", pieces))
 
     @display(description=_("User ID"))
-    def shown_ids(self, contact: Contact) -> SafeString:
-        return format_html('<span class="tc-wrap">{}</span>', user_ids(contact))
+    def shown_ids(self, contact: Contact) -> SafeString | str:
+        """Each on its line, cut where it is too long; its title is whole."""
+        return (
+            format_html_join(" ", '<span class="tc-id" title="{0}">{0}</span>', ((i,) for i in _ids(contact)))
+            or NOTHING
+        )
 
     @display(description=_("Reached by"))
     def reached_by(self, contact: Any) -> SafeString | str:

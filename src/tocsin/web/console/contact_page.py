@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from tocsin.accounts.rules import Permission
 from tocsin.contacts import queries
@@ -34,7 +35,7 @@ _GROUPS_NAMED = 100
 _FIELDS = {
     "name": _("Name"),
     "phone": _("Phone Number"),
-    "email": _("Email"),
+    "email": pgettext_lazy("field", "Email"),
     "groups": _("Contact Group"),
     "fallback": _("Fallback"),
     "user_id": _("User ID"),
