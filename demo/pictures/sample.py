@@ -41,7 +41,7 @@ from tocsin.policies.services import create_policy
 _CHINA = {"language": "zh-hans", "time_zone": "Asia/Shanghai"}
 _PEOPLE: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("Chen Wei 陈伟", "+86 138 0000 0107", "chen.wei", {**_CHINA, "user_id": "chenwei", "fallback": "call"}),
-    ("Ines Duarte", "+49 30 23125 012", "ines.duarte", {"time_zone": "Europe/Lisbon"}),
+    ("Ines Duarte", "+49 152 28817386", "ines.duarte", {"time_zone": "Europe/Lisbon"}),
     ("Kofi Mensah", "+44 7700 900177", "kofi.mensah", {"fallback": "none"}),
     ("Lena Fischer", "", "lena.fischer", {"time_zone": "Europe/Berlin"}),
     ("Maya Lindqvist", "+1 202 555 0143", "maya.lindqvist", {"time_zone": "America/New_York"}),

@@ -16,6 +16,7 @@ from tocsin.channels.services import ensure_outbox_accounts
 from tocsin.contacts import services
 from tocsin.contacts.models import Contact, PhoneVerification, VerificationSend
 from tocsin.contacts.queries import token_of, verification_by_token, verification_proof
+from tocsin.contacts.queries.verification import phone_digest
 from tocsin.contacts.rules import VerificationMethod, VerifyOutcome
 from tocsin.core.actors import SHELL
 from tocsin.core.errors import ConflictError, ForbiddenError, InvalidInputError
@@ -154,6 +155,19 @@ def test_without_an_account_everybody_is_refused_and_told_why(now: datetime, ann
     assert result.detail == "No account for text messages is enabled; add one under provider accounts."
     assert not PhoneVerification.objects.exists()
     assert not VerificationSend.objects.exists()
+
+
+def test_a_landline_alone_is_refused_and_told_why(now: datetime, ann: Contact) -> None:
+    desk = services.create_contact(by=SHELL, now=now, name="Front desk", phone="010-6552 9988")
+
+    before = preview_verifications(now=now, contact_ids=[ann.pk, desk.pk])
+    results = send_verifications(by=SHELL, now=now, contact_ids=[ann.pk, desk.pk])
+
+    assert [result.outcome for result in before] == [SendOutcome.SENT, SendOutcome.REFUSED]
+    assert [result.outcome for result in results] == [SendOutcome.SENT, SendOutcome.REFUSED]
+    assert results[1].detail == "this is a landline, where text messages do not arrive; give a mobile number."
+    assert Delivery.objects.get(purpose="verification").recipient_id == ann.pk
+    assert not VerificationSend.objects.exclude(phone_digest=phone_digest(ann.phone or "")).exists()
 
 
 def test_thousands_take_as_few_statements_as_one(now: datetime, django_assert_max_num_queries: Any) -> None:

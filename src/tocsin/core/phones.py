@@ -88,6 +88,11 @@ def display(e164: str) -> str:
     return phonenumbers.format_number(phonenumbers.parse(e164), PhoneNumberFormat.INTERNATIONAL)
 
 
+def is_landline(e164: str) -> bool:
+    """Surely so; where a country's numbers do not tell, no."""
+    return phonenumbers.number_type(phonenumbers.parse(e164)) == PhoneNumberType.FIXED_LINE
+
+
 def mask(e164: str) -> str:
     """`+86 138 **** 5678`: enough for its owner to know it, not enough to call it. "" stays empty."""
     if not e164:

@@ -35,7 +35,7 @@ class SendOutcome(StrEnum):
     LIMITED = "limited"
     """Too often to this number; `retry_at` says when it may be sent again."""
     REFUSED = "refused"
-    """Nothing can be sent to anybody; `detail` says why."""
+    """Nothing can be sent to this number, or to anybody; `detail` says why."""
     UNKNOWN = "unknown"
     """No such contact (any more)."""
 
@@ -126,6 +126,9 @@ def _result(
         return VerificationResult(
             prospect.contact_id, prospect.name, outcome, detail=refusal, method=method, delivery_id=delivery_id
         )
+    if prospect.outcome is IssueOutcome.LANDLINE:
+        detail = _("this is a landline, where text messages do not arrive; give a mobile number.")
+        return VerificationResult(prospect.contact_id, prospect.name, SendOutcome.REFUSED, detail=detail)
     return VerificationResult(
         prospect.contact_id, prospect.name, SendOutcome(prospect.outcome.value), retry_at=prospect.retry_at
     )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.core.phones import PhoneError, PhoneProblem, display, mask, parse, search_digits
+from tocsin.core.phones import PhoneError, PhoneProblem, display, is_landline, mask, parse, search_digits
 
 
 @pytest.mark.parametrize(
@@ -127,3 +127,17 @@ def test_no_number_is_masked_as_nothing() -> None:
 )
 def test_a_part_of_a_number_is_searched_in_any_spelling(typed: str, digits: str) -> None:
     assert search_digits(typed) == digits
+
+
+@pytest.mark.parametrize(
+    ("e164", "is_one"),
+    [
+        ("+861065529988", True),
+        ("+442079460000", True),
+        ("+8613800000000", False),
+        ("+12025550123", False),  # the numbers of this country do not tell
+        ("+447700900123", False),  # set aside for drama
+    ],
+)
+def test_a_landline_is_known_where_the_number_tells(e164: str, is_one: bool) -> None:
+    assert is_landline(e164) is is_one

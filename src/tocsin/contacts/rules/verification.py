@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from tocsin.core import crypto
+from tocsin.core.phones import is_landline
 
 LINK_LIFETIME = timedelta(hours=24)
 CODE_LIFETIME = timedelta(minutes=15)
@@ -33,6 +34,8 @@ class IssueOutcome(StrEnum):
     ALREADY_VERIFIED = "already_verified"
     NO_NUMBER = "no_number"
     LIMITED = "limited"
+    LANDLINE = "landline"
+    """Texts do not arrive there."""
     UNKNOWN = "unknown"
     """No such contact (any more)."""
 
@@ -98,6 +101,8 @@ def why_not_issued(
         return IssueOutcome.NO_NUMBER, None
     if is_verified:
         return IssueOutcome.ALREADY_VERIFIED, None
+    if is_landline(phone):
+        return IssueOutcome.LANDLINE, None
     if (retry_at := next_send_at(sent_at, now)) is not None:
         return IssueOutcome.LIMITED, retry_at
     return IssueOutcome.ISSUED, None

@@ -149,6 +149,6 @@ def _line(
     test: SafeString | str = ""
     if ready.is_ready and test_url:
         test = format_html(
-            ' · <a class="text-link" data-dialog href="{}?channel={}">{}</a>', test_url, channel, _now("Send a test")
+            ' <a class="text-link" data-dialog href="{}?channel={}">{}</a>', test_url, channel, _now("Send a test")
         )
     return state, CHANNELS[channel], "; ".join(known), test
