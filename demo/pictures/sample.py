@@ -35,7 +35,7 @@ from tocsin.delivery.worker import run_due
 from tocsin.events.models import Integration
 from tocsin.events.queries import key_of
 from tocsin.events.rules import Report
-from tocsin.events.services import create_integration
+from tocsin.events.services import create_integration, note_reports
 from tocsin.policies.services import create_policy
 
 _CHINA = {"language": "zh-hans", "time_zone": "Asia/Shanghai"}
@@ -198,6 +198,7 @@ def _fire(
         ends_at=ends or sample.now + timedelta(days=30),
     )
     accept(key_of(sample.integration), [report], ends or at)
+    note_reports(integration=key_of(sample.integration), now=ends or at)
 
 
 def _at(moment: datetime, *, answers: str = "") -> None:

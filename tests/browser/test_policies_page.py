@@ -63,7 +63,7 @@ def test_rules_are_built_in_rows_with_what_was_seen_lately(console: Console, sto
     page.locator("#id_name").fill("Databases")
     expect(page.get_by_text("No rule: every event matches.")).to_be_visible()
     expect(page.get_by_text("2 events of the last 7 days match")).to_be_visible()
-    page.get_by_role("button", name="Add an alternative rule").click()
+    page.get_by_role("button", name="Add a rule").click()
     expect(page.locator("datalist option[value=team]")).to_have_count(1)
     page.get_by_label("Label", exact=True).fill("team")
     page.get_by_label("Operator").select_option(label="is one of")
@@ -72,6 +72,8 @@ def test_rules_are_built_in_rows_with_what_was_seen_lately(console: Console, sto
     expect(page.get_by_text("1 event of the last 7 days matches")).to_be_visible()
     expect(page.locator("[data-rules-preview]").get_by_role("link", name="DiskFull")).to_be_visible()
 
+    expect(page.get_by_text("No rule: every event matches.")).to_be_hidden()
+    expect(page.get_by_role("button", name="Add an alternative rule")).to_be_visible()
     page.get_by_role("button", name="And another condition").click()
     page.get_by_label("Label", exact=True).nth(1).fill("instance")
     page.get_by_label("Operator").nth(1).select_option(label="matches the expression")
@@ -109,7 +111,7 @@ def test_rules_are_built_by_keyboard_alone(console: Console, story: Story) -> No
     console.open("policies/notificationpolicy/add/")
     expect(page.locator("datalist option[value=team]")).to_have_count(1)
 
-    page.get_by_role("button", name="Add an alternative rule").focus()
+    page.get_by_role("button", name="Add a rule").focus()
     page.keyboard.press("Enter")
     page.keyboard.type("team")
     page.keyboard.press("Tab")
@@ -123,7 +125,7 @@ def test_rules_are_built_by_keyboard_alone(console: Console, story: Story) -> No
     page.keyboard.press("Enter")
 
     expect(page.get_by_text("No rule: every event matches.")).to_be_visible()
-    assert page.evaluate("document.activeElement.hasAttribute('data-add-rule')")
+    assert page.evaluate("document.activeElement.hasAttribute('data-key')")
 
 
 @pytest.mark.parametrize("width", WIDTHS)

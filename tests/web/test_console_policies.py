@@ -11,9 +11,10 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 
-from tests.stories.harness import Story, begin
+from tests.stories.harness import ADMIN, Story, begin
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
+from tocsin.policies.services import disable_policy
 
 pytestmark = pytest.mark.django_db
 ADD = "console:policies_notificationpolicy_add"
@@ -211,6 +212,20 @@ def test_disabling_and_deleting_name_the_open_alerts(story: Story) -> None:
     client.post(enable)
     policy.refresh_from_db()
     assert policy.is_enabled
+
+
+def test_the_switch_of_the_form_names_the_open_alerts_before_it_is_used(story: Story) -> None:
+    policy = story.policy({story.contact("Wei"): ["email"]}, name="Databases", group_by=["alertname"])
+    story.fires("<b>DiskFull</b>")
+    story.passes(6)
+    page = reverse("console:policies_notificationpolicy_change", args=[policy.pk])
+
+    on = signed_in(Role.MANAGER).get(page).text
+    disable_policy(by=ADMIN, now=story.now, policy_id=policy.pk)
+    off = signed_in(Role.MANAGER).get(page).text
+
+    assert "not even its recovery: &lt;b&gt;DiskFull&lt;/b&gt;." in on
+    assert "not even its recovery" not in off
 
 
 def test_from_an_event_that_matched_nothing_it_is_one_click_to_why_and_to_a_policy(story: Story) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.html import escape
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
@@ -13,6 +15,7 @@ from unfold.widgets import (
 )
 
 from tocsin.policies.rules import stored_rules
+from tocsin.web.console.policy_lately import disabling_text
 from tocsin.web.console.policy_matching import RulesField
 from tocsin.web.console.policy_targets import TargetRow, TargetsField
 from tocsin.web.console.policy_text import write_rules
@@ -66,6 +69,9 @@ class PolicyForm(ServiceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         current = self.instance.current if self.instance.pk is not None else None
+        if self.instance.pk is not None and self.instance.is_enabled and "is_enabled" in self.fields:
+            text = _now("Acts at once. Switched off: %(what)s") % {"what": disabling_text(self.instance)}
+            self.fields["is_enabled"].help_text = escape(text)  # it names alerts, and the page takes it as HTML
         if current is None:
             return
         targets = current.targets.select_related("object").order_by("pk")

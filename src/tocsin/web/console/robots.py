@@ -122,14 +122,20 @@ class RobotAdmin(OutletAdmin):
 
     @display(description=_("daily statistics"))
     def shown_daily(self, robot: Any) -> SafeString:
-        """On or off, when, and for those who may: where it is switched."""
-        state = chip(_now("on"), "success") if robot.sends_daily else chip(_now("off"))
+        """On or off, when, and for those who may: the switch."""
+        state = _now("on") if robot.sends_daily else _now("off")
         times = f"{', '.join(robot.daily_times)} ({_zone(robot)})" if robot.sends_daily else ""
         if not getattr(robot, "may_write", False):
-            return format_html("{} {}", state, times)
-        title = _now("Daily statistics of %(name)s") % {"name": robot}
-        link = '<a class="text-link tc-switch" data-dialog href="{}" aria-label="{}">{}</a> {}'
-        return format_html(link, self.url("daily", robot.pk), title, state, times)
+            return format_html("{} {}", chip(state, "success" if robot.sends_daily else "default"), times)
+        return format_html(
+            '<div><a class="text-link tc-switch" data-dialog href="{}" aria-label="{}">'
+            '<span class="material-symbols-outlined" aria-hidden="true">{}</span>{}</a> {}</div>',
+            self.url("daily", robot.pk),
+            f"{state}: {_now('Daily statistics of %(name)s') % {'name': robot}}",
+            "toggle_on" if robot.sends_daily else "toggle_off",
+            state,
+            times,
+        )
 
 
 def _zone(robot: Robot) -> str:

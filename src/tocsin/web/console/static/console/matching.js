@@ -23,7 +23,7 @@
       this.asked = 0;
       this.isText = true;
       for (const [selector, act] of [
-        ["[data-add-rule]", () => this.addCondition(this.addRule()).focus()],
+        ["[data-add-rule]", () => this.nextRule()],
         ["[data-as-text]", () => this.showText()],
         ["[data-as-rows]", () => this.showRows()],
       ]) {
@@ -99,10 +99,16 @@
     addRule() {
       const rule = this.copy("rule");
       rule.querySelector("[data-add-condition]").addEventListener("click", () => this.addCondition(rule).focus());
-      this.rows.querySelector(":scope > p")?.remove();
       this.rows.append(rule);
       this.number();
       return rule;
+    }
+
+    /** One that is still empty is used before another is added. */
+    nextRule() {
+      const filled = this.filled().map(({ rule }) => rule);
+      const empty = [...this.rows.querySelectorAll(".tc-rule")].find((rule) => !filled.includes(rule));
+      (empty?.querySelector("[data-key]") ?? this.addCondition(this.addRule())).focus();
     }
 
     addCondition(rule, { key = "", operator = "eq", value = "" } = {}) {
@@ -123,7 +129,7 @@
       if (!rule.querySelector(".tc-condition")) rule.remove();
       this.number();
       this.written();
-      (next?.querySelector("[data-key]") ?? this.root.querySelector("[data-add-rule]")).focus();
+      (next ?? this.rows).querySelector("[data-key]").focus();
     }
 
     number() {
@@ -131,7 +137,18 @@
       rules.forEach((rule, index) => {
         rule.querySelector("[data-number]").textContent = index + 1;
       });
-      if (!rules.length && !this.rows.querySelector(":scope > p")) this.rows.append(this.copy("everything"));
+      if (!rules.length) this.addCondition(this.addRule());
+      this.mark();
+    }
+
+    /** Says that every event matches as long as nothing is filled in. */
+    mark() {
+      const isEmpty = !this.filled().length;
+      const said = this.rows.querySelector(":scope > p");
+      if (isEmpty && !said) this.rows.prepend(this.copy("everything"));
+      if (!isEmpty) said?.remove();
+      this.root.querySelector("[data-add-first]").hidden = !isEmpty;
+      this.root.querySelector("[data-add-more]").hidden = isEmpty;
     }
 
     /** Rows in which nothing is typed are no conditions yet. */
@@ -152,6 +169,7 @@
 
     written() {
       this.text.value = this.filled().map(({ conditions }) => conditions.map(line).join("\n")).join("\n\n");
+      this.mark();
       this.soon();
       const row = document.activeElement?.closest(".tc-condition");
       if (row && this.rows.contains(row)) this.suggest(document.activeElement);
