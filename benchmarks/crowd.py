@@ -11,7 +11,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -80,6 +80,14 @@ def names(draw: random.Random) -> tuple[str, str]:
     return f"{first} {last}", f"{first}.{last}".lower().encode("ascii", "ignore").decode().replace("'", "")
 
 
+def proofs(people: int, first_id: int) -> dict[int, str]:
+    """Contact -> the channel over which something was proved delivered, for six in ten."""
+    draw = random.Random(7)
+    return {
+        first_id + number: draw.choice(("email", "sms", "phone")) for number in range(people) if draw.random() < 0.6
+    }
+
+
 def contacts(people: int, first_id: int, now: datetime) -> Iterator[tuple[Any, ...]]:
     """(id, name, phone, phone_verified_at, email, fallback, user_id, created_at)."""
     draw = random.Random(3)
@@ -111,7 +119,8 @@ def fill(people: int, groups: int, now: datetime) -> dict[str, Any]:
         cursor.execute(
             "SELECT setval(pg_get_serial_sequence('contacts_notificationobject', 'id'), %s)", [base + people + groups]
         )
-        _write_contacts(cursor, people, base, now)
+        proved = proofs(people, base)
+        _write_contacts(cursor, people, base, now, proved)
         teams = (f"{draw.choice(_TEAMS)} {number:05d}" for number in range(groups - len(big)))
         with cursor.copy("COPY contacts_contactgroup (id, name, created_at, version) FROM STDIN") as copy:
             for pk, name in zip(group_ids, [*big, *teams], strict=True):
@@ -125,9 +134,8 @@ def fill(people: int, groups: int, now: datetime) -> dict[str, Any]:
                 for place in {draw.randint(*small) for _ in range(_MEMBERSHIPS)}:
                     copy.write_row((group_ids[place], contact))
         with cursor.copy("COPY contacts_contactreach (contact_id, channel, delivered_at, failure) FROM STDIN") as copy:
-            for contact in range(base, base + people):
-                if draw.random() < 0.6:
-                    copy.write_row((contact, draw.choice(("email", "sms", "phone")), now, ""))
+            for contact, channel in proved.items():
+                copy.write_row((contact, channel, now, ""))
     return {
         "people": people,
         "first": base,
@@ -162,12 +170,12 @@ def set_aside() -> Iterator[None]:
             cursor.execute(f"VACUUM ANALYZE {table}")
 
 
-def _write_contacts(cursor: Any, people: int, base: int, now: datetime) -> None:
-    columns = "id, name, phone, phone_verified_at, email, fallback, user_id, created_at, updated_at, version"
+def _write_contacts(cursor: Any, people: int, base: int, now: datetime, proved: Container[int]) -> None:
+    columns = "id, name, phone, phone_verified_at, email, fallback, user_id, created_at, updated_at, version, is_proved"
     blank = "dingtalk_user_id, lark_user_id, wecom_user_id, language, time_zone, legacy_chatbot_url"
     with cursor.copy(f"COPY contacts_contact ({columns}, {blank}) FROM STDIN") as copy:
         for row in contacts(people, base, now):
-            copy.write_row((*row, now, 1, "", "", "", "", "", ""))
+            copy.write_row((*row, now, 1, row[0] in proved, "", "", "", "", "", ""))
 
 
 def _prepare(people: int, groups: int) -> dict[str, Any]:

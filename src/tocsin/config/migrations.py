@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,13 +12,20 @@ from django.db.migrations.executor import MigrationExecutor
 
 _LOCK_KEY = 0x746F6373696E  # "tocsin"
 _LOCK_TIMEOUT = "10s"
+_LOCK_PAUSE = 0.2
 
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Processes that start at once on one database take turns; inside another one it does nothing more."""
+    """Processes that start at once on one database take turns; inside another one it does nothing more.
+
+    Asked for again and again: a statement that waits for the lock is one that CREATE INDEX CONCURRENTLY waits for.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK_KEY])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK_KEY])
+        while not cursor.fetchone()[0]:
+            time.sleep(_LOCK_PAUSE)
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK_KEY])
     try:
         yield
     finally:

@@ -13,6 +13,7 @@ from tests.unit.contacts.writers import Writer
 from tocsin.channels.kinds import Channel
 from tocsin.contacts import services
 from tocsin.contacts.models import Contact, ContactGroup, ContactGroupMember, NotificationObject
+from tocsin.contacts.queries import Reachability, Wanted, contacts_found
 from tocsin.contacts.rules import DuplicateError
 from tocsin.core.actors import SHELL
 from tocsin.core.errors import InvalidInputError, NotFoundError
@@ -128,6 +129,21 @@ def test_what_was_delivered_to_a_contact_that_is_being_deleted_is_passed_over(no
         recording.wait_until_blocked()
 
     recording.finish()
+
+
+def test_a_proof_waits_for_nobody_who_holds_the_contact_and_is_listed_at_once(now: datetime) -> None:
+    ann = create(now, "Ann", phone="13812345678")
+    entry = services.ReachEntry(ann.pk, Channel.SMS, delivered_at=now)
+    unproved = Wanted(reach=Reachability.UNPROVED)
+
+    with transaction.atomic():
+        services.create_group(by=SHELL, now=now, name="Ops", contact_ids=[ann.pk])
+        Writer(lambda: services.record_reach(entries=[entry])).finish()
+
+    assert list(contacts_found(unproved, sees_addresses=True)) == []
+    assert not Contact.objects.get(pk=ann.pk).is_proved
+    services.record_reach(entries=[entry])
+    assert Contact.objects.get(pk=ann.pk).is_proved
 
 
 def test_changing_a_contacts_groups_and_a_groups_contacts_never_deadlock(now: datetime) -> None:

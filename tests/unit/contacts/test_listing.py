@@ -22,7 +22,14 @@ from tocsin.contacts.queries.listing import (
     in_chunks,
 )
 from tocsin.contacts.rules import ContactReason, Fallback
-from tocsin.contacts.services import ReachEntry, attest_phone, create_contact, create_group, record_reach
+from tocsin.contacts.services import (
+    ReachEntry,
+    attest_phone,
+    create_contact,
+    create_group,
+    record_reach,
+    update_contact,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -111,6 +118,16 @@ def test_a_group_is_a_filter(people: dict[str, Contact], now: datetime) -> None:
     assert found(Wanted(group_id=group.pk)) == ["Ann Smith", "王伟"]
     assert found(Wanted(group_id=group.pk, text="smith")) == ["Ann Smith"]
     assert found(Wanted(group_id=group.pk + 1)) == []
+
+
+def test_who_was_proved_by_an_address_that_changed_was_never_proved(people: dict[str, Contact], now: datetime) -> None:
+    unproved = Wanted(reach=Reachability.UNPROVED)
+    before = found(unproved)
+
+    update_contact(by=ADMIN, now=now, contact_id=people["ann"].pk, version=None, email="ann@example.org")
+
+    assert (before, found(unproved)) == (["Zoë 100%_\\", "王伟"], ["Ann Smith", "Zoë 100%_\\", "王伟"])
+    assert not Contact.objects.filter(is_proved=True).exists()
 
 
 def test_the_groups_beside_the_list_are_counted_and_searched(people: dict[str, Contact], now: datetime) -> None:

@@ -77,6 +77,7 @@ WANTED = {
     "fallback": Wanted(fallback=Fallback.CALL),
     "by email": Wanted(reach=Reachability.EMAIL),
     "by nothing": Wanted(reach=Reachability.NOTHING),
+    "never proved": Wanted(reach=Reachability.UNPROVED),
     "one letter": Wanted(text="z"),
     "nearly everybody": Wanted(text="e"),
     "one character": Wanted(text="王"),

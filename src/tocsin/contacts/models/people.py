@@ -98,6 +98,9 @@ class Contact(models.Model):
     sign_in = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="contact"
     )
+    is_proved = models.BooleanField(default=False, db_default=False, editable=False)
+    """Some message is proved delivered (ContactReach says which). Never true without; may lag behind when true."""
+
     created_at = models.DateTimeField(_("created"), editable=False)
     updated_at = models.DateTimeField(_("changed"), editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -113,6 +116,7 @@ class Contact(models.Model):
             _by_name("contact_no_phone_by_name", Q(phone__isnull=True)),
             _by_name("contact_with_email_by_name", Q(email__isnull=False)),
             _by_name("contact_unready_by_name", Q(phone_verified_at__isnull=True, email__isnull=True)),
+            _by_name("contact_unproved_by_name", Q(is_proved=False)),
             models.Index(fields=["fallback", "name", "object"], name="contact_by_fallback"),
             GinIndex(Grams("name"), Grams("email"), Grams("phone"), name="contact_grams"),
         ]

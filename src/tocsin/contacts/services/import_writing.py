@@ -16,7 +16,7 @@ from psycopg.errors import DeadlockDetected, UniqueViolation
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action, Changes
 from tocsin.channels.kinds import Channel
-from tocsin.contacts.models import Contact, ContactGroup, ContactReach, PhoneVerification
+from tocsin.contacts.models import Contact, ContactGroup, PhoneVerification
 from tocsin.contacts.queries.importing import FIELDS, known_for
 from tocsin.contacts.rules import Fallback, VerificationMethod
 from tocsin.contacts.rules.importing import (
@@ -31,6 +31,7 @@ from tocsin.contacts.rules.importing import (
     decide,
 )
 from tocsin.contacts.services.groups import create_group
+from tocsin.contacts.services.reach import forget_reach
 from tocsin.core import crypto, phones
 from tocsin.core.actors import Actor
 from tocsin.core.redact import mask_email
@@ -147,10 +148,9 @@ def _forget_what_was_known(changed: Iterable[Decision], now: datetime) -> None:
         PhoneVerification.objects.filter(
             contact_id__in=by_field["phone"], replaced_at__isnull=True, verified_at__isnull=True
         ).update(replaced_at=now)
-        channels = [Channel.PHONE, Channel.SMS]
-        ContactReach.objects.filter(contact_id__in=by_field["phone"], channel__in=channels).delete()
+        forget_reach(contact_ids=by_field["phone"], channels=[Channel.PHONE, Channel.SMS])
     if by_field["email"]:
-        ContactReach.objects.filter(contact_id__in=by_field["email"], channel=Channel.EMAIL).delete()
+        forget_reach(contact_ids=by_field["email"], channels=[Channel.EMAIL])
 
 
 def _attest(attested: Collection[tuple[int, Decision]], by: Actor, now: datetime) -> None:

@@ -19,7 +19,6 @@ from tocsin.contacts.models import (
     Contact,
     ContactGroup,
     ContactGroupMember,
-    ContactReach,
     NotificationObject,
     PhoneVerification,
 )
@@ -33,6 +32,7 @@ from tocsin.contacts.services.cleaning import (
     naming_duplicates,
     refuse_unknown_ids,
 )
+from tocsin.contacts.services.reach import forget_reach
 from tocsin.core import phones
 from tocsin.core.actors import Actor
 from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
@@ -254,7 +254,7 @@ def _forget_what_was_known(contact: Contact, before: Mapping[str, Any], now: dat
     if "email" in before:
         channels.append(Channel.EMAIL)
     if channels:
-        ContactReach.objects.filter(contact=contact, channel__in=channels).delete()
+        forget_reach(contact_ids=[contact.pk], channels=channels)
 
 
 def _shown(field: str, value: str | None) -> str:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
 from tocsin.channels.kinds import Channel
+from tocsin.contacts.models import Contact, ContactReach
 
 _FAILURE_LENGTH = 200
 
@@ -39,6 +41,13 @@ ON CONFLICT (contact_id, channel) DO UPDATE SET
                    THEN excluded.failure ELSE known.failure END
 """
 
+_PROVED = """
+UPDATE contacts_contact SET is_proved = true WHERE id IN (
+    SELECT id FROM contacts_contact WHERE id = ANY(%s) AND NOT is_proved ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+)
+"""
+"""Waits for nobody, so it is part of no deadlock: a contact that somebody is writing is marked by its next proof."""
+
 
 def hold_contacts(*, ids: Collection[int]) -> None:
     """Until the transaction ends, none of them is deleted. For who writes more than one thing of several contacts."""
@@ -47,7 +56,10 @@ def hold_contacts(*, ids: Collection[int]) -> None:
 
 
 def record_reach(*, entries: Collection[ReachEntry]) -> None:
-    """In one statement; later moments win in whatever order they come. Passes over ids that are no contact."""
+    """In one statement, two when something is proved; later moments win in whatever order they come.
+
+    Passes over ids that are no contact.
+    """
     rows: dict[tuple[int, str], ReachEntry] = {}
     for entry in entries:
         key = (entry.contact_id, entry.channel.value)
@@ -65,6 +77,15 @@ def record_reach(*, entries: Collection[ReachEntry]) -> None:
                 [entry.failure[:_FAILURE_LENGTH] for entry in rows.values()],
             ],
         )
+        if proved := {entry.contact_id for entry in rows.values() if entry.delivered_at is not None}:
+            cursor.execute(_PROVED, [list(proved)])
+
+
+def forget_reach(*, contact_ids: Collection[int], channels: Collection[Channel]) -> None:
+    """What was known of an old number or address. For who has locked the contacts."""
+    ContactReach.objects.filter(contact_id__in=contact_ids, channel__in=channels).delete()
+    proofs = ContactReach.objects.filter(contact_id=OuterRef("pk"), delivered_at__isnull=False)
+    Contact.objects.filter(~Exists(proofs), pk__in=contact_ids, is_proved=True).update(is_proved=False)
 
 
 def _merged(one: ReachEntry, other: ReachEntry) -> ReachEntry:

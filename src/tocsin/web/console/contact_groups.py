@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -39,6 +40,9 @@ class ContactGroupAdmin(ServiceAdmin):
     def get_list_display(self, request: HttpRequest) -> list[str]:
         columns = ["shown_name", "member_count", "users"]
         return [*columns, "acts"] if self.has_change_permission(request) else columns
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        return queries.groups_found(search_term) if search_term else queryset, False
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
