@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks import contact_import, contacts, fanout, ingest, latency
-from benchmarks.figures import Figure, page
+from benchmarks.figures import Figure, known, page, with_earlier
 
 BENCHMARKS = {
     "ingest": ingest.main,
@@ -27,7 +27,8 @@ def run() -> None:
         print(f"\n{name}", flush=True)
         figures += BENCHMARKS[name]()
     if arguments.write:
-        arguments.write.write_text(page(figures))
+        earlier = known(arguments.write.read_text()) if arguments.names and arguments.write.exists() else []
+        arguments.write.write_text(page(with_earlier(figures, earlier)))
 
 
 if __name__ == "__main__":

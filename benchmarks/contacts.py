@@ -73,7 +73,7 @@ def _figure(kind: str, people: int, found: list[tuple[Page, list[float]]]) -> Fi
     rows = [(quantiles(times, n=20)[18], page, times) for page, times in found if page.name.startswith(kind)]
     p95, page, times = max(rows, key=lambda row: row[0])
     return Figure(
-        what=f"{people:,} contacts: slowest of {len(rows)} pages ({page.name})",
+        what=f"{people:,} contacts: slowest {kind} page of {len(rows)} ({page.name})",
         found=f"p50 {median(times):.0f} ms, p95 {p95:.0f} ms ({page.sql_ms:.0f} ms of it SQL)",
         aim=f"p95 {_AIM_MS} ms",
     )

@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.models import ContactGroupMember, NotificationObject
+from tocsin.contacts.queries.arrays import is_one_of
 from tocsin.contacts.rules import Use
 from tocsin.events.models import Event
 from tocsin.events.rules import INTEGRATION_KEY, EventState, IntegrationKey, match_labels, severity_of
@@ -98,7 +99,7 @@ def existing_policies() -> QuerySet[NotificationPolicy]:
 def uses_of_objects(ids: Collection[int]) -> list[Use]:
     """Which policies name these notification objects now, the disabled ones too."""
     targets = PolicyTarget.objects.filter(
-        object_id__in=ids,
+        is_one_of("object_id", ids),
         policy_version__current_of__isnull=False,
         policy_version__current_of__deleted_at__isnull=True,
     ).values_list("object_id", "policy_version__policy_id", "policy_version__policy__name", "channels")
@@ -114,11 +115,11 @@ def policies_left_empty(ids: Collection[int]) -> list[NotificationPolicy]:
     A group that keeps no members tells nobody. Policies that told nobody before are left out.
     """
     members = ContactGroupMember.objects.filter(group_id=OuterRef("object_id"))
-    touched = Q(object_id__in=ids) | Exists(members.filter(contact_id__in=ids))
-    tells = ~Q(object__kind=NotificationObject.Kind.GROUP) | Exists(members.exclude(contact_id__in=ids))
+    touched = is_one_of("object_id", ids) | Exists(members.filter(is_one_of("contact_id", ids)))
+    tells = ~Q(object__kind=NotificationObject.Kind.GROUP) | Exists(members.filter(~is_one_of("contact_id", ids)))
     targets = PolicyTarget.objects.filter(policy_version__current_of__isnull=False)
     loses = targets.filter(touched).values("policy_version_id")
-    keeps = targets.exclude(object_id__in=ids).filter(tells).values("policy_version_id")
+    keeps = targets.filter(~is_one_of("object_id", ids), tells).values("policy_version_id")
     return list(existing_policies().filter(current_id__in=loses).exclude(current_id__in=keeps).order_by("name", "id"))
 
 

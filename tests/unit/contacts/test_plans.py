@@ -126,13 +126,11 @@ def test_the_facts_of_a_page_are_read_by_index(crowd: dict[str, Any]) -> None:
 
 
 def test_every_way_to_search_finds_the_same(crowd: dict[str, Any]) -> None:
+    rows = list(Contact.objects.values_list("pk", "name", "email", "phone"))
+
     for text in ("z", "王", "伟", "smith", "5678", "example.c", "o'b", "ü", "zh"):
-        found = {contact.pk for contact in contacts_found(Wanted(text=text), sees_addresses=True)}
+        found = set(contacts_found(Wanted(text=text), sees_addresses=True).values_list("pk", flat=True))
 
         low = text.lower()
-        expected = {
-            contact.pk
-            for contact in Contact.objects.only("name", "email", "phone")
-            if any(low in (value or "").lower() for value in (contact.name, contact.email, contact.phone))
-        }
+        expected = {pk for pk, *values in rows if any(low in (value or "").lower() for value in values)}
         assert found == expected, text

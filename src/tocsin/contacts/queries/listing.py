@@ -13,11 +13,12 @@ from functools import reduce
 from operator import and_
 
 from django.db import connection
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery
-from django.db.models.lookups import IsNull
+from django.db.models import Exists, Func, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.lookups import LessThan
 
 from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
 from tocsin.contacts.models import Contact, ContactGroup, ContactGroupMember, ContactReach
+from tocsin.contacts.queries.arrays import is_one_of
 from tocsin.contacts.queries.people import Readiness, is_storable
 from tocsin.contacts.queries.searching import (
     groups_named,
@@ -101,19 +102,18 @@ _NUMBERS = {
     NumberState.UNVERIFIED: Q(phone__isnull=False, phone_verified_at__isnull=True),
     NumberState.NONE: Q(phone__isnull=True),
 }
-_LAST_PROOF = Subquery(
-    ContactReach.objects.filter(contact_id=OuterRef("pk"))
+_PROOFS = Subquery(
+    ContactReach.objects.filter(contact_id=OuterRef("pk"), delivered_at__isnull=False)
     .order_by()
-    .values("contact_id")
-    .annotate(last=Max("delivered_at"))
-    .values("last")
+    .annotate(number=Func(template="count(*)", output_field=IntegerField()))
+    .values("number")
 )
-"""A value, so that it is looked up for each row: what EXISTS asks may be joined, and the whole table read for it."""
+"""A number, so that it is looked up for each row: what EXISTS asks may be joined, and the whole table read for it."""
 _REACHED = {
     Reachability.PHONE: _NUMBERS[NumberState.VERIFIED],
     Reachability.EMAIL: Q(email__isnull=False),
     Reachability.NOTHING: Q(phone_verified_at__isnull=True, email__isnull=True),
-    Reachability.UNPROVED: Q(is_proved=False) & Q(IsNull(_LAST_PROOF, True)),
+    Reachability.UNPROVED: Q(is_proved=False) & Q(LessThan(_PROOFS, 1)),
 }
 _NOBODY = {
     (NumberState.NONE, Reachability.PHONE),
@@ -159,6 +159,12 @@ def count_found(found: QuerySet[Contact], *, most: int = MOST_FOUND) -> int:
 def ids_found(found: QuerySet[Contact], *, most: int = MOST_FOUND) -> list[int]:
     """The first of them, for an action on everybody that a list shows. One more than `most` says there are more."""
     return list(found.values_list("pk", flat=True)[: most + 1])
+
+
+def contacts_among(ids: Sequence[int], order: Order = Order.NAME) -> QuerySet[Contact]:
+    """Those that were found before, thousands perhaps, in the wanted order."""
+    found = Contact.objects.defer("legacy_chatbot_url").filter(is_one_of("pk", ids))
+    return found.order_by(*unindexed(_ORDERS[order]))
 
 
 def in_chunks(ids: Sequence[int], size: int = 1000) -> Iterator[Sequence[int]]:

@@ -136,9 +136,34 @@ def uses_of(ids: Collection[int]) -> list[Use]:
         .order_by("group__name", "contact_id")
         .values_list("contact_id", "group_id", "group__name")
     ]
-    for path in settings.CONTACT_USES:
-        uses += import_string(path)(ids)
-    return uses
+    return uses + registered_uses(ids)
+
+
+def registered_uses(ids: Collection[int]) -> list[Use]:
+    """What uses the notification objects directly, but for groups."""
+    return [use for path in settings.CONTACT_USES for use in import_string(path)(ids)]
+
+
+_GROUPS_OF = """
+SELECT g.id, g.name, count(*) OVER ()
+FROM (SELECT DISTINCT group_id FROM contacts_contactgroupmember WHERE contact_id = ANY(%s)) theirs
+JOIN contacts_contactgroup g ON g.id = theirs.group_id ORDER BY g.name LIMIT %s
+"""
+
+
+def groups_of(contact_ids: Collection[int], *, most: int) -> tuple[list[tuple[int, str]], int]:
+    """Id and name of the groups that any of the contacts is in, the first by name, and how many they are in all."""
+    with connection.cursor() as cursor:
+        cursor.execute(_GROUPS_OF, [list(contact_ids), most])
+        rows = cursor.fetchall()
+    return [(pk, name) for pk, name, _total in rows], rows[0][2] if rows else 0
+
+
+def groups_emptied_without(contact_ids: Collection[int]) -> tuple[str, ...]:
+    """Names of the groups that would have no members left."""
+    with connection.cursor() as cursor:
+        cursor.execute(_EMPTIED, [list(contact_ids)])
+        return tuple(name for (name,) in cursor.fetchall())
 
 
 def uses_by_phone(contact_id: int) -> list[Use]:
@@ -191,10 +216,9 @@ SELECT g.name FROM emptied JOIN contacts_contactgroup g ON g.id = emptied.group_
 
 def deletion_preview(contact_ids: Collection[int]) -> Deletion:
     names = Contact.objects.filter(pk__in=contact_ids).order_by("name").values_list("name", flat=True)
-    with connection.cursor() as cursor:
-        cursor.execute(_EMPTIED, [list(contact_ids)])
-        emptied = tuple(name for (name,) in cursor.fetchall())
-    return Deletion(names=tuple(names), uses=tuple(uses_of(contact_ids)), emptied_groups=emptied)
+    return Deletion(
+        names=tuple(names), uses=tuple(uses_of(contact_ids)), emptied_groups=groups_emptied_without(contact_ids)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 
 from tocsin.contacts import queries
+from tocsin.contacts.rules import Use
 from tocsin.policies.queries import policies_left_empty
-from tocsin.web.console.uses import notes_on_deleting, uses_list
+from tocsin.web.console.uses import MOST_NAMED, notes_on_deleting, uses_list
 
 
 def notes_on_emptying(groups: Collection[tuple[int, str]]) -> list[SafeString]:
@@ -52,9 +53,12 @@ def notes_on_change(found: queries.Consequences, has_number: bool) -> list[SafeS
 
 def notes_on_deleting_contacts(ids: Collection[int]) -> list[SafeString]:
     """What uses the contacts, and what is left empty without them."""
-    preview = queries.deletion_preview(ids)
-    emptied = (_now("The group %(name)s will have no members.") % {"name": name} for name in preview.emptied_groups)
-    return [*notes_on_deleting(ids, preview.uses), *(format_html("{}", line) for line in emptied)]
+    groups, total = queries.groups_of(ids, most=MOST_NAMED)
+    uses = [*(Use(0, "group", pk, name) for pk, name in groups), *queries.registered_uses(ids)]
+    notes = notes_on_deleting(ids, uses, unnamed=total - len(groups))
+    emptied = queries.groups_emptied_without(ids)
+    lines = (_now("The group %(name)s will have no members.") % {"name": name} for name in emptied)
+    return [*notes, *(format_html("{}", line) for line in lines)]
 
 
 def confirmation(

@@ -117,7 +117,13 @@ class ContactListAdmin(SelfServiceOfContacts):
         return [*columns, "acts"] if self.has_change_permission(request) else columns
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        """Everything that the list asks, in one; numbers only for those who may see them: a search reads them."""
+        """Everything that the list asks, in one; numbers only for those who may see them: a search reads them.
+
+        An action on all of a list finds them once.
+        """
+        known = getattr(request, "ids_found", None)
+        if known is not None:
+            return queries.contacts_among(known, wanted(request).order), False
         return queries.contacts_found(wanted(request), sees_addresses=may(request, Permission.REVEAL)), False
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:

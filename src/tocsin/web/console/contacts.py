@@ -35,6 +35,7 @@ from tocsin.web.console.contact_page import contact_page
 from tocsin.web.console.contact_reachability import test_page
 from tocsin.web.console.contact_verification import send_and_tell, verification_page
 from tocsin.web.console.form_pages import form_page
+from tocsin.web.console.service_admin import Deletion
 from tocsin.web.console.uses import uses_list
 
 _FIELDS = (
@@ -86,9 +87,11 @@ class ContactAdmin(ContactListAdmin):
         super()._check_selection(request)
         if request.POST.get("select_across") == "1" and self.has_change_permission(request):
             found = queries.contacts_found(wanted(request), sees_addresses=may(request, Permission.REVEAL))
-            if len(queries.ids_found(found)) > MOST_FOUND:
+            ids = queries.ids_found(found)
+            if len(ids) > MOST_FOUND:
                 text = _now("These are more than %(count)d contacts. Search or filter for fewer of them.")
                 raise InvalidInputError({"": text % {"count": MOST_FOUND}})
+            request.ids_found = ids  # type: ignore[attr-defined]
 
     def changeform_view(
         self,
@@ -137,6 +140,17 @@ class ContactAdmin(ContactListAdmin):
         is_unverified = change.contact.phone and change.contact.phone_verified_at is None
         if is_unverified and "sends_verification" in request.POST:
             send_and_tell(request, change.contact)
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Deletion], dict[str, int], set[str], list[Any]]:
+        """Of thousands only names are read, and of a deletion that was confirmed nothing."""
+        if not isinstance(objs, QuerySet):
+            return super().get_deleted_objects(objs, request)
+        rows = [] if request.POST.get("post") else list(objs.values_list("pk", "name"))
+        ids = [pk for pk, _name in rows]
+        deletion = Deletion([name for _pk, name in rows], self.notes_on_deleting(ids) if ids else [], ids)
+        return [deletion], {str(self.opts.verbose_name_plural): len(ids)}, set(), []
 
     def delete_rows(self, request: HttpRequest, ids: list[int]) -> None:
         services.delete_contacts(by=actor_of(request), now=utc_now(), ids=ids)

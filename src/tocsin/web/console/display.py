@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, TypeVar
 
 from django.template.loader import render_to_string
@@ -22,6 +22,13 @@ _Shown = TypeVar("_Shown")
 
 def chip(text: object, colour: str = "default", title: str = "", href: str = "") -> SafeString:
     """A small coloured label, or a link that looks like one."""
+    shown = text if isinstance(text, SafeString) else str(text)
+    return _label(shown, colour, title, href)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _label(text: str, colour: str, title: str, href: str) -> SafeString:
+    """Rendered once: a list shows the same few labels hundreds of times."""
     return render_to_string(
         "unfold/helpers/label.html", {"text": text, "type": colour, "label_title": title, "href": href}
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlencode
 
@@ -18,9 +19,12 @@ from django.contrib.admin.utils import get_fields_from_path, unquote
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
+from django.utils.html import escape
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
-from unfold.admin import ModelAdmin
+from unfold.admin import ModelAdmin, checkbox
+from unfold.decorators import display
 from unfold.views import ChangeList
 
 from tocsin.accounts.rules import Permission
@@ -33,6 +37,20 @@ from tocsin.web.console.secrets_once import take_shown_once
 from tocsin.web.console.words import refused
 
 Write = Literal["add", "change", "delete"]
+
+
+_SOME_ROW = "some-row"
+
+
+@cache
+def _address_of_row(view: str, script_prefix: str) -> str:
+    """The address of a page of one row, looked up once: a list has hundreds of them."""
+    return reverse(view, args=[_SOME_ROW])
+
+
+@cache
+def _checkbox() -> str:
+    return str(checkbox.render(ACTION_CHECKBOX_NAME, _SOME_ROW))
 
 
 class WritesThroughServicesError(TypeError):
@@ -48,6 +66,7 @@ class Deletion:
 
     names: Sequence[str]
     notes: Sequence[str]
+    ids: Sequence[Any]
 
 
 class ServiceForm(forms.ModelForm):
@@ -150,6 +169,11 @@ class ServiceAdmin(ModelAdmin):
     def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
         """Services write the audit entry."""
 
+    @display(description=ModelAdmin.action_checkbox.short_description)
+    def action_checkbox(self, obj: Model) -> str:
+        """Unfold's, rendered once for all rows."""
+        return mark_safe(_checkbox().replace(_SOME_ROW, escape(str(obj.pk))))  # noqa: S308
+
     # Who may what.
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -246,7 +270,8 @@ class ServiceAdmin(ModelAdmin):
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Deletion], dict[str, int], set[str], list[Any]]:
         """What the confirmation says. Services decide what goes with a row, so nothing is collected here."""
-        deletion = Deletion([str(obj) for obj in objs], self.notes_on_deleting([obj.pk for obj in objs]))
+        ids = [obj.pk for obj in objs]
+        deletion = Deletion([str(obj) for obj in objs], self.notes_on_deleting(ids), ids)
         return [deletion], {str(self.opts.verbose_name_plural): len(deletion.names)}, set(), []
 
     def notes_on_deleting(self, ids: list[Any]) -> Sequence[str]:
@@ -271,7 +296,10 @@ class ServiceAdmin(ModelAdmin):
 
     def url(self, page: str, *args: Any) -> str:
         """The address of one of this table's pages: "changelist", "add", "change", "delete" or a page of its own."""
-        return reverse(f"console:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
+        view = f"console:{self.opts.app_label}_{self.opts.model_name}_{page}"
+        if len(args) == 1 and isinstance(args[0], int):
+            return _address_of_row(view, get_script_prefix()).replace(f"/{_SOME_ROW}/", f"/{args[0]}/")
+        return reverse(view, args=args)
 
     def done(self, request: HttpRequest, text: str, page: str = "changelist", *args: Any) -> HttpResponse:
         """A success message, and on to the page."""
