@@ -59,7 +59,7 @@ def test_a_file_is_uploaded_looked_at_and_imported(signed: Page, live_server: An
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.locator("tbody")).to_contain_text("A spreadsheet shortened this number to 1.38E+10")
     page.get_by_role("button", name="Import 39 rows").click()
-    expect(page.get_by_role("status")).to_be_visible()
+    expect(page.locator("#import-live")).to_be_visible()
     work()
     expect(page.get_by_text("Imported", exact=True)).to_be_visible()
     with page.expect_download() as download:

@@ -202,6 +202,7 @@ CHANGED = [model for model in MODELS if "change" in getattr(console._registry[mo
 def test_a_change_that_does_not_say_what_was_opened_is_refused(story: Story, model: type[Model]) -> None:
     story.group(story.contact("Ming"))
     story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
+    story.webhook("https://hooks.example.org/alerts")
     client = signed_in(Role.ADMIN)
     row = model._default_manager.order_by("pk")[:1].get()
     url = reverse(f"console:{name_of(model)}_change", args=[row.pk])

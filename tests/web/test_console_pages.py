@@ -40,6 +40,7 @@ def story(now: datetime) -> Iterator[Story]:
         story.contact("Bob", verified=False)
         import_contact(by=ADMIN, now=now, name="Old bot", legacy_chatbot_url="https://oapi.dingtalk.com/robot/send?x=1")
         robot = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
+        story.webhook("https://hooks.example.org/alerts")
         group = story.group(wei)
         story.policy({group: ["phone", "email"]}, name="Databases")
         story.policy({robot: []}, rules=[[{"key": "alertname", "operator": "eq", "value": "Other"}]])
