@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.test import Client
+from django.utils import translation
+from django.utils.translation import gettext, ngettext, pgettext
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.pages import LONG
 from tests.stories.harness import ADMIN, Story, begin
 from tests.web.people import user_with
 from tocsin.accounts.rules import Role
@@ -29,34 +32,12 @@ FIELDS = [
     "User ID",
 ]  # fmt: skip
 """In their order."""
-CHINESE = {
-    "Alert Management": "告警管理",
-    "Notification Objects": "通知对象",
-    "Contacts": "联系人",
-    "Create Contact": "新建联系人",
-    "Name": "姓名",
-    "Phone Number": "手机号",
-    "Email": "邮箱",
-    "Contact Group": "联系人组",
-    "Method to Resend Notifications If Phone Notifications Fail": "电话通知失败时的重发方式",
-    "User ID": "用户 ID",
-    "OK": "确定",
-    "Cancel": "取消",
-    "Not verified": "未验证",
-    "Verified": "已验证",
-    "Verify Mobile Numbers": "批量验证手机号",
-    "More Operations": "更多操作",
-    "Contact Default Configuration": "联系人默认配置",
-    "Actions": "操作",
-    "Edit": "编辑",
-    "Edit Contact": "编辑联系人",
-    "Delete": "删除",
-    "Batch Delete": "批量删除",
-    "Do nothing": "不处理",
-    "Close": "关闭",
-    "sent": "已发送",
-    "DingTalk/Lark/WeCom": "钉钉/飞书/企业微信",
-}
+CONTEXTS = {"Email": "field"}
+"""Words that mean several things."""
+SCREEN, PHONE = ("en", 1300), ("zh-hans", 390)
+both = pytest.mark.parametrize("place", [SCREEN, PHONE], ids=str, indirect=True)
+"""A language and a width: English on a screen, and Chinese on a phone."""
+everywhere = pytest.mark.parametrize("place", [SCREEN, ("en", 390), ("zh-hans", 1300), PHONE], ids=str, indirect=True)
 
 
 @dataclass
@@ -76,8 +57,22 @@ class Console:
         name = django_settings.SESSION_COOKIE_NAME
         self.page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": self.address}])
 
-    def word(self, text: str) -> str:
-        return text if self.language == "en" else CHINESE[text]
+    def word(self, text: str, **values: object) -> str:
+        """As the story's language has it; a text that nobody translated fails."""
+        with translation.override(self.language):
+            found = pgettext(CONTEXTS[text], text) if text in CONTEXTS else gettext(text)
+        assert self.language == "en" or found != text, f"{text!r} is not translated"
+        return found % values if values else found
+
+    def words(self, one: str, many: str, count: int, **values: object) -> str:
+        with translation.override(self.language):
+            found = ngettext(one, many, count)
+        assert self.language == "en" or found not in (one, many), f"{one!r} is not translated"
+        return found % {"count": count, **values}
+
+    def open_defaults(self) -> None:
+        self.page.locator("summary").filter(has_text=self.word("More Operations")).click()
+        self.page.get_by_role("link", name=self.word("Contact Default Configuration")).click()
 
     def open(self, query: str = "") -> None:
         self.page.goto(f"{self.address}/console/contacts/contact/{query}")
@@ -110,10 +105,18 @@ class Console:
 
 
 @pytest.fixture
-def console(page: Page, live_server: Any, settings: Any) -> Console:
+def place(request: pytest.FixtureRequest) -> tuple[str, int]:
+    """The story's language and the width of its screen."""
+    found: tuple[str, int] = getattr(request, "param", SCREEN)
+    return found
+
+
+@pytest.fixture
+def console(page: Page, live_server: Any, settings: Any, place: tuple[str, int]) -> Console:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    page.set_viewport_size({"width": 1300, "height": 900})
-    return Console(page, live_server.url)
+    language, width = place
+    page.set_viewport_size({"width": width, "height": 900})
+    return Console(page, live_server.url, language)
 
 
 @pytest.fixture
@@ -127,15 +130,12 @@ def manager(console: Console, story: Story) -> Console:
     return console
 
 
-@pytest.mark.parametrize("width", [1300, 390])
-@pytest.mark.parametrize("language", ["en", "zh-hans"])
-def test_every_step_of_the_page_that_people_know(console: Console, story: Story, language: str, width: int) -> None:
+@everywhere
+def test_every_step_of_the_page_that_people_know(manager: Console, story: Story, place: tuple[str, int]) -> None:
     story.group(name="Night shift")
     story.contact("Ann", verified=False)
     story.contact("Bob", verified=False)
-    console.language = language
-    console.page.set_viewport_size({"width": width, "height": 844})
-    console.sign_in(Role.MANAGER)
+    console, (_language, width) = manager, place
     page, word = console.page, console.word
 
     # Create a contact: Alert Management > Notification Objects
@@ -183,8 +183,7 @@ def test_every_step_of_the_page_that_people_know(console: Console, story: Story,
     assert Delivery.objects.filter(purpose="verification").count() == 3
 
     # Set a default fallback method
-    page.locator("summary").filter(has_text=word("More Operations")).click()
-    page.get_by_role("link", name=word("Contact Default Configuration")).click()
+    console.open_defaults()
     expect(box.locator("h2").first).to_have_text(word("Contact Default Configuration"))
     box.get_by_label(word("Do nothing")).check()
     console.ok()
@@ -213,22 +212,52 @@ def test_every_step_of_the_page_that_people_know(console: Console, story: Story,
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@everywhere
+def test_all_columns_are_seen_at_once(manager: Console, story: Story, place: tuple[str, int]) -> None:
+    wei = story.contact(LONG, email=f"{'m' * 40}@a.domain.with.a.long.name.example.org", lark_user_id="ou_" + "7" * 32)
+    story.group(wei, name="Database administrators of Shanghai")
+
+    manager.open()
+
+    frame = "document.querySelector('#result_list').parentElement"
+    assert manager.page.evaluate(f"{frame}.scrollWidth - {frame}.clientWidth") == 0
+    expect(manager.page.locator("#result_list thead th")).to_have_count(10)  # nine, and the boxes
+    if place[1] > 1000:
+        right = manager.row(LONG).locator(".tc-acts").bounding_box()
+        assert right is not None
+        assert right["x"] + right["width"] <= place[1]
+        tops = [box["y"] for item in manager.page.locator(".tc-filters > *").all() if (box := item.bounding_box())]
+        assert max(tops) - min(tops) < 36
+
+
 REFUSALS = {
-    "nothing to reach by": ({}, "Give a phone number or an email address", None),
-    "a number in another spelling": ({"phone": "0086 138-0000-1234"}, "belongs to Bob already", "phone"),
-    "an address in another case": ({"email": "BOB@Example.org"}, "belongs to Bob already", "email"),
-    "an impossible number": ({"phone": "138 00"}, "Too short", "phone"),
+    "nothing to reach by": ({}, "Give a phone number or an email address, or both.", {}, None),
+    "a number in another spelling": (
+        {"phone": "0086 138-0000-1234"},
+        "%(value)s belongs to %(name)s already.",
+        {"value": "", "name": "Bob"},
+        "phone",
+    ),
+    "an address in another case": (
+        {"email": "BOB@Example.org"},
+        "%(value)s belongs to %(name)s already.",
+        {"value": "", "name": "Bob"},
+        "email",
+    ),
+    "an impossible number": (
+        {"phone": "138 00"},
+        "Too short: a mobile number in +%(code)s has %(expected)s digits after +%(code)s, this one has %(digits)s.",
+        {"code": 86, "expected": 11, "digits": 5},
+        "phone",
+    ),
 }
 
 
+@both
 @pytest.mark.parametrize("case", REFUSALS)
-@pytest.mark.parametrize("width", [1300, 390])
-def test_each_refusal_stands_in_the_dialog_and_nobody_is_made(
-    manager: Console, story: Story, case: str, width: int
-) -> None:
+def test_each_refusal_stands_in_the_dialog_and_nobody_is_made(manager: Console, story: Story, case: str) -> None:
     story.contact("Bob", phone="+8613800001234", email="bob@example.org")
-    manager.page.set_viewport_size({"width": width, "height": 844})
-    typed, text, field = REFUSALS[case]
+    typed, text, values, field = REFUSALS[case]
     manager.open()
     manager.create()
     box = manager.box
@@ -238,47 +267,68 @@ def test_each_refusal_stands_in_the_dialog_and_nobody_is_made(
         box.locator(f"input[name={name}]").fill(value)
     manager.ok()
 
-    expect(box.get_by_text(text).first).to_be_visible()
+    expect(box.get_by_text(manager.word(text, **values).strip()).first).to_be_visible()
     if field:
         expect(box.locator(f"input[name={field}]")).to_be_focused()
     expect(box.locator("input[name=name]")).to_have_value("Wei")
     assert Contact.objects.count() == 1
 
 
+@both
 def test_no_contact_is_made_of_a_chatbot_and_the_note_says_where_one_belongs(manager: Console) -> None:
     manager.open()
     manager.create()
+    robots = manager.word("DingTalk/Lark/WeCom")
 
     expect(manager.box.locator("input[type=url], input[name*=url], input[name*=bot]")).to_have_count(0)
-    manager.box.locator(".tc-note").get_by_role("link", name="DingTalk/Lark/WeCom").click()
+    manager.box.locator(".tc-note").get_by_role("link", name=robots).click()
 
-    expect(manager.page.locator(".tc-tabs [aria-current=page]")).to_have_text("DingTalk/Lark/WeCom")
+    expect(manager.page.locator(".tc-tabs [aria-current=page]")).to_have_text(robots)
 
 
-@pytest.mark.parametrize("width", [1300, 390])
-def test_five_selected_contacts_come_to_five_different_results(manager: Console, story: Story, width: int) -> None:
-    manager.page.set_viewport_size({"width": width, "height": 844})
-    story.contact("Ann", verified=False)
+@both
+def test_five_selected_contacts_come_to_five_different_results(manager: Console, story: Story) -> None:
+    story.contact("Wei", verified=False)
     story.contact("Bob")
     story.contact("Chen", phone=None)
     dan = story.contact("Dan", verified=False)
-    eve = story.contact("Eve", verified=False)
+    story.contact("Front desk", phone="010-6552 9988", verified=False)
     send_verifications(by=ADMIN, now=utc_now(), contact_ids=[dan.pk])
+    word = manager.word
     manager.open()
 
-    manager.select("Ann", "Bob", "Chen", "Dan", "Eve")
+    manager.select("Wei", "Bob", "Chen", "Dan", "Front desk")
     manager.button("Verify Mobile Numbers").click()
-    expect(manager.box.locator(".tc-verdict")).to_have_text("2 text messages will go out")
-    eve.object.delete()
+    will = manager.words("One text message will go out", "%(count)s text messages will go out", 1)
+    expect(manager.box.locator(".tc-verdict")).to_have_text(will)
     manager.ok()
-    expect(manager.box.locator(".tc-verdict")).to_have_text("One text message was queued")
+    was = manager.words("One text message was queued", "%(count)s text messages were queued", 1)
+    expect(manager.box.locator(".tc-verdict")).to_have_text(was)
 
     results = manager.box.locator(".tc-results li")
     expect(results).to_have_count(5)
-    for name, text in (("Ann", "sent"), ("Bob", "is verified already"), ("Chen", "has no number")):
-        expect(results.filter(has_text=name)).to_contain_text(text)
-    expect(results.filter(has_text="Dan")).to_contain_text(re.compile(r"the next one may go at .*\d\d:\d\d"))
-    expect(results.filter(has_text="no longer exists")).to_have_count(1)
+    for name, text in (("Wei", "sent"), ("Bob", "is verified already"), ("Chen", "has no number")):
+        expect(results.filter(has_text=name)).to_contain_text(word(text))
+    limited = word("got too many texts; the next one may go at %(time)s", time="<time>")
+    pattern = re.escape(limited).replace("<time>", r".*\d\d:\d\d:\d\d .*")
+    expect(results.filter(has_text="Dan")).to_contain_text(re.compile(pattern))
+    why = word("this is a landline, where text messages do not arrive; give a mobile number.")
+    expect(results.filter(has_text="Front desk")).to_contain_text(word("cannot be sent one: %(detail)s", detail=why))
+    assert Delivery.objects.filter(purpose="verification").count() == 2
+
+
+def test_who_was_deleted_before_the_texts_went_out_is_told_of_too(manager: Console, story: Story) -> None:
+    ann = story.contact("Ann", verified=False)
+    manager.open()
+    manager.select("Ann")
+    manager.button("Verify Mobile Numbers").click()
+    expect(manager.box.locator(".tc-verdict")).to_have_text("One text message will go out")
+
+    ann.object.delete()
+    manager.ok()
+
+    expect(manager.box.locator(".tc-results li")).to_contain_text("no longer exists")
+    assert not Delivery.objects.exists()
 
 
 def test_where_nothing_carries_texts_each_result_says_why(manager: Console, story: Story) -> None:
@@ -314,42 +364,50 @@ def test_a_changed_number_says_what_it_costs_before_it_is_saved_and_can_be_verif
     assert Contact.objects.get().groups.get().name == "Night shift"
 
 
+@both
 def test_the_default_is_seen_on_a_contact_that_uses_it_and_on_no_other(manager: Console, story: Story) -> None:
     story.contact("Ann")
     story.contact("Bob", fallback=Fallback.CALL)
+    word = manager.word
+    nothing = word("Default: %(method)s", method=word("Do nothing")).replace("：", "： ")
+    text = word("Default: %(method)s", method=word("Send a text message")).replace("：", "： ")
     manager.open()
-    expect(manager.row("Ann")).to_contain_text("Default: Send a text message")
+    expect(manager.row("Ann")).to_contain_text(text)
 
-    manager.page.locator("summary").filter(has_text="More Operations").click()
-    manager.page.get_by_role("link", name="Contact Default Configuration").click()
-    manager.box.get_by_label("Do nothing").check()
+    manager.open_defaults()
+    manager.box.get_by_label(word("Do nothing")).check()
     manager.ok()
 
-    expect(manager.row("Ann")).to_contain_text("Default: Do nothing")
-    expect(manager.row("Bob")).to_contain_text("Call again")
-    expect(manager.row("Bob")).not_to_contain_text("Default")
+    expect(manager.row("Ann")).to_contain_text(nothing)
+    expect(manager.row("Bob")).to_contain_text(word("Call again (once, 60 seconds later)"))
+    expect(manager.row("Bob")).not_to_contain_text(nothing)
     manager.row("Ann").get_by_role("link", name="Ann").first.click()
-    expect(manager.page.locator(".tc-facts")).to_contain_text("Default: Do nothing")
+    expect(manager.page.locator(".tc-facts")).to_contain_text(nothing.replace("： ", "："))
 
 
+@both
 def test_a_batch_is_deleted_across_pages_and_what_used_it_is_named_first(manager: Console, story: Story) -> None:
     people = [story.contact(f"Person {number:02d}") for number in range(55)]
     story.contact("Zoe", phone=None)
     story.policy({people[0]: ["email"]}, name="Databases")
+    word, page = manager.word, manager.page
     manager.open("?number=verified")
 
-    manager.page.locator("#action-toggle").check()
-    expect(manager.page.get_by_text("50 selected")).to_be_visible()
-    manager.page.get_by_role("button", name="Select all 55 across pages").click()
+    page.locator("#action-toggle").check()
+    expect(page.get_by_text(word("{n} selected").replace("{n}", "50"))).to_be_visible()
+    page.get_by_role("button", name=word("Select all %(count)s across pages", count=55)).click()
     manager.button("Batch Delete").click()
-    expect(manager.box).to_contain_text("Delete these 55 contacts?")
+    with translation.override(manager.language):
+        kinds = str(Contact._meta.verbose_name_plural)
+    ask = manager.words("Delete %(name)s?", "Delete these %(count)s %(kinds)s?", 55, kinds=kinds, name="")
+    expect(manager.box).to_contain_text(ask)
     expect(manager.box).to_contain_text("Databases")
-    manager.box.get_by_role("button", name="Cancel").click()
+    manager.box.get_by_role("button", name=word("Cancel")).click()
     assert Contact.objects.count() == 56
     manager.button("Batch Delete").click()
     manager.ok()
 
-    expect(manager.page.get_by_text("Nothing matches")).to_be_visible()
+    expect(page.get_by_text(word("Nothing matches"))).to_be_visible()
     assert [contact.name for contact in Contact.objects.all()] == ["Zoe"]
 
 
@@ -442,24 +500,23 @@ def test_a_contacts_page_masks_until_asked_and_records_who_asked(manager: Consol
     expect(page.locator("#content-main li").filter(has_text="shown: phone, email")).to_contain_text("manager")
 
 
-@pytest.mark.parametrize("width", [1300, 390])
-def test_a_viewer_can_do_none_of_it(console: Console, story: Story, width: int) -> None:
+@both
+def test_a_viewer_can_do_none_of_it(console: Console, story: Story) -> None:
     wei = story.contact("Wei", phone="+8613800001234", email="wei@example.org", verified=False)
     group = story.group(wei, name="Night shift")
-    console.page.set_viewport_size({"width": width, "height": 844})
     console.sign_in(Role.VIEWER)
     console.open(f"?group={group.pk}")
-    page = console.page
+    page, word = console.page, console.word
     expect(console.row("Wei")).to_contain_text("+86 138 **** 1234")
 
     for text in ("Create Contact", "Verify Mobile Numbers", "Batch Delete", "More Operations", "Edit", "Delete",
                  "Remove", "Edit Group", "Delete Group", "Create Contact Group"):  # fmt: skip
-        expect(page.locator("#content-main").get_by_text(text, exact=True)).to_have_count(0)
+        expect(page.locator("#content-main").get_by_text(word(text), exact=True)).to_have_count(0)
     expect(page.locator("#content-main [data-dialog]")).to_have_count(0)
-    expect(page.get_by_placeholder("Name, phone number or email")).to_have_count(0)
+    expect(page.get_by_placeholder(word("Name, phone number or email"))).to_have_count(0)
     page.goto(f"{console.address}/console/contacts/contact/{wei.pk}/overview/")
     expect(page.locator("#content-main")).to_contain_text("+86 138 **** 1234")
-    expect(page.get_by_role("button", name="Show number and address")).to_have_count(0)
+    expect(page.get_by_role("button", name=word("Show number and address"))).to_have_count(0)
     expect(page.locator("#content-main [data-dialog]")).to_have_count(0)
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from shutil import which
 from typing import Any
 
 import pytest
 from django.db import connections
+from django.utils import translation
+from django.utils.translation import gettext
 from playwright.sync_api import Page, sync_playwright
 
 from tocsin.channels.services import ensure_outbox_accounts
@@ -17,6 +20,7 @@ from tocsin.contacts.models import Contact, PhoneVerification
 from tocsin.contacts.services import create_contact
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
+from tocsin.delivery.models import Delivery
 from tocsin.delivery.verifications import send_verifications, verification_message
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,13 +48,13 @@ class Phone:
 
 
 @contextmanager
-def phone(language: str, scheme: Any = "light") -> Iterator[Phone]:
+def phone(language: str, scheme: Any = "light", width: int = 390) -> Iterator[Phone]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=which("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
         )
         context = chromium.new_context(
-            locale=language, color_scheme=scheme, viewport={"width": 390, "height": 844}, java_script_enabled=False
+            locale=language, color_scheme=scheme, viewport={"width": width, "height": 844}, java_script_enabled=False
         )
         page = context.new_page()
         held = Phone(page)
@@ -94,6 +98,58 @@ def test_a_contact_confirms_a_number_on_a_phone(
     assert held.complaints == []
     assert held.origins == ["null"]
     assert Contact.objects.get().phone_verified_at is not None
+
+
+@pytest.mark.parametrize("width", [390, 1300])
+@pytest.mark.parametrize(("locale", "language"), [("en-GB", "en"), ("zh-CN", "zh-hans")])
+def test_a_link_that_was_used_is_too_old_or_unknown_says_so(
+    server: str, locale: str, language: str, width: int
+) -> None:
+    now = utc_now()
+    ensure_outbox_accounts(now=now)
+    paths = []
+    for name, number, sent_at in (
+        ("Ann 安", "138 1234 5678", now),
+        ("Bob", "138 1234 5679", now - timedelta(hours=25)),
+    ):
+        contact = create_contact(by=SHELL, now=sent_at, name=name, phone=number)
+        send_verifications(by=SHELL, now=sent_at, contact_ids=[contact.pk])
+        text = verification_message(PhoneVerification.objects.get(contact=contact), "en")
+        paths.append(text.partition("https://tocsin.example")[2])
+    with translation.override(language):
+        verify, verified = gettext("Verify"), gettext("Your number is verified")
+        used, expired = gettext("This number is already verified"), gettext("This link has expired")
+        again, coming = gettext("Send a new message"), gettext("A new message is on its way")
+        unknown = gettext("This link is not valid")
+
+    with phone(locale, width=width) as held:
+        held.page.goto(server + paths[0])
+        opened = held.reads()
+        held.page.goto(server + paths[0])
+        opened_again = held.reads()
+        held.page.get_by_role("button", name=verify).click()
+        pressed = held.reads()
+        held.page.goto(server + paths[0])
+        came_back = held.reads()
+        held.page.goto(server + paths[1])
+        too_old = held.reads()
+        held.page.get_by_role("button", name=again).click()
+        asked = held.reads()
+        held.page.goto(server + "/v/" + "A" * 22)
+        stranger = held.reads()
+
+    assert opened == opened_again
+    assert verified in pressed
+    assert used in came_back
+    assert expired in too_old
+    assert "+86 138 **** 5679" in too_old
+    assert coming in asked
+    assert unknown in stranger
+    assert "Ann" not in stranger
+    assert "138" not in stranger
+    assert held.complaints == []
+    assert sorted(Contact.objects.filter(phone_verified_at__isnull=False).values_list("name", flat=True)) == ["Ann 安"]
+    assert Delivery.objects.filter(recipient_name="Bob").count() == 2
 
 
 def test_a_code_is_entered_with_the_keyboard_alone(server: str) -> None:
