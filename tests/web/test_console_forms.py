@@ -21,8 +21,8 @@ from tocsin.accounts.rules import Role
 from tocsin.accounts.services import authenticate_token
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import config_of
-from tocsin.contacts.models import Contact, ContactGroup, Robot
-from tocsin.contacts.queries import get_defaults
+from tocsin.contacts.models import Contact, ContactGroup, NotificationObject, Robot
+from tocsin.contacts.queries import MOST_FOUND, get_defaults
 from tocsin.contacts.services import update_contact
 from tocsin.delivery.models import Delivery
 from tocsin.events.models import Integration
@@ -340,8 +340,33 @@ def test_all_pages_of_a_list_are_deleted_at_once(story: Story) -> None:
     client.post(url, dict(carried))
 
     assert "Delete these 60 contacts?" in asked
+    assert "Batch Delete" in asked
+    assert "Delete multiple objects" not in asked
     assert [name for name, _value in carried] == ["post", "action", "select_across", "_selected_action"]
     assert not Contact.objects.exists()
+
+
+def test_an_action_on_more_contacts_than_a_list_reads_asks_for_fewer(story: Story) -> None:
+    objects = NotificationObject.objects.bulk_create(
+        [NotificationObject(kind="contact") for _ in range(MOST_FOUND + 1)]
+    )
+    Contact.objects.bulk_create(
+        [
+            Contact(
+                object=item, name="Many", email=f"p{item.pk}@example.org", created_at=story.now, updated_at=story.now
+            )
+            for item in objects
+        ]
+    )
+    client, url = signed_in(Role.MANAGER), reverse("console:contacts_contact_changelist")
+    selected = {"_selected_action": [objects[0].pk], "select_across": "1"}
+
+    for action in ("delete_selected", "verify_numbers"):
+        reply = client.post(url, {**selected, "action": action, "post": "yes", "confirmed": "1"}, follow=True)
+
+        told = [str(message) for message in reply.context["messages"]]
+        assert told == ["These are more than 10000 contacts. Search or filter for fewer of them."]
+    assert Contact.objects.count() == MOST_FOUND + 1
 
 
 def test_the_default_fallback_is_changed_for_all(story: Story) -> None:

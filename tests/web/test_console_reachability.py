@@ -287,3 +287,31 @@ def test_a_contact_that_nothing_reaches_says_so_instead_of_asking(story: Story) 
 
     assert "No channel to this contact is ready" in page
     assert url_to_test(wei) not in page_of(wei)
+
+
+def test_a_contacts_page_lists_what_was_sent_and_leads_to_all_of_it_and_to_nobody_elses(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    story.policy({ann: ["sms"], bob: ["sms"]})
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_text(ann, "Disk full")
+    story.expect_text(bob, "Disk full")
+    client = signed_in(Role.VIEWER)
+
+    page = client.get(reverse("console:contacts_contact_overview", args=[ann.pk]))
+    (row,) = page.context["deliveries"]
+    everything = client.get(page.context["deliveries_url"])
+
+    mine = Delivery.objects.get(recipient_id=ann.pk)
+    assert row["url"] == reverse("console:delivery_delivery_change", args=[mine.pk])
+    assert "Disk full" in row["about"]
+    assert row["url"] in page.content.decode()
+    assert page.context["deliveries_url"] in page.content.decode()
+    assert [delivery.pk for delivery in everything.context["cl"].result_list] == [mine.pk]
+
+
+def test_a_contact_to_whom_nothing_was_sent_has_no_link_to_deliveries(story: Story) -> None:
+    page = page_of(story.contact("Ann"))
+
+    assert "Nothing was sent to this contact yet." in page
+    assert "All deliveries to this contact" not in page

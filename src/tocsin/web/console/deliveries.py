@@ -60,12 +60,18 @@ class RecipientFilter(SimpleListFilter):
     parameter_name = "recipient"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return []
+        """The one that is asked for: a filter without choices would not filter."""
+        asked = request.GET.get("recipient", "")
+        if not (asked.isascii() and asked.isdecimal() and len(asked) <= _LONGEST_ID):
+            return []
+        names = (
+            Delivery.objects.filter(recipient_id=int(asked)).order_by("-pk").values_list("recipient_name", flat=True)
+        )
+        return [(asked, names.first() or asked)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
-        asked = request.GET.get("recipient", "")
-        is_id = asked.isascii() and asked.isdecimal() and len(asked) <= _LONGEST_ID
-        return queryset.filter(recipient_id=int(asked)) if is_id else queryset
+        asked = self.value()
+        return queryset.filter(recipient_id=int(asked)) if asked and self.lookup_choices else queryset
 
 
 class DeliveryAdmin(ServiceAdmin):

@@ -258,6 +258,14 @@ class ServiceAdmin(ModelAdmin):
         empty = self.empty or plain_list(self.opts.verbose_name, self.opts.verbose_name_plural)
         return empty_context(request, empty, self.url("add") if self.has_add_permission(request) else "")
 
+    def response_action(self, request: HttpRequest, queryset: QuerySet) -> Any:
+        """The question before many are deleted has the title of the button that led to it."""
+        response = super().response_action(request, queryset)
+        context = getattr(response, "context_data", None)
+        if context is not None and "deletable_objects" in context:
+            context["title"] = _("Batch Delete")
+        return response
+
     def _check_selection(self, request: HttpRequest) -> None:
         """InvalidInputError when the rows that an action is for are named by what can be no key of the table."""
         try:
