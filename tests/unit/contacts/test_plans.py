@@ -103,6 +103,19 @@ def test_no_list_of_contacts_reads_the_whole_table(crowd: dict[str, Any], wanted
     assert [scans(sql) for sql in statements if "TABLESAMPLE" not in sql] == [set()] * 2
 
 
+@pytest.mark.parametrize("wanted", WANTED.values(), ids=WANTED.keys())
+def test_a_server_that_was_not_told_of_its_fast_disks_reads_no_whole_table_either(
+    crowd: dict[str, Any], wanted: Wanted
+) -> None:
+    found = contacts_found(wanted, sees_addresses=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL random_page_cost = 4")
+
+    statements = read(lambda: (count_found(found), list(found[:50])))
+
+    assert [scans(sql) for sql in statements] == [set()] * 2
+
+
 def test_a_group_of_the_usual_size_is_read_from_its_members(crowd: dict[str, Any]) -> None:
     found = contacts_found(Wanted(group_id=crowd["small"]), sees_addresses=False)
 
