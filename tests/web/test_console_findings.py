@@ -257,3 +257,12 @@ def test_open_alerts_come_first_and_the_worst_of_them_on_top(story: Story) -> No
     severities = [severity for severity, is_open in shown if is_open]
     assert severities == sorted(severities)
     assert len(set(severities)) == 3
+
+
+@pytest.mark.parametrize("key", ["abc", "1\x00", "-1", "9" * 30, "\uff11x"])
+def test_what_can_be_no_key_is_no_page_and_no_fault(key: str) -> None:
+    client = signed_in(Role.ADMIN)
+
+    replies = {model: client.get(reverse(f"console:{name_of(model)}_change", args=[key])) for model in MODELS}
+
+    assert {model: reply.status_code for model, reply in replies.items() if reply.status_code not in (302, 404)} == {}

@@ -116,9 +116,10 @@ class NotificationPolicyAdmin(ServiceAdmin):
     def reach(self, request: HttpRequest) -> HttpResponse:
         return reach(request, self.admin_site.each_context(request))
 
-    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        """Either of enabling and disabling."""
-        policy = existing_policies().filter(pk=object_id).first()
+    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
+        """Either of enabling and disabling; none for what is no key."""
+        is_key = str(object_id).isascii() and str(object_id).isdecimal()
+        policy = existing_policies().filter(pk=object_id).first() if is_key else None
         if policy is None:
             return []
         unfit = "_enable" if policy.is_enabled else "_disable"
