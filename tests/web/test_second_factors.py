@@ -259,3 +259,33 @@ def test_an_email_address_signs_in_as_a_name_does(ann: User) -> None:
     client.post("/console/login/", {"login": "ANN@example.org", "password": PASSWORD})
 
     assert is_inside(client)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "null",
+        "[]",
+        "1",
+        '{"id": 1}',
+        '{"response": 1}',
+        "[" * 2000,
+        '{"id": "AAAA", "rawId": "AAAA", "response": {}}',
+    ],
+)
+def test_what_is_no_answer_of_a_passkey_is_refused_like_a_wrong_one(ann: User, answer: str) -> None:
+    client, inside = Client(), signed_in(Role.RESPONDER)
+    client.get("/console/login/passkey/", headers={"accept": "application/json"})
+    inside.get("/console/account/passkeys/add/")
+
+    instead_of_a_password = client.post("/console/login/passkey/", {"credential": answer})
+    after_the_password = send_password(client, ann) and client.post(
+        "/console/login/second-factor/", {"credential": answer}
+    )
+    added = inside.post("/console/account/passkeys/add/", {"credential": answer, "passwordless": "on"})
+    again = inside.post("/console/login/again/passkey/", {"credential": answer})
+
+    replies = (instead_of_a_password, after_the_password, added, again)
+    assert all(reply.status_code in (200, 302) for reply in replies)
+    assert Authenticator.objects.count() == 0

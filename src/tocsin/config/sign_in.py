@@ -58,6 +58,9 @@ ALLAUTH: dict[str, Any] = {
     "MFA_FORMS": {
         "authenticate": "tocsin.web.console.sign_in_forms.SecondFactorForm",
         "reauthenticate": "tocsin.web.console.sign_in_forms.SecondFactorAgainForm",
+        "login_webauthn": "tocsin.web.console.sign_in_forms.PasskeySignInForm",
+        "authenticate_webauthn": "tocsin.web.console.sign_in_forms.PasskeySecondForm",
+        "reauthenticate_webauthn": "tocsin.web.console.sign_in_forms.PasskeyAgainForm",
     },
     "MFA_RATE_LIMITS": False,
     "MFA_SUPPORTED_TYPES": ["totp", "webauthn", "recovery_codes"],

@@ -10,7 +10,6 @@ from allauth.account.utils import get_next_redirect_url
 from allauth.account.views import LoginView, ReauthenticateView
 from allauth.mfa.base.views import AuthenticateView
 from allauth.mfa.base.views import ReauthenticateView as CodeAgainView
-from allauth.mfa.webauthn.forms import LoginWebAuthnForm
 from allauth.mfa.webauthn.internal.flows import perform_passwordless_login
 from allauth.mfa.webauthn.views import LoginWebAuthnView
 from allauth.mfa.webauthn.views import ReauthenticateWebAuthnView as PasskeyAgainView
@@ -76,8 +75,6 @@ def cancel_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 class PasskeySignIn(LoginWebAuthnView):
-    form_class = LoginWebAuthnForm
-
     def form_valid(self, form: Any) -> HttpResponse:
         """Followed by the same last question as after any other proof: has the user a role?"""
         authenticator = form.cleaned_data["credential"]

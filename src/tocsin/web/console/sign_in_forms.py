@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from allauth.account.forms import LoginForm
 from allauth.account.forms import ReauthenticateForm as AllauthPasswordAgainForm
 from allauth.core import context
+from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm, BaseAuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
-from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    EditWebAuthnForm,
+    LoginWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
 from django import forms
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -84,7 +92,47 @@ class ActivateAppForm(ActivateTOTPForm):
     )
 
 
-class AddPasskeyForm(AddWebAuthnForm):
+class _CredentialField(forms.JSONField):
+    """Also what is nested too deeply is no JSON."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except RecursionError:
+            raise get_adapter().validation_error("incorrect_code") from None
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        try:
+            return super().bound_data(data, initial)
+        except RecursionError:
+            return ""
+
+
+class _PasskeyForm(forms.Form):
+    """What is no answer of an authenticator at all is refused like a wrong one."""
+
+    credential = _CredentialField(widget=forms.HiddenInput)
+
+    def full_clean(self) -> None:
+        try:
+            super().full_clean()
+        except (AttributeError, KeyError, TypeError, ValueError, struct.error):
+            self.add_error(None, get_adapter().validation_error("incorrect_code"))
+
+
+class PasskeySignInForm(_PasskeyForm, LoginWebAuthnForm):
+    """Instead of a password."""
+
+
+class PasskeySecondForm(_PasskeyForm, AuthenticateWebAuthnForm):
+    """After the password."""
+
+
+class PasskeyAgainForm(_PasskeyForm, ReauthenticateWebAuthnForm):
+    """Before something sensitive."""
+
+
+class AddPasskeyForm(_PasskeyForm, AddWebAuthnForm):
     name = forms.CharField(
         label=_("Name of the passkey"),
         max_length=_LONGEST_NAME,
