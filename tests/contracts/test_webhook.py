@@ -288,3 +288,14 @@ def test_a_private_address_is_refused_when_it_is_connected_to(receiver: WebhookR
 
     assert (result.outcome, result.code) == (Outcome.PERMANENT_CONFIG, "address")
     assert receiver.requests == 0
+
+
+def test_a_server_that_names_the_address_it_does_not_know_does_not_give_its_token_away() -> None:
+    reply = b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n%s"
+    says = b"Cannot POST /services/T0/B0/verysecrettoken?key=querysecret; no verysecrettoken"
+    with RawServer(reply % (len(says), says)) as server:
+        url = f"{server.url}/services/T0/B0/verysecrettoken?key=querysecret"
+        result = send_one("webhook", {"url": url}, MESSAGE)
+
+    assert "secret" not in result.detail
+    assert result.detail.startswith("HTTP 404: Cannot POST ***")

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from tocsin.channels.base import Config, Message, Outcome, SendResult
 from tocsin.channels.groups import without_reply
@@ -30,6 +30,7 @@ SECRET_PREFIX = "whsec_"  # noqa: S105 (how a secret in base64 begins)
 _WITHIN = 5.0
 """Seconds for the whole exchange."""
 _LATER = (408, 425)
+_SHORTEST_TOKEN = 8
 
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
@@ -96,7 +97,7 @@ class Webhook:
     def _verdict(self, reply: HttpReply) -> SendResult:
         """Any 2xx is delivered: that is all a webhook's receiver can say."""
         code = str(reply.status)
-        secrets = (self._config["secret"], *self._headers.values(), *self._parameters.values())
+        secrets = (self._config["secret"], *self._headers.values(), *self._parameters.values(), *_told_by(self._config))
         says = concealed(reply.text[:1000], *secrets)[:200]
         detail = f"HTTP {code}: {says}" if says else f"HTTP {code}"
         if 200 <= reply.status < 300:
@@ -110,6 +111,15 @@ class Webhook:
         if reply.status in _LATER or reply.status >= 500:
             return SendResult(Outcome.TRANSIENT, code, detail, retry_after=reply.retry_after)
         return SendResult(Outcome.PERMANENT_CONFIG, code, detail)
+
+
+def _told_by(config: Config) -> list[str]:
+    """What of the address may be a token, the longest first: servers name the path that they do not know."""
+    parts = urlsplit(config["url"])
+    segments = [part for part in parts.path.split("/") if len(part) >= _SHORTEST_TOKEN]
+    values = [value for _name, value in parse_qsl(parts.query)]
+    found = {parts.path, parts.query, *segments, *values, parts.username or "", parts.password or ""}
+    return sorted({*found, *map(unquote, found)}, key=len, reverse=True)
 
 
 def _body(config: Config, headers: Mapping[str, str], facts: Facts) -> tuple[str, str]:
