@@ -78,6 +78,8 @@ def test_what_is_not_given_stays_and_a_secret_can_be_taken_away(now: datetime) -
     [
         ({"name": ""}, "name"),
         ({"url": "tickets.example/hook"}, "url"),
+        ({"url": "https://[tickets/hook"}, "url"),
+        ({"url": "https://tickets.example:99999/hook"}, "url"),
         ({"url": ""}, "url"),
         ({"method": "PUT"}, "method"),
         ({"headers": {"a b": "c"}}, "headers"),
@@ -140,3 +142,29 @@ def test_deleting_says_what_used_it(now: datetime) -> None:
 
     assert [(use.kind, use.name) for use in uses] == [("policy", "All")]
     assert not NotificationObject.objects.filter(pk=webhook.pk).exists()
+
+
+def test_stored_values_do_not_go_along_to_another_host(now: datetime) -> None:
+    webhook = make(now, parameters={"token": "s3cr3t-parameter"})
+
+    with pytest.raises(InvalidInputError) as refused:
+        change(now, webhook, url="https://elsewhere.example/hook", headers={"X-Token": "***"})
+    moved = change(
+        now,
+        webhook,
+        url="https://elsewhere.example/hook",
+        headers={"X-Token": "new"},
+        parameters={"token": "other"},
+    )
+
+    text = "The URL leads to another host. Enter the value again that it shall get: %s."
+    assert refused.value.fields == {"headers": text % "X-Token", "parameters": text % "token"}
+    assert "s3cr3t" not in moved.headers + moved.parameters
+
+
+def test_stored_values_stay_at_another_path_of_the_same_host(now: datetime) -> None:
+    webhook = make(now)
+
+    moved = change(now, webhook, url="https://TICKETS.example/other", headers={"X-Token": "***"})
+
+    assert moved.headers == '{"X-Token": "s3cr3t-header"}'

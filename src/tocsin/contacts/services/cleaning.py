@@ -130,8 +130,12 @@ def clean_external_id(value: object) -> str | None:
 def clean_url(value: object) -> str:
     """An http(s) address. The message never repeats it, since it holds a token."""
     text = clean_text(value or "", at_most=2000)
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or any(map(str.isspace, text)):
+    try:
+        parts = urlsplit(text)
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that are no address, a port that is none
+        is_whole = False
+    if not is_whole or any(map(str.isspace, text)):
         raise ValueError(_("Give the whole webhook address, starting with https:// (or http://)."))
     return text
 

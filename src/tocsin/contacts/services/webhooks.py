@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -120,7 +121,8 @@ def update_webhook(
 ) -> Webhook:
     """What is None stays, and so does a header or parameter whose value is `***`; an empty `secret` removes it.
 
-    ConflictError when `version` is not the row's.
+    ConflictError when `version` is not the row's. InvalidInputError also when stored values would go to another host:
+    whoever may change the address shall not read them there.
     """
     given = {"name": name, "url": url, "method": method, "body": body, "recovery_body": recovery_body}
     given |= {"secret": secret, "language": language}
@@ -134,6 +136,8 @@ def update_webhook(
         for field, pairs in (("headers", headers), ("parameters", parameters)):
             if pairs is not None:
                 cleaned[field] = _stored(pairs, json.loads(getattr(webhook, field) or "{}"))
+        is_moved = "url" in cleaned and _origin(cleaned["url"]) != _origin(webhook.url)
+        taken = _taken_along(webhook, {"headers": headers, "parameters": parameters}) if is_moved else {}
         before = {field: getattr(webhook, field) for field in cleaned if getattr(webhook, field) != cleaned[field]}
         if not before:
             return webhook
@@ -141,6 +145,9 @@ def update_webhook(
             setattr(webhook, field, cleaned[field])
         if not {*WEBHOOK_CONFIG}.isdisjoint(before):
             _refuse_unusable(webhook, before)
+        if taken:
+            text = _("The URL leads to another host. Enter the value again that it shall get: %(names)s.")
+            raise InvalidInputError({field: text % {"names": ", ".join(names)} for field, names in taken.items()})
         webhook.version += 1
         with naming_duplicates(lambda: _duplicate(webhook)):
             webhook.save(update_fields=[*before, "version"])
@@ -167,6 +174,21 @@ def _stored(pairs: Pairs, old: Pairs | None = None) -> str:
     """JSON, "" for none. `old`: what `***` stands for."""
     merged = {name: (old or {}).get(name, value) if value == KEPT else value for name, value in pairs.items()}
     return json.dumps(merged, ensure_ascii=False) if merged else ""
+
+
+def _taken_along(webhook: Webhook, given: Mapping[str, Pairs | None]) -> dict[str, list[str]]:
+    """Field -> the names whose stored values would stay."""
+    found = {}
+    for field, pairs in given.items():
+        stored = json.loads(getattr(webhook, field) or "{}")
+        if kept := [name for name in stored if pairs is None or pairs.get(name) == KEPT]:
+            found[field] = kept
+    return found
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme.lower(), parts.netloc.rpartition("@")[2].lower()
 
 
 def _refuse_unusable(webhook: Webhook, changed: Collection[str]) -> None:
