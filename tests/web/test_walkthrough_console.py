@@ -108,6 +108,16 @@ def test_an_imported_chatbot_is_shown_without_its_token_and_can_only_be_removed(
     assert Contact.objects.get().legacy_chatbot_url == ""
 
 
+def test_an_imported_chatbot_whose_token_is_in_its_path_is_shown_without_it(story: Story) -> None:
+    lark = "https://open.feishu.cn/open-apis/bot/v2/hook/verysecret"
+    old = import_contact(by=ADMIN, now=story.now, name="Old", legacy_chatbot_url=lark)
+
+    page = signed_in(Role.VIEWER).get(reverse("console:contacts_contact_overview", args=[old.pk])).content.decode()
+
+    assert "https://open.feishu.cn/open-apis/bot/v2/hook/***" in page
+    assert "verysecret" not in page
+
+
 def test_an_administrator_vouches_for_a_number_where_the_settings_allow_it(story: Story, settings: Any) -> None:
     settings.ATTESTED_PHONES = True
     ann = story.contact("Ann", verified=False)

@@ -20,7 +20,7 @@ from tocsin.contacts.rules import Fallback
 from tocsin.core.clock import utc_now
 from tocsin.core.phones import display as whole_phone
 from tocsin.core.phones import mask as mask_phone
-from tocsin.core.redact import mask_email
+from tocsin.core.redact import mask_email, redact
 from tocsin.delivery.models import Delivery
 from tocsin.web.console.actors import may
 from tocsin.web.console.audit_log import ACTIONS
@@ -73,7 +73,7 @@ def contact_page(
             "channels": channel_lines(contact, admin.url("send_test", contact.pk) if may_change else ""),
             "proof": proof_lines(contact, may(request, Permission.REVEAL)),
             "uses": uses_list(queries.uses_of([contact.pk])),
-            "chatbot": contact.legacy_chatbot_url.split("?")[0],
+            "chatbot": redact(contact.legacy_chatbot_url.split("?")[0]),
             "deliveries": _deliveries(contact),
             "deliveries_url": f"{reverse('console:delivery_delivery_changelist')}?recipient={contact.pk}",
             "changes": _changes(contact),
