@@ -8,8 +8,8 @@ from datetime import date, datetime
 
 from tocsin.core.phones import display
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_ESCAPED = re.compile(r"'+[=+\-@\t\r]")
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+_ESCAPED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
 _PHONE = re.compile(r"\+[0-9][0-9 ().-]*")
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
 _WHOLE = 10**15

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ Values = dict[str, str | list[str]]
 """Field -> what stands in the cell; groups as names."""
 _MAX_COLUMNS = 100
 _MAX_UNPACKED = 400 * 2**20
+_MAX_SHARED = 64 * 2**20
+"""Of the texts that cells share: all of them are held in memory, several times as large."""
+_SHARED = re.compile(rb"<(?:\w+:)?sst\b")
 _MAX_PARTS = 1000
 _CSV_BLOCK = 500
 _NOT_IN_XML = dict.fromkeys((0xFFFE, 0xFFFF), "\N{REPLACEMENT CHARACTER}")
@@ -211,14 +215,21 @@ def _refuse_bombs(content: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         parts = archive.infolist()
         if len(parts) > _MAX_PARTS or sum(part.file_size for part in parts) > _MAX_UNPACKED:
-            limit = _MAX_UNPACKED // 2**20
-            text = _("Unpacked, this file is too large: at most %(limit)d MiB.") % {"limit": limit}
-            raise InvalidInputError({"file": text})
+            raise _unpacks_to_too_much(_MAX_UNPACKED)
+        shared = 0
         for part in parts:
-            if part.filename.endswith((".xml", ".rels")):
-                with archive.open(part) as stream:
-                    if b"<!DOCTYPE" in stream.read(1024):
-                        raise ValueError("DOCTYPE")
+            with archive.open(part) as stream:
+                head = stream.read(1024)
+            if b"<!DOCTYPE" in head and part.filename.endswith((".xml", ".rels")):
+                raise ValueError("DOCTYPE")
+            shared += part.file_size if _SHARED.search(head) else 0
+        if shared > _MAX_SHARED:
+            raise _unpacks_to_too_much(_MAX_SHARED)
+
+
+def _unpacks_to_too_much(most: int) -> InvalidInputError:
+    text = _("Unpacked, this file is too large: at most %(limit)d MiB.") % {"limit": most // 2**20}
+    return InvalidInputError({"file": text})
 
 
 def _in_one_cell(name: str, value: Any) -> str:
