@@ -46,6 +46,8 @@ _FACTS: Words = {
     "sends_recovery": _("tell of recovery"),
     "legacy_chatbot_url": _("chatbot (imported)"),
     "phone_verified_at": _("verified"),
+    "phone_verification": _("verification sent"),
+    "sign_in": _("signs in as"),
     "first_name": _("full name"),
     "url": _("webhook URL"),
     "secret": _("signing secret"),
@@ -119,7 +121,7 @@ class LogEntryAdmin(ServiceAdmin):
 
     @display(description=_("changes"))
     def changed_fields(self, entry: LogEntry) -> str:
-        names = [_title(entry, name) for name in entry.changes_dict]
+        names = [field_title(entry, name) for name in entry.changes_dict]
         rest = _now(" and %(n)d more") % {"n": len(names) - _SHOWN} if len(names) > _SHOWN else ""
         return ", ".join(names[:_SHOWN]) + rest or NOTHING
 
@@ -142,7 +144,7 @@ class LogEntryAdmin(ServiceAdmin):
     @display(description=_("changes"))
     def changes_table(self, entry: LogEntry) -> SafeString | str:
         rows = [
-            (_title(entry, name), before or NOTHING, after or NOTHING)
+            (field_title(entry, name), before or NOTHING, after or NOTHING)
             for name, (before, after) in entry.changes_dict.items()
         ]
         if not rows:
@@ -152,7 +154,7 @@ class LogEntryAdmin(ServiceAdmin):
         return format_html('<table class="tc-table">{}{}</table>', head, body)
 
 
-def _title(entry: LogEntry, name: str) -> str:
+def field_title(entry: LogEntry, name: str) -> str:
     """What people call the field: services also record facts that are no columns."""
     if name in _FACTS:
         return str(_FACTS[name])
