@@ -48,7 +48,7 @@ def uploaded(now: datetime, rows: Rows, **options: bool) -> ContactImport:
 
 def imported(now: datetime, rows: Rows, **options: bool) -> ContactImport:
     row = uploaded(now, rows, **options)
-    start_import(by=ADMIN, now=now, import_id=row.pk)
+    start_import(by=ADMIN, now=now, import_id=row.pk, may_attest=True)
     run_due(now)
     row.refresh_from_db()
     return row

@@ -225,6 +225,21 @@ def test_numbers_may_be_vouched_for_by_administrators_where_settings_allow() -> 
     assert [row.counts for row in ContactImport.objects.order_by("pk")] == [{"refused": 1}, {"created": 1}]
 
 
+def test_what_an_administrator_vouches_for_is_started_by_one() -> None:
+    rows = [{**people(1)[0], "verified_by": "HR directory"}]
+    with override_settings(ATTESTED_PHONES=True):
+        address = uploaded(signed_in(Role.ADMIN), rows)
+
+        reply = signed_in(Role.MANAGER).post(f"{address}start/", follow=True)
+        assert "so an administrator starts it" in reply.content.decode()
+        run_due(utc_now())
+        assert not Contact.objects.exists()
+
+        signed_in(Role.ADMIN).post(f"{address}start/")
+        run_due(utc_now())
+        assert Contact.objects.get().phone_verified_at is not None
+
+
 def test_another_manager_who_looks_at_it_leaves_an_audit_entry() -> None:
     address = uploaded(signed_in(Role.MANAGER), people(1))
     LogEntry.objects.all().delete()

@@ -79,7 +79,7 @@ def import_file(
             if dry_run or is_hopeless:
                 row = cancel_import(by=SHELL, now=utc_now(), import_id=row.pk)
             else:
-                start_import(by=SHELL, now=utc_now(), import_id=row.pk)
+                start_import(by=SHELL, now=utc_now(), import_id=row.pk, may_attest=options.may_attest)
                 row = advance_import(row.pk, utc_now(), tell=bar("Importing", row))
     if row.state == ImportState.FAILED:
         fail(row.failure)

@@ -50,10 +50,10 @@ def begin_import(
     return row
 
 
-def release_import(*, by: Actor, now: datetime, import_id: int) -> ContactImport:
+def release_import(*, by: Actor, now: datetime, import_id: int, may_attest: bool) -> ContactImport:
     """What was checked may be written; wakes a worker to do it."""
     with transaction.atomic():
-        row = start_import(by=by, now=now, import_id=import_id)
+        row = start_import(by=by, now=now, import_id=import_id, may_attest=may_attest)
         ring_import()
     return row
 

@@ -38,7 +38,7 @@ from tocsin.contacts.sheets import FORMATS, read_sheet
 from tocsin.contacts.sheets.files import Values, too_large
 from tocsin.core import crypto
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError, TocsinError
+from tocsin.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, TocsinError
 from tocsin.core.storable import storable
 
 CHUNK = 1000
@@ -90,12 +90,17 @@ def create_import(
     return row
 
 
-def start_import(*, by: Actor, now: datetime, import_id: int) -> ContactImport:
-    """What was checked is to be written, by whoever starts it. ConflictError when that makes no sense (any more)."""
+def start_import(*, by: Actor, now: datetime, import_id: int, may_attest: bool = False) -> ContactImport:
+    """What was checked is to be written, by whoever starts it. ConflictError when that makes no sense (any more).
+
+    ForbiddenError when its numbers may count as attested and whoever starts it may not vouch for them.
+    """
     with transaction.atomic():
         row = _locked(import_id)
         if row.state != ImportState.READY:
             raise ConflictError(_("This import does not wait to be started (any more)."))
+        if row.chosen.may_attest and not may_attest:
+            raise ForbiddenError(_("An administrator vouches for numbers in this file, so an administrator starts it."))
         if row.chosen.all_or_nothing and row.counts.get(Fate.REFUSED):
             raise ConflictError(
                 _("All or nothing was chosen, and rows are refused. Correct the file and upload it again.")

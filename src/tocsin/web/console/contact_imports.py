@@ -126,7 +126,7 @@ def start(request: HttpRequest, context: dict[str, Any], import_id: int) -> Http
     require(request, Permission.MANAGE)
     row = _found(import_id)
     try:
-        release_import(by=actor_of(request), now=utc_now(), import_id=row.pk)
+        release_import(by=actor_of(request), now=utc_now(), import_id=row.pk, may_attest=_may_attest(request))
     except TocsinError as error:
         messages.error(request, str(error))
     return _to(row)
@@ -177,7 +177,7 @@ def _uploaded(request: HttpRequest, data: dict[str, Any]) -> ContactImport:
         raise too_large()
     options = ImportOptions(
         create_only=data["existing"] == _CREATE_ONLY,
-        may_attest=settings.ATTESTED_PHONES and may(request, Permission.ADMINISTER),
+        may_attest=_may_attest(request),
         **{name: data[name] for name in _SWITCHES},
     )
     return begin_import(
@@ -189,6 +189,10 @@ def _uploaded(request: HttpRequest, data: dict[str, Any]) -> ContactImport:
         options=options,
         language=translation.get_language() or "",
     )
+
+
+def _may_attest(request: HttpRequest) -> bool:
+    return settings.ATTESTED_PHONES and may(request, Permission.ADMINISTER)
 
 
 def _found(import_id: int) -> ContactImport:
