@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
 import django
 import pytest
+from django.utils import translation
 
 from tocsin.config.embedded_postgres import EmbeddedPostgres, connection_settings
 
@@ -41,6 +43,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if server is not None:
         server.stop()
         shutil.rmtree(server.layout.folder)
+
+
+@pytest.fixture(autouse=True)
+def in_english() -> Iterator[None]:
+    """A request leaves its language to the thread, and so to whatever test comes next."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture
