@@ -21,7 +21,8 @@ from tocsin.contacts.import_texts import problem_text
 from tocsin.contacts.queries.importing import RowView, row_view, rows_of, uses_losing_phone
 from tocsin.contacts.rules.importing import Fate, ImportOptions, ImportState
 from tocsin.contacts.services.exporting import export_contacts
-from tocsin.contacts.services.imports import cancel_import, create_import, holding, start_import
+from tocsin.contacts.services.import_holding import holding
+from tocsin.contacts.services.imports import cancel_import, create_import, start_import
 from tocsin.contacts.sheets import format_of
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now

@@ -14,12 +14,12 @@ from django.utils.translation import gettext as _
 from tocsin.contacts.import_models import ContactImport
 from tocsin.contacts.queries.importing import contacts_of, row_view, rows_of
 from tocsin.contacts.rules.importing import WORKING, ImportOptions, ImportState
+from tocsin.contacts.services.import_holding import holding
 from tocsin.contacts.services.imports import (
     check_import,
     create_import,
     fail_import,
     finish_texting,
-    holding,
     note_progress,
     run_import,
     start_import,

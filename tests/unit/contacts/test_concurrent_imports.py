@@ -14,8 +14,9 @@ from tocsin.contacts.import_models import ContactImport
 from tocsin.contacts.models import Contact, ContactGroup
 from tocsin.contacts.rules.importing import ImportOptions, ImportState, Row
 from tocsin.contacts.services import create_contact, delete_contacts, update_contact
+from tocsin.contacts.services.import_holding import holding
 from tocsin.contacts.services.import_writing import write_rows
-from tocsin.contacts.services.imports import check_import, create_import, holding, run_import, start_import
+from tocsin.contacts.services.imports import check_import, create_import, run_import, start_import
 from tocsin.core.actors import SHELL
 from tocsin.delivery.importing import work_on_imports
 

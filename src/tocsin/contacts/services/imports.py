@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import islice
@@ -43,8 +42,6 @@ from tocsin.core.storable import storable
 
 CHUNK = 1000
 ROWS_KEPT_FOR = timedelta(days=7)
-IMPORT_LOCKS = 0x70C52
-"""First half of the advisory lock that whoever works on an import holds; the import's id is the second."""
 _COPY = (
     "COPY contacts_contactimportrow (contact_import_id, number, fate, contact_id, sealed, is_unverified, "
     "gets_text) FROM STDIN"
@@ -125,21 +122,6 @@ def cancel_import(*, by: Actor, now: datetime, import_id: int) -> ContactImport:
         row.save(update_fields=["state", "finished_at", "cancel_asked"])
         audit.record(by=by, action=Action.UPDATE, instance=row, changes={"cancelled": ("", "yes")})
     return row
-
-
-@contextmanager
-def holding(import_id: int) -> Iterator[bool]:
-    """Whether it is ours to work on: nobody else does. A killed holder's lock goes with its connection."""
-    key = [IMPORT_LOCKS, import_id % 2**31]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", key)
-        is_held = bool(cursor.fetchone()[0])
-    try:
-        yield is_held
-    finally:
-        if is_held and connection.connection is not None and not connection.connection.closed:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
 
 
 def check_import(
