@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-IMPORT_LOCKS = 0x70C52
+IMPORT_LOCKS = 0x70C53
 """First half of the advisory lock that whoever works on an import holds; the import's id is the second."""
 
 
