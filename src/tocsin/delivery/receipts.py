@@ -52,19 +52,24 @@ FROM (SELECT provider_id, max(id) AS id FROM delivery_delivery
 WHERE r.id = ANY(%(receipts)s) AND r.provider_id = d.provider_id
 RETURNING d.id
 """
+# A receipt that is being counted again is skipped: deliveries are locked here, and who counts it may wait for them. It
+# looks again itself, when this is committed.
 _FIND_WAITING = """
-UPDATE delivery_receipt r SET delivery_id = d.id
-FROM delivery_delivery d
-WHERE d.id = ANY(%s) AND d.provider_id <> '' AND r.delivery_id IS NULL
-  AND r.account_id = d.account_id AND r.provider_id = d.provider_id
-RETURNING d.id
+UPDATE delivery_receipt r SET delivery_id = found.delivery_id
+FROM (SELECT w.id, d.id AS delivery_id
+      FROM delivery_receipt w
+      JOIN delivery_delivery d ON d.account_id = w.account_id AND d.provider_id = w.provider_id
+      WHERE d.id = ANY(%s) AND d.provider_id <> '' AND w.delivery_id IS NULL
+      ORDER BY w.id FOR NO KEY UPDATE OF w SKIP LOCKED) found
+WHERE r.id = found.id
+RETURNING found.delivery_id
 """
 
 
 def store_receipts(
     account: ProviderAccount, receipts: Sequence[ProviderReceipt], now: datetime
-) -> list[tuple[int, int | None]]:
-    """New receipts as (receipt id, delivery id or None); doubles are only counted."""
+) -> list[tuple[int, int | None, bool]]:
+    """Receipts as (receipt id, delivery id or None, whether it is new); doubles are only counted."""
     rows = {row[:4]: row for row in map(_row, receipts)}
     if not rows:
         return []
@@ -72,7 +77,7 @@ def store_receipts(
     columns = zip(*(rows[key] for key in sorted(rows)), strict=True)
     named = {name: list(column) for name, column in zip(names, columns, strict=True)}
     stored = execute(_STORE, {"account": account.pk, "now": now, **named})
-    return [(pk, delivery_id) for pk, delivery_id, count in stored if count == 1]
+    return [(pk, delivery_id, count == 1) for pk, delivery_id, count in stored]
 
 
 def look_again(account: ProviderAccount, receipt_ids: Sequence[int]) -> list[int]:

@@ -40,11 +40,11 @@ def record_receipts(*, account: ProviderAccount, receipts: Sequence[ProviderRece
     (when only the vendor's id is known) or moves the delivery at once (when it carries our reference).
     """
     stored = store_receipts(account, receipts, now)
-    known = [delivery_id for _, delivery_id in stored if delivery_id is not None]
-    if unknown := [pk for pk, delivery_id in stored if delivery_id is None]:
+    known = [delivery_id for _, delivery_id, is_new in stored if is_new and delivery_id is not None]
+    if unknown := [pk for pk, delivery_id, _ in stored if delivery_id is None]:
         known += look_again(account, unknown)
     record_reach(entries=apply_receipts(known, now))
-    return len(stored)
+    return sum(is_new for _, _, is_new in stored)
 
 
 @retried
