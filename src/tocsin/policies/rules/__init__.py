@@ -1,0 +1,39 @@
+"""Matching and grouping, without a database."""
+
+from __future__ import annotations
+
+from tocsin.policies.rules.matching import (
+    Condition,
+    Mismatch,
+    Operator,
+    Rule,
+    RuleProblem,
+    RulesError,
+    condition_holds,
+    first_failed_condition,
+    group_of,
+    mismatches,
+    parse_group_by,
+    parse_rules,
+    rules_as_json,
+    rules_match,
+    stored_rules,
+)
+
+__all__ = [
+    "Condition",
+    "Mismatch",
+    "Operator",
+    "Rule",
+    "RuleProblem",
+    "RulesError",
+    "condition_holds",
+    "first_failed_condition",
+    "group_of",
+    "mismatches",
+    "parse_group_by",
+    "parse_rules",
+    "rules_as_json",
+    "rules_match",
+    "stored_rules",
+]
