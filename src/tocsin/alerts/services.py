@@ -81,8 +81,10 @@ def unclaim_alert(*, by: Actor, now: datetime, alert_id: int) -> Alert:
 
 
 @retried
-def resolve_alert(*, by: Actor, now: datetime, alert_id: int, text: str = "") -> Alert:
-    """Closed by hand, with the solution in `text`. Opens again after REOPEN_AFTER when its events still fire."""
+def resolve_alert(*, by: Actor, now: datetime, alert_id: int, text: str = "", how: str = "") -> Alert:
+    """Closed by hand, with the solution in `text`. Opens again after REOPEN_AFTER when its events still fire.
+
+    `how` says by what (a pressed key)."""
     text = _clean(text)
     alert = _locked(alert_id)
     if alert.state == AlertState.RESOLVED:
@@ -90,7 +92,7 @@ def resolve_alert(*, by: Actor, now: datetime, alert_id: int, text: str = "") ->
     alert.state, alert.resolved_at, alert.resolved_by = AlertState.RESOLVED, now, by.name
     alert.due_at = now + REOPEN_AFTER
     alert.save(update_fields=["state", "resolved_at", "resolved_by", "due_at"])
-    _write(alert, ActivityKind.RESOLVED, by, now, text)
+    _write(alert, ActivityKind.RESOLVED, by, now, text, data={"how": how} if how else {})
     return alert
 
 

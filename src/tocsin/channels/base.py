@@ -6,7 +6,7 @@ of sending and keeps no address afterwards. It raises nothing but programming er
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -60,6 +60,20 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
+class CallKey:
+    """A key that means something during a call, which the message's text names. Texts are in the message's language."""
+
+    reply: str
+    """Said when it has been pressed, before the call ends."""
+    confirm: str = ""
+    """Asked first: only the same key pressed once more counts. "" acts at once."""
+
+
+REPEAT_KEY = "9"
+"""Says a call's message again, where a provider hears keys."""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message to one person or robot. Texts are plain and unescaped unless the name says otherwise."""
 
@@ -84,6 +98,8 @@ class Message:
     """For vendors that take template variables instead of free text."""
     data: str = ""
     """The alert for programs: JSON as Alertmanager's webhook has it, and a `tocsin` object; "" for other channels."""
+    keys: Mapping[str, CallKey] = field(default_factory=dict)
+    """What may be pressed during a call, by key; empty where nothing can be answered."""
     receipt_url: str = ""
     """Where the vendor shall send receipts of this very message; "" when there is no public address."""
 
@@ -203,6 +219,14 @@ class Provider(Protocol):
     async def aclose(self) -> None: ...
 
 
+class ReportingProvider(Provider, Protocol):
+    """One that learns by itself what becomes of its messages: no vendor tells us later (`ProviderType.reports`)."""
+
+    def receipts(self) -> AsyncIterator[Receipt]:
+        """Asked for once, when the account is open. `aclose` lets what goes on end, and then the receipts."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderType:
     """A row of the registry: everything about a provider that can be known without opening an account.
@@ -222,6 +246,8 @@ class ProviderType:
     from_url: Callable[[str], Config] | None = None
     """`tocsin provider add NAME URL`: raises ValueError with a sentence when the URL cannot be read."""
     read_callback: Callable[[Config, CallbackRequest], CallbackReply] | None = None
+    reports: bool = False
+    """What it opens is a ReportingProvider: its receipts come from there, not from callbacks."""
     capabilities_for: Callable[[Config], Capabilities] | None = None
     """Where the configuration (a gateway's preset, say) decides what the account can do."""
     is_for_robots: bool = False

@@ -24,6 +24,7 @@ from tocsin.delivery.personal_links import link_message
 from tocsin.delivery.queue_rows import QueueRow
 from tocsin.delivery.rules import Cause, Purpose, Reason
 from tocsin.delivery.rules.lanes import lane_key
+from tocsin.delivery.speech import call_keys
 from tocsin.delivery.verifications import verification_message
 
 
@@ -163,6 +164,7 @@ class Addresses:
             urgent=row.cause in (Cause.FIRED, Cause.ESCALATED),
             mentions=self._mentions(row, channel) if row.mention_ids and row.cause is not Cause.RECOVERED else (),
             receipt_url=receipt_url,
+            keys=call_keys(row.language) if row.is_call and _can_be_answered(row) else {},
             data=content.data,
         )
 
@@ -193,6 +195,10 @@ class Addresses:
             return base
         hashed = hashlib.sha256(address.encode()).hexdigest()[:16]
         return replace(base, lane=lane_key(base.capabilities.limit, owner=f"a{account.pk}", address=hashed))
+
+
+def _can_be_answered(row: QueueRow) -> bool:
+    return row.purpose == Purpose.ALERT and row.cause is not Cause.RECOVERED
 
 
 def _outlet_route(provider: ProviderType | None, key: tuple[str, int, int], name: str, config: Config) -> Route | None:

@@ -6,25 +6,21 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.conf import settings
-from django.db import transaction
 
-from tocsin.alerts.services import claim_alert
 from tocsin.channels.base import Receipt as ProviderReceipt
 from tocsin.channels.base import ReceiptStatus
 from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.services import ReachEntry
-from tocsin.core.actors import Actor, ActorKind
-from tocsin.core.errors import ConflictError
 from tocsin.core.ids import from_base36
 from tocsin.core.storable import storable
 from tocsin.delivery.fallbacks import follow_failed_calls
+from tocsin.delivery.keys import act_on_keys
 from tocsin.delivery.models import Delivery, Receipt
 from tocsin.delivery.rules import DeliveryState
 from tocsin.delivery.rules.sending import after_receipt
 from tocsin.events.statements import execute, run
 
-CLAIM_KEY = "1"
 _LOCKS = 0x70C52
 """First half of an advisory lock; the account's id is the second."""
 _LARGEST_ID = 2**63 - 1
@@ -116,7 +112,7 @@ def apply_receipts(delivery_ids: Collection[int], now: datetime) -> list[ReachEn
         .order_by("pk")
     }
     waiting = list(Receipt.objects.filter(delivery_id__in=deliveries, effect="").order_by("pk"))
-    failed, reach, claims = [], [], []
+    failed, reach, pressed = [], [], []
     for receipt in waiting:
         delivery, status = deliveries[receipt.delivery_id or 0], ReceiptStatus(receipt.status)
         move = after_receipt(DeliveryState(delivery.state), status, machine_answers=settings.MACHINE_ANSWERS)
@@ -124,7 +120,7 @@ def apply_receipts(delivery_ids: Collection[int], now: datetime) -> list[ReachEn
         if status is ReceiptStatus.KEY_PRESSED:
             receipt.effect = "applied"
             delivery.pressed_key = receipt.key
-            claims += [delivery] if receipt.key == CLAIM_KEY else []
+            pressed.append((delivery, receipt.key))
         if move is None:
             continue
         delivery.state, delivery.answer = move[0], status.value
@@ -143,30 +139,8 @@ def apply_receipts(delivery_ids: Collection[int], now: datetime) -> list[ReachEn
         ["state", "answer", "reason", "detail", "next_at", "deadline_at", "finished_at", "pressed_key"],
     )
     follow_failed_calls(failed, now)
-    _claim_by_key(claims, now)
+    act_on_keys(pressed, now)
     return reach
-
-
-def _claim_by_key(pressed: Sequence[Delivery], now: datetime) -> None:
-    """A pressed 1 claims every alert that the call told of.
-
-    Alerts are locked after deliveries here, by id: nobody who holds an alert waits for a delivery that exists.
-    """
-    by_id = {delivery.pk: delivery for delivery in pressed}
-    told = Delivery.objects.filter(pk__in=by_id) | Delivery.objects.filter(merged_into_id__in=by_id)
-    callers = {
-        alert_id: by_id.get(survivor or 0) or by_id[pk]
-        for alert_id, survivor, pk in told.exclude(notification=None)
-        .order_by("-pk")
-        .values_list("notification__alert_id", "merged_into_id", "pk")
-    }
-    for alert_id, delivery in sorted(callers.items()):
-        actor = Actor(ActorKind.CONTACT, delivery.recipient_name, delivery.recipient_id)
-        try:
-            with transaction.atomic():
-                claim_alert(by=actor, now=now, alert_id=alert_id, how="key")
-        except ConflictError:
-            continue
 
 
 def _row(receipt: ProviderReceipt) -> tuple[object, ...]:

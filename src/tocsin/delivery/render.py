@@ -18,14 +18,13 @@ from tocsin.channels.kinds import Channel
 from tocsin.core.redact import redact_prose
 from tocsin.delivery.documents import document
 from tocsin.delivery.rules import Cause
+from tocsin.delivery.speech import spoken_alert, spoken_digest
 
 _EVENTS_IN_TEXT = 10
 _SMS_SUMMARY = 160
 _DESCRIPTION = 1000
 _MAIL_FIELDS = ("summary", "description", "runbook", "labels", "since", "url")
 _MARKDOWN = frozenset("\\`*_[]()<>#|~!")
-_SPOKEN_ALERTS = 5
-_SPOKEN_LABELS = ("instance", "job", "namespace", "service", "cluster")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def render(alert: AlertSummary, channel: Channel, *, language: str, time_zone: s
             case Channel.SMS:
                 return Text("", _sms(alert))
             case Channel.PHONE:
-                return Text("", _speech(alert))
+                return Text("", spoken_alert(alert, _headline(alert)))
             case Channel.WEBHOOK:
                 told = _group_message(alert, zone)
                 return Text(told.subject, told.text, data=document(alert, alert_url(alert.alert_id)))
@@ -125,11 +124,7 @@ def render_digest(alerts: Sequence[AlertSummary], channel: Channel, *, language:
         titles = [f"[P{alert.severity}] {alert.title}: {_headline(alert)}" for alert in alerts]
         count = len(alerts)
         if channel is Channel.PHONE:
-            opening = _("%(org)s has %(count)d notifications for you.") % {"org": settings.ORGANISATION, "count": count}
-            spoken = [f"{number}: {_spoken_title(alert)}." for number, alert in enumerate(alerts[:_SPOKEN_ALERTS], 1)]
-            if count > _SPOKEN_ALERTS:
-                spoken.append(_("... and %(count)d more") % {"count": count - _SPOKEN_ALERTS} + ".")
-            return Text("", " ".join([opening, *spoken, _("Press 1 to claim them.")]))
+            return Text("", spoken_digest(alerts))
         subject = _("%(count)d notifications in one message") % {"count": count}
         why = _("A limit held these back; this message stands for all of them.")
         lines = [f"- {title}" for title in titles[:50]]
@@ -178,25 +173,6 @@ def _headline(alert: AlertSummary) -> str:
             return ngettext("firing: %(count)d event", "firing: %(count)d events", alert.active) % {
                 "count": alert.active
             }
-
-
-def _spoken_title(alert: AlertSummary) -> str:
-    first = alert.events[0] if alert.events else None
-    details = [f"{key} {first.labels[key]}" for key in _SPOKEN_LABELS if first and first.labels.get(key)]
-    return ", ".join([_plain_speech(alert.title), *map(_plain_speech, details[:2])])
-
-
-def _plain_speech(text: str) -> str:
-    return "".join(char if char.isalnum() or char in " .,:%-" else " " for char in text).strip()
-
-
-def _speech(alert: AlertSummary) -> str:
-    opening = _("Alert from %(org)s. Severity %(severity)d.") % {
-        "org": _plain_speech(settings.ORGANISATION),
-        "severity": alert.severity,
-    }
-    closing = "" if alert.cause is Cause.RECOVERED else _("Press 1 to claim it.")
-    return " ".join(filter(None, [opening, f"{_spoken_title(alert)}.", f"{_headline(alert)}.", closing]))
 
 
 def _sms(alert: AlertSummary) -> str:

@@ -243,6 +243,8 @@ def _activity_title(kind: ActivityKind, activity: Activity) -> str:
         case ActivityKind.COMMENTED:
             return _("%(name)s commented") % {"name": actor}
         case ActivityKind.RESOLVED:
+            if data.get("how") == "key":
+                return _("%(name)s resolved it by pressing a key") % {"name": actor}
             return _("%(name)s resolved it") % {"name": actor} if actor else _("Resolved: all events recovered")
         case ActivityKind.REOPENED:
             return _("Opened again: %(active)d events still fire") % {"active": data.get("active", 0)}

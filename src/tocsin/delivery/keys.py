@@ -1,0 +1,47 @@
+"""What a key pressed during a call does to the alerts that the call told of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from tocsin.alerts.services import claim_alert, comment_alert, resolve_alert
+from tocsin.core.actors import Actor, ActorKind
+from tocsin.core.errors import ConflictError
+from tocsin.delivery.models import Delivery
+from tocsin.delivery.speech import CLAIM, ESCALATE, RESOLVE
+
+
+def act_on_keys(pressed: Sequence[tuple[Delivery, str]], now: datetime) -> None:
+    """1 claims, 2 resolves, 3 escalates now; other keys are kept and do nothing.
+
+    Alerts are locked after deliveries here, by id: nobody who holds an alert waits for a delivery that exists.
+    """
+    keys = {delivery.pk: (delivery, key) for delivery, key in pressed if key in (CLAIM, RESOLVE, ESCALATE)}
+    if not keys:
+        return
+    told = Delivery.objects.filter(pk__in=keys) | Delivery.objects.filter(merged_into_id__in=keys)
+    answers = {
+        alert_id: keys.get(survivor or 0) or keys[pk]
+        for alert_id, survivor, pk in told.exclude(notification=None)
+        .order_by("-pk")
+        .values_list("notification__alert_id", "merged_into_id", "pk")
+    }
+    for alert_id, (delivery, key) in sorted(answers.items(), key=lambda answer: answer[0]):
+        by = Actor(ActorKind.CONTACT, delivery.recipient_name, delivery.recipient_id)
+        with suppress(ConflictError), transaction.atomic():
+            _act(by, alert_id, key, now)
+
+
+def _act(by: Actor, alert_id: int, key: str, now: datetime) -> None:
+    match key:
+        case "1":
+            claim_alert(by=by, now=now, alert_id=alert_id, how="key")
+        case "2":
+            resolve_alert(by=by, now=now, alert_id=alert_id, how="key")
+        case _:
+            comment_alert(by=by, now=now, alert_id=alert_id, text=_("Pressed 3 during a call: escalate now."))
