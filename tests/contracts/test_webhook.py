@@ -260,6 +260,10 @@ def test_what_a_receiver_says_back_is_kept_without_secrets(receiver: WebhookRece
         ({"body": "hello", "headers": '{"Content-Type": "application/json"}'}, "body"),
         ({"body": "x", "recovery_body": "{"}, "recovery_body"),
         ({"body": "x" * 20_001}, "body"),
+        ({"body": "$alertmanager_content" * 4}, "body"),
+        ({"body": "$content " * 11}, "body"),
+        ({"body": "x", "recovery_body": "$url " * 51}, "recovery_body"),
+        ({"parameters": json.dumps({"a": "$alertmanager_content" * 4})}, "parameters"),
     ],
 )
 def test_what_cannot_work_is_named(change: dict[str, str], field: str) -> None:

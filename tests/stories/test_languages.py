@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils import translation
 
-from tests.stories.harness import Story
+from tests.stories.harness import ADMIN, Story
+from tocsin.delivery.verifications import send_verifications
 
 
 def test_each_is_told_in_the_language_and_zone_of_the_contact(story: Story) -> None:
@@ -21,6 +24,21 @@ def test_each_is_told_in_the_language_and_zone_of_the_contact(story: Story) -> N
     story.expect_text(fang, "告警中：1 个事件", "/var is at 97 %")
     story.expect_mail(fang, "通知策略", "2026-11-23 20:00:00 CST")
     story.expect_call(fang, "按 1 键认领。").answer()
+
+
+def test_who_has_chosen_no_language_is_told_in_the_installations(story: Story, settings: Any) -> None:
+    settings.DEFAULT_LANGUAGE = "zh-hans"
+    fang, ann = story.contact("王芳", verified=False), story.contact("Ann", language="en")
+    story.policy({story.group(fang, ann): ["sms", "email"]})
+
+    send_verifications(by=ADMIN, now=story.now, contact_ids=[fang.pk])
+    story.fires("Disk full")
+    story.passes(5)
+
+    assert story.expect_text(fang).delivery.language == "zh-hans"
+    story.expect_mail(fang, "告警中：1 个事件")
+    story.expect_text(ann, "firing: 1 event")
+    story.expect_mail(ann, "firing: 1 event")
 
 
 def test_the_timeline_is_in_the_language_of_its_reader(story: Story) -> None:

@@ -16,9 +16,12 @@ from tests.stories.harness import ADMIN, Story, begin
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.accounts.services import create_token
+from tocsin.alerts.models import Alert
+from tocsin.channels.kinds import Channel
 from tocsin.contacts.services import import_contact
 from tocsin.core.clock import utc_now
 from tocsin.delivery.models import Delivery
+from tocsin.web.console.first_run import is_carried_for_real
 from tocsin.web.console.pages import console
 
 pytestmark = pytest.mark.django_db
@@ -234,6 +237,28 @@ def test_the_front_page_warns_while_only_the_outbox_carries_messages(story: Stor
 
     assert sorted(before) == ["Email", "Phone call", "Text message"]
     assert sorted(after) == ["Phone call", "Text message"]
+
+
+def test_an_account_is_offered_only_where_one_could_carry_what_is_simulated(story: Story) -> None:
+    story.account("smtp", host="mail.example.org", **{"from": "a@example.org"})
+    before = signed_in(Role.ADMIN).get("/console/").text
+    story.account("http_sms", preset="kannel", url="https://sms.example.org", username="u", password="p")
+
+    after = signed_in(Role.ADMIN).get("/console/").text
+
+    assert "Add a provider account" in before
+    assert ("Add a provider account" in after) is is_carried_for_real(Channel.PHONE)
+
+
+def test_no_badge_counts_nothing(story: Story) -> None:
+    badge = "whitespace-nowrap uppercase min-w-[18px] bg-red-100 text-red-700"
+
+    before = signed_in(Role.VIEWER).get("/console/").text
+    Alert.objects.update(state="handling")
+    after = signed_in(Role.VIEWER).get("/console/").text
+
+    assert badge in before
+    assert badge not in after
 
 
 def test_times_are_those_of_the_users_zone(story: Story) -> None:

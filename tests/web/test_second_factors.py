@@ -155,6 +155,23 @@ def test_what_proves_is_encrypted_at_rest(ann: User) -> None:
     assert secret not in json.dumps(kept)
 
 
+def test_a_secret_that_waits_to_be_confirmed_is_encrypted_too(ann: User) -> None:
+    client = Client()
+    send_password(client, ann)
+    secret = client.get("/console/account/app/").context["form"].secret
+
+    kept = client.session["mfa.totp.secret"]
+    session = client.session
+    session["mfa.totp.secret"] = "of an earlier version"
+    session.save()
+    late = client.post("/console/account/app/", {"code": code_of(secret)})
+
+    assert kept.startswith("v1:")
+    assert secret not in json.dumps(dict(client.session.items()))
+    assert late.status_code == 200
+    assert factors(ann) == []
+
+
 def test_who_has_been_inside_for_a_while_proves_it_again_before_something_sensitive(ann: User, clock: Any) -> None:
     client = Client()
     send_password(client, ann)

@@ -111,6 +111,10 @@ def test_an_administrator_sees_and_ends_them(ann: User) -> None:
     first = next(each for each in listed if each.browser == "Safari, iPhone")
     admin.post(url, {"session": first.id})
     assert (is_inside(phone), is_inside(desk)) == (False, True)
+    for garbage in ("", "first", "1.5", "²", "9" * 19):
+        told = admin.post(url, {"session": garbage}, follow=True).content.decode()
+        assert "There is no such session (any more)." in told
+    assert is_inside(desk)
     admin.post(url)
 
     assert not is_inside(desk)

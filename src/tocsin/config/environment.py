@@ -23,6 +23,9 @@ from tocsin.core.errors import ConfigurationError
 FACES = ("console", "public", "ingest", "callbacks", "operator")
 """Groups of doors that a web process can be limited to; config.urls says what is behind each."""
 
+LANGUAGES = ("en", "zh-hans")
+"""That messages and pages are written in."""
+
 _SECRET_FILE = "secret-key"  # noqa: S105 (a file's name)
 _DATABASE_ADVICE = (
     "TOCSIN_DATABASE_URL must look like postgresql://user:password@host:5432/database; "
@@ -228,6 +231,13 @@ def time_zone() -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ConfigurationError(f"TOCSIN_TIME_ZONE must be a name like Asia/Shanghai, not {name!r}.") from error
     return name
+
+
+def default_language() -> str:
+    language = (os.environ.get("TOCSIN_LANGUAGE") or LANGUAGES[0]).strip().lower()
+    if language not in LANGUAGES:
+        raise ConfigurationError(f"TOCSIN_LANGUAGE must be {' or '.join(LANGUAGES)}, not {language!r}.")
+    return language
 
 
 def default_region() -> str:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from tocsin.config.environment import (
     data_folder,
     database_settings,
+    default_language,
     default_region,
     enabled_faces,
     log_format,
@@ -38,6 +39,8 @@ FACES = enabled_faces()
 """What this web process serves; every other door answers 404."""
 ORGANISATION = os.environ.get("TOCSIN_ORGANISATION", "Tocsin")
 DEFAULT_REGION = default_region()
+DEFAULT_LANGUAGE = default_language()
+"""Of messages to people, robots and webhooks that have chosen none. The code's own, and its logs', is LANGUAGE_CODE."""
 MACHINE_ANSWERS = switch("TOCSIN_MACHINE_ANSWERS")
 """A call that a machine answers has reached its person; otherwise it failed and the fallback follows."""
 ATTESTED_PHONES = switch("TOCSIN_ATTESTED_PHONES")

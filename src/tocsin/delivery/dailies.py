@@ -98,7 +98,7 @@ def _about(robot: DueDaily) -> dict[str, object]:
         "recipient_id": robot.robot_id,
         "recipient_name": robot.name,
         "channel": robot.platform,
-        "language": robot.language or settings.LANGUAGE_CODE,
+        "language": robot.language or settings.DEFAULT_LANGUAGE,
     }
 
 
@@ -107,7 +107,7 @@ def _text(robot: DueDaily, moment: datetime, now: datetime) -> Content:
     zone: ZoneInfo = zone_named(robot.time_zone)
     day = day_of(moment - _A_MOMENT, zone)
     counts = day_counts(day, now)
-    with translation.override(robot.language or settings.LANGUAGE_CODE):
+    with translation.override(robot.language or settings.DEFAULT_LANGUAGE):
         lines = [
             (_("Raised today"), counts.raised),
             (_("Resolved today"), counts.resolved),

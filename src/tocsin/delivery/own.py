@@ -141,7 +141,7 @@ def _count(limit: PageLimit, about: str, now: datetime) -> None:
 
 def _tell_old_address(contact: Contact, old: str, changed: list[str], now: datetime) -> str:
     masked = masked_address(Channel.EMAIL, old)
-    language = contact.language or settings.LANGUAGE_CODE
+    language = contact.language or settings.DEFAULT_LANGUAGE
     with translation.override(language):
         lines = [
             _("Hello %(name)s,") % {"name": contact.name},

@@ -117,7 +117,7 @@ def link_message(link: PersonalLink, language: str) -> ContentText:
         "name": link.contact.name,
         "url": f"{settings.PUBLIC_URL}/c/{personal_token_of(link)}",
     }
-    with translation.override(language or settings.LANGUAGE_CODE):
+    with translation.override(language or settings.DEFAULT_LANGUAGE):
         if link.channel == Channel.SMS:
             text = _("%(organisation)s: how alerts reach you, to see and change (24 hours, once): %(url)s")
             return ContentText(text=text % values)
@@ -142,7 +142,7 @@ def _delivery(issued: IssuedLink, link: PersonalLink, now: datetime) -> Delivery
         recipient_name=issued.prospect.name,
         address_masked=masked_address(link.channel, link.address),
         channel=link.channel,
-        language=issued.prospect.language or settings.LANGUAGE_CODE,
+        language=issued.prospect.language or settings.DEFAULT_LANGUAGE,
         next_at=now,
         planned_at=now,
     )

@@ -211,7 +211,7 @@ def _notify(due: Sequence[_Due], now: datetime) -> list[NewActivity]:
 
 
 def _content_key(item: PlannedDelivery) -> tuple[Channel, str, str]:
-    return item.channel, item.language or settings.LANGUAGE_CODE, item.time_zone
+    return item.channel, item.language or settings.DEFAULT_LANGUAGE, item.time_zone
 
 
 def _rendered(item: _Due, sample: list[EventSummary], key: tuple[Channel, str, str]) -> Text:
@@ -229,7 +229,7 @@ def _delivery(item: PlannedDelivery, notification_id: int, content_id: int) -> N
         address_masked=item.address_masked,
         channel=item.channel,
         content_id=content_id,
-        language=item.language or settings.LANGUAGE_CODE,
+        language=item.language or settings.DEFAULT_LANGUAGE,
         mention_ids=item.mention_ids,
         is_legacy_chatbot=item.is_legacy_chatbot,
         priority=item.priority,

@@ -23,7 +23,7 @@ def webhook_preview(webhook: Webhook, now: datetime, *, is_recovery: bool = Fals
     kind = PROVIDERS["webhook"]
     if kind.preview is None:
         return ""
-    with translation.override(webhook.language or settings.LANGUAGE_CODE):
+    with translation.override(webhook.language or settings.DEFAULT_LANGUAGE):
         summary = _("The disk of db-7 is full")
     labels = {"alertname": "DiskFull", "instance": "db-7", "severity": "critical"}
     event = EventSummary(

@@ -101,7 +101,7 @@ def alerts_url() -> str:
 def render(alert: AlertSummary, channel: Channel, *, language: str, time_zone: str) -> Text:
     """The text of one notification for one channel. An unknown zone or language falls back to the installation's."""
     zone = zone_named(time_zone)
-    with translation.override(language or settings.LANGUAGE_CODE):
+    with translation.override(language or settings.DEFAULT_LANGUAGE):
         match channel:
             case Channel.EMAIL:
                 return _email(alert, zone)
@@ -120,7 +120,7 @@ def render_digest(alerts: Sequence[AlertSummary], channel: Channel, *, language:
     """One text that stands for the notifications of several alerts, newest first."""
     if len(alerts) == 1:
         return render(alerts[0], channel, language=language, time_zone=time_zone)
-    with translation.override(language or settings.LANGUAGE_CODE):
+    with translation.override(language or settings.DEFAULT_LANGUAGE):
         titles = [f"[P{alert.severity}] {alert.title}: {_headline(alert)}" for alert in alerts]
         count = len(alerts)
         if channel is Channel.PHONE:

@@ -87,7 +87,7 @@ def expire_deadlines(now: datetime, *, limit: int = 500) -> int:
 def send_test(*, by: Actor, now: datetime, object_id: int, channel: Channel) -> Delivery:
     """Queues a test message to one contact, robot or webhook; its deliveries page shows what became of it."""
     name, masked, language = _recipient(object_id, channel)
-    with transaction.atomic(), translation.override(language or settings.LANGUAGE_CODE):
+    with transaction.atomic(), translation.override(language or settings.DEFAULT_LANGUAGE):
         text = _("This is a test from %(organisation)s, asked for by %(name)s. No action is needed.") % {
             "organisation": settings.ORGANISATION,
             "name": by.name,
@@ -100,7 +100,7 @@ def send_test(*, by: Actor, now: datetime, object_id: int, channel: Channel) -> 
         )
         delivery = Delivery.objects.create(
             purpose=Purpose.TEST, recipient_id=object_id, recipient_name=name, address_masked=masked, channel=channel,
-            content=content, language=language or settings.LANGUAGE_CODE, next_at=now, planned_at=now,
+            content=content, language=language or settings.DEFAULT_LANGUAGE, next_at=now, planned_at=now,
         )  # fmt: skip
         audit(by=by, action=Action.CREATE, instance=delivery, note="test message")
         ring_send()

@@ -81,7 +81,7 @@ def send_verifications(*, by: Actor, now: datetime, contact_ids: Collection[int]
 
 def verification_message(verification: PhoneVerification, language: str) -> str:
     """The text with its link or code, made at the moment of sending and never stored."""
-    with translation.override(language or settings.LANGUAGE_CODE):
+    with translation.override(language or settings.DEFAULT_LANGUAGE):
         if verification.method == VerificationMethod.LINK:
             return _("%(organisation)s: please confirm that this number is yours, within 24 hours: %(url)s") % {
                 "organisation": settings.ORGANISATION,
@@ -111,7 +111,7 @@ def _delivery(issued: Issued, verification: PhoneVerification, now: datetime) ->
         recipient_name=issued.prospect.name,
         address_masked=mask(issued.prospect.phone),
         channel=Channel.SMS,
-        language=issued.prospect.language or settings.LANGUAGE_CODE,
+        language=issued.prospect.language or settings.DEFAULT_LANGUAGE,
         priority=Priority.VERIFICATION,
         next_at=now,
         planned_at=now,

@@ -226,6 +226,7 @@ def test_faces_are_all_of_them_or_those_that_are_named(monkeypatch: pytest.Monke
         ("TOCSIN_FACES", "public,konsole", environment.enabled_faces, "no faces called konsole; choose among console"),
         ("TOCSIN_TIME_ZONE", "Mars/Phobos", environment.time_zone, "a name like Asia/Shanghai, not 'Mars/Phobos'"),
         ("TOCSIN_TIME_ZONE", "../etc", environment.time_zone, "a name like Asia/Shanghai"),
+        ("TOCSIN_LANGUAGE", "zh", environment.default_language, "must be en or zh-hans, not 'zh'"),
         ("TOCSIN_DEFAULT_REGION", "China", environment.default_region, "two letters, like CN, not 'CHINA'"),
         (
             "TOCSIN_RETENTION_DAYS",

@@ -63,6 +63,21 @@ def test_a_header_shown_as_stars_keeps_its_value_and_others_change(now: datetime
     assert webhook.headers == '{"X-Token": "s3cr3t", "X-Team": "c"}'
 
 
+def test_stars_for_what_was_never_stored_are_refused(now: datetime) -> None:
+    webhook = make(now, headers={"X-Token": "s3cr3t"})
+
+    for field in ("headers", "parameters"):
+        with pytest.raises(InvalidInputError) as refused:
+            change(now, webhook, **{field: {"X-Other": "***"}})
+        assert list(refused.value.fields) == [field]
+        assert "nothing is stored for: X-Other" in refused.value.fields[field]
+    with pytest.raises(InvalidInputError) as refused:
+        make(now, name="Second", parameters={"key": "***"})
+
+    assert list(refused.value.fields) == ["parameters"]
+    assert Webhook.objects.get().headers == '{"X-Token": "s3cr3t"}'
+
+
 def test_what_is_not_given_stays_and_a_secret_can_be_taken_away(now: datetime) -> None:
     webhook = make(now, body="$content", recovery_body="over")
 

@@ -31,6 +31,7 @@ def test_a_length_of_time_in_its_largest_units(seconds: float, text: str) -> Non
 
 def test_what_was_and_what_will_be(now: datetime) -> None:
     assert ago(now - timedelta(seconds=12), now) == "12 s ago"
+    assert ago(now - timedelta(minutes=5, seconds=49), now) == "5 min ago"
     assert ago(now + timedelta(minutes=5), now) == "in 5 min"
     assert ago(now - timedelta(hours=47), now) == "1 day ago"
     assert ago(now - timedelta(days=3), now) == "11/20/2026"

@@ -134,7 +134,7 @@ def check_import(
     row = ContactImport.objects.get(pk=import_id)
     if row.state != ImportState.CHECKING:
         return row
-    with translation.override(row.language or settings.LANGUAGE_CODE):
+    with translation.override(row.language or settings.DEFAULT_LANGUAGE):
         ContactImportRow.objects.filter(contact_import=row).delete()
         row.row_count = row.progress = row.new_numbers = 0
         counts: Counter[str] = Counter()
@@ -179,7 +179,7 @@ def run_import(
     row = ContactImport.objects.get(pk=import_id)
     if row.state != ImportState.IMPORTING:
         return row
-    with translation.override(row.language or settings.LANGUAGE_CODE):
+    with translation.override(row.language or settings.DEFAULT_LANGUAGE):
         if not row.chosen.all_or_nothing:
             while _next_chunk(row, now, tell, should_stop):
                 continue

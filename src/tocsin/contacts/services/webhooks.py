@@ -89,7 +89,9 @@ def create_webhook(
     """
     typed = {"name": name, "url": url, "method": method, "body": body, "recovery_body": recovery_body}
     cleaned: dict[str, Any] = dict(clean({**typed, "secret": secret, "language": language}, _FIELDS))
-    cleaned |= {"headers": _stored(headers or {}), "parameters": _stored(parameters or {})}
+    cleaned |= {
+        field: _stored(field, pairs or {}, {}) for field, pairs in (("headers", headers), ("parameters", parameters))
+    }
     webhook = Webhook(**cleaned, is_enabled=is_enabled, created_at=now)
     _refuse_unusable(webhook, cleaned)
     with transaction.atomic():
@@ -135,7 +137,7 @@ def update_webhook(
         webhook = _locked(webhook_id, version)
         for field, pairs in (("headers", headers), ("parameters", parameters)):
             if pairs is not None:
-                cleaned[field] = _stored(pairs, json.loads(getattr(webhook, field) or "{}"))
+                cleaned[field] = _stored(field, pairs, json.loads(getattr(webhook, field) or "{}"))
         is_moved = "url" in cleaned and _origin(cleaned["url"]) != _origin(webhook.url)
         taken = _taken_along(webhook, {"headers": headers, "parameters": parameters}) if is_moved else {}
         before = {field: getattr(webhook, field) for field in cleaned if getattr(webhook, field) != cleaned[field]}
@@ -170,9 +172,12 @@ def delete_webhooks(*, by: Actor, now: datetime, ids: Collection[int]) -> tuple[
     return uses
 
 
-def _stored(pairs: Pairs, old: Pairs | None = None) -> str:
-    """JSON, "" for none. `old`: what `***` stands for."""
-    merged = {name: (old or {}).get(name, value) if value == KEPT else value for name, value in pairs.items()}
+def _stored(field: str, pairs: Pairs, old: Pairs) -> str:
+    """JSON, "" for none. `old`: what `***` stands for; InvalidInputError where it stands for nothing."""
+    if unknown := [name for name, value in pairs.items() if value == KEPT and name not in old]:
+        text = _("%(kept)s stands for what is stored, and nothing is stored for: %(names)s. Enter the value.")
+        raise InvalidInputError({field: text % {"kept": KEPT, "names": ", ".join(unknown)}})
+    merged = {name: old[name] if value == KEPT else value for name, value in pairs.items()}
     return json.dumps(merged, ensure_ascii=False) if merged else ""
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ _MAX_SHARED = 64 * 2**20
 _SHARED = re.compile(rb"<(?:\w+:)?sst\b")
 _MAX_PARTS = 1000
 _CSV_BLOCK = 500
+_PIECE = 2**16
 _NOT_IN_XML = dict.fromkeys((0xFFFE, 0xFFFF), "\N{REPLACEMENT CHARACTER}")
 _UNREADABLE = (KeyError, IndexError, ValueError, TypeError, AttributeError, EOFError, OSError, SyntaxError,
                zipfile.BadZipFile, NotImplementedError, RecursionError)  # fmt: skip
@@ -88,9 +90,11 @@ class _Xlsx(base_formats.XLSX):  # type: ignore[misc]
         sheet.append(list(names))
         for row in rows:
             sheet.append([_text_cell(sheet, _in_one_cell(name, row.get(name))) for name in names])
-        stream = io.BytesIO()
-        book.save(stream)
-        yield stream.getvalue()
+        with tempfile.TemporaryFile() as stream:
+            book.save(stream)
+            stream.seek(0)
+            while piece := stream.read(_PIECE):
+                yield piece
 
 
 class _Json(base_formats.JSON):  # type: ignore[misc]

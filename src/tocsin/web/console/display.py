@@ -56,11 +56,11 @@ def clock(at: datetime) -> str:
 
 
 def ago(at: datetime, now: datetime) -> str:
-    """`12 s ago`, `5 min ago`, `3 h ago`, then the date; `in 5 min` for what is to come."""
+    """`12 s ago`, `5 min ago`, `3 h 20 min ago`, then the date; `in 5 min` for what is to come."""
     seconds = int((now - at).total_seconds())
     if abs(seconds) >= 48 * 3600:
         return formats.date_format(timezone.localtime(at), "SHORT_DATE_FORMAT")
-    text = span(abs(seconds))
+    text = span(abs(seconds) if abs(seconds) < 60 else abs(seconds) // 60 * 60)
     return _("in %(time)s") % {"time": text} if seconds < 0 else _("%(time)s ago") % {"time": text}
 
 

@@ -111,7 +111,7 @@ def hide(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponse:
     return reply
 
 
-def _is_carried_for_real(channel: Channel) -> bool:
+def is_carried_for_real(channel: Channel) -> bool:
     """Whether some provider of this version could."""
     kinds = [kind for kind in PROVIDERS.values() if kind.channel is channel and not kind.is_for_robots]
     return any(not kind.capabilities.is_simulated for kind in kinds)
@@ -130,7 +130,7 @@ def _address() -> Step:
 def _channel(request: HttpRequest, channel: Channel, accounts: Sequence[ProviderAccount]) -> Step:
     title = str(_CARRIES[channel])
     what_follows = _now("Each contact's fallback follows them: at first, a text message.")
-    if not _is_carried_for_real(channel):
+    if not is_carried_for_real(channel):
         text = _now("This version has no provider that carries them: messages stay in the outbox.")
         return Step(title, remark=f"{text} {what_follows}" if channel is Channel.PHONE else text)
     is_admin = may(request, Permission.ADMINISTER)

@@ -8,15 +8,18 @@ from typing import Any
 from django.db.models import Count, Q
 from django.http import HttpRequest
 
+from tocsin.accounts.rules import Permission
 from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import AlertState
+from tocsin.channels.kinds import Channel
 from tocsin.channels.queries import accounts_by_channel
 from tocsin.channels.registry import PROVIDERS
 from tocsin.delivery.queries import count_not_arrived
 from tocsin.events.models import Event
 from tocsin.events.queries import count_unmatched
 from tocsin.events.rules import EventState
-from tocsin.web.console.first_run import Accounts, checklist_for
+from tocsin.web.console.actors import may
+from tocsin.web.console.first_run import Accounts, checklist_for, is_carried_for_real
 from tocsin.web.console.words import CHANNELS
 
 _DAY = timedelta(hours=24)
@@ -26,6 +29,7 @@ _SHOWN = 8
 def context(request: HttpRequest, now: datetime) -> dict[str, Any]:
     """Twelve statements at the most, whatever the size of the installation."""
     accounts = accounts_by_channel()
+    simulated = simulated_channels(accounts)
     alerts = Alert.objects.filter(resolved_at__isnull=True).aggregate(
         pending=Count("pk", filter=Q(state=AlertState.PENDING)),
         handling=Count("pk", filter=Q(state=AlertState.HANDLING)),
@@ -43,16 +47,17 @@ def context(request: HttpRequest, now: datetime) -> dict[str, Any]:
             .select_related("policy")
             .order_by("severity", "-opened_at")[:_SHOWN]
         ),
-        "simulated": simulated_channels(accounts),
+        "simulated": [str(CHANNELS[channel]) for channel in simulated],
+        "may_add_account": may(request, Permission.ADMINISTER) and any(map(is_carried_for_real, simulated)),
         "unmatched_lately": count_unmatched(now - _DAY),
         "checklist": checklist_for(request, accounts),
     }
 
 
-def simulated_channels(carried: Accounts | None = None) -> list[str]:
+def simulated_channels(carried: Accounts | None = None) -> list[Channel]:
     """Channels whose messages leave nowhere, because only the outbox carries them."""
     return [
-        str(CHANNELS[channel])
+        channel
         for channel, accounts in (accounts_by_channel() if carried is None else carried).items()
         if all(PROVIDERS[account.provider].capabilities.is_simulated for account in accounts)
     ]

@@ -65,7 +65,7 @@ def page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
         "now": utc_now(),
         "entries": [_entry(message, may(request, Permission.MANAGE)) for message in outbox_messages(_SHOWN)],
         "answers": ANSWERS,
-        "simulated": simulated_channels(),
+        "simulated": [str(CHANNELS[channel]) for channel in simulated_channels()],
         "empty": empty_context(request, OUTBOX, ""),
     }
     return TemplateResponse(request, "console/outbox.html", shown)

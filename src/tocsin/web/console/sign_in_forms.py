@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 from typing import Any
 
 from allauth.account.forms import LoginForm
@@ -12,6 +13,7 @@ from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm, BaseAuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
 from allauth.mfa.webauthn.forms import (
     AddWebAuthnForm,
     AuthenticateWebAuthnForm,
@@ -24,6 +26,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
+from tocsin.core.errors import ConfigurationError
 from tocsin.web.console.sign_in_limits import is_spent, trying_second_factor
 
 _LONGEST, _LONGEST_NAME = 254, 64
@@ -84,6 +87,16 @@ class PasswordAgainForm(AllauthPasswordAgainForm):
 
 
 class ActivateAppForm(ActivateTOTPForm):
+    """Until it is confirmed the app's secret lies in the session, encrypted as it is afterwards."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        session, adapter = context.request.session, get_adapter()
+        sealed = session.pop(SECRET_SESSION_KEY, "")
+        with suppress(ConfigurationError):  # its key is gone: another secret is shown
+            session[SECRET_SESSION_KEY] = adapter.decrypt(sealed)
+        super().__init__(*args, **kwargs)
+        session[SECRET_SESSION_KEY] = adapter.encrypt(self.secret)
+
     code = forms.CharField(
         label=_("Code"),
         max_length=32,

@@ -94,9 +94,9 @@ def organisation(request: HttpRequest) -> str:
 
 
 def alerts_waiting(request: HttpRequest) -> str:
-    """The badge beside Alerts: how many nobody has claimed."""
+    """The badge beside Alerts: how many nobody has claimed; none when there are none."""
     count = Alert.objects.filter(state=AlertState.PENDING).count()
-    return str(count) if count < 100 else "99+"
+    return "99+" if count >= 100 else str(count or "")
 
 
 def may_manage(request: HttpRequest) -> bool:

@@ -21,8 +21,11 @@ def sessions_page(request: HttpRequest, context: dict[str, Any], user: User) -> 
     """GET lists them; POST ends `session`, or all without one."""
     now = utc_now()
     if request.method == "POST":
-        one = request.POST.get("session", "")
-        ids = [int(one)] if one.isdecimal() and len(one) < 19 else None
+        one = request.POST.get("session")
+        if one is not None and not (one.isascii() and one.isdecimal() and len(one) < 19):
+            messages.error(request, _("There is no such session (any more)."))
+            return HttpResponseRedirect(request.get_full_path())
+        ids = None if one is None else [int(one)]
         ended = services.end_sessions(by=actor_of(request), now=now, user_id=user.pk, session_ids=ids)
         messages.success(request, _("The session has ended.") if ended == 1 else _("Sessions ended: %d.") % ended)
         return HttpResponseRedirect(request.get_full_path())

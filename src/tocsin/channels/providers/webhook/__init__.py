@@ -10,7 +10,14 @@ import re
 from tocsin.channels.base import Capabilities, Config, ConfigField, Provider, ProviderType
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
-from tocsin.channels.providers.webhook.content import SAMPLE, body_of, content_type_of, is_json, pairs_of
+from tocsin.channels.providers.webhook.content import (
+    SAMPLE,
+    body_of,
+    content_type_of,
+    is_json,
+    pairs_of,
+    placeholders_of,
+)
 from tocsin.channels.providers.webhook.sender import SECRET_PREFIX, Webhook, preview
 from tocsin.core.sentences import Sentence
 
@@ -26,6 +33,7 @@ _SHORT_SECRET = Sentence(
     "A signing secret has at least %(count)d characters; leave it empty to send without a signature."
 )
 _NO_BASE64 = Sentence("What follows whsec_ must be base64.")
+_TOO_OFTEN = Sentence("$%(name)s stands here too often: at most %(count)d times, since it grows with each alert.")
 _LONG_BODY = Sentence("At most %(count)d characters.")
 _NO_JSON = Sentence(
     "With its placeholders filled in, this is not JSON, which its content type promises. Check commas and quotes, or "
@@ -36,6 +44,9 @@ METHODS = ("POST", "GET")
 _MAX_PAIRS = 20
 _MAX_TEXT = 1000
 _MAX_BODY = 20_000
+_MOST_OFTEN = {"alertmanager_content": 3, "content": 10}
+"""Placeholders that may be long, and how often one text may name them; of all others `_MOST_SHORT`."""
+_MOST_SHORT = 50
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OURS = {
     "host",
@@ -82,10 +93,20 @@ def _pairs_problem(text: str, *, is_header: bool = False) -> str:
             return _OWN_HEADER % {"name": name}
         if not name or len(name) + len(value) > _MAX_TEXT:
             return _PAIR_LENGTH % {"count": _MAX_TEXT}
+        if not is_header and (problem := _too_often(value)):
+            return problem
         if is_header and not value.isprintable():
             return _PAIR_LINES % {"name": name}
         if is_header and not value.isascii():
             return _PAIR_ASCII % {"name": name}
+    return ""
+
+
+def _too_often(template: str) -> str:
+    """A few lines must not become a message of many megabytes."""
+    for name, count in placeholders_of(template).items():
+        if count > (most := _MOST_OFTEN.get(name, _MOST_SHORT)):
+            return _TOO_OFTEN % {"name": name, "count": most}
     return ""
 
 
@@ -107,6 +128,8 @@ def _body_problems(config: Config) -> dict[str, str]:
         template = config[field]
         if len(template) > _MAX_BODY:
             found[field] = _LONG_BODY % {"count": _MAX_BODY}
+        elif problem := _too_often(template):
+            found[field] = problem
         elif template and is_json(content_type_of(template, pairs_of(config["headers"]))):
             try:
                 json.loads(body_of(template, SAMPLE, as_json=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -106,6 +107,11 @@ def body_of(template: str, facts: Facts, *, as_json: bool = False, as_form: bool
         filled.append(value)
         end = found.end()
     return "".join([*filled, template[end:]])
+
+
+def placeholders_of(template: str) -> Counter[str]:
+    """How often each is named."""
+    return Counter(_PLACEHOLDER.findall(template))
 
 
 def _is_in_string_after(text: str, is_in_string: bool) -> bool:
