@@ -6,7 +6,12 @@ from datetime import timedelta
 from enum import StrEnum
 
 REOPEN_AFTER = timedelta(hours=4)
-"""An alert resolved by hand whose events still fire opens again after this long."""
+"""An alert resolved by hand whose events still fire opens again after this long, where its policy repeats nothing."""
+
+
+def reopens_after(repeat_seconds: int) -> timedelta:
+    """When an alert resolved by hand whose events still fire opens again: as its policy would have repeated it."""
+    return timedelta(seconds=repeat_seconds) if repeat_seconds else REOPEN_AFTER
 
 
 class AlertState(StrEnum):

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from tocsin.accounts.audit import Action, record
 from tocsin.alerts.models import Alert
-from tocsin.alerts.rules import REOPEN_AFTER, ActivityKind, AlertState
+from tocsin.alerts.rules import ActivityKind, AlertState, reopens_after
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
 from tocsin.events.retrying import retried
@@ -75,22 +75,25 @@ def unclaim_alert(*, by: Actor, now: datetime, alert_id: int) -> Alert:
     if alert.state != AlertState.HANDLING:
         raise ConflictError(_("Nobody has claimed this alert."))
     alert.state, alert.claimed_at, alert.claimed_by, alert.handler_id = AlertState.PENDING, None, "", None
-    alert.save(update_fields=["state", "claimed_at", "claimed_by", "handler"])
+    if alert.notified_at is not None:
+        alert.due_at = now  # what the claim stopped goes on
+    alert.save(update_fields=["state", "claimed_at", "claimed_by", "handler", "due_at"])
     _write(alert, ActivityKind.UNCLAIMED, by, now)
     return alert
 
 
 @retried
 def resolve_alert(*, by: Actor, now: datetime, alert_id: int, text: str = "", how: str = "") -> Alert:
-    """Closed by hand, with the solution in `text`. Opens again after REOPEN_AFTER when its events still fire.
+    """Closed by hand, with the solution in `text`. Opens again later when its events still fire (`reopens_after`).
 
-    `how` says by what (a pressed key)."""
+    `how` says by what (a pressed key).
+    """
     text = _clean(text)
     alert = _locked(alert_id)
     if alert.state == AlertState.RESOLVED:
         raise ConflictError(_("This alert is already resolved."))
     alert.state, alert.resolved_at, alert.resolved_by = AlertState.RESOLVED, now, by.name
-    alert.due_at = now + REOPEN_AFTER
+    alert.due_at = now + reopens_after(alert.policy_version.repeat_seconds)
     alert.save(update_fields=["state", "resolved_at", "resolved_by", "due_at"])
     _write(alert, ActivityKind.RESOLVED, by, now, text, data={"how": how} if how else {})
     return alert

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -42,7 +42,6 @@ from tocsin.policies.queries import PolicyView, policy_versions
 logger = logging.getLogger(__name__)
 
 PLANNED_AT_ONCE = 50
-_LOOK_AGAIN_AFTER = timedelta(minutes=1)
 _REASONS_KEPT = 200
 
 
@@ -99,7 +98,9 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
         return 0
     counts = count_events([alert.pk for alert in alerts])
     versions = policy_versions({alert.policy_version_id for alert in alerts})
-    due = [_decided(alert, versions[alert.policy_version_id], counts.get(alert.pk, EventCounts())) for alert in alerts]
+    due = [
+        _decided(alert, versions[alert.policy_version_id], counts.get(alert.pk, EventCounts()), now) for alert in alerts
+    ]
     _leave_reopening_to_newer_alerts(due)
 
     activities: list[NewActivity] = []
@@ -120,16 +121,17 @@ def next_due_at() -> datetime | None:
     return Alert.objects.filter(due_at__isnull=False).order_by("due_at").values_list("due_at", flat=True).first()
 
 
-def _decided(alert: Alert, policy: PolicyView, counts: EventCounts) -> _Due:
+def _decided(alert: Alert, policy: PolicyView, counts: EventCounts, now: datetime) -> _Due:
     facts = AlertFacts(
         state=AlertState(alert.state),
-        was_notified=alert.notified_at is not None,
+        notified_at=alert.notified_at,
         active=counts.active,
         fresh=len(counts.fresh_ids),
         is_policy_enabled=alert.policy.is_enabled and alert.policy.deleted_at is None,
         sends_recovery=policy.sends_recovery,
+        repeat_every=policy.repeat_every,
     )
-    return _Due(alert, policy, counts, decide(facts))
+    return _Due(alert, policy, counts, decide(facts, now))
 
 
 def _leave_reopening_to_newer_alerts(due: Sequence[_Due]) -> None:
@@ -155,7 +157,7 @@ def _apply(item: _Due, now: datetime) -> list[NewActivity]:
     activities = []
     alert.active_count, alert.event_count = counts.active, counts.total
     alert.severity = counts.worst or alert.severity
-    alert.due_at = now + _LOOK_AGAIN_AFTER if decision.looks_again else None
+    alert.due_at = decision.due_at
     if decision.cause is not None:
         alert.notified_at = now
     if decision.state is AlertState.RESOLVED and alert.resolved_at is None:

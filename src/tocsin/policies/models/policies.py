@@ -48,6 +48,8 @@ class PolicyVersion(models.Model):
     group_wait_seconds = models.PositiveIntegerField(default=5)
     group_interval_seconds = models.PositiveIntegerField(default=30)
     sends_recovery = models.BooleanField(default=True)
+    repeat_seconds = models.PositiveIntegerField(default=0, db_default=0)
+    """Told again after this long, until it recovers or is claimed; 0: never."""
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=150)
 

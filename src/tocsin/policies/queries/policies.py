@@ -22,7 +22,7 @@ from tocsin.policies.rules import Mismatch, Rule, condition_holds, mismatches, r
 
 _VERSIONS = """
 SELECT p.id, p.name, v.id, v.rules::text, v.group_by::text, v.group_wait_seconds, v.group_interval_seconds,
-       v.sends_recovery,
+       v.sends_recovery, v.repeat_seconds,
        (SELECT coalesce(json_agg(json_build_array(t.object_id, t.channels) ORDER BY t.id), '[]')::text
         FROM policies_policytarget t WHERE t.policy_version_id = v.id)
 FROM policies_policyversion v JOIN policies_notificationpolicy p ON p.id = v.policy_id
@@ -65,6 +65,7 @@ class PolicyView:
     group_interval: timedelta
     sends_recovery: bool
     targets: tuple[tuple[int, tuple[Channel, ...]], ...]
+    repeat_every: timedelta | None = None
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         return rules_match(self.rules, labels)
@@ -174,8 +175,9 @@ def _views(condition: str, parameters: Sequence[Any] = ()) -> list[PolicyView]:
             group_interval=timedelta(seconds=interval),
             sends_recovery=sends_recovery,
             targets=tuple((object_id, tuple(map(Channel, channels))) for object_id, channels in json.loads(targets)),
+            repeat_every=timedelta(seconds=repeat) if repeat else None,
         )
-        for policy_id, name, version_id, rules, group_by, wait, interval, sends_recovery, targets in execute(
+        for policy_id, name, version_id, rules, group_by, wait, interval, sends_recovery, repeat, targets in execute(
             f"{_VERSIONS} WHERE {condition}", parameters
         )
     ]

@@ -31,6 +31,7 @@ GROUP_INTERVAL = timedelta(seconds=30)
 _GROUP_BY = ("alertname",)
 _MAX_NAME = 64
 _LONGEST = timedelta(days=1)
+_REPEATS = (timedelta(minutes=1), timedelta(days=7))
 _MAX_TARGETS = 500
 
 
@@ -44,6 +45,7 @@ class _Content:
     group_interval_seconds: int
     sends_recovery: bool
     targets: list[tuple[int, list[str]]]
+    repeat_seconds: int = 0
 
     def as_changes(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -61,14 +63,16 @@ def create_policy(
     targets: TypedTargets = (),
     sends_recovery: bool = True,
     is_enabled: bool = True,
+    repeat_every: timedelta | None = None,
 ) -> NotificationPolicy:
     """`rules` []: every event. `group_by` None: by `alertname`; []: one message. InvalidInputError names the field.
 
     `targets`: notification object ids with channels of `phone`, `sms`, `email`; robots and webhooks with none.
+    `repeat_every`: until it recovers or somebody claims it, everybody is told again; None: once is enough.
     """
     with transaction.atomic():
         lock_policies_for_writing()
-        content = _content(rules, group_by, group_wait, group_interval, targets, sends_recovery)
+        content = _content(rules, group_by, group_wait, group_interval, targets, sends_recovery, repeat_every)
         _need_targets(content.targets, is_enabled)
         policy = NotificationPolicy.objects.create(name=_clean_name(name), is_enabled=is_enabled, created_at=now)
         _add_version(policy, content, by, now)
@@ -93,6 +97,7 @@ def save_policy(
     group_interval: timedelta = GROUP_INTERVAL,
     targets: TypedTargets = (),
     sends_recovery: bool = True,
+    repeat_every: timedelta | None = None,
 ) -> NotificationPolicy:
     """Replaces the whole content as a new version; open alerts keep the one they began with.
 
@@ -100,7 +105,7 @@ def save_policy(
     """
     with transaction.atomic():
         policy = _locked(policy_id, version)
-        content = _content(rules, group_by, group_wait, group_interval, targets, sends_recovery)
+        content = _content(rules, group_by, group_wait, group_interval, targets, sends_recovery, repeat_every)
         _need_targets(content.targets, policy.is_enabled)
         before = {"name": policy.name, **_content_of(policy.current).as_changes()}
         after = {"name": _clean_name(name, policy), **content.as_changes()}
@@ -140,6 +145,7 @@ def copy_policy(*, by: Actor, now: datetime, policy_id: int, name: str = "") -> 
             targets=content.targets,
             sends_recovery=content.sends_recovery,
             is_enabled=False,
+            repeat_every=timedelta(seconds=content.repeat_seconds) or None,
         )
 
 
@@ -213,6 +219,7 @@ def _add_version(policy: NotificationPolicy, content: _Content, by: Actor, now: 
         group_wait_seconds=content.group_wait_seconds,
         group_interval_seconds=content.group_interval_seconds,
         sends_recovery=content.sends_recovery,
+        repeat_seconds=content.repeat_seconds,
         created_at=now,
         created_by=by.name[:150],
     )
@@ -232,6 +239,7 @@ def _content_of(version: PolicyVersion | None) -> _Content:
         group_interval_seconds=version.group_interval_seconds,
         sends_recovery=version.sends_recovery,
         targets=[(target.object_id, target.channels) for target in version.targets.order_by("pk")],
+        repeat_seconds=version.repeat_seconds,
     )
 
 
@@ -242,11 +250,14 @@ def _content(
     group_interval: timedelta,
     targets: TypedTargets,
     sends_recovery: bool,
+    repeat_every: timedelta | None,
 ) -> _Content:
     if not timedelta(0) <= group_wait <= _LONGEST:
         raise InvalidInputError({"group_wait": _("Choose 0 seconds to 1 day.")})
     if not timedelta(seconds=1) <= group_interval <= _LONGEST:
         raise InvalidInputError({"group_interval": _("Choose 1 second to 1 day.")})
+    if repeat_every is not None and not _REPEATS[0] <= repeat_every <= _REPEATS[1]:
+        raise InvalidInputError({"repeat_every": _("Choose 1 minute to 7 days.")})
     return _Content(
         rules=rules_as_json(parse_rules(rules)),
         group_by=list(parse_group_by(_GROUP_BY if group_by is None else group_by)),
@@ -254,6 +265,7 @@ def _content(
         group_interval_seconds=int(group_interval.total_seconds()),
         sends_recovery=sends_recovery,
         targets=_clean_targets(targets),
+        repeat_seconds=int(repeat_every.total_seconds()) if repeat_every is not None else 0,
     )
 
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from django.utils import timezone
 
 from tocsin.alerts.models import Alert
-from tocsin.alerts.rules import REOPEN_AFTER, ActivityKind, AlertState
+from tocsin.alerts.rules import ActivityKind, AlertState, reopens_after
 from tocsin.delivery.timeline import TimelineEntry, timeline
 from tocsin.events.models import Event
 from tocsin.web.console.alert_people import People, people_of
@@ -95,7 +95,7 @@ def story_of(alert: Alert, now: datetime) -> Story:
         events=events,
         stamp=sha256(repr(facts).encode()).hexdigest()[:16],
         is_shortened=len(entries) >= _ENTRIES,
-        opens_again_after=span(REOPEN_AFTER.total_seconds()),
+        opens_again_after=span(reopens_after(alert.policy_version.repeat_seconds).total_seconds()),
     )
 
 

@@ -52,12 +52,14 @@ class NotificationPolicyAdmin(ServiceAdmin):
         (_("Which events"), {"fields": ("rules",)}),
         (_("Who is told, and how"), {"fields": ("targets", "sends_recovery")}),
         (_("When events are told together"), {"fields": ("group_by", "group_wait", "group_interval")}),
+        (_("When nobody reacts"), {"fields": ("repeat_every",)}),
     )
     _lately = ((_("Lately"), {"fields": ("recent_alerts",)}),)
     _read_only = (
         (None, {"fields": ("name", "shown_state")}),
         (_("Which events"), {"fields": ("rules_lines", "matched")}),
         (_("Who is told, and how"), {"fields": ("told_lines", "reached", "recovery", "grouping")}),
+        (_("When nobody reacts"), {"fields": ("insistence",)}),
         *_lately,
     )
 
@@ -86,7 +88,8 @@ class NotificationPolicyAdmin(ServiceAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: NotificationPolicy | None = None) -> Any:
         return (
-            "shown_state", "rules_lines", "matched", "told_lines", "reached", "recovery", "grouping", "recent_alerts",
+            "shown_state", "rules_lines", "matched", "told_lines", "reached", "recovery", "grouping", "insistence",
+            "recent_alerts",
         )  # fmt: skip
 
     def add_row(self, request: HttpRequest, data: dict[str, Any]) -> NotificationPolicy:
@@ -213,6 +216,11 @@ class NotificationPolicyAdmin(ServiceAdmin):
     def recovery(self, policy: NotificationPolicy) -> str:
         return _now("yes") if policy.current and policy.current.sends_recovery else _now("no")
 
+    @display(description=_("repeat"))
+    def insistence(self, policy: NotificationPolicy) -> str:
+        seconds = policy.current.repeat_seconds if policy.current else 0
+        return _now("every %(minutes)d minutes") % {"minutes": seconds // 60} if seconds else _now("no")
+
     @display(description=_("newest alerts"))
     @read_once
     def recent_alerts(self, policy: NotificationPolicy) -> SafeString | str:
@@ -279,4 +287,5 @@ def _content(data: dict[str, Any]) -> dict[str, Any]:
         "group_interval": timedelta(seconds=data["group_interval"]),
         "targets": data["targets"],
         "sends_recovery": data["sends_recovery"],
+        "repeat_every": timedelta(minutes=data["repeat_every"]) if data["repeat_every"] else None,
     }

@@ -22,6 +22,7 @@ from tocsin.web.console.policy_text import write_rules
 from tocsin.web.console.service_admin import ServiceForm
 
 _LONGEST_WAIT = 24 * 3600
+_LONGEST_REPEAT = 7 * 24 * 60
 
 
 class PolicyForm(ServiceForm):
@@ -65,6 +66,14 @@ class PolicyForm(ServiceForm):
     sends_recovery = forms.BooleanField(
         label=_("tell of recovery"), required=False, initial=True, widget=UnfoldBooleanSwitchWidget
     )
+    repeat_every = forms.IntegerField(
+        label=_("repeat every (minutes)"),
+        required=False,
+        min_value=1,
+        max_value=_LONGEST_REPEAT,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=_("Until it recovers or somebody claims it, everybody is told again. Empty: once is enough."),
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -81,6 +90,7 @@ class PolicyForm(ServiceForm):
             group_wait=current.group_wait_seconds,
             group_interval=current.group_interval_seconds,
             sends_recovery=current.sends_recovery,
+            repeat_every=current.repeat_seconds // 60 or None,
             targets=[
                 TargetRow(f"{target.object.kind}:{target.object_id}", tuple(target.channels)) for target in targets
             ],
