@@ -134,6 +134,15 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Script:
+    """What a call says and hears, for vendors that ask for it while it goes on. As `Message` has it."""
+
+    text: str
+    language: str = "en"
+    keys: Mapping[str, CallKey] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class CallbackRequest:
     """An incoming request at /callbacks/<provider>/<token>, as the provider needs to read it."""
 
@@ -142,6 +151,8 @@ class CallbackRequest:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    script_of: Callable[[str], Script | None] = lambda _reference: None
+    """What the call with this reference says; None when that is not kept, or it is no call of this account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +163,29 @@ class CallbackReply:
     status: int = 200
     content_type: str = "text/plain; charset=utf-8"
     body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A message whose fate is not known, for the vendor that it was given to. Texts are as the message had them."""
+
+    reference: str
+    to: str = field(repr=False)
+    sent_at: datetime
+    """Nothing left before this."""
+    provider_id: str = ""
+    """"" when the vendor's reply never came."""
+    text: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a vendor knows of a message."""
+
+    is_known: bool | None = None
+    """False: it never got it, so it may be sent again. None: that cannot be told."""
+    provider_id: str = ""
+    receipts: Sequence[Receipt] = ()
 
 
 class LimitScope(StrEnum):
@@ -177,6 +211,8 @@ class Capabilities:
     has_receipts: bool = False
     receipt_within: timedelta | None = None
     """No receipt after this long: a call has failed, a text stays unconfirmed."""
+    can_be_asked: bool = False
+    """The provider has `look_up`: a missing receipt, or a send without a reply, is asked for."""
     accepted_is_delivered: bool = False
     """The vendor's acceptance is all that can ever be known, and it is good (a robot's message is in the group)."""
     resend_is_safe: bool = False
@@ -225,6 +261,12 @@ class ReportingProvider(Provider, Protocol):
     def receipts(self) -> AsyncIterator[Receipt]:
         """Asked for once, when the account is open. `aclose` lets what goes on end, and then the receipts."""
         ...
+
+
+class AskableProvider(Provider, Protocol):
+    """What `Capabilities.can_be_asked` promises. As `send`, it raises nothing but programming errors."""
+
+    async def look_up(self, question: Question) -> Finding: ...
 
 
 @dataclass(frozen=True, slots=True)

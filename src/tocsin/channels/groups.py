@@ -1,4 +1,4 @@
-"""What robots of every IM tool have in common: one post, pages without a verdict, texts that call nobody. No Django."""
+"""What vendors have in common: one post, pages without a verdict; for IM tools, texts that call nobody. No Django."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def without_reply(error: HttpError) -> SendResult:
     return SendResult(Outcome.AMBIGUOUS, "no-reply", str(error))
 
 
-def without_code(reply: HttpReply, platform: str) -> SendResult:
-    """No verdict of the platform's: a gateway's page, or an answer that was cut."""
+def without_code(reply: HttpReply, platform: str, *, says_refused: Sentence = _NO_ROBOT) -> SendResult:
+    """No verdict of the platform's: a gateway's page, or an answer that was cut. `says_refused` has a place `code`."""
     code = str(reply.status)
     if reply.status == 429:
         pause = reply.retry_after or _PAUSE
         return SendResult(Outcome.RATE_LIMITED, code, _SLOW_DOWN % {"platform": platform}, retry_after=pause)
     if 300 <= reply.status < 500:
-        return SendResult(Outcome.PERMANENT_CONFIG, code, _NO_ROBOT % {"code": code})
+        return SendResult(Outcome.PERMANENT_CONFIG, code, says_refused % {"code": code})
     if reply.status >= 500 and reply.status != 504:
         return SendResult(Outcome.TRANSIENT, code, _ANSWERS % {"platform": platform, "code": code})
     return SendResult(Outcome.AMBIGUOUS, code, _UNREADABLE % {"platform": platform})

@@ -15,6 +15,7 @@ from simulators.smtp import SmtpSimulator
 from tests.stories.harness import Story, begin
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import config_of
+from tocsin.channels.registry import PROVIDERS
 from tocsin.cli import outbox, providers
 from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
 
@@ -153,7 +154,7 @@ def test_every_provider_shows_its_fields(capsys: pytest.CaptureFixture[str]) -> 
     kinds = {kind["name"]: kind for kind in json.loads(capsys.readouterr().out)}
 
     assert "smtp: SMTP, for email" in table
-    assert set(kinds) == {"smtp", "http_sms", "outbox_sms", "outbox_phone", "outbox_email"}
+    assert set(kinds) == {name for name, kind in PROVIDERS.items() if not kind.is_for_robots}
     assert [field["name"] for field in kinds["smtp"]["fields"] if field["is_secret"]] == ["password"]
 
 

@@ -1,0 +1,37 @@
+"""Text messages and calls over Twilio. https://www.twilio.com/docs"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, Provider, ProviderType
+from tocsin.channels.http import HttpClient
+from tocsin.channels.kinds import Channel
+from tocsin.channels.providers.twilio import sms
+from tocsin.channels.providers.twilio.account import ACCOUNT_FIELDS
+
+
+def _build_sms(config: Config, http: HttpClient) -> Provider:
+    return sms.TwilioSms(config, http)
+
+
+TWILIO_SMS = ProviderType(
+    name="twilio_sms",
+    title="Twilio text messages",
+    channel=Channel.SMS,
+    capabilities=Capabilities(
+        has_receipts=True,
+        receipt_within=timedelta(minutes=15),
+        can_be_asked=True,
+        # Twilio queues what is faster than the sender may send: a long code one a second, others more.
+        limit=Limit(20, timedelta(seconds=1)),
+    ),
+    fields=(
+        *ACCOUNT_FIELDS,
+        ConfigField("sender", "Sender", help="A number or name of the account, or the SID of a messaging service."),
+        ConfigField("max_parts", "Parts at most", default="3", help="A longer text is cut."),
+    ),
+    build=_build_sms,
+    check=sms.check,
+    read_callback=sms.read_callback,
+)
