@@ -30,6 +30,8 @@ from tocsin.events.models import Event, Integration
 from tocsin.events.queries import key_of
 from tocsin.events.rules import Report
 from tocsin.events.services import create_integration
+from tocsin.oncall.models import Schedule
+from tocsin.oncall.services import create_schedule
 from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.services import create_policy
 
@@ -117,6 +119,16 @@ class Story:
             by=ADMIN, now=self.now, name=name or f"Group {next(_numbers)}", contact_ids=[m.pk for m in members]
         )
 
+    def schedule(
+        self, people: Sequence[Contact], *, name: str = "", zone: str = "UTC", starts_on: str = "2026-11-01",
+        handover_time: str = "09:00", restrictions: Sequence[Any] = (), unit: str = "days", **fields: Any,
+    ) -> Schedule:  # fmt: skip
+        """One layer of people who change every day."""
+        layer = {"people": [person.pk for person in people], "unit": unit, "every": 1, "starts_on": starts_on,
+                 "handover_time": handover_time, "restrictions": list(restrictions)}  # fmt: skip
+        return create_schedule(by=ADMIN, now=self.now, name=name or f"Schedule {next(_numbers)}", time_zone=zone,
+                               layers=[layer], **fields)  # fmt: skip
+
     def robot(self, url: str, *, name: str = "", platform: str = Channel.DINGTALK, **fields: Any) -> Robot:
         name = name or f"Robot {next(_numbers)}"
         return create_robot(by=ADMIN, now=self.now, name=name, platform=platform, url=url, **fields)
@@ -126,7 +138,7 @@ class Story:
 
     def policy(
         self,
-        targets: Mapping[Contact | ContactGroup | Robot | Webhook, Sequence[str]] | None = None,
+        targets: Mapping[Contact | ContactGroup | Robot | Webhook | Schedule, Sequence[str]] | None = None,
         *,
         rules: Iterable[Any] = (),
         group_wait: int = 5,

@@ -15,7 +15,6 @@ from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import ActivityKind, AlertState
 from tocsin.alerts.services import NewActivity, record_activities
 from tocsin.channels.kinds import Channel
-from tocsin.contacts.queries import directory
 from tocsin.delivery.doorbell import ring_send
 from tocsin.delivery.plan_rows import (
     NewDelivery,
@@ -37,6 +36,7 @@ from tocsin.delivery.rules.plan import Plan, PlannedDelivery, Shortfall, plan
 from tocsin.delivery.summaries import EventCounts, count_events, sample_events, summarise
 from tocsin.events.retrying import retried
 from tocsin.events.statements import together
+from tocsin.oncall.queries import directory_at
 from tocsin.policies.queries import PolicyView, policy_versions
 
 logger = logging.getLogger(__name__)
@@ -178,7 +178,7 @@ def _notify(due: Sequence[_Due], now: datetime) -> list[NewActivity]:
     """Writes notifications, contents and deliveries of all; returns the activities."""
     if not due:
         return []
-    people = directory({object_id for item in due for object_id, _ in item.policy.targets})
+    people = directory_at({object_id for item in due for object_id, _ in item.policy.targets}, now)
     carried, mentions_by = carriers()
     samples = sample_events([item.alert.pk for item in due])
     plans = [

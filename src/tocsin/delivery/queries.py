@@ -12,7 +12,6 @@ from tocsin.alerts.models import Alert
 from tocsin.channels.kinds import PERSONAL_CHANNELS, ROBOT_PLATFORMS, Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.registry import PROVIDERS, robot_provider
-from tocsin.contacts.queries import directory
 from tocsin.delivery.models import NOT_ARRIVED, Delivery, Enclosure
 from tocsin.delivery.personal_links import link_message
 from tocsin.delivery.rules import DeliveryState, Purpose
@@ -20,6 +19,7 @@ from tocsin.delivery.rules.plan import PlannedDelivery, Shortfall, plan
 from tocsin.delivery.verifications import verification_message
 from tocsin.events.rules import INITIAL_SEVERITY_MAP, IntegrationKey, severity_of
 from tocsin.events.statements import execute
+from tocsin.oncall.queries import directory_at
 from tocsin.policies.queries import existing_policies, explain_policies, policy_versions
 from tocsin.policies.rules import group_of
 
@@ -107,7 +107,7 @@ def explain(labels: Mapping[str, str], now: datetime, *, integration: Integratio
     views = policy_versions(
         {current[item.policy_id] for item in matched if item.is_match and item.policy_id in current}
     )
-    people = directory({object_id for view in views.values() for object_id, _ in view.targets})
+    people = directory_at({object_id for view in views.values() for object_id, _ in view.targets}, now)
     carried, mentions_by = carriers()
     open_alerts = {
         (policy_id, key): pk
@@ -138,17 +138,17 @@ def explain(labels: Mapping[str, str], now: datetime, *, integration: Integratio
     return Explanation(dict(labels), severity, integration.name, now, tuple(explained))
 
 
-def shortfalls_of(policy_id: int) -> tuple[Shortfall, ...]:
+def shortfalls_of(policy_id: int, now: datetime) -> tuple[Shortfall, ...]:
     """Whom the policy, as it is now, names and could not tell or mention, and why."""
     versions = existing_policies().filter(pk=policy_id, current__isnull=False).values_list("current_id", flat=True)
     targets = [target for view in policy_versions(set(versions)).values() for target in view.targets]
-    return shortfalls_among(targets)
+    return shortfalls_among(targets, now)
 
 
-def shortfalls_among(targets: Sequence[tuple[int, Sequence[Channel]]]) -> tuple[Shortfall, ...]:
+def shortfalls_among(targets: Sequence[tuple[int, Sequence[Channel]]], now: datetime) -> tuple[Shortfall, ...]:
     """As `shortfalls_of`, for notification objects and channels that need not be stored."""
     carried, mentions_by = carriers()
-    people = directory({object_id for object_id, _ in targets})
+    people = directory_at({object_id for object_id, _ in targets}, now)
     return plan(targets, people, channels_carried=carried, mentions_by=mentions_by).shortfalls
 
 

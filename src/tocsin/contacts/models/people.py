@@ -54,13 +54,14 @@ def _by_name(name: str, condition: Q | None = None) -> models.Index:
 
 
 class NotificationObject(models.Model):
-    """The one id space of contacts, groups, robots, webhooks (and later schedules), so that one key serves all."""
+    """The one id space of contacts, groups, robots, webhooks and schedules, so that one key serves all."""
 
     class Kind(models.TextChoices):
         CONTACT = "contact", _("contact")
         GROUP = "group", _("contact group")
         ROBOT = "robot", _("robot")
         WEBHOOK = "webhook", _("webhook")
+        SCHEDULE = "schedule", _("on-call schedule")
 
     kind = models.CharField(max_length=16, choices=Kind.choices)
 

@@ -167,11 +167,12 @@ def groups_emptied_without(contact_ids: Collection[int]) -> tuple[str, ...]:
 
 
 def uses_by_phone(contact_id: int) -> list[Use]:
-    """What tells the contact by phone or text message, itself or as a member of a group."""
+    """What tells the contact by phone or text message, itself, as a member of a group or on duty on a schedule."""
     groups = ContactGroupMember.objects.filter(contact_id=contact_id).values_list("group_id", flat=True)
+    schedules = {use.id for use in registered_uses([contact_id]) if use.kind in settings.CONTACT_KINDS}
     found = {
         (use.kind, use.id): use
-        for use in uses_of([contact_id, *groups])
+        for use in uses_of([contact_id, *groups, *schedules])
         if {Channel.PHONE, Channel.SMS}.intersection(use.channels)
     }
     return list(found.values())

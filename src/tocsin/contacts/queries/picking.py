@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
+from django.utils.module_loading import import_string
 
 from tocsin.contacts.models import Contact, ContactGroup, NotificationObject, Robot, Webhook
 from tocsin.contacts.queries.listing import Wanted, contacts_found
@@ -16,7 +19,7 @@ from tocsin.contacts.queries.searching import groups_named
 Kind = NotificationObject.Kind
 _MOST_PAGES = 100
 _LONGEST_NAME = 64
-_MODELS: dict[str, Any] = {
+_OWN: dict[str, Any] = {
     Kind.CONTACT: Contact,
     Kind.GROUP: ContactGroup,
     Kind.ROBOT: Robot,
@@ -37,8 +40,13 @@ class NamedPage:
     has_more: bool
 
 
+@cache
+def _models() -> dict[str, Any]:
+    return _OWN | {kind: import_string(path) for kind, path in settings.CONTACT_KINDS.items()}
+
+
 def pickable_kinds() -> tuple[str, ...]:
-    return tuple(_MODELS)
+    return tuple(_models())
 
 
 def objects_named(text: str, kinds: Sequence[str], *, page: int = 0, size: int = 20) -> NamedPage:
@@ -55,7 +63,7 @@ def objects_named(text: str, kinds: Sequence[str], *, page: int = 0, size: int =
         elif kind == Kind.GROUP and wanted:
             rows = groups_named(wanted).order_by("name")
         else:
-            rows = _MODELS[kind].objects.order_by("name")
+            rows = _models()[kind].objects.order_by("name")
             rows = rows.filter(name__icontains=wanted) if wanted else rows
         found = list(rows.values_list("pk", "name")[page * size : (page + 1) * size + 1])
         has_more = has_more or len(found) > size
@@ -69,6 +77,6 @@ def names_of(ids: Collection[int]) -> dict[int, Named]:
         return {}
     return {
         pk: Named(kind, pk, name)
-        for kind, model in _MODELS.items()
+        for kind, model in _models().items()
         for pk, name in model.objects.filter(pk__in=ids).order_by("name").values_list("pk", "name")
     }

@@ -71,13 +71,23 @@ class WebhookView:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleView:
+    """`on_duty_ids`: contacts who are told at the moment of the question; () when nobody is on duty."""
+
+    id: int
+    name: str
+    on_duty_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Directory:
-    """Notification objects by id, and the members of the groups among them."""
+    """Notification objects by id, the members of the groups among them and who is on duty on the schedules."""
 
     contacts: Mapping[int, ContactView]
     groups: Mapping[int, GroupView]
     robots: Mapping[int, RobotView]
     webhooks: Mapping[int, WebhookView] = field(default_factory=dict)
+    schedules: Mapping[int, ScheduleView] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

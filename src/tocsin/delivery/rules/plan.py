@@ -76,6 +76,11 @@ def plan(
                 shortfalls.append(Shortfall(object_id, group.name, "", Reason.EMPTY_GROUP))
             for member_id in group.member_ids:
                 people.setdefault(member_id, set()).update(channels)
+        elif (schedule := directory.schedules.get(object_id)) is not None:
+            if not schedule.on_duty_ids:
+                shortfalls.append(Shortfall(object_id, schedule.name, "", Reason.NOBODY_ON_DUTY))
+            for contact_id in schedule.on_duty_ids:
+                people.setdefault(contact_id, set()).update(channels)
     if not targets:
         shortfalls.append(Shortfall(0, "", "", Reason.NO_TARGETS))
 

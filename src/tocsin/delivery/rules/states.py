@@ -117,6 +117,7 @@ class Reason(StrEnum):
     NO_USER_ID = "no_user_id"
     NO_ACCOUNT = "no_account"
     EMPTY_GROUP = "empty_group"
+    NOBODY_ON_DUTY = "nobody_on_duty"
     ROBOT_DISABLED = "robot_disabled"
     WEBHOOK_DISABLED = "webhook_disabled"
     NO_TARGETS = "no_targets"
@@ -153,6 +154,7 @@ REASON_TEXTS: dict[Reason, Sentence] = {
     Reason.NO_USER_ID: Sentence("there is no user ID that this IM tool can mention; the group message still goes out"),
     Reason.NO_ACCOUNT: Sentence("no enabled provider account carries this channel"),
     Reason.EMPTY_GROUP: Sentence("the group has no members"),
+    Reason.NOBODY_ON_DUTY: Sentence("nobody is on duty at that time"),
     Reason.ROBOT_DISABLED: Sentence("the robot is disabled"),
     Reason.WEBHOOK_DISABLED: Sentence("the webhook is disabled"),
     Reason.NO_TARGETS: Sentence("the policy names nobody"),

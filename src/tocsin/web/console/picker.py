@@ -29,6 +29,7 @@ KIND_TITLES: Mapping[str, str | Promise] = {
     _Kind.CONTACT: _("Contacts"),
     _Kind.ROBOT: _("DingTalk/Lark/WeCom"),
     _Kind.WEBHOOK: _("Webhooks"),
+    _Kind.SCHEDULE: _("On-call schedules"),
 }
 
 

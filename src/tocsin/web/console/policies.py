@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
-from tocsin.contacts.queries import directory
+from tocsin.contacts.queries import names_of
 from tocsin.core.clock import utc_now
 from tocsin.delivery.queries import shortfalls_of
 from tocsin.policies import services
@@ -241,8 +241,7 @@ class NotificationPolicyAdmin(ServiceAdmin):
     @display(description=_("tells"))
     def told_lines(self, policy: NotificationPolicy) -> SafeString | str:
         targets = list(policy.current.targets.order_by("pk")) if policy.current else []
-        known = directory([target.object_id for target in targets])
-        named: dict[int, Any] = {**known.contacts, **known.groups, **known.robots, **known.webhooks}
+        named = names_of([target.object_id for target in targets])
         rows = (
             (named[target.object_id].name, ", ".join(str(CHANNELS[channel]) for channel in target.channels))
             for target in targets
@@ -265,7 +264,7 @@ class NotificationPolicyAdmin(ServiceAdmin):
 
 def _warn_of_shortfalls(request: HttpRequest, policy_id: int) -> None:
     """Before the bad night: whom the saved policy names and would not reach."""
-    lacks = shortfalls_of(policy_id)
+    lacks = shortfalls_of(policy_id, utc_now())
     if not lacks:
         return
     lines = []

@@ -17,6 +17,7 @@ from tocsin.accounts.rules import Permission
 from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
 from tocsin.contacts.models import NotificationObject
 from tocsin.contacts.queries import groups_larger_than, names_of, objects_named, pickable_kinds
+from tocsin.core.clock import utc_now
 from tocsin.delivery.queries import shortfalls_among
 from tocsin.web.console.actors import require
 from tocsin.web.console.picker import KIND_TITLES
@@ -29,7 +30,7 @@ _SHOWN = 10
 _MOST_ROWS = 500
 _READ_WHOLE = 1000
 """Members of a group that are looked at one by one while somebody types."""
-_WITH_CHANNELS = (NotificationObject.Kind.CONTACT, NotificationObject.Kind.GROUP)
+_WITH_CHANNELS = (NotificationObject.Kind.CONTACT, NotificationObject.Kind.GROUP, NotificationObject.Kind.SCHEDULE)
 Targets = Sequence[tuple[int, tuple[str, ...]]]
 
 
@@ -112,7 +113,7 @@ def reach_context(targets: Targets) -> dict[str, Any]:
     looked_at = [
         (object_id, tuple(map(Channel, channels))) for object_id, channels in targets if object_id not in large
     ]
-    lacks = shortfalls_among(looked_at) if looked_at else ()
+    lacks = shortfalls_among(looked_at, utc_now()) if looked_at else ()
     return {
         "named": len(targets),
         "lacks": [
