@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "tocsin"
-LAYERS = ["core", "accounts", "channels", "contacts", "oncall", "events", "policies", "alerts", "delivery"]
+LAYERS = ["core", "accounts", "channels", "contacts", "events", "oncall", "policies", "alerts", "delivery"]
 
 
 def test_foreign_keys_point_down() -> None:

@@ -14,6 +14,7 @@ from tocsin.channels.kinds import CHANNEL_TITLES
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import NotificationObject, PersonalLink, PhoneVerification
 from tocsin.delivery.rules import Cause, DeliveryState, Priority, Purpose, Reason
+from tocsin.oncall.models import Handover
 
 NOT_ARRIVED = (DeliveryState.FAILED.value, DeliveryState.AMBIGUOUS.value)
 """What the overview counts; few rows, so their index costs the others nothing."""
@@ -182,6 +183,20 @@ class DailyReport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.robot_id} {self.due_at.isoformat()}"
+
+
+class HandoverNotice(models.Model):
+    """What one message tells of a hand-over. `is_silence`: that nobody checked in, and not whose turn begins."""
+
+    handover = models.ForeignKey(Handover, models.CASCADE, related_name="notices")
+    delivery = models.OneToOneField(Delivery, models.CASCADE, related_name="handover_notice")
+    is_silence = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("hand-over notice")
+
+    def __str__(self) -> str:
+        return f"{self.handover_id} {self.delivery_id}"
 
 
 class Attempt(models.Model):

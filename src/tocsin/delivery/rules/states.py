@@ -29,6 +29,8 @@ class Purpose(StrEnum):
     """Tells the owner of an address that somebody has just changed it."""
     DAILY = "daily"
     """What a robot tells of the day at chosen times."""
+    HANDOVER = "handover"
+    """Tells that a turn on an on-call schedule begins, or that nobody checked in."""
 
 
 class DeliveryState(StrEnum):
@@ -118,6 +120,8 @@ class Reason(StrEnum):
     NO_ACCOUNT = "no_account"
     EMPTY_GROUP = "empty_group"
     NOBODY_ON_DUTY = "nobody_on_duty"
+    NOT_ON_DUTY = "not_on_duty"
+    CHECKED_IN = "checked_in"
     ROBOT_DISABLED = "robot_disabled"
     WEBHOOK_DISABLED = "webhook_disabled"
     NO_TARGETS = "no_targets"
@@ -155,6 +159,8 @@ REASON_TEXTS: dict[Reason, Sentence] = {
     Reason.NO_ACCOUNT: Sentence("no enabled provider account carries this channel"),
     Reason.EMPTY_GROUP: Sentence("the group has no members"),
     Reason.NOBODY_ON_DUTY: Sentence("nobody is on duty at that time"),
+    Reason.NOT_ON_DUTY: Sentence("it is somebody else's turn by now"),
+    Reason.CHECKED_IN: Sentence("the person on duty has checked in meanwhile"),
     Reason.ROBOT_DISABLED: Sentence("the robot is disabled"),
     Reason.WEBHOOK_DISABLED: Sentence("the webhook is disabled"),
     Reason.NO_TARGETS: Sentence("the policy names nobody"),

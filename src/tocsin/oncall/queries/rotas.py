@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from tocsin.contacts.services.cleaning import zone_of
 from tocsin.core.errors import NotFoundError
@@ -48,7 +49,7 @@ def rota_of(schedule_id: int, begin: datetime, end: datetime) -> Rota:
     """NotFoundError when there is none."""
     found = rotas([schedule_id], begin, end)
     if schedule_id not in found:
-        raise NotFoundError("There is no such schedule.")
+        raise NotFoundError(_("There is no such schedule."))
     return found[schedule_id]
 
 

@@ -29,6 +29,7 @@ PURPOSES: Words = {
     Purpose.VERIFICATION: _("Verification"),
     Purpose.TEST: _("Test"),
     Purpose.DAILY: _("Daily statistics"),
+    Purpose.HANDOVER: _("Hand-over"),
     Purpose.LINK: _("Personal link"),
     Purpose.NOTICE: _("Security notice"),
 }
