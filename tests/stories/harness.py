@@ -33,6 +33,7 @@ from tocsin.events.services import create_integration
 from tocsin.oncall.models import Schedule
 from tocsin.oncall.services import create_schedule
 from tocsin.policies.models import NotificationPolicy
+from tocsin.policies.queries.silences import next_turn_at
 from tocsin.policies.services import create_policy
 
 ADMIN = Actor(ActorKind.USER, "Ada Admin")
@@ -205,6 +206,7 @@ class Story:
         sweep = Event.objects.filter(sweep_at__gt=self.now).order_by("sweep_at")
         daily = Robot.objects.filter(daily_due_at__gt=self.now).order_by("daily_due_at")
         moments = [
+            next_turn_at(),
             alert,
             daily.values_list("daily_due_at", flat=True).first(),
             queue.values_list("next_at", flat=True).first(),

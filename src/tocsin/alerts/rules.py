@@ -32,3 +32,6 @@ class ActivityKind(StrEnum):
     COMMENTED = "commented"
     RESOLVED = "resolved"
     REOPENED = "reopened"
+    SILENCED = "silenced"
+    """Some of its events are kept quiet; `data` says by what."""
+    UNSILENCED = "unsilenced"

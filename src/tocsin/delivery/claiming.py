@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
+from tocsin.alerts.rules import AlertState
 from tocsin.channels.base import Limit, Message
 from tocsin.channels.kinds import Channel
 from tocsin.delivery.addressing import Addresses, Route, read_addresses
@@ -22,6 +23,7 @@ from tocsin.delivery.queue_rows import (
     mark_merged,
     mark_sending,
     mark_skipped,
+    quiet_alerts,
     read_calls,
     read_due,
 )
@@ -65,10 +67,12 @@ def claim(
     addresses = read_addresses(rows, now)
     sent_firings = _sent_firings(row for row in rows if row.cause == Cause.RECOVERED)
 
+    quiet = quiet_alerts({row.alert_id for row in rows if row.alert_id and row.cause != Cause.RECOVERED})
+
     skips: list[Skip] = []
     ready: list[tuple[QueueRow, Route]] = []
     for row in rows:
-        reason = _why_not(row, addresses, sent_firings)
+        reason = _why_not(row, addresses, sent_firings, quiet)
         if reason is not None:
             skips.append(Skip(row.id, DeliveryState.CANCELLED if reason in _GONE else DeliveryState.SKIPPED, reason))
         elif (route := addresses.route(row)) is None:
@@ -106,12 +110,16 @@ def claim(
     ]
 
 
-def _why_not(row: QueueRow, addresses: Addresses, sent_firings: set[tuple[int, int, str]]) -> Reason | None:
+def _why_not(
+    row: QueueRow, addresses: Addresses, sent_firings: set[tuple[int, int, str]], quiet: set[int]
+) -> Reason | None:
     """The re-check: what changed since the plan. None: it may go."""
     if (reason := addresses.why_not(row)) is not None:
         return reason
     if row.cause is None or row.alert_state is None or row.alert_id is None:
         return None
+    if row.alert_id in quiet and row.cause is not Cause.RECOVERED and row.alert_state is not AlertState.RESOLVED:
+        return Reason.SILENCED
     was_sent = (row.alert_id, row.recipient_id, row.channel) in sent_firings
     return why_not_now(row.cause, row.alert_state, firing_was_sent=was_sent)
 

@@ -1,6 +1,6 @@
 """The first step of the pipeline: reports become events, and events that changed become members of alerts.
 
-    report -> event -> (state changed?) -> policies -> alert, due_at      planning.py goes on from there
+    report -> event -> (state changed?) -> silences -> policies -> alert, due_at      planning.py goes on from there
 
 Each function commits by itself. The order of locks is written down in events/services/reporting.py.
 """
@@ -14,6 +14,7 @@ from datetime import datetime
 
 from tocsin.alerts.linking import Linked, Taken, link_events, policies_that_have
 from tocsin.delivery.doorbell import ring_due
+from tocsin.delivery.quieting import Heard, hear, tell_heard
 from tocsin.events.models import Integration
 from tocsin.events.queries import key_of
 from tocsin.events.retrying import in_transaction
@@ -63,10 +64,10 @@ def sweep(now: datetime, limit: int = 1000) -> int:
 
 
 def rematch(now: datetime, batch: int = 500) -> int:
-    """Looks at up to `batch` active events again and returns how many; 0 when nothing asks for it any more.
+    """Looks at up to `batch` events that fire again and returns how many; 0 when nothing asks for it any more.
 
     An event joins the alert of a policy that takes it and did not have it; others are left alone, so nobody is told
-    twice. Nothing leaves an alert.
+    twice. Nothing leaves an alert. What a silence hides now is quiet from now on; what none hides any more is news.
     """
     while (looked := in_transaction(lambda: _look(now, batch))) == 0:
         pass
@@ -78,28 +79,38 @@ def _look(now: datetime, batch: int) -> int | None:
     if look is None:
         return None
     if look.events:
-        taken = _taken(look.events)
-        record_matches(_counts(look.events, taken))
-        known = policies_that_have([event.id for event in look.events])
+        heard = _heard(look.events, now)
+        taken = _taken(heard.loud)
+        record_matches(_counts(heard.loud, taken))
+        known = policies_that_have([event.id for event in heard.loud])
         new = [item for item in taken if (item.policy.policy_id, item.event.id) not in known]
-        _ring(link_events(new, [], now))
+        _ring(link_events(new, heard.turned, now))
+        tell_heard(heard, now)
     end_look(look)
     return len(look.events)
 
 
 def _link_changed(changed: Sequence[ChangedEvent], now: datetime) -> Linked:
-    active = [event for event in changed if event.state is EventState.ACTIVE]
     ended = [event.id for event in changed if event.state is EventState.RESOLVED]
-    taken = _taken(active) if active else []
-    record_matches(_counts(active, taken))
-    linked = link_events(taken, ended, now)
+    heard = _heard([event for event in changed if event.state is EventState.ACTIVE], now)
+    taken = _taken(heard.loud)
+    record_matches(_counts(heard.loud, taken))
+    linked = link_events(taken, [*ended, *heard.turned], now)
+    tell_heard(heard, now)
     _ring(linked)
     return linked
 
 
-def _taken(events: Sequence[ChangedEvent]) -> list[Taken]:
+def _heard(events: Sequence[ChangedEvent], now: datetime) -> Heard:
+    if not events:
+        return Heard()
     lock_policies_for_reading()
-    policies = active_policies()
+    return hear(events, now)
+
+
+def _taken(events: Sequence[ChangedEvent]) -> list[Taken]:
+    """The caller holds the policies' lock."""
+    policies = active_policies() if events else []
     return [
         Taken(policy, event)
         for event, labels in [(event, event.match_labels) for event in events]

@@ -130,6 +130,8 @@ def _decided(alert: Alert, policy: PolicyView, counts: EventCounts, now: datetim
         is_policy_enabled=alert.policy.is_enabled and alert.policy.deleted_at is None,
         sends_recovery=policy.sends_recovery,
         repeat_every=policy.repeat_every,
+        quiet=counts.quiet,
+        ended_quietly=counts.ended_quietly,
     )
     return _Due(alert, policy, counts, decide(facts, now))
 

@@ -45,6 +45,15 @@ CROSS JOIN LATERAL (
     WHERE w.channel = c.channel AND w.priority = p.priority AND w.next_at IS NOT NULL ORDER BY w.next_at LIMIT 1
 ) d
 """
+# In a house without silences this looks at one index, whose pages are in memory.
+_QUIET_ALERTS = """
+SELECT a.id FROM unnest(%s::bigint[]) AS a (id)
+WHERE EXISTS (SELECT FROM events_event WHERE state = 'silenced')
+  AND EXISTS (SELECT FROM alerts_alertevent m JOIN events_event e ON e.id = m.event_id
+              WHERE m.alert_id = a.id AND e.state = 'silenced')
+  AND NOT EXISTS (SELECT FROM alerts_alertevent m JOIN events_event e ON e.id = m.event_id
+                  WHERE m.alert_id = a.id AND e.state = 'active')
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,11 @@ def read_due(until: datetime, rooms: Mapping[Channel, int], limit: int) -> list[
 def read_calls(until: datetime, people: Collection[int]) -> list[QueueRow]:
     """Locks and returns alert calls to these people due by `until`."""
     return [_row(values) for values in execute(_READ_CALLS, {"until": until, "people": list(people)})]
+
+
+def quiet_alerts(alert_ids: Collection[int]) -> set[int]:
+    """Those that fire, and whose every firing event is silenced."""
+    return {pk for (pk,) in execute(_QUIET_ALERTS, [list(alert_ids)])} if alert_ids else set()
 
 
 def next_delivery_at(channels: Collection[Channel]) -> datetime | None:

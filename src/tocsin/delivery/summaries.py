@@ -18,7 +18,9 @@ _COUNTS = """
 SELECT m.alert_id, count(*), count(*) FILTER (WHERE e.state = 'active'),
        min(e.severity) FILTER (WHERE e.state = 'active'),
        coalesce(array_agg(m.id) FILTER (WHERE e.state = 'active' AND m.told_state <> 'active'), '{}'),
-       coalesce(array_agg(m.id) FILTER (WHERE e.state = 'resolved' AND m.told_state = 'active'), '{}')
+       coalesce(array_agg(m.id) FILTER (WHERE e.state = 'resolved' AND m.told_state = 'active'), '{}'),
+       count(*) FILTER (WHERE e.state = 'silenced'),
+       bool_and(e.state = 'resolved' AND coalesce(e.silenced_by, e.inhibited_by) IS NOT NULL)
 FROM alerts_alertevent m JOIN events_event e ON e.id = m.event_id
 WHERE m.alert_id = ANY(%s) GROUP BY m.alert_id
 """
@@ -27,7 +29,8 @@ SELECT a.id, e.labels::text, e.annotations::text, e.state = 'active', e.severity
        e.fingerprint::text, e.ends_at
 FROM unnest(%s::bigint[]) AS a(id) CROSS JOIN LATERAL (
     SELECT e.* FROM alerts_alertevent m JOIN events_event e ON e.id = m.event_id
-    WHERE m.alert_id = a.id ORDER BY e.state = 'active' DESC, e.severity, e.starts_at DESC, e.id LIMIT %s
+    WHERE m.alert_id = a.id AND e.state <> 'silenced'
+    ORDER BY e.state = 'active' DESC, e.severity, e.starts_at DESC, e.id LIMIT %s
 ) e
 """
 _TOLD = """
@@ -39,19 +42,24 @@ WHERE d.id = ANY(%s) OR d.merged_into_id = ANY(%s) ORDER BY d.id DESC
 
 @dataclass(frozen=True, slots=True)
 class EventCounts:
-    """Of an alert's events now. `fresh_ids`, `gone_ids`: memberships whose state differs from what was told."""
+    """Of an alert's events now. `fresh_ids`, `gone_ids`: memberships whose state differs from what was told.
+
+    `quiet`: how many are silenced. `ended_quietly`: all have ended, each while it was silenced.
+    """
 
     total: int = 0
     active: int = 0
     worst: int | None = None
     fresh_ids: tuple[int, ...] = ()
     gone_ids: tuple[int, ...] = ()
+    quiet: int = 0
+    ended_quietly: bool = False
 
 
 def count_events(alert_ids: list[int]) -> dict[int, EventCounts]:
     """One statement for all; an alert without events is missing from the result."""
     rows = execute(_COUNTS, [alert_ids])
-    return {row[0]: EventCounts(row[1], row[2], row[3], tuple(row[4]), tuple(row[5])) for row in rows}
+    return {row[0]: EventCounts(row[1], row[2], row[3], tuple(row[4]), tuple(row[5]), row[6], row[7]) for row in rows}
 
 
 def sample_events(alert_ids: list[int]) -> dict[int, list[EventSummary]]:

@@ -248,6 +248,10 @@ def _activity_title(kind: ActivityKind, activity: Activity) -> str:
             return _("%(name)s resolved it") % {"name": actor} if actor else _("Resolved: all events recovered")
         case ActivityKind.REOPENED:
             return _("Opened again: %(active)d events still fire") % {"active": data.get("active", 0)}
+        case ActivityKind.SILENCED:
+            return _("Silenced by %(name)s") % {"name": data.get("by", "")}
+        case ActivityKind.UNSILENCED:
+            return _("No longer silenced")
 
 
 def cause_title(cause: Cause) -> str:

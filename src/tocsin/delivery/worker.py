@@ -28,6 +28,8 @@ from tocsin.delivery.sender import Sender
 from tocsin.delivery.sending import send_all
 from tocsin.delivery.services import expire_deadlines
 from tocsin.delivery.waiting import BACKOFF_AT_MOST, CEILING, after_failure, pause_until
+from tocsin.policies.queries.silences import next_turn_at
+from tocsin.policies.services.silences import turn_silences
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ def run(*, stop: threading.Event) -> None:
     loops = [
         _Loop("plan", plan_due, stop, due, next_due_at, then=rings_deliveries, batch=PLANNED_AT_ONCE),
         _Loop("sweep", sweep, stop, Doorbell(), then=rings_due),
+        _Loop("silences", turn_silences, stop, Doorbell(), next_turn_at),
         _Loop("rematch", rematch, stop, Doorbell(), then=rings_due),
         _Loop("deadlines", expire_deadlines, stop, Doorbell(), _next_deadline, then=rings_deliveries),
         _Loop("daily", send_dailies, stop, Doorbell(), next_daily_at, then=rings_deliveries),
@@ -88,7 +91,14 @@ def _end_waits(stop: threading.Event, bells: list[Doorbell]) -> None:
 def run_due(now: datetime, *, worker_id: int = 1) -> None:
     """Does all that is due at `now` until nothing is: what stories and commands call instead of waiting."""
     while True:
-        done = sweep(now) + rematch(now) + plan_due(now) + expire_deadlines(now) + work_on_imports(now)
+        done = (
+            sweep(now)
+            + turn_silences(now)
+            + rematch(now)
+            + plan_due(now)
+            + expire_deadlines(now)
+            + work_on_imports(now)
+        )
         done += send_dailies(now)
         claims = claim(now, worker_id=worker_id)
         if claims:

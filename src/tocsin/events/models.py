@@ -40,6 +40,8 @@ class Event(models.Model):
 
     `sweep_at` is at or before the moment at which the event resolves itself; the sweep moves it on to `ends_at`.
     `matched_policies` is how many policies took it at its last change of state: NULL before the first look.
+    `silenced_by`, `inhibited_by`: ids of the silence policy and the inhibition that keep it quiet, or kept it so when
+    it resolved.
     """
 
     integration = models.ForeignKey(
@@ -60,6 +62,8 @@ class Event(models.Model):
     changed_at = models.DateTimeField(_("changed"))
     sweep_at = models.DateTimeField(null=True, blank=True)
     matched_policies = models.PositiveSmallIntegerField(_("policies"), null=True, blank=True)
+    silenced_by = models.BigIntegerField(null=True, blank=True, editable=False)
+    inhibited_by = models.BigIntegerField(null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("event")
@@ -68,6 +72,7 @@ class Event(models.Model):
         indexes = [
             models.Index(fields=["sweep_at"], name="event_sweep", condition=Q(sweep_at__isnull=False)),
             models.Index(fields=["state", "-id"], name="event_by_state"),
+            models.Index(fields=["silenced_by", "-id"], name="event_by_silence", condition=Q(state="silenced")),
         ]
 
     def __str__(self) -> str:

@@ -89,6 +89,14 @@ class ChangedEvent:
         return match_labels(self.labels, self.severity, self.integration.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """What keeps an event quiet: a silence policy, an inhibition, or both."""
+
+    silence_id: int | None = None
+    inhibition_id: int | None = None
+
+
 def report_errors(report: Report) -> dict[str, str]:
     """Field name -> what is wrong with it; {} when the report can be stored."""
     errors = label_errors(report.labels)

@@ -13,7 +13,10 @@ LOOK_AGAIN_AFTER = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class AlertFacts:
-    """An alert and a count of its events. `fresh` events are active and not told of yet."""
+    """An alert and a count of its events. `fresh` events are active and not told of yet, `quiet` ones silenced.
+
+    `ended_quietly`: every event ended while it was silenced.
+    """
 
     state: AlertState
     notified_at: datetime | None
@@ -22,6 +25,8 @@ class AlertFacts:
     is_policy_enabled: bool
     sends_recovery: bool
     repeat_every: timedelta | None = None
+    quiet: int = 0
+    ended_quietly: bool = False
 
     @property
     def repeats_at(self) -> datetime | None:
@@ -42,8 +47,11 @@ class Decision:
 
 def decide(facts: AlertFacts, now: datetime) -> Decision:
     """Recounted events in, decision out; accept never decides."""
+    if facts.active == 0 and facts.quiet:
+        return Decision(facts.state)
     if facts.active == 0:
-        tells = facts.notified_at is not None and facts.sends_recovery and facts.is_policy_enabled
+        wants = facts.sends_recovery and facts.is_policy_enabled and not facts.ended_quietly
+        tells = facts.notified_at is not None and wants
         already = facts.state is AlertState.RESOLVED
         return Decision(AlertState.RESOLVED, Cause.RECOVERED if tells and not already else None)
     if not facts.is_policy_enabled:

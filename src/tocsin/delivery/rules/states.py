@@ -149,6 +149,7 @@ class Reason(StrEnum):
     UNDELIVERED = "undelivered"
     OUTCOME_UNKNOWN = "outcome_unknown"
     TOO_LATE = "too_late"
+    SILENCED = "silenced"
 
 
 REASON_TEXTS: dict[Reason, Sentence] = {
@@ -189,5 +190,6 @@ REASON_TEXTS: dict[Reason, Sentence] = {
     Reason.MACHINE: Sentence("a machine answered"),
     Reason.UNDELIVERED: Sentence("the provider reported that it was not delivered"),
     Reason.OUTCOME_UNKNOWN: Sentence("no reply came, so it may or may not have gone out"),
+    Reason.SILENCED: Sentence("everything that fires here is silenced"),
     Reason.TOO_LATE: Sentence("no worker was there at its time, and half an hour later it says nothing any more"),
 }

@@ -11,7 +11,15 @@ from tocsin.events.services.integrations import (
     rotate_token,
     update_integration,
 )
-from tocsin.events.services.rematching import Look, begin_look, end_look, record_matches, request_rematch
+from tocsin.events.services.quieting import quieten_events, wake_events
+from tocsin.events.services.rematching import (
+    Look,
+    begin_look,
+    end_look,
+    lock_events,
+    record_matches,
+    request_rematch,
+)
 from tocsin.events.services.reporting import note_reports, report_events
 from tocsin.events.services.sweeping import Swept, sweep_events
 
@@ -25,11 +33,14 @@ __all__ = [
     "disable_integration",
     "enable_integration",
     "end_look",
+    "lock_events",
     "note_reports",
+    "quieten_events",
     "record_matches",
     "report_events",
     "request_rematch",
     "rotate_token",
     "sweep_events",
     "update_integration",
+    "wake_events",
 ]

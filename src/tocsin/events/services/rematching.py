@@ -13,9 +13,9 @@ from tocsin.events.models import Event, Rematch
 from tocsin.events.queries import integration_keys
 from tocsin.events.rules import ChangedEvent, EventState, severity_of
 
-_LOCK_ACTIVE = """
-SELECT id, integration_id, fingerprint, labels::text, severity, starts_at
-FROM events_event WHERE id = ANY(%(ids)s) AND state = 'active'
+_LOCK = """
+SELECT id, integration_id, fingerprint, labels::text, severity, state, starts_at
+FROM events_event WHERE id = ANY(%(ids)s) AND state <> 'resolved'
 ORDER BY fingerprint, integration_id FOR NO KEY UPDATE
 """
 _SET_SEVERITY = """
@@ -31,7 +31,7 @@ WHERE e.id = n.id AND e.matched_policies IS DISTINCT FROM n.count
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A part of a re-match: active events, locked, sorted by fingerprint. `events` may be empty."""
+    """A part of a re-match: active and silenced events, locked, sorted by fingerprint. `events` may be empty."""
 
     rematch: Rematch
     events: list[ChangedEvent]
@@ -51,9 +51,14 @@ def begin_look(now: datetime, limit: int) -> Look | None:
     fresh = [other.pk for other in others if other.cursor == 0]
     if superfluous := fresh if rematch.cursor == 0 else fresh[1:]:
         Rematch.objects.filter(pk__in=superfluous).delete()
-    active = Event.objects.filter(state=EventState.ACTIVE, pk__gt=rematch.cursor)
-    ids = list(active.order_by("pk").values_list("pk", flat=True)[:limit])
-    return Look(rematch, _locked(ids), ids[-1] if len(ids) == limit else None)
+    ids = sorted([*_after(rematch, EventState.ACTIVE, limit), *_after(rematch, EventState.SILENCED, limit)])[:limit]
+    return Look(rematch, lock_events(ids), ids[-1] if len(ids) == limit else None)
+
+
+def _after(rematch: Rematch, state: EventState, limit: int) -> list[int]:
+    """One state at a time: so the index gives them in order."""
+    rows = Event.objects.filter(state=state, pk__gt=rematch.cursor)
+    return list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
 
 
 def end_look(look: Look) -> None:
@@ -77,21 +82,21 @@ def record_matches(counts: Mapping[int, int]) -> None:
             cursor.execute(_SET_MATCHED, {"ids": list(counts), "counts": list(counts.values())})
 
 
-def _locked(ids: list[int]) -> list[ChangedEvent]:
-    """Their severities are brought up to date with the integrations' maps."""
+def lock_events(ids: list[int]) -> list[ChangedEvent]:
+    """Those that have not resolved, sorted by fingerprint. Their severities follow the integrations' maps."""
     if not ids:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_ACTIVE, {"ids": ids})
+        cursor.execute(_LOCK, {"ids": ids})
         rows = cursor.fetchall()
     keys = integration_keys({row[1] for row in rows})
     events, stale = [], {}
-    for pk, integration_id, fingerprint, text, severity, starts_at in rows:
+    for pk, integration_id, fingerprint, text, severity, state, starts_at in rows:
         labels = msgspec.json.decode(text, type=dict[str, str])
         right = severity_of(labels, keys[integration_id].severity_map)
         if right != severity:
             stale[pk] = right
-        events.append(ChangedEvent(pk, keys[integration_id], fingerprint, labels, right, EventState.ACTIVE, starts_at))
+        events.append(ChangedEvent(pk, keys[integration_id], fingerprint, labels, right, EventState(state), starts_at))
     if stale:
         with connection.cursor() as cursor:
             cursor.execute(_SET_SEVERITY, {"ids": list(stale), "severities": list(stale.values())})

@@ -30,7 +30,8 @@ _NOTED_EVERY = timedelta(seconds=30)
 # advisory lock, then alerts by id, then deliveries by id. This statement takes the first: its rows come sorted.
 #
 # `prev_state = e.state` reads the row that the conflict has just locked, so of two posts that re-fire one event exactly
-# one sees "resolved" before it. A late word about an earlier firing (a replica that lags) changes nothing.
+# one sees "resolved" before it. A silenced event that is reported again stays so. A late word about an earlier firing
+# (a replica that lags) changes nothing.
 # No indexed column changes in a repeated report, so the update stays HOT: `sweep_at` only ever moves forward in the
 # sweep, and here only when the new end lies before it.
 _UPSERT = """
@@ -52,13 +53,16 @@ WITH reported AS (
         generator_url = excluded.generator_url,
         severity = excluded.severity,
         prev_state = e.state,
-        state = excluded.state,
+        state = CASE WHEN e.state = 'silenced' AND excluded.state = 'active' THEN e.state ELSE excluded.state END,
+        silenced_by = CASE WHEN e.state <> 'resolved' OR excluded.state <> 'active' THEN e.silenced_by END,
+        inhibited_by = CASE WHEN e.state <> 'resolved' OR excluded.state <> 'active' THEN e.inhibited_by END,
         count = e.count + excluded.count,
         starts_at = CASE WHEN e.state = 'resolved' AND excluded.state = 'active' THEN excluded.starts_at
                          ELSE least(e.starts_at, excluded.starts_at) END,
         ends_at = excluded.ends_at,
         last_seen_at = excluded.last_seen_at,
-        changed_at = CASE WHEN e.state = excluded.state THEN e.changed_at ELSE excluded.changed_at END,
+        changed_at = CASE WHEN e.state = excluded.state OR (e.state = 'silenced' AND excluded.state = 'active')
+                          THEN e.changed_at ELSE excluded.changed_at END,
         sweep_at = CASE WHEN excluded.state = 'resolved' THEN NULL ELSE least(e.sweep_at, excluded.sweep_at) END
     WHERE NOT (excluded.state = 'resolved' AND excluded.ends_at < e.starts_at
                AND excluded.starts_at < excluded.ends_at)

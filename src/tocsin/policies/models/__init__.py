@@ -7,9 +7,12 @@ from tocsin.policies.models.policies import (
     PolicyTarget,
     PolicyVersion,
 )
+from tocsin.policies.models.silences import HiddenEvent, SilencePolicy
 
 __all__ = [
+    "HiddenEvent",
     "NotificationPolicy",
     "PolicyTarget",
     "PolicyVersion",
+    "SilencePolicy",
 ]

@@ -30,6 +30,8 @@ _ICONS = {
     ActivityKind.COMMENTED: "chat",
     ActivityKind.RESOLVED: "check_circle",
     ActivityKind.REOPENED: "restart_alt",
+    ActivityKind.SILENCED: "notifications_paused",
+    ActivityKind.UNSILENCED: "notifications",
 }
 
 

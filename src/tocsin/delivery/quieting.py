@@ -1,0 +1,60 @@
+"""The silence step of the pipeline: which of these events are kept quiet, and what changes with that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tocsin.alerts.quieting import forget_told, tell_silenced
+from tocsin.events.rules import ChangedEvent, EventState, Quiet
+from tocsin.events.services import quieten_events, wake_events
+from tocsin.policies.queries.silences import silences_in_force
+from tocsin.policies.services.silences import note_hidden
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """`loud` events go on to the policies. `quietened`: event id -> what has just begun to keep it quiet."""
+
+    loud: list[ChangedEvent] = field(default_factory=list)
+    quietened: Mapping[int, str] = field(default_factory=dict)
+    woken: list[int] = field(default_factory=list)
+
+    @property
+    def turned(self) -> list[int]:
+        """Ids of events whose alerts have to be decided anew."""
+        return [*self.quietened, *self.woken]
+
+
+def hear(events: Sequence[ChangedEvent], now: datetime) -> Heard:
+    """Records which of these events, none of them resolved, are silenced, and which no longer are.
+
+    Inside the caller's transaction, which holds the events and, shared, the policies' lock.
+    """
+    quiet, names = _quiet(events, now)
+    note_hidden(quieten_events(quiet, now), now)
+    quietened = {
+        event.id: names[event.id] for event in events if event.id in quiet and event.state is EventState.ACTIVE
+    }
+    woken = [event.id for event in events if event.id not in quiet and event.state is EventState.SILENCED]
+    wake_events(woken, now)
+    return Heard([event for event in events if event.id not in quiet], quietened, woken)
+
+
+def tell_heard(heard: Heard, now: datetime) -> None:
+    """On the timelines, once `link_events` has locked the alerts; what was woken is news again."""
+    tell_silenced(heard.quietened, now)
+    forget_told(heard.woken, now)
+
+
+def _quiet(events: Sequence[ChangedEvent], now: datetime) -> tuple[dict[int, Quiet], dict[int, str]]:
+    """By event id: what keeps it quiet, and what that is called."""
+    silences = silences_in_force(now) if events else []
+    quiet, names = {}, {}
+    for event in events if silences else ():
+        labels = event.match_labels
+        silence = next((silence for silence in silences if silence.hides(labels, now)), None)
+        if silence is not None:
+            quiet[event.id], names[event.id] = Quiet(silence.id), silence.name
+    return quiet, names
