@@ -12,6 +12,11 @@ from tocsin.events.models import Event
 from tocsin.policies.models import NotificationPolicy, PolicyVersion
 
 
+def activity_kinds() -> list[tuple[str, str]]:
+    """A callable, so that a new kind needs no migration."""
+    return [(kind.value, kind.value) for kind in ActivityKind]
+
+
 class Alert(models.Model):
     """One group of events of one policy. `due_at` is the queue: NULL when nothing is to be decided.
 
@@ -84,7 +89,7 @@ class Activity(models.Model):
     """One entry of a timeline. `data` holds what the kind needs to be told in the reader's language."""
 
     alert = models.ForeignKey(Alert, models.CASCADE, db_index=False, related_name="activities")
-    kind = models.CharField(max_length=24, choices=[(kind.value, kind.value) for kind in ActivityKind])
+    kind = models.CharField(max_length=24, choices=activity_kinds)
     at = models.DateTimeField()
     actor = models.CharField(max_length=150, blank=True)
     text = models.TextField(blank=True)

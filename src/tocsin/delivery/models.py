@@ -20,11 +20,24 @@ NOT_ARRIVED = (DeliveryState.FAILED.value, DeliveryState.AMBIGUOUS.value)
 """What the overview counts; few rows, so their index costs the others nothing."""
 
 
+def causes() -> list[tuple[str, str]]:
+    """Callables, so that a new one needs no migration."""
+    return [(item.value, item.value) for item in Cause]
+
+
+def purposes() -> list[tuple[str, str]]:
+    return [(item.value, item.value) for item in Purpose]
+
+
+def reasons() -> list[tuple[str, str]]:
+    return [(item.value, item.value) for item in Reason]
+
+
 class Notification(models.Model):
     """The decision, at one moment, to tell an alert's objects something."""
 
     alert = models.ForeignKey(Alert, models.CASCADE, db_index=False, related_name="notifications")
-    cause = models.CharField(max_length=16, choices=[(cause.value, cause.value) for cause in Cause])
+    cause = models.CharField(max_length=16, choices=causes)
     number = models.PositiveIntegerField()
     created_at = models.DateTimeField()
     active_count = models.PositiveIntegerField(default=0)
@@ -60,7 +73,7 @@ class Delivery(models.Model):
     deletes a contact locks no delivery, and whoever records one may lock its contact.
     """
 
-    purpose = models.CharField(max_length=16, choices=[(item.value, item.value) for item in Purpose])
+    purpose = models.CharField(max_length=16, choices=purposes)
     notification = models.ForeignKey(Notification, models.CASCADE, null=True, blank=True, related_name="deliveries")
     verification = models.ForeignKey(
         PhoneVerification,
@@ -88,9 +101,7 @@ class Delivery(models.Model):
         choices=[(item.value, item.value) for item in DeliveryState],
         default=DeliveryState.PLANNED,
     )
-    reason = models.CharField(
-        _("reason"), max_length=24, blank=True, choices=[(item.value, item.value) for item in Reason]
-    )
+    reason = models.CharField(_("reason"), max_length=24, blank=True, choices=reasons)
     detail = models.CharField(_("detail"), max_length=500, blank=True)
     priority = models.PositiveSmallIntegerField(default=Priority.NORMAL)
     next_at = models.DateTimeField(null=True, blank=True)
