@@ -21,7 +21,7 @@ from tocsin.events.rules import IntegrationKey, Report
 from tocsin.events.services import create_integration, update_integration
 from tocsin.policies.models import NotificationPolicy, PolicyVersion
 from tocsin.policies.queries import (
-    active_policies,
+    PolicyView,
     explain_policies,
     policy_versions,
     unmatched_events,
@@ -71,6 +71,11 @@ def when(key: str, operator: str, value: str) -> dict[str, str]:
 
 def make(now: datetime, told: list[tuple[int, list[str]]], name: str = "Team", **fields: Any) -> NotificationPolicy:
     return create_policy(by=SHELL, now=now, name=name, targets=told, **fields)
+
+
+def active_policies() -> list[PolicyView]:
+    current = NotificationPolicy.objects.filter(is_enabled=True, deleted_at=None).values_list("current_id", flat=True)
+    return list(policy_versions([pk for pk in current if pk]).values())
 
 
 def look_again(now: datetime, batch: int = 500) -> int:

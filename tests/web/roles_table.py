@@ -20,6 +20,7 @@ from tocsin.accounts.rules import Role
 from tocsin.alerts.models import Alert
 from tocsin.delivery.models import Delivery
 from tocsin.events.models import Integration
+from tocsin.policies.models import NotificationPolicy
 
 ANYBODY: Final = "anybody"
 NOBODY: Final = "nobody"
@@ -158,6 +159,8 @@ ADDRESSES: dict[str, Door] = {
     "console/policies/notificationpolicy/match/": Door(MANAGER, status=(200, 405)),
     "console/policies/notificationpolicy/labels/": Door(MANAGER),
     "console/policies/notificationpolicy/reach/": Door(MANAGER, status=(200, 405)),
+    "console/policies/notificationpolicy/<int:policy_id>/up/": Door(MANAGER, status=(302, 405)),
+    "console/policies/notificationpolicy/<int:policy_id>/down/": Door(MANAGER, status=(302, 405)),
     "console/policies/notificationpolicy/<path:object_id>/enable/": Door(MANAGER),
     "console/policies/notificationpolicy/<path:object_id>/disable/": Door(MANAGER),
     "console/events/event/<path:object_id>/policy/": Door(MANAGER),
@@ -214,5 +217,6 @@ ARGUMENTS: dict[str, Callable[[], Any]] = {
     "format": lambda: "csv",
     "token": lambda: "x" * 22,
     "provider": lambda: "nobody",
+    "policy_id": lambda: NotificationPolicy.objects.values_list("pk", flat=True)[0],
 }
 """What stands for an argument of an address. `object_id` is the first row of the table that the address is of."""

@@ -12,8 +12,7 @@ import msgspec
 from django.db import connection
 
 from tocsin.events.rules import ChangedEvent
-from tocsin.policies.queries import PolicyView
-from tocsin.policies.rules import group_of
+from tocsin.policies.rules import Matcher, group_of
 
 _MAX_TITLE = 200
 
@@ -77,7 +76,7 @@ WHERE v.id = a.policy_version_id AND a.id = ANY(%(alerts)s) AND a.resolved_at IS
 class Taken:
     """An active event and a policy that takes it."""
 
-    policy: PolicyView
+    policy: Matcher
     event: ChangedEvent
 
 
@@ -91,7 +90,7 @@ class Linked:
 
 @dataclass(slots=True)
 class _Group:
-    policy: PolicyView
+    policy: Matcher
     shared: dict[str, str]
     events: list[ChangedEvent]
 

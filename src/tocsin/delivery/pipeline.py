@@ -21,7 +21,7 @@ from tocsin.events.retrying import in_transaction
 from tocsin.events.rules import ChangedEvent, EventState, IntegrationKey, Report
 from tocsin.events.services import begin_look, end_look, record_matches, report_events, sweep_events
 from tocsin.policies.locking import lock_policies_for_reading
-from tocsin.policies.queries import active_policies
+from tocsin.policies.queries import current_walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +110,19 @@ def _heard(events: Sequence[ChangedEvent], now: datetime) -> Heard:
 
 def _taken(events: Sequence[ChangedEvent]) -> list[Taken]:
     """The caller holds the policies' lock."""
-    policies = active_policies() if events else []
+    if not events:
+        return []
+    walk = current_walk()
     return [
         Taken(policy, event)
-        for event, labels in [(event, event.match_labels) for event in events]
-        for policy in policies
-        if policy.matches(labels)
+        for event in events
+        for policy in walk.policies_for(event.match_labels, event.integration.id)
     ]
 
 
 def _counts(events: Sequence[ChangedEvent], taken: Sequence[Taken]) -> dict[int, int]:
-    """Event id -> how many policies took it; 0 is stored too, as such events are listed."""
-    counts = Counter(item.event.id for item in taken)
+    """Event id -> how many policies took it; 0 is stored too, as such events are listed. A shadow tells nobody."""
+    counts = Counter(item.event.id for item in taken if not item.policy.is_shadow)
     return {event.id: counts[event.id] for event in events}
 
 

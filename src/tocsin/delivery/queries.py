@@ -12,6 +12,7 @@ from tocsin.alerts.models import Alert
 from tocsin.channels.kinds import PERSONAL_CHANNELS, ROBOT_PLATFORMS, Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.registry import PROVIDERS, robot_provider
+from tocsin.core.sentences import Sentence
 from tocsin.delivery.models import NOT_ARRIVED, Delivery, Enclosure
 from tocsin.delivery.personal_links import link_message
 from tocsin.delivery.rules import DeliveryState, Purpose
@@ -20,7 +21,7 @@ from tocsin.delivery.verifications import verification_message
 from tocsin.events.rules import INITIAL_SEVERITY_MAP, IntegrationKey, severity_of
 from tocsin.events.statements import execute
 from tocsin.oncall.queries import directory_at
-from tocsin.policies.queries import existing_policies, explain_policies, policy_versions
+from tocsin.policies.queries import PolicyExplanation, existing_policies, explain_policies, policy_versions
 from tocsin.policies.rules import group_of
 
 
@@ -96,6 +97,8 @@ def is_alert_told(newest: int = 2000) -> bool:
     return bool(execute(_REALLY_TOLD, {"newest": newest, "simulated": simulated})[0][0])
 
 
+_OTHER_SOURCE = Sentence("it does not listen to this integration")
+_STOPPED = Sentence("it matches, and the policy %(policy)s stops before it")
 _ANY_SOURCE = IntegrationKey(id=0, name="", severity_map=INITIAL_SEVERITY_MAP,
                              auto_resolve_after=timedelta(minutes=5))  # fmt: skip
 
@@ -119,11 +122,7 @@ def explain(labels: Mapping[str, str], now: datetime, *, integration: Integratio
     for item in matched:
         view = views.get(current.get(item.policy_id, 0))
         if not item.is_match or view is None:
-            why_not = tuple(
-                f'rule {miss.rule}: {miss.condition}, but {miss.condition.key} is "{miss.actual}"'
-                for miss in item.mismatches
-            )
-            explained.append(ExplainedPolicy(item.policy_id, item.name, item.is_enabled, False, why_not))
+            explained.append(ExplainedPolicy(item.policy_id, item.name, item.is_enabled, False, _why_not(item)))
             continue
         made = plan(view.targets, people, channels_carried=carried, mentions_by=mentions_by)
         key, group_labels = group_of(view.group_by, labels)
@@ -136,6 +135,17 @@ def explain(labels: Mapping[str, str], now: datetime, *, integration: Integratio
         )  # fmt: skip
     severity = severity_of(labels, integration.severity_map)
     return Explanation(dict(labels), severity, integration.name, now, tuple(explained))
+
+
+def _why_not(item: PolicyExplanation) -> tuple[str, ...]:
+    reasons = [
+        f'rule {miss.rule}: {miss.condition}, but {miss.condition.key} is "{miss.actual}"' for miss in item.mismatches
+    ]
+    if item.is_other_source:
+        reasons.append(str(_OTHER_SOURCE))
+    if item.stopped_by:
+        reasons.append(_STOPPED % {"policy": item.stopped_by})
+    return tuple(reasons)
 
 
 def shortfalls_of(policy_id: int, now: datetime) -> tuple[Shortfall, ...]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from tocsin.policies.models.policies import (
+    LAST_POSITION,
     NotificationPolicy,
     PolicyTarget,
     PolicyVersion,
 )
+from tocsin.policies.models.rulebook import Rulebook
 from tocsin.policies.models.silences import HiddenEvent, SilencePolicy
 
 __all__ = [
+    "LAST_POSITION",
     "HiddenEvent",
     "NotificationPolicy",
     "PolicyTarget",
     "PolicyVersion",
+    "Rulebook",
     "SilencePolicy",
 ]

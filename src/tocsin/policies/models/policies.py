@@ -7,12 +7,21 @@ from django.utils.translation import gettext_lazy as _
 
 from tocsin.contacts.models import NotificationObject
 
+LAST_POSITION = 1_000_000
+"""The position of what says none: behind all that were put in order."""
+
 
 class NotificationPolicy(models.Model):
-    """What an administrator edits. Its content is in the current `PolicyVersion`; enabling acts at once."""
+    """What an administrator edits. Its content is in the current `PolicyVersion`; enabling acts at once.
+
+    Enabled, in shadow (it plans and records everything and sends nothing) or neither. `position`: events are offered
+    to policies in this order, those that share one by their ids.
+    """
 
     name = models.CharField(_("name"), max_length=64)
     is_enabled = models.BooleanField(_("enabled"), default=True)
+    is_shadow = models.BooleanField(_("in shadow"), default=False, db_default=False)
+    position = models.PositiveIntegerField(_("order"), default=LAST_POSITION, db_default=LAST_POSITION, editable=False)
     current = models.OneToOneField(
         "PolicyVersion", models.PROTECT, null=True, related_name="current_of", editable=False
     )
@@ -23,11 +32,14 @@ class NotificationPolicy(models.Model):
     class Meta:
         verbose_name = _("notification policy")
         verbose_name_plural = _("notification policies")
-        ordering = ["name", "id"]
+        ordering = ["position", "id"]
         constraints = [
             models.UniqueConstraint(
                 fields=["name"], name="policy_name_unique", condition=models.Q(deleted_at__isnull=True)
-            )
+            ),
+            models.CheckConstraint(
+                name="policy_enabled_or_shadow", condition=~models.Q(is_enabled=True, is_shadow=True)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -38,7 +50,8 @@ class PolicyVersion(models.Model):
     """A policy's content as it was saved once; never changed. An alert keeps the version it began with.
 
     `rules`: list of rules, each a list of {"key", "operator", "value"}; [] matches every event.
-    `group_by`: label names; [] puts everything into one message.
+    `group_by`: label names; [] puts everything into one message. `sources`: ids of integrations; [] is every one.
+    `stops_here`: policies after this one do not get what it takes.
     """
 
     policy = models.ForeignKey(NotificationPolicy, models.CASCADE, related_name="versions")
@@ -50,6 +63,8 @@ class PolicyVersion(models.Model):
     sends_recovery = models.BooleanField(default=True)
     repeat_seconds = models.PositiveIntegerField(default=0, db_default=0)
     """Told again after this long, until it recovers or is claimed; 0: never."""
+    sources = models.JSONField(default=list, db_default=[])
+    stops_here = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=150)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tocsin.policies.queries.policies import (
     PolicyExplanation,
     PolicyView,
-    active_policies,
     existing_policies,
     explain_policies,
     is_anybody_reached,
@@ -15,14 +14,16 @@ from tocsin.policies.queries.policies import (
     unmatched_events,
     uses_of_objects,
 )
+from tocsin.policies.queries.walks import current_walk, matchers
 
 __all__ = [
     "PolicyExplanation",
     "PolicyView",
-    "active_policies",
+    "current_walk",
     "existing_policies",
     "explain_policies",
     "is_anybody_reached",
+    "matchers",
     "policies_left_empty",
     "policies_naming_integration",
     "policy_versions",

@@ -18,10 +18,10 @@ from tocsin.events.models import Event
 from tocsin.events.rules import INTEGRATION_KEY, EventState, IntegrationKey, match_labels, severity_of
 from tocsin.events.statements import execute
 from tocsin.policies.models import NotificationPolicy, PolicyTarget
-from tocsin.policies.rules import Mismatch, Rule, condition_holds, mismatches, rules_match, stored_rules
+from tocsin.policies.rules import Mismatch, condition_holds, mismatches, stored_rules
 
 _VERSIONS = """
-SELECT p.id, p.name, v.id, v.rules::text, v.group_by::text, v.group_wait_seconds, v.group_interval_seconds,
+SELECT p.id, p.name, v.id, v.group_by::text, v.group_wait_seconds, v.group_interval_seconds,
        v.sends_recovery, v.repeat_seconds,
        (SELECT coalesce(json_agg(json_build_array(t.object_id, t.channels) ORDER BY t.id), '[]')::text
         FROM policies_policytarget t WHERE t.policy_version_id = v.id)
@@ -59,7 +59,6 @@ class PolicyView:
     policy_id: int
     name: str
     version_id: int
-    rules: tuple[Rule, ...]
     group_by: tuple[str, ...]
     group_wait: timedelta
     group_interval: timedelta
@@ -67,24 +66,23 @@ class PolicyView:
     targets: tuple[tuple[int, tuple[Channel, ...]], ...]
     repeat_every: timedelta | None = None
 
-    def matches(self, labels: Mapping[str, str]) -> bool:
-        return rules_match(self.rules, labels)
-
 
 @dataclass(frozen=True, slots=True)
 class PolicyExplanation:
-    """What a policy makes of a set of labels. `mismatches` says why not, rule by rule; () when it matches."""
+    """What a policy makes of a set of labels.
+
+    `mismatches` says why not, rule by rule; () when its rules match. `is_other_source`: it does not listen to the
+    integration. `stopped_by`: it would match, and an earlier policy of this name stops there.
+    """
 
     policy_id: int
     name: str
     is_enabled: bool
     is_match: bool
     mismatches: tuple[Mismatch, ...]
-
-
-def active_policies() -> list[PolicyView]:
-    """The current versions of what is enabled, in one statement."""
-    return _views("p.current_id = v.id AND p.is_enabled AND p.deleted_at IS NULL ORDER BY p.id")
+    is_shadow: bool = False
+    is_other_source: bool = False
+    stopped_by: str = ""
 
 
 def policy_versions(ids: Collection[int]) -> dict[int, PolicyView]:
@@ -125,27 +123,49 @@ def policies_left_empty(ids: Collection[int]) -> list[NotificationPolicy]:
 
 
 def explain_policies(labels: Mapping[str, str], integration: IntegrationKey) -> list[PolicyExplanation]:
-    """What each policy, also a disabled one, would make of an event with these labels from this integration."""
+    """What each policy, also a disabled one, would make of an event with these labels from this integration.
+
+    In their order. Integration 0 is none in particular, which every policy listens to.
+    """
     seen = match_labels(labels, severity_of(labels, integration.severity_map), integration.name)
     explanations = []
-    for policy in existing_policies():
-        if policy.current is not None:
-            failed = mismatches(stored_rules(policy.current.rules), seen)
-            explanations.append(PolicyExplanation(policy.pk, policy.name, policy.is_enabled, not failed, failed))
+    stopped_by = stopped_shadows_by = ""
+    for policy in existing_policies().order_by("position", "pk"):
+        if policy.current is None:
+            continue
+        sources = policy.current.sources
+        is_other = bool(sources and integration.id and integration.id not in sources)
+        failed = mismatches(stored_rules(policy.current.rules), seen)
+        stopper = stopped_shadows_by if policy.is_shadow else stopped_by
+        is_match = not failed and not is_other
+        explanations.append(
+            PolicyExplanation(
+                policy.pk, policy.name, policy.is_enabled, is_match and not stopper, failed, policy.is_shadow, is_other,
+                stopper if is_match else "",
+            )
+        )  # fmt: skip
+        if is_match and not stopper and policy.current.stops_here:
+            stopped_shadows_by = stopped_shadows_by or (policy.name if policy.is_enabled or policy.is_shadow else "")
+            stopped_by = stopped_by or (policy.name if policy.is_enabled else "")
     return explanations
 
 
-def policies_naming_integration(name: str) -> list[NotificationPolicy]:
-    """Whose rules name the integration, by name, the disabled ones too; an expression counts where it would match."""
+def policies_naming_integration(name: str, integration_id: int = 0) -> list[NotificationPolicy]:
+    """Which listen to the integration by name, in their rules (an expression counts where it would match) or as a
+    source; by name, the disabled ones too.
+    """
     seen = {INTEGRATION_KEY: name}
     return [
         policy
         for policy in existing_policies().order_by("name", "id")
         if policy.current is not None
-        and any(
-            condition.key == INTEGRATION_KEY and condition_holds(condition, seen)
-            for rule in stored_rules(policy.current.rules)
-            for condition in rule
+        and (
+            integration_id in policy.current.sources
+            or any(
+                condition.key == INTEGRATION_KEY and condition_holds(condition, seen)
+                for rule in stored_rules(policy.current.rules)
+                for condition in rule
+            )
         )
     ]
 
@@ -169,7 +189,6 @@ def _views(condition: str, parameters: Sequence[Any] = ()) -> list[PolicyView]:
             policy_id=policy_id,
             name=name,
             version_id=version_id,
-            rules=stored_rules(json.loads(rules)),
             group_by=tuple(json.loads(group_by)),
             group_wait=timedelta(seconds=wait),
             group_interval=timedelta(seconds=interval),
@@ -177,7 +196,7 @@ def _views(condition: str, parameters: Sequence[Any] = ()) -> list[PolicyView]:
             targets=tuple((object_id, tuple(map(Channel, channels))) for object_id, channels in json.loads(targets)),
             repeat_every=timedelta(seconds=repeat) if repeat else None,
         )
-        for policy_id, name, version_id, rules, group_by, wait, interval, sends_recovery, repeat, targets in execute(
+        for policy_id, name, version_id, group_by, wait, interval, sends_recovery, repeat, targets in execute(
             f"{_VERSIONS} WHERE {condition}", parameters
         )
     ]

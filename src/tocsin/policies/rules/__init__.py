@@ -19,14 +19,17 @@ from tocsin.policies.rules.matching import (
     rules_match,
     stored_rules,
 )
+from tocsin.policies.rules.walking import Matcher, Walk, taken_in_turn
 
 __all__ = [
     "Condition",
+    "Matcher",
     "Mismatch",
     "Operator",
     "Rule",
     "RuleProblem",
     "RulesError",
+    "Walk",
     "condition_holds",
     "first_failed_condition",
     "group_of",
@@ -36,4 +39,5 @@ __all__ = [
     "rules_as_json",
     "rules_match",
     "stored_rules",
+    "taken_in_turn",
 ]

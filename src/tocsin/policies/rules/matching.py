@@ -77,9 +77,9 @@ def condition_holds(condition: Condition, labels: Mapping[str, str]) -> bool:
         case Operator.NEQ:
             return actual != condition.value
         case Operator.IN:
-            return actual in _listed(condition.value)
+            return actual in listed_values(condition.value)
         case Operator.NIN:
-            return actual not in _listed(condition.value)
+            return actual not in listed_values(condition.value)
         case Operator.RE:
             return _pattern(condition.value).fullmatch(actual) is not None
         case Operator.NRE:
@@ -196,7 +196,7 @@ def _parse_condition(typed: Condition | Mapping[str, Any], rule: int, number: in
     for text, longest in ((typed.key, MAX_NAME), (typed.value, MAX_LABEL_VALUE)):
         if error := text_error(text, longest):
             return problem(_BAD_TEXT % {"text": printable(text), "problem": error})
-    if typed.operator in (Operator.IN, Operator.NIN) and not _listed(typed.value):
+    if typed.operator in (Operator.IN, Operator.NIN) and not listed_values(typed.value):
         return problem(_NO_VALUE % {"operator": typed.operator.value})
     if typed.operator in (Operator.RE, Operator.NRE):
         try:
@@ -208,7 +208,8 @@ def _parse_condition(typed: Condition | Mapping[str, Any], rule: int, number: in
 
 
 @lru_cache(maxsize=10_000)
-def _listed(value: str) -> frozenset[str]:
+def listed_values(value: str) -> frozenset[str]:
+    """What a comma-separated list names; never the empty string."""
     return frozenset(filter(None, (part.strip() for part in value.split(","))))
 
 

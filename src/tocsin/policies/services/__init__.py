@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
+from tocsin.policies.services.contents import TypedContent
 from tocsin.policies.services.policies import (
-    GROUP_INTERVAL,
-    GROUP_WAIT,
-    TypedRules,
-    TypedTargets,
     copy_policy,
     create_policy,
     delete_policy,
     disable_policy,
     enable_policy,
     ensure_catch_all,
+    move_policy,
+    reorder_policies,
     save_policy,
 )
 
 __all__ = [
-    "GROUP_INTERVAL",
-    "GROUP_WAIT",
-    "TypedRules",
-    "TypedTargets",
+    "TypedContent",
     "copy_policy",
     "create_policy",
     "delete_policy",
     "disable_policy",
     "enable_policy",
     "ensure_catch_all",
+    "move_policy",
+    "reorder_policies",
     "save_policy",
 ]

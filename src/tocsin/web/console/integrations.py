@@ -158,7 +158,7 @@ class IntegrationAdmin(ServiceAdmin):
             else:
                 text = _now("The events of %(name)s go with it; alerts stay, without them.")
             notes.append(text % names)
-            naming = policies_naming_integration(integration.name)
+            naming = policies_naming_integration(integration.name, integration.pk)
             uses = uses_list(Use(integration.pk, "policy", policy.pk, policy.name) for policy in naming)
             notes += [format_html("{} {}", line, _now("names it and will match nothing from it.")) for line in uses]
         return notes

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -16,25 +17,28 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
+from tocsin.accounts.rules import Permission
 from tocsin.contacts.queries import names_of
 from tocsin.core.clock import utc_now
+from tocsin.core.errors import TocsinError
 from tocsin.delivery.queries import shortfalls_of
 from tocsin.policies import services
 from tocsin.policies.lately import matched_lately, recent_events
-from tocsin.policies.models import NotificationPolicy
+from tocsin.policies.models import LAST_POSITION, NotificationPolicy
 from tocsin.policies.queries import existing_policies
 from tocsin.policies.rules import stored_rules
 from tocsin.web.console import empties
-from tocsin.web.console.actors import actor_of
+from tocsin.web.console.actors import actor_of, require
 from tocsin.web.console.display import NOTHING, chip, moment, read_once
 from tocsin.web.console.form_pages import form_page
-from tocsin.web.console.policy_forms import PolicyForm
+from tocsin.web.console.policy_forms import PolicyForm, source_choices
 from tocsin.web.console.policy_lately import alerts_of, disabling_text, open_alerts, rules_read, with_alerts
 from tocsin.web.console.policy_matching import labels, match, preview, rules_for_event
+from tocsin.web.console.policy_order import place_buttons
 from tocsin.web.console.policy_targets import reach, reach_html
 from tocsin.web.console.policy_text import read_rules, write_rules
 from tocsin.web.console.service_admin import ServiceAdmin
-from tocsin.web.console.words import CHANNELS, reason_text
+from tocsin.web.console.words import CHANNELS, reason_text, refused
 
 _WARNINGS_SHOWN = 10
 
@@ -43,13 +47,14 @@ class NotificationPolicyAdmin(ServiceAdmin):
     empty = empties.POLICIES
     form = PolicyForm
     writes = ("add", "change", "delete")
-    list_display = ("name", "shown_state", "rules_text", "told", "lately", "last_alert")
+    list_display = ("place", "name", "shown_state", "rules_text", "told", "lately", "last_alert")
+    list_display_links = ("name",)
     list_filter = ("is_enabled",)
     search_fields = ("name",)
     actions_detail = ("enable", "disable", "copy")
     fieldsets = (
         (None, {"fields": ("name", "is_enabled")}),
-        (_("Which events"), {"fields": ("rules",)}),
+        (_("Which events"), {"fields": ("sources", "rules", "stops_here")}),
         (_("Who is told, and how"), {"fields": ("targets", "sends_recovery")}),
         (_("When events are told together"), {"fields": ("group_by", "group_wait", "group_interval")}),
         (_("When nobody reacts"), {"fields": ("repeat_every",)}),
@@ -57,7 +62,7 @@ class NotificationPolicyAdmin(ServiceAdmin):
     _lately = ((_("Lately"), {"fields": ("recent_alerts",)}),)
     _read_only = (
         (None, {"fields": ("name", "shown_state")}),
-        (_("Which events"), {"fields": ("rules_lines", "matched")}),
+        (_("Which events"), {"fields": ("source_names", "rules_lines", "matched", "walk_goes_on")}),
         (_("Who is told, and how"), {"fields": ("told_lines", "reached", "recovery", "grouping")}),
         (_("When nobody reacts"), {"fields": ("insistence",)}),
         *_lately,
@@ -70,6 +75,8 @@ class NotificationPolicyAdmin(ServiceAdmin):
             path("match/", site.admin_view(match), name="policies_notificationpolicy_match"),
             path("labels/", site.admin_view(labels), name="policies_notificationpolicy_labels"),
             path("reach/", site.admin_view(self.reach), name="policies_notificationpolicy_reach"),
+            path("<int:policy_id>/up/", site.admin_view(self.move), {"places": -1}, name="policy_up"),
+            path("<int:policy_id>/down/", site.admin_view(self.move), {"places": 1}, name="policy_down"),
             *super().get_urls(),
         ]
 
@@ -88,8 +95,8 @@ class NotificationPolicyAdmin(ServiceAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: NotificationPolicy | None = None) -> Any:
         return (
-            "shown_state", "rules_lines", "matched", "told_lines", "reached", "recovery", "grouping", "insistence",
-            "recent_alerts",
+            "shown_state", "source_names", "rules_lines", "matched", "walk_goes_on", "told_lines", "reached",
+            "recovery", "grouping", "insistence", "recent_alerts",
         )  # fmt: skip
 
     def add_row(self, request: HttpRequest, data: dict[str, Any]) -> NotificationPolicy:
@@ -115,6 +122,23 @@ class NotificationPolicyAdmin(ServiceAdmin):
 
     def notes_on_deleting(self, ids: list[int]) -> list[SafeString]:
         return open_alerts(ids)
+
+    def get_list_display(self, request: HttpRequest) -> Sequence[str]:
+        """Who may write moves policies in the list."""
+        names: Sequence[str] = super().get_list_display(request)
+        return ("movable_place", *names[1:]) if self.has_write_permission(request) else names
+
+    def move(self, request: HttpRequest, policy_id: int, places: int) -> HttpResponse:
+        """One place up or down, and back to the list as it was."""
+        require(request, Permission.MANAGE)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        try:
+            services.move_policy(by=actor_of(request), now=utc_now(), policy_id=policy_id, places=places)
+        except TocsinError as error:
+            messages.error(request, refused(error))
+        query = request.GET.urlencode()
+        return HttpResponseRedirect(self.url("changelist") + (f"?{query}" if query else ""))
 
     def reach(self, request: HttpRequest) -> HttpResponse:
         return reach(request, self.admin_site.each_context(request))
@@ -183,6 +207,27 @@ class NotificationPolicyAdmin(ServiceAdmin):
             text=_now("The copy has the same rules and objects, and is disabled until you enable it."),
             submit=_now("Copy"),
         )
+
+    @display(description=_("order"), ordering="position")
+    def place(self, policy: NotificationPolicy) -> str:
+        return str(policy.position) if policy.position < LAST_POSITION else NOTHING
+
+    @display(description=_("order"), ordering="position")
+    def movable_place(self, policy: NotificationPolicy) -> SafeString:
+        return place_buttons(policy, self.place(policy))
+
+    @display(description=_("event sources"))
+    def source_names(self, policy: NotificationPolicy) -> str:
+        names = (
+            [name for _pk, name in source_choices(policy.current.sources, only_chosen=True)] if policy.current else []
+        )
+        return ", ".join(names) or _now("every integration")
+
+    @display(description=_("stop here"))
+    def walk_goes_on(self, policy: NotificationPolicy) -> str:
+        if policy.current and policy.current.stops_here:
+            return _now("yes: policies after it do not get the events that it takes")
+        return _now("no: other policies that match take the same events, too")
 
     @display(description=_("state"), ordering="is_enabled")
     def shown_state(self, policy: NotificationPolicy) -> SafeString:
@@ -281,6 +326,8 @@ def _content(data: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": data["name"],
         "rules": read_rules(data["rules"]),
+        "sources": data["sources"],
+        "stops_here": data["stops_here"],
         "group_by": [name for name in (part.strip() for part in data["group_by"].split(",")) if name],
         "group_wait": timedelta(seconds=data["group_wait"]),
         "group_interval": timedelta(seconds=data["group_interval"]),

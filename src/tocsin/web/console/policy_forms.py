@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -9,11 +10,13 @@ from django.utils.html import escape
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
 )
 
+from tocsin.events.models import Integration
 from tocsin.policies.rules import stored_rules
 from tocsin.web.console.policy_lately import disabling_text
 from tocsin.web.console.policy_matching import RulesField
@@ -34,10 +37,23 @@ class PolicyForm(ServiceForm):
         widget=UnfoldBooleanSwitchWidget,
         help_text=_("Acts at once, also on open alerts."),
     )
+    sources = forms.TypedMultipleChoiceField(
+        label=_("event sources"),
+        required=False,
+        coerce=int,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=_("Only events from these integrations. None chosen: from every one."),
+    )
     rules = RulesField(
         label=_("match rules"),
         required=False,
         strip=False,
+    )
+    stops_here = forms.BooleanField(
+        label=_("stop here"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_("Policies that come after this one do not get the events that it takes."),
     )
     targets = TargetsField(label=_("notification objects"), required=False)
     group_by = forms.CharField(
@@ -81,11 +97,15 @@ class PolicyForm(ServiceForm):
         if self.instance.pk is not None and self.instance.is_enabled and "is_enabled" in self.fields:
             text = _now("Acts at once. Switched off: %(what)s") % {"what": disabling_text(self.instance)}
             self.fields["is_enabled"].help_text = escape(text)  # it names alerts, and the page takes it as HTML
+        if "sources" in self.fields:
+            self.fields["sources"].choices = source_choices(current.sources if current else ())  # type: ignore[attr-defined]
         if current is None:
             return
         targets = current.targets.select_related("object").order_by("pk")
         self.initial.update(
             rules=write_rules(stored_rules(current.rules)),
+            sources=current.sources,
+            stops_here=current.stops_here,
             group_by=", ".join(current.group_by),
             group_wait=current.group_wait_seconds,
             group_interval=current.group_interval_seconds,
@@ -95,3 +115,12 @@ class PolicyForm(ServiceForm):
                 TargetRow(f"{target.object.kind}:{target.object_id}", tuple(target.channels)) for target in targets
             ],
         )
+
+
+def source_choices(chosen: Sequence[int], *, only_chosen: bool = False) -> list[tuple[int, str]]:
+    """Also those that were chosen and are gone: a policy left without any would listen to every one."""
+    known = list(Integration.objects.order_by("name").values_list("pk", "name"))
+    gone = set(chosen) - {pk for pk, _name in known}
+    if only_chosen:
+        known = [(pk, name) for pk, name in known if pk in chosen]
+    return known + [(pk, _now("integration %(id)d (deleted)") % {"id": pk}) for pk in sorted(gone)]

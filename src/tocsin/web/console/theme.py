@@ -93,6 +93,7 @@ UNFOLD: dict[str, Any] = {
         f"{_VALUES}.outlet_stylesheet",
         f"{_VALUES}.access_stylesheet",
         f"{_VALUES}.sign_in_stylesheet",
+        f"{_VALUES}.policies_stylesheet",
     ],
     "SCRIPTS": [
         f"{_VALUES}.script",
