@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from simulators import twiml
 from simulators.serving import HttpServer, wait_until
 from tocsin.channels.texts import sms_parts
 
@@ -29,6 +30,9 @@ _MESSAGES = {
     20429: (429, "Too Many Requests"),
     20500: (500, "An internal server error has occurred"),
     21201: (400, "No 'To' number is specified"),
+    21210: (400, "'From' phone number not verified"),
+    21219: (400, "Invalid MachineDetection"),
+    21626: (400, "Invalid StatusCallbackEvent"),
     21211: (400, "Invalid 'To' Phone Number: {to}"),
     21212: (400, "Invalid 'From' Number"),
     21205: (400, "Url is not a valid URL"),
@@ -58,6 +62,24 @@ class TwilioMessage:
     error_code: int | None = None
 
 
+@dataclass
+class TwilioCall:
+    """`document` is what the one called hears now; `events` are what the caller wants to be told of."""
+
+    sid: str
+    to: str
+    sender: str
+    document: twiml.Document
+    created_at: datetime
+    status: str = "queued"
+    answered_by: str = ""
+    callback: str = ""
+    machine_callback: str = ""
+    detects_machines: bool = False
+    timeout: int = 60
+    events: tuple[str, ...] = ("completed",)
+
+
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
     """A callback as Twilio makes it: its address, its headers, its form."""
@@ -82,6 +104,7 @@ class TwilioSimulator(HttpServer):
     def __init__(self, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__()
         self.messages: list[TwilioMessage] = []
+        self.calls: list[TwilioCall] = []
         self.keys: dict[str, str] = {}
         """API keys by SID, with their secrets."""
         self.asked: list[str] = []
@@ -120,6 +143,45 @@ class TwilioSimulator(HttpServer):
             form["ErrorCode"] = str(code)
         return self.signed(message.callback, form)
 
+    def call_becomes(self, call: TwilioCall, status: str, **fields: str) -> SignedRequest:
+        """The status callback of this change; AssertionError for one that nobody asked to be told of."""
+        call.status, call.answered_by = status, fields.get("AnsweredBy", call.answered_by)
+        event = {"in-progress": "answered", "ringing": "ringing", "queued": "initiated"}.get(status, "completed")
+        assert event in call.events, f"no callback was asked for {event}"
+        form = {**self._about(call), "CallStatus": status, "SequenceNumber": "1", **fields}
+        return self.signed(call.callback, form)
+
+    def detects(self, call: TwilioCall, answered_by: str) -> SignedRequest:
+        """What asynchronous detection of machines tells."""
+        assert call.detects_machines
+        call.answered_by = answered_by
+        form = {"CallSid": call.sid, "AccountSid": self.account_sid, "AnsweredBy": answered_by}
+        return self.signed(call.machine_callback, {**form, "MachineDetectionDuration": "3200"})
+
+    def presses(self, call: TwilioCall, key: str) -> SignedRequest:
+        """The request of the Gather that is heard now."""
+        assert call.document.action, "nothing hears keys"
+        form = {
+            **self._about(call),
+            "CallStatus": "in-progress",
+            "Digits": key,
+            "FinishedOnKey": "",
+            "msg": "Gather End",
+        }
+        return self.signed(call.document.action, form)
+
+    def hears(self, call: TwilioCall, status: int, content_type: str, answer: bytes) -> str:
+        """Goes on with the answer to `presses`; returns what is said."""
+        assert (status, content_type.partition(";")[0]) == (200, "text/xml")
+        call.document = twiml.read(answer.decode())
+        return call.document.text
+
+    def _about(self, call: TwilioCall) -> dict[str, str]:
+        return {
+            "CallSid": call.sid, "AccountSid": self.account_sid, "From": call.sender, "To": call.to,
+            "ApiVersion": "2010-04-01", "Direction": "outbound-api", "Caller": call.sender, "Called": call.to,
+        }  # fmt: skip
+
     def signed(self, url: str, form: Mapping[str, str], *, digest: str = "sha1") -> SignedRequest:
         headers = {
             "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
@@ -136,6 +198,9 @@ class TwilioSimulator(HttpServer):
             web.post(base + "/Messages.json", self._create_message),
             web.get(base + "/Messages.json", self._list_messages),
             web.get(base + "/Messages/{sid}.json", self._get_message),
+            web.post(base + "/Calls.json", self._create_call),
+            web.get(base + "/Calls.json", self._list_calls),
+            web.get(base + "/Calls/{sid}.json", self._get_call),
         ]
 
     async def _create_message(self, request: web.Request) -> web.Response:
@@ -176,6 +241,51 @@ class TwilioSimulator(HttpServer):
         found = next((item for item in self.messages if item.sid == request.match_info["sid"]), None)
         return _error(20404, "") if found is None else web.json_response(_shown(found))
 
+    async def _create_call(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        sent = {name: str(value) for name, value in form.items()}
+        to = sent.get("To", "")
+        if (problem := self._problem(request, sent)) is not None:
+            return _error(problem, to)
+        if sent.get("From") != self.number:
+            return _error(21210, to)
+        if sum(name in sent for name in ("Twiml", "Url", "ApplicationSid")) != 1:
+            return _error(21205, to)
+        try:
+            document = twiml.read(sent.get("Twiml", ""), is_inline=True)
+        except ValueError:
+            return _error(12100, to)
+        events = tuple(map(str, form.getall("StatusCallbackEvent", ["completed"])))
+        if not set(events) <= {"initiated", "ringing", "answered", "completed"}:
+            return _error(21626, to)
+        if sent.get("MachineDetection", "Enable") not in ("Enable", "DetectMessageEnd"):
+            return _error(21219, to)
+        call = TwilioCall(
+            sid=f"CA{next(self._numbers):032x}", to=to, sender=sent["From"], document=document,
+            created_at=self._clock(), callback=sent.get("StatusCallback", ""), events=events,
+            machine_callback=sent.get("AsyncAmdStatusCallback", ""), timeout=int(sent.get("Timeout", "60")),
+            detects_machines="MachineDetection" in sent and sent.get("AsyncAmd") == "true",
+        )  # fmt: skip
+        self.calls.append(call)
+        if self.loses_replies:
+            assert request.transport is not None
+            request.transport.abort()
+        return web.json_response(_shown_call(call), status=201)
+
+    async def _list_calls(self, request: web.Request) -> web.Response:
+        if not self._is_ours(request):
+            return _error(20003, "")
+        self.asked.append(request.path_qs)
+        found = [call for call in reversed(self.calls) if call.to == request.query.get("To", call.to)]
+        return web.json_response({"calls": [_shown_call(call) for call in found]})
+
+    async def _get_call(self, request: web.Request) -> web.Response:
+        if not self._is_ours(request):
+            return _error(20003, "")
+        self.asked.append(request.path_qs)
+        found = next((item for item in self.calls if item.sid == request.match_info["sid"]), None)
+        return _error(20404, "") if found is None else web.json_response(_shown_call(found))
+
     def _problem(self, request: web.Request, sent: Mapping[str, str]) -> int | None:
         to, callback = sent.get("To", ""), sent.get("StatusCallback", "")
         if self._next:
@@ -202,6 +312,13 @@ def _shown(message: TwilioMessage) -> dict[str, Any]:
         "sid": message.sid, "to": message.to, "from": message.sender, "body": message.body, "status": message.status,
         "num_segments": str(message.parts), "direction": "outbound-api", "error_code": message.error_code,
         "error_message": None, "date_created": format_datetime(message.created_at), "date_sent": None,
+    }  # fmt: skip
+
+
+def _shown_call(call: TwilioCall) -> dict[str, Any]:
+    return {
+        "sid": call.sid, "to": call.to, "from": call.sender, "status": call.status, "direction": "outbound-api",
+        "answered_by": call.answered_by or None, "date_created": format_datetime(call.created_at), "duration": None,
     }  # fmt: skip
 
 

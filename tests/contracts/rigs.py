@@ -14,7 +14,7 @@ from simulators.smtp import SmtpSimulator
 from simulators.twilio import TwilioSimulator
 from simulators.webhook import WebhookReceiver
 from simulators.wecom import WecomSimulator
-from tests.contracts.sending import MAIL, ROBOT, SMS
+from tests.contracts.sending import CALL, MAIL, ROBOT, SMS
 from tocsin.channels.kinds import Channel
 
 SECRET = "s3cret-Word-9"
@@ -27,7 +27,7 @@ def http_config(provider: str, url: str) -> dict[str, str]:
         return {"url": f"{url}/open-apis/bot/v2/hook/{SECRET}", "secret": SECRET, "keyword": ""}
     if provider == "wecom":
         return {"url": f"{url}/cgi-bin/webhook/send?key={SECRET}"}
-    if provider == "twilio_sms":
+    if provider in ("twilio_sms", "twilio_voice"):
         sid = TwilioSimulator.account_sid
         return {"account_sid": sid, "auth_token": SECRET, "url": url, "sender": TwilioSimulator.number}
     if provider == "webhook":
@@ -39,17 +39,19 @@ MESSAGES = {
     "smtp": MAIL,
     "http_sms": SMS,
     "twilio_sms": SMS,
+    "twilio_voice": CALL,
     "dingtalk": ROBOT,
     "lark": replace(ROBOT, channel=Channel.LARK),
     "wecom": replace(ROBOT, channel=Channel.WECOM),
     "webhook": replace(ROBOT, channel=Channel.WEBHOOK),
 }
-OVER_HTTP = ("http_sms", "twilio_sms", "dingtalk", "lark", "wecom", "webhook")
-ANSWER_WITH_A_CODE = ("http_sms", "twilio_sms", "dingtalk", "lark", "wecom")
+OVER_HTTP = ("http_sms", "twilio_sms", "twilio_voice", "dingtalk", "lark", "wecom", "webhook")
+ANSWER_WITH_A_CODE = ("http_sms", "twilio_sms", "twilio_voice", "dingtalk", "lark", "wecom")
 """For the others HTTP's own status says all."""
 GOOD_BODY = {
     "http_sms": (202, b"0: Accepted for delivery"),
     "twilio_sms": (201, b'{"sid":"SM1","status":"queued"}'),
+    "twilio_voice": (201, b'{"sid":"CA1","status":"queued"}'),
     "dingtalk": (200, b'{"errcode":0,"errmsg":"ok"}'),
     "lark": (200, b'{"code":0,"msg":"success","data":{}}'),
     "wecom": (200, b'{"errcode":0,"errmsg":"ok"}'),
@@ -77,11 +79,11 @@ def working(provider: str) -> Iterator[tuple[dict[str, str], list[str]]]:
         with WecomSimulator(key=SECRET) as group:
             yield {"url": group.webhook}, texts
             texts += [message.text for message in group.messages]
-    elif provider == "twilio_sms":
+    elif provider in ("twilio_sms", "twilio_voice"):
         with TwilioSimulator() as twilio:
             twilio.auth_token = SECRET
             yield twilio.config, texts
-            texts += [message.body for message in twilio.messages]
+            texts += [message.body for message in twilio.messages] + [call.document.text for call in twilio.calls]
     elif provider == "webhook":
         with WebhookReceiver(secret=SECRET) as receiver:
             yield {"url": f"{receiver.webhook}?key={SECRET}", "secret": SECRET}, texts

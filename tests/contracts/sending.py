@@ -25,6 +25,7 @@ MAIL = Message(
     is_thread_start=True,
 )
 SMS = Message(reference="k3x9", channel=Channel.SMS, to="+8613800000000", text=TEXT)
+CALL = Message(reference="k3x9", channel=Channel.PHONE, to="+8613800000000", text=TEXT)
 ROBOT = Message(reference="k3x9", channel=Channel.DINGTALK, to="", subject="[P1] Disk full", text=TEXT)
 
 

@@ -9,7 +9,7 @@ from tocsin.channels.providers.http_sms import HTTP_SMS
 from tocsin.channels.providers.lark import LARK
 from tocsin.channels.providers.outbox import OUTBOX_EMAIL, OUTBOX_PHONE, OUTBOX_SMS
 from tocsin.channels.providers.smtp import SMTP
-from tocsin.channels.providers.twilio import TWILIO_SMS
+from tocsin.channels.providers.twilio import TWILIO_SMS, TWILIO_VOICE
 from tocsin.channels.providers.webhook import WEBHOOK
 from tocsin.channels.providers.wecom import WECOM
 from tocsin.core.errors import NotFoundError
@@ -23,6 +23,7 @@ PROVIDERS: dict[str, ProviderType] = {
         SMTP,
         HTTP_SMS,
         TWILIO_SMS,
+        TWILIO_VOICE,
         DINGTALK,
         LARK,
         WECOM,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -18,6 +19,7 @@ from tocsin.channels.base import CallbackRequest, Receipt
 from tocsin.channels.queries import account_of_callback, config_of, kind_of
 from tocsin.core.clock import utc_now
 from tocsin.core.ids import from_base36
+from tocsin.delivery.scripts import call_script
 from tocsin.delivery.services import record_receipts
 
 MAX_BODY = 256 * 1024
@@ -33,14 +35,14 @@ def callback(request: HttpRequest, provider: str, token: str) -> HttpResponse:
     body = request.read(MAX_BODY + 1)
     if len(body) > MAX_BODY:
         return _quiet(HttpResponse("Too large.\n", status=413, content_type="text/plain; charset=utf-8"))
-    reply = kind_of(account).receive(config_of(account), _as_read(request, body))
+    reply = kind_of(account).receive(config_of(account), _as_read(request, body, account.pk))
     receipts = _usable(reply.receipts)
     if receipts:
         record_receipts(account=account, receipts=receipts, now=utc_now())
     return _quiet(HttpResponse(reply.body, status=reply.status, content_type=reply.content_type))
 
 
-def _as_read(request: HttpRequest, body: bytes) -> CallbackRequest:
+def _as_read(request: HttpRequest, body: bytes, account_id: int) -> CallbackRequest:
     """The URL is the public one that the vendor was given, whatever a proxy made of it: vendors sign that."""
     return CallbackRequest(
         method=request.method or "GET",
@@ -48,6 +50,7 @@ def _as_read(request: HttpRequest, body: bytes) -> CallbackRequest:
         query={name: str(request.GET[name]) for name in request.GET},
         headers=dict(request.headers),
         body=body,
+        script_of=partial(call_script, account_id),
     )
 
 

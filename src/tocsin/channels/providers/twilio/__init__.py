@@ -7,12 +7,16 @@ from datetime import timedelta
 from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, Provider, ProviderType
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
-from tocsin.channels.providers.twilio import sms
+from tocsin.channels.providers.twilio import sms, voice
 from tocsin.channels.providers.twilio.account import ACCOUNT_FIELDS
 
 
 def _build_sms(config: Config, http: HttpClient) -> Provider:
     return sms.TwilioSms(config, http)
+
+
+def _build_voice(config: Config, http: HttpClient) -> Provider:
+    return voice.TwilioVoice(config, http)
 
 
 TWILIO_SMS = ProviderType(
@@ -34,4 +38,32 @@ TWILIO_SMS = ProviderType(
     build=_build_sms,
     check=sms.check,
     read_callback=sms.read_callback,
+)
+
+TWILIO_VOICE = ProviderType(
+    name="twilio_voice",
+    title="Twilio calls",
+    channel=Channel.PHONE,
+    capabilities=Capabilities(
+        has_receipts=True,
+        receipt_within=timedelta(seconds=150),
+        can_be_asked=True,
+        # What an account may begin unless Twilio raised it; Twilio would queue what is faster, and the calls come late.
+        limit=Limit(1, timedelta(seconds=1)),
+    ),
+    fields=(
+        *ACCOUNT_FIELDS,
+        ConfigField("sender", "Caller's number", help="A number of the account, or one that Twilio has verified."),
+        ConfigField("ring_seconds", "Seconds to let it ring", default="30"),
+        ConfigField(
+            "machine_detection",
+            "Detect answering machines",
+            default="yes",
+            choices=("yes", "no"),
+            help="Twilio charges for it. A call that a machine answers counts as failed, so that its fallback follows.",
+        ),
+    ),
+    build=_build_voice,
+    check=voice.check,
+    read_callback=voice.read_callback,
 )

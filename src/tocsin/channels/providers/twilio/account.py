@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -73,3 +75,12 @@ class TwilioApi:
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded; charset=utf-8"
         return await self._http.request(method, self._base + path, headers=headers, body=body, is_trusted=True)
+
+
+def moment(text: object) -> datetime:
+    """Twilio writes "Tue, 18 Aug 2026 20:01:14 +0000"; what cannot be read is long ago."""
+    try:
+        found = parsedate_to_datetime(str(text))
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -21,7 +20,7 @@ from tocsin.channels.base import (
     SendResult,
 )
 from tocsin.channels.http import HttpClient
-from tocsin.channels.providers.twilio.account import TwilioApi, check_account
+from tocsin.channels.providers.twilio.account import TwilioApi, check_account, moment
 from tocsin.channels.providers.twilio.signing import form_of, is_signed
 from tocsin.channels.texts import cut_to_parts, one_line, to_gsm7_if_possible
 from tocsin.core.sentences import Sentence
@@ -85,7 +84,7 @@ class TwilioSms:
             return Finding()
         body, since = self._body(question.text), question.sent_at - _CLOCKS_DIFFER_BY
         for sent in listed["messages"]:
-            if isinstance(sent, dict) and sent.get("body") == body and _moment(sent.get("date_created")) >= since:
+            if isinstance(sent, dict) and sent.get("body") == body and moment(sent.get("date_created")) >= since:
                 return _finding(sent, question)
         return Finding(is_known=False)
 
@@ -119,11 +118,3 @@ def _finding(sent: Mapping[str, Any], question: Question) -> Finding:
         return Finding(True, sid)
     code = str(sent.get("error_code") or "")[:16]
     return Finding(True, sid, [Receipt(status, question.reference, sid, code=code)])
-
-
-def _moment(text: object) -> datetime:
-    """Twilio writes "Tue, 18 Aug 2026 20:01:14 +0000"; what cannot be read is long ago."""
-    try:
-        return parsedate_to_datetime(str(text))
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
