@@ -148,7 +148,7 @@ def test_many_messages_take_as_few_statements_as_few(story: Story) -> None:
             plan_due(story.now)
         with CaptureQueriesContext(connection) as claimed:
             claims = claim(story.now, worker_id=1, limit=1000)
-        sent = asyncio.run(send_all(claims))
+        sent, _reported = asyncio.run(send_all(claims))
         with CaptureQueriesContext(connection) as recorded:
             record(sent, story.now)
         counts.append((len(planned), len(claimed), len(recorded)))

@@ -8,6 +8,7 @@ from tocsin.channels.providers.dingtalk import DINGTALK
 from tocsin.channels.providers.http_sms import HTTP_SMS
 from tocsin.channels.providers.lark import LARK
 from tocsin.channels.providers.outbox import OUTBOX_EMAIL, OUTBOX_PHONE, OUTBOX_SMS
+from tocsin.channels.providers.sip import SIP
 from tocsin.channels.providers.smtp import SMTP
 from tocsin.channels.providers.twilio import TWILIO_SMS, TWILIO_VOICE
 from tocsin.channels.providers.webhook import WEBHOOK
@@ -24,6 +25,7 @@ PROVIDERS: dict[str, ProviderType] = {
         HTTP_SMS,
         TWILIO_SMS,
         TWILIO_VOICE,
+        SIP,
         DINGTALK,
         LARK,
         WECOM,

@@ -16,6 +16,7 @@ from typing import TypeVar
 from django.db import Error as DatabaseFault
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
+from tocsin.channels.base import Receipt
 from tocsin.channels.kinds import Channel
 from tocsin.core.clock import utc_now
 from tocsin.delivery.claiming import Claimed, claim
@@ -23,6 +24,7 @@ from tocsin.delivery.crashes import return_unsent
 from tocsin.delivery.listener import Doorbell
 from tocsin.delivery.queue_rows import next_delivery_at
 from tocsin.delivery.recording import record
+from tocsin.delivery.reports import record_reports
 from tocsin.delivery.rules.windows import Window
 from tocsin.delivery.sending import OpenAccounts, Sent, send
 from tocsin.delivery.waiting import after_failure, pause_until
@@ -47,16 +49,19 @@ class Sender:
         self._closed: set[Channel] = set()
 
     async def run(self) -> None:
-        self._accounts = OpenAccounts()
         self._sent: asyncio.Queue[Sent] = asyncio.Queue()
+        self._reported: asyncio.Queue[tuple[int, Receipt]] = asyncio.Queue()
+        self._accounts = OpenAccounts(lambda account_id, receipt: self._reported.put_nowait((account_id, receipt)))
         self._woken = asyncio.Event()
         self._bell.call_in(asyncio.get_running_loop(), self._woken.set)
-        recorder = asyncio.create_task(self._record_all())
+        recorders = [asyncio.create_task(self._record_all()), asyncio.create_task(self._record_reports())]
         try:
             await self._send_all()
         finally:
-            recorder.cancel()
             await self._accounts.aclose()
+            await self._reported.join()
+            for recorder in recorders:
+                recorder.cancel()
             self._close_connections()
 
     async def _send_all(self) -> None:
@@ -143,6 +148,23 @@ class Sender:
                 self._sent.task_done()
             if any(self._windows[channel].room() for channel in self._closed):
                 self._woken.set()
+
+    async def _record_reports(self) -> None:
+        """Each is stored before the next is looked at; they can be told again, so one in doubt is."""
+        while True:
+            reported = await self._reported.get()
+            failures = 0
+            while True:
+                try:
+                    await self._in_thread(partial(record_reports, [reported], utc_now()))
+                except (OperationalError, InterfaceError) as error:
+                    failures += 1
+                    await asyncio.sleep(after_failure("receipts", error, failures, at_most=_RECORD_BACKOFF))
+                    continue
+                except Exception:
+                    logger.exception("a receipt of account %d cannot be recorded", reported[0])
+                break
+            self._reported.task_done()
 
     async def _record(self, batch: list[Sent]) -> None:
         """Outcomes are worth waiting for, however long the database is away. One that can never be recorded stays

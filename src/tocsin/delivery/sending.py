@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import cast
 
 from django.conf import settings
 
-from tocsin.channels.base import Outcome, Provider, SendResult
+from tocsin.channels.base import Outcome, Provider, Receipt, ReportingProvider, SendResult
 from tocsin.channels.http import HttpClient
 from tocsin.core.clock import utc_now
 from tocsin.core.sentences import Sentence
@@ -27,6 +28,8 @@ logger = logging.getLogger(__name__)
 _LONGEST_SEND = 60.0
 """Seconds after which a send that a provider never gave up on counts as ambiguous."""
 _IDLE_ACCOUNTS_KEPT = 256
+_LAST_WORDS = 5.0
+"""Seconds that a closed provider may still take to end its receipts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +47,30 @@ class _Open:
     slots: asyncio.Semaphore
     users: int = 0
     """Sends that have begun or wait for a slot."""
+    listening: asyncio.Task[None] | None = None
+    """Hands on the receipts of a ReportingProvider, until it is closed."""
 
 
+@dataclass(slots=True)
 class OpenAccounts:
-    """Providers kept open between sends, one for each account and version. Belongs to one event loop."""
+    """Providers kept open between sends, one for each account and version. Belongs to one event loop.
 
-    def __init__(self) -> None:
-        self._open: dict[tuple[str, int, int], _Open] = {}
-        self._http = HttpClient(allow=settings.OUTGOING_ALLOW)
+    `on_receipt` gets what a ReportingProvider says, with the account's id, until `aclose` has returned.
+    """
+
+    on_receipt: Callable[[int, Receipt], None]
+    _open: dict[tuple[str, int, int], _Open] = field(default_factory=dict)
+    _http: HttpClient = field(default_factory=lambda: HttpClient(allow=settings.OUTGOING_ALLOW))
+    _closing: set[asyncio.Task[None]] = field(default_factory=set)
 
     def get(self, route: Route) -> _Open:
         """Opens the account at its first use."""
         if (found := self._open.get(route.key)) is None:
             provider = route.provider.open(route.config, self._http)
             found = self._open[route.key] = _Open(provider, asyncio.Semaphore(route.capabilities.concurrency))
+            if route.provider.reports and route.account_id is not None:
+                listening = self._listen(cast(ReportingProvider, provider), route.account_id)
+                found.listening = asyncio.create_task(listening)
         return found
 
     async def close_stale(self, in_use: set[tuple[str, int, int]]) -> None:
@@ -68,17 +81,32 @@ class OpenAccounts:
         idle = [key for key, opened in self._open.items() if key not in in_use and not opened.users]
         stale = [key for key in idle if key[:2] in current]
         stale += [key for key in idle if key not in stale][:-_IDLE_ACCOUNTS_KEPT]
-        for key in stale:
-            await self._close(key)
+        for key in stale:  # what goes on there may take its time to end, and holds up nobody
+            task = asyncio.create_task(_close(self._open.pop(key)))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     async def aclose(self) -> None:
-        for key in list(self._open):
-            await self._close(key)
+        """All at once: a provider may wait for the calls that go on."""
+        opened = [self._open.pop(key) for key in list(self._open)]
+        await asyncio.gather(*(_close(item) for item in opened), *self._closing)
         await self._http.aclose()
 
-    async def _close(self, key: tuple[str, int, int]) -> None:
-        with contextlib.suppress(Exception):
-            await self._open.pop(key).provider.aclose()
+    async def _listen(self, provider: ReportingProvider, account_id: int) -> None:
+        try:
+            async for receipt in provider.receipts():
+                self.on_receipt(account_id, receipt)
+        except Exception:
+            logger.exception("account %d says no more what becomes of its messages", account_id)
+
+
+async def _close(opened: _Open) -> None:
+    with contextlib.suppress(Exception):
+        await opened.provider.aclose()
+    if opened.listening is not None:
+        with contextlib.suppress(asyncio.CancelledError, TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS):
+                await opened.listening
 
 
 async def send(claim: Claimed, accounts: OpenAccounts, is_given_up: Callable[[], bool] = lambda: False) -> Sent | None:
@@ -112,11 +140,14 @@ async def _attempt(claim: Claimed, provider: Provider) -> Sent:
     return Sent(claim, result, utc_now())
 
 
-async def send_all(claims: Sequence[Claimed]) -> list[Sent]:
-    """Sends a batch and waits for all of it: what tests and commands use; the worker overlaps batches."""
-    accounts = OpenAccounts()
+async def send_all(claims: Sequence[Claimed]) -> tuple[list[Sent], list[tuple[int, Receipt]]]:
+    """Sends a batch and waits for all of it, and for the calls that it began to end: what tests and commands use; the
+    worker overlaps batches.
+    """
+    reported: list[tuple[int, Receipt]] = []
+    accounts = OpenAccounts(lambda account_id, receipt: reported.append((account_id, receipt)))
     try:
         sent = await asyncio.gather(*(send(claim, accounts) for claim in claims))
-        return [item for item in sent if item is not None]
     finally:
         await accounts.aclose()
+    return [item for item in sent if item is not None], reported

@@ -23,6 +23,7 @@ from tocsin.delivery.models import Delivery
 from tocsin.delivery.pipeline import rematch, sweep
 from tocsin.delivery.planning import PLANNED_AT_ONCE, next_due_at, plan_due
 from tocsin.delivery.recording import record
+from tocsin.delivery.reports import record_reports
 from tocsin.delivery.retention import forget
 from tocsin.delivery.sender import Sender
 from tocsin.delivery.sending import send_all
@@ -102,7 +103,9 @@ def run_due(now: datetime, *, worker_id: int = 1) -> None:
         done += send_dailies(now)
         claims = claim(now, worker_id=worker_id)
         if claims:
-            record(asyncio.run(send_all(claims)), now)
+            sent, reported = asyncio.run(send_all(claims))
+            record(sent, now)
+            record_reports(reported, now)
         if not done and not claims:
             return
 
