@@ -70,6 +70,7 @@ TABLES: dict[str, Table] = {
     "alerts/alert": Table(VIEWER),
     "events/event": Table(VIEWER),
     "policies/notificationpolicy": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
+    "policies/silencepolicy": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "contacts/contact": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "contacts/contactgroup": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "contacts/robot": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
@@ -161,9 +162,13 @@ ADDRESSES: dict[str, Door] = {
     "console/policies/notificationpolicy/reach/": Door(MANAGER, status=(200, 405)),
     "console/policies/notificationpolicy/<int:policy_id>/up/": Door(MANAGER, status=(302, 405)),
     "console/policies/notificationpolicy/<int:policy_id>/down/": Door(MANAGER, status=(302, 405)),
+    "console/policies/silencepolicy/quick/": Door(RESPONDER, status=(200, 302, 404)),
+    "console/policies/silencepolicy/<path:object_id>/end/": Door(RESPONDER),
+    "console/policies/silencepolicy/<path:object_id>/enable/": Door(MANAGER),
     "console/policies/notificationpolicy/<path:object_id>/enable/": Door(MANAGER),
     "console/policies/notificationpolicy/<path:object_id>/disable/": Door(MANAGER),
     "console/events/event/<path:object_id>/policy/": Door(MANAGER),
+    "console/events/event/<path:object_id>/silence/": Door(RESPONDER),
     "console/policies/notificationpolicy/<path:object_id>/copy/": Door(MANAGER),
     "console/contacts/contact/defaults/": Door(MANAGER),
     "console/contacts/contact/<path:object_id>/overview/": Door(VIEWER),
@@ -190,6 +195,7 @@ ADDRESSES: dict[str, Door] = {
 
 ACTIONS: dict[str, dict[str, Who]] = {
     "policies/notificationpolicy": {"delete_selected": MANAGER},
+    "policies/silencepolicy": {"delete_selected": MANAGER},
     "contacts/contact": {
         "delete_selected": MANAGER,
         "verify_numbers": MANAGER,

@@ -57,6 +57,9 @@ def _source(name: str) -> dict[str, Any]:
 
 def _print(found: Explanation) -> None:
     say(f"severity: P{found.severity}")
+    if found.silence is not None:
+        until = f" until {found.silenced_until.isoformat()}" if found.silenced_until else ""
+        say(f"silenced by {found.silence.name}{until}; without it:")
     if not found.policies:
         say("There is no notification policy, so nobody would be told.")
     for policy in found.policies:
@@ -94,6 +97,7 @@ def _as_json(found: Explanation) -> dict[str, Any]:
         "labels": dict(found.labels),
         "severity": f"P{found.severity}",
         "is_anybody_told": found.is_anybody_told,
+        "silenced_by": {"id": found.silence.id, "name": found.silence.name} if found.silence is not None else None,
         "policies": [
             {
                 "id": policy.policy_id,

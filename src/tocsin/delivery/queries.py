@@ -18,10 +18,11 @@ from tocsin.delivery.personal_links import link_message
 from tocsin.delivery.rules import DeliveryState, Purpose
 from tocsin.delivery.rules.plan import PlannedDelivery, Shortfall, plan
 from tocsin.delivery.verifications import verification_message
-from tocsin.events.rules import INITIAL_SEVERITY_MAP, IntegrationKey, severity_of
+from tocsin.events.rules import INITIAL_SEVERITY_MAP, IntegrationKey, match_labels, severity_of
 from tocsin.events.statements import execute
 from tocsin.oncall.queries import directory_at
 from tocsin.policies.queries import PolicyExplanation, existing_policies, explain_policies, policy_versions
+from tocsin.policies.queries.silences import SilenceView, silences_in_force
 from tocsin.policies.rules import group_of
 
 
@@ -62,10 +63,16 @@ class Explanation:
     integration: str
     at: datetime
     policies: tuple[ExplainedPolicy, ...]
+    silence: SilenceView | None = None
+    """In force now; an event would be recorded and told to nobody."""
+
+    @property
+    def silenced_until(self) -> datetime | None:
+        return self.silence.times.next_change(self.at) if self.silence is not None else None
 
     @property
     def is_anybody_told(self) -> bool:
-        return any(policy.is_enabled and policy.deliveries for policy in self.policies)
+        return self.silence is None and any(policy.is_enabled and policy.deliveries for policy in self.policies)
 
 
 def last_unconfirmed(contact_id: int) -> dict[Channel, datetime]:
@@ -134,7 +141,9 @@ def explain(labels: Mapping[str, str], now: datetime, *, integration: Integratio
             )
         )  # fmt: skip
     severity = severity_of(labels, integration.severity_map)
-    return Explanation(dict(labels), severity, integration.name, now, tuple(explained))
+    seen = match_labels(labels, severity, integration.name)
+    silence = next((silence for silence in silences_in_force(now) if silence.hides(seen, now)), None)
+    return Explanation(dict(labels), severity, integration.name, now, tuple(explained), silence)
 
 
 def _why_not(item: PolicyExplanation) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import ActivityKind, AlertState, reopens_after
 from tocsin.delivery.timeline import TimelineEntry, timeline
 from tocsin.events.models import Event
+from tocsin.events.rules import EventState
 from tocsin.web.console.alert_people import People, people_of
 from tocsin.web.console.display import span
 from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS
@@ -66,6 +67,12 @@ class Story:
     @property
     def is_claimed(self) -> bool:
         return self.alert.state == AlertState.HANDLING
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nobody is told more of it: what fires is silenced."""
+        states = {event.state for event in self.events}
+        return self.is_open and EventState.SILENCED in states and EventState.ACTIVE not in states
 
     @property
     def hidden_events(self) -> int:

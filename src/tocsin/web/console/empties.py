@@ -92,6 +92,15 @@ EVENTS = EmptyList(
     _("Open the integrations"),
     "events_integration_changelist",
 )
+SILENCES = EmptyList(
+    "notifications_paused",
+    _("No silence policies yet"),
+    _(
+        "What a silence policy matches is recorded and told to nobody while it is in force: for a period, every night, "
+        "every weekend. From an alert or an event it takes one click."
+    ),
+    _("Add the first silence policy"),
+)
 ALERTS = EmptyList(
     "notifications_active",
     _("No alerts yet"),

@@ -17,12 +17,24 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
+from tocsin.accounts.rules import Permission
 from tocsin.alerts.models import Alert
 from tocsin.core.clock import utc_now
 from tocsin.events.models import Event
 from tocsin.events.rules import EventState
-from tocsin.web.console import empties
-from tocsin.web.console.display import NOTHING, clock, label_list, moment, severity_chip, state_chip
+from tocsin.policies.queries.silences import silence_names
+from tocsin.web.console import empties, silence_quick
+from tocsin.web.console.actors import may
+from tocsin.web.console.display import (
+    NOTHING,
+    chip,
+    clock,
+    label_list,
+    moment,
+    read_once,
+    severity_chip,
+    state_chip,
+)
 from tocsin.web.console.filters import ChoicesFilter, SeverityFilter
 from tocsin.web.console.paging import CappedPaginator
 from tocsin.web.console.service_admin import ServiceAdmin
@@ -85,12 +97,15 @@ class EventAdmin(ServiceAdmin):
     search_help_text = _("Search label names and values")
     ordering = ("-id",)
     paginator = CappedPaginator
-    actions_detail = ("explain_event", "new_policy")
+    actions_detail = ("explain_event", "silence_event", "new_policy")
     fieldsets = (
         (None, {"fields": ("shown_state", "shown_severity", "integration", "all_labels", "all_annotations", "source")}),
         (_("Reports"), {"fields": ("count", "started", "first_report", "last_report", "resolves")}),
-        (_("Who is told"), {"fields": ("matched", "alerts")}),
+        (_("Who is told"), {"fields": ("matched", "quiet", "alerts")}),
     )
+
+    def has_respond_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may(request, Permission.RESPOND)
 
     @display(description=_("severity"), ordering="severity")
     def shown_severity(self, event: Event) -> SafeString:
@@ -102,7 +117,18 @@ class EventAdmin(ServiceAdmin):
 
     @display(description=_("state"), ordering="state")
     def shown_state(self, event: Event) -> SafeString:
+        if event.state == EventState.SILENCED and event.silenced_by:
+            return chip(EVENT_STATES[EventState.SILENCED], href=_silence_url(event.silenced_by))
         return state_chip(event.state, EVENT_STATES)
+
+    @display(description=_("quiet because of"))
+    @read_once
+    def quiet(self, event: Event) -> SafeString | str:
+        """Also what kept it quiet when it resolved."""
+        name = silence_names([event.silenced_by]).get(event.silenced_by) if event.silenced_by else None
+        if name is None or event.silenced_by is None:
+            return NOTHING
+        return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', _silence_url(event.silenced_by), name)
 
     @display(description=_("labels"))
     def shown_labels(self, event: Event) -> SafeString:
@@ -171,10 +197,21 @@ class EventAdmin(ServiceAdmin):
     def explain_event(self, request: HttpRequest, object_id: str) -> Any:
         return HttpResponseRedirect(reverse("console:explain") + f"?event={self.row(request, object_id).pk}")
 
+    @action(
+        description=_("Silence"), icon="notifications_paused", url_path="silence", permissions=["respond"],
+        attrs={"data-dialog": True},
+    )  # fmt: skip
+    def silence_event(self, request: HttpRequest, object_id: str) -> Any:
+        return silence_quick.page(request, self.admin_site.each_context(request), event=self.row(request, object_id))
+
     @action(description=_("Make a policy from its labels"), icon="alt_route", url_path="policy", permissions=["write"])
     def new_policy(self, request: HttpRequest, object_id: str) -> Any:
         url = reverse("console:policies_notificationpolicy_add")
         return HttpResponseRedirect(f"{url}?event={self.row(request, object_id).pk}")
+
+
+def _silence_url(silence_id: int) -> str:
+    return reverse("console:policies_silencepolicy_change", args=[silence_id])
 
 
 def _alert_url(alert: Alert) -> str:

@@ -10,7 +10,7 @@ from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import Contact, ContactGroup, Robot, Webhook
 from tocsin.delivery.models import Delivery
 from tocsin.events.models import Event, Integration
-from tocsin.policies.models import NotificationPolicy
+from tocsin.policies.models import NotificationPolicy, SilencePolicy
 from tocsin.web.console.alerts import AlertAdmin
 from tocsin.web.console.audit_log import LogEntryAdmin
 from tocsin.web.console.contact_groups import ContactGroupAdmin
@@ -21,6 +21,7 @@ from tocsin.web.console.integrations import IntegrationAdmin
 from tocsin.web.console.policies import NotificationPolicyAdmin
 from tocsin.web.console.provider_accounts import ProviderAccountAdmin
 from tocsin.web.console.robots import RobotAdmin
+from tocsin.web.console.silences import SilencePolicyAdmin
 from tocsin.web.console.site import ConsoleSite
 from tocsin.web.console.users import ApiTokenAdmin, UserAdmin
 from tocsin.web.console.webhooks import WebhookAdmin
@@ -29,6 +30,7 @@ console = ConsoleSite(name="console")
 console.register(Alert, AlertAdmin)
 console.register(Event, EventAdmin)
 console.register(NotificationPolicy, NotificationPolicyAdmin)
+console.register(SilencePolicy, SilencePolicyAdmin)
 console.register(Contact, ContactAdmin)
 console.register(ContactGroup, ContactGroupAdmin)
 console.register(Robot, RobotAdmin)

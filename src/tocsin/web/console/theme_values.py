@@ -49,6 +49,14 @@ def matching_script(request: HttpRequest) -> str:
     return static("console/matching.js")
 
 
+def silences_stylesheet(request: HttpRequest) -> str:
+    return static("console/silences.css")
+
+
+def silences_script(request: HttpRequest) -> str:
+    return static("console/silences.js")
+
+
 def outlet_stylesheet(request: HttpRequest) -> str:
     return static("console/outlets.css")
 

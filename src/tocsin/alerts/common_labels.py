@@ -1,0 +1,25 @@
+"""What the events of an alert have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from tocsin.events.statements import execute
+
+_COMMON = """
+WITH firing AS (
+    SELECT m.alert_id, e.labels FROM alerts_alertevent m JOIN events_event e ON e.id = m.event_id
+    WHERE m.alert_id = ANY(%(ids)s) AND e.state <> 'resolved'
+), sizes AS (SELECT alert_id, count(*) AS total FROM firing GROUP BY alert_id)
+SELECT f.alert_id, l.key, l.value
+FROM firing f JOIN sizes s USING (alert_id) CROSS JOIN LATERAL jsonb_each_text(f.labels) AS l
+GROUP BY f.alert_id, l.key, l.value, s.total HAVING count(*) = s.total ORDER BY l.key
+"""
+
+
+def labels_in_common(alert_ids: Collection[int]) -> dict[int, dict[str, str]]:
+    """Of each alert's events that fire, silenced ones too; {} where they share nothing."""
+    common: dict[int, dict[str, str]] = {alert_id: {} for alert_id in alert_ids}
+    for alert_id, key, value in execute(_COMMON, {"ids": list(alert_ids)}):
+        common[alert_id][key] = value
+    return common
