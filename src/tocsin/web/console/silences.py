@@ -89,8 +89,8 @@ class SilencePolicyAdmin(ServiceAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         now_hidden = Event.objects.filter(state=EventState.SILENCED, silenced_by=OuterRef("pk")).order_by()
         counted = now_hidden.values("silenced_by").annotate(total=Count("pk")).values("total")
-        rows = super().get_queryset(request)
-        return rows.annotate(hides_now=Coalesce(Subquery(counted), 0), hid_ever=Count("hidden"))
+        rows = SilencePolicy.objects.annotate(hides_now=Coalesce(Subquery(counted), 0), hid_ever=Count("hidden"))
+        return rows.order_by(*self.get_ordering(request))
 
     def get_fieldsets(self, request: HttpRequest, obj: SilencePolicy | None = None) -> Any:
         if obj is None:
