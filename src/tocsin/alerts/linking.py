@@ -42,7 +42,7 @@ FROM unnest(
     %(severities)s::smallint[], %(waits)s::int[]
 ) AS n (policy_id, version_id, group_key, group_labels, title, severity, wait)
 ON CONFLICT (policy_id, group_key) WHERE resolved_at IS NULL DO UPDATE SET
-    severity = least(a.severity, excluded.severity),
+    severity = CASE WHEN a.chosen_severity IS NULL THEN least(a.severity, excluded.severity) ELSE a.severity END,
     due_at = CASE WHEN a.notified_at IS NULL THEN least(a.due_at, excluded.due_at)
         ELSE least(a.due_at, greatest(%(now)s, a.notified_at + (
             SELECT make_interval(secs => v.group_interval_seconds)

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from tocsin.alerts.rules import ActivityKind, AlertState
+from tocsin.contacts.models import Contact
 from tocsin.events.models import Event
 from tocsin.policies.models import NotificationPolicy, PolicyVersion
 
@@ -47,6 +48,19 @@ class Alert(models.Model):
     resolved_by = models.CharField(_("resolved by"), max_length=150, blank=True)
     reasons = models.JSONField(default=list, blank=True)
     """Who was not told and why, as last recorded; a new activity is written only when it changes."""
+    lapses_at = models.DateTimeField(_("claim lapses"), null=True, blank=True)
+    muted_until = models.DateTimeField(_("muted until"), null=True, blank=True)
+    chosen_severity = models.PositiveSmallIntegerField(null=True, blank=True)
+    """What somebody made it; the severity of its events counts no more."""
+    assigned_to = models.ForeignKey(
+        Contact, models.DO_NOTHING, null=True, blank=True, db_constraint=False, db_index=False, related_name="+"
+    )
+    """Keeps its id after the contact is deleted: whoever deletes one locks no alert."""
+    assigned_name = models.CharField(_("assigned to"), max_length=64, blank=True, db_default="")
+    escalation = models.JSONField(default=dict, db_default={}, blank=True)
+    """The clocks of `rules.escalating`; {} while nothing has begun."""
+    asked = models.JSONField(default=dict, db_default={}, blank=True)
+    """What people want told at the next decision: "escalate" and "assign" with the name of who asked."""
 
     class Meta:
         verbose_name = _("alert")

@@ -72,7 +72,7 @@ def claim(
     skips: list[Skip] = []
     ready: list[tuple[QueueRow, Route]] = []
     for row in rows:
-        reason = _why_not(row, addresses, sent_firings, quiet)
+        reason = _why_not(row, addresses, sent_firings, quiet, now)
         if reason is not None:
             skips.append(Skip(row.id, DeliveryState.CANCELLED if reason in _GONE else DeliveryState.SKIPPED, reason))
         elif (route := addresses.route(row)) is None:
@@ -111,7 +111,7 @@ def claim(
 
 
 def _why_not(
-    row: QueueRow, addresses: Addresses, sent_firings: set[tuple[int, int, str]], quiet: set[int]
+    row: QueueRow, addresses: Addresses, sent_firings: set[tuple[int, int, str]], quiet: set[int], now: datetime
 ) -> Reason | None:
     """The re-check: what changed since the plan. None: it may go."""
     if (reason := addresses.why_not(row)) is not None:
@@ -121,7 +121,13 @@ def _why_not(
     if row.alert_id in quiet and row.cause is not Cause.RECOVERED and row.alert_state is not AlertState.RESOLVED:
         return Reason.SILENCED
     was_sent = (row.alert_id, row.recipient_id, row.channel) in sent_firings
-    return why_not_now(row.cause, row.alert_state, firing_was_sent=was_sent)
+    return why_not_now(
+        row.cause,
+        row.alert_state,
+        firing_was_sent=was_sent,
+        reaches_claimed=row.reaches_claimed,
+        is_muted=row.muted_until is not None and row.muted_until > now,
+    )
 
 
 def _calls_due_soon(calls: Sequence[QueueRow], now: datetime) -> list[QueueRow]:

@@ -7,9 +7,8 @@ from contextlib import suppress
 from datetime import datetime
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 
-from tocsin.alerts.services import claim_alert, comment_alert, resolve_alert
+from tocsin.alerts.services import claim_alert, escalate_alert, resolve_alert
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.errors import ConflictError
 from tocsin.delivery.models import Delivery
@@ -44,4 +43,4 @@ def _act(by: Actor, alert_id: int, key: str, now: datetime) -> None:
         case "2":
             resolve_alert(by=by, now=now, alert_id=alert_id, how="key")
         case _:
-            comment_alert(by=by, now=now, alert_id=alert_id, text=_("Pressed 3 during a call: escalate now."))
+            escalate_alert(by=by, now=now, alert_id=alert_id, how="key")

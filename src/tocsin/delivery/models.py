@@ -41,6 +41,8 @@ class Notification(models.Model):
     number = models.PositiveIntegerField()
     created_at = models.DateTimeField()
     active_count = models.PositiveIntegerField(default=0)
+    reaches_claimed = models.BooleanField(default=False, db_default=False)
+    """Goes out although somebody has claimed the alert: the step waits for its resolution, or somebody asked for it."""
 
     class Meta:
         verbose_name = _("notification")

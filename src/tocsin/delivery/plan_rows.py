@@ -18,7 +18,8 @@ from tocsin.policies.models import NotificationPolicy
 
 _DUE_COLUMNS = (
     "id", "policy_id", "policy_version_id", "group_key", "group_labels", "title", "severity", "state", "opened_at",
-    "notified_at", "claimed_at", "claimed_by", "handler_id", "resolved_at", "resolved_by", "reasons",
+    "notified_at", "claimed_at", "claimed_by", "handler_id", "resolved_at", "resolved_by", "reasons", "lapses_at",
+    "muted_until", "chosen_severity", "assigned_to_id", "assigned_name", "escalation", "asked",
 )  # fmt: skip
 _DUE = f"""
 SELECT {", ".join(f"a.{name}" for name in _DUE_COLUMNS)}, p.name, p.is_enabled, p.deleted_at
@@ -26,16 +27,19 @@ FROM alerts_alert a JOIN policies_notificationpolicy p ON p.id = a.policy_id
 WHERE a.due_at <= %(now)s AND (%(only)s::bigint IS NULL OR a.id = %(only)s)
 ORDER BY a.due_at, a.id LIMIT %(limit)s FOR NO KEY UPDATE OF a SKIP LOCKED
 """  # noqa: S608 (the names above)
-# The next number of each alert: its row is locked, so nobody else takes it.
+# The next numbers of each alert: its row is locked, so nobody else takes them.
 _NOTIFICATIONS = """
-INSERT INTO delivery_notification (alert_id, cause, number, created_at, active_count)
-SELECT n.alert_id, n.cause, n.number, %(now)s, n.active_count
-FROM (
-    SELECT u.*, 1 + coalesce((SELECT max(o.number) FROM delivery_notification o WHERE o.alert_id = u.alert_id), 0)
+WITH n AS (
+    SELECT u.*, row_number() OVER (PARTITION BY u.alert_id ORDER BY u.at)
+                + coalesce((SELECT max(o.number) FROM delivery_notification o WHERE o.alert_id = u.alert_id), 0)
                 AS number
-    FROM json_to_recordset(%(rows)s) AS u (alert_id bigint, cause text, active_count int)
-) n
-RETURNING alert_id, id
+    FROM json_to_recordset(%(rows)s) AS u (at int, alert_id bigint, cause text, active_count int, reaches_claimed bool)
+), made AS (
+    INSERT INTO delivery_notification (alert_id, cause, number, created_at, active_count, reaches_claimed)
+    SELECT alert_id, cause, number, %(now)s, active_count, reaches_claimed FROM n ORDER BY at
+    RETURNING alert_id, number, id
+)
+SELECT n.at, made.id FROM made JOIN n ON n.alert_id = made.alert_id AND n.number = made.number
 """
 _CONTENTS = """
 INSERT INTO delivery_content (id, subject, text, html, markdown, data)
@@ -60,20 +64,25 @@ _ALERTS = """
 UPDATE alerts_alert a SET
     state = u.state, severity = u.severity, notified_at = u.notified_at, due_at = u.due_at,
     active_count = u.active_count, event_count = u.event_count, claimed_at = u.claimed_at, claimed_by = u.claimed_by,
-    handler_id = u.handler_id, resolved_at = u.resolved_at, resolved_by = u.resolved_by, reasons = u.reasons
+    handler_id = u.handler_id, resolved_at = u.resolved_at, resolved_by = u.resolved_by, reasons = u.reasons,
+    lapses_at = u.lapses_at, muted_until = u.muted_until, escalation = u.escalation, asked = u.asked
 FROM json_to_recordset(%s) AS u (
     id bigint, state text, severity smallint, notified_at timestamptz, due_at timestamptz, active_count int,
     event_count int, claimed_at timestamptz, claimed_by text, handler_id bigint, resolved_at timestamptz,
-    resolved_by text, reasons jsonb
+    resolved_by text, reasons jsonb, lapses_at timestamptz, muted_until timestamptz, escalation jsonb, asked jsonb
 )
 WHERE a.id = u.id
 """
 
 
 class NewNotification(msgspec.Struct, frozen=True):
+    """`at`: its place among those that are made together; of one alert the earlier ones are told first."""
+
+    at: int
     alert_id: int
     cause: Cause
     active_count: int
+    reaches_claimed: bool = False
 
 
 class NewDelivery(msgspec.Struct, frozen=True):
@@ -99,14 +108,14 @@ def lock_due_alerts(now: datetime, limit: int, only: int | None = None) -> list[
 def _alert(values: Sequence[Any]) -> Alert:
     *own, name, is_enabled, deleted_at = values
     fields = dict(zip(_DUE_COLUMNS, own, strict=True))
-    for field in ("group_labels", "reasons"):
+    for field in ("group_labels", "reasons", "escalation", "asked"):
         fields[field] = json.loads(fields[field])
     policy = NotificationPolicy(id=fields.pop("policy_id"), name=name, is_enabled=is_enabled, deleted_at=deleted_at)
     return Alert(policy=policy, **fields)
 
 
 def insert_notifications(rows: Sequence[NewNotification], now: datetime) -> Mapping[int, int]:
-    """Alert id -> its new notification's id; at most one row an alert."""
+    """Place -> the id of the new notification."""
     return dict(execute(_NOTIFICATIONS, {"rows": _json(rows), "now": now}))
 
 
@@ -140,7 +149,7 @@ def update_alerts(alerts: Sequence[Alert]) -> None:
     """What a decision may change."""
     names = (
         "id", "state", "severity", "notified_at", "due_at", "active_count", "event_count", "claimed_at", "claimed_by",
-        "handler_id", "resolved_at", "resolved_by", "reasons",
+        "handler_id", "resolved_at", "resolved_by", "reasons", "lapses_at", "muted_until", "escalation", "asked",
     )  # fmt: skip
     run(_ALERTS, [_json([{name: getattr(alert, name) for name in names} for alert in alerts])])
 

@@ -3,46 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from django.conf import settings
 from django.db import Error as DatabaseFault
 
 from tocsin.alerts.models import Alert
-from tocsin.alerts.rules import ActivityKind, AlertState
+from tocsin.alerts.rules import ActivityKind, AlertState, clocks_from_json, taken_steps
 from tocsin.alerts.services import NewActivity, record_activities
-from tocsin.channels.kinds import Channel
-from tocsin.delivery.doorbell import ring_send
-from tocsin.delivery.plan_rows import (
-    NewDelivery,
-    NewNotification,
-    commit_without_waiting,
-    insert_contents,
-    insert_deliveries,
-    insert_notifications,
-    lock_due_alerts,
-    mark_told,
-    reserve_contents,
-    update_alerts,
-)
-from tocsin.delivery.queries import carriers
-from tocsin.delivery.render import EventSummary, Text, render
+from tocsin.delivery.plan_rows import commit_without_waiting, lock_due_alerts, mark_told, update_alerts
 from tocsin.delivery.rules import Cause
 from tocsin.delivery.rules.deciding import AlertFacts, Decision, decide
-from tocsin.delivery.rules.plan import Plan, PlannedDelivery, Shortfall, plan
-from tocsin.delivery.summaries import EventCounts, count_events, sample_events, summarise
+from tocsin.delivery.summaries import EventCounts, count_events
+from tocsin.delivery.telling import Targets, Telling, assignment, tell
 from tocsin.events.retrying import retried
 from tocsin.events.statements import together
-from tocsin.oncall.queries import directory_at
-from tocsin.policies.queries import PolicyView, policy_versions
+from tocsin.policies.queries import PolicyView, chains, policy_versions
+from tocsin.policies.rules import Chain
 
 logger = logging.getLogger(__name__)
 
 PLANNED_AT_ONCE = 50
-_REASONS_KEPT = 200
 
 
 @dataclass(slots=True)
@@ -51,11 +33,31 @@ class _Due:
     policy: PolicyView
     counts: EventCounts
     decision: Decision
+    facts: AlertFacts
 
-    @property
-    def cause(self) -> Cause:
-        """Of those that are told."""
-        return Cause(self.decision.cause or "")
+    def tellings(self) -> list[Telling]:
+        """What is told of the alert now, in order: by the policy, to whom it was given, by steps of the escalation."""
+        alert, counts, decision = self.alert, self.counts, self.decision
+        found = []
+        if decision.cause is not None:
+            found.append(Telling(alert, decision.cause, counts, self._targets(), among=self.policy.targets))
+        if decision.tells_assignee and alert.assigned_to_id is not None:
+            found.append(assignment(alert, counts, self.policy, _asker(alert, "assign")))
+        found += [
+            Telling(alert, Cause.ESCALATED, counts, step.step.targets, step=step, by=_asker(alert, "escalate"))
+            for step in decision.steps
+        ]
+        return found
+
+    def _targets(self) -> Targets:
+        """Of the policy; who was told by a step of the escalation hears that it is over, too."""
+        if self.decision.cause is not Cause.RECOVERED or self.facts.chain is None:
+            return self.policy.targets
+        merged = {pk: dict.fromkeys(channels) for pk, channels in self.policy.targets}
+        for step in taken_steps(self.facts.chain, self.facts.clocks):
+            for pk, channels in step.targets:
+                merged.setdefault(pk, {}).update(dict.fromkeys(channels))
+        return [(pk, tuple(channels)) for pk, channels in merged.items()]
 
 
 def plan_due(now: datetime, *, limit: int = PLANNED_AT_ONCE) -> int:
@@ -98,8 +100,10 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
         return 0
     counts = count_events([alert.pk for alert in alerts])
     versions = policy_versions({alert.policy_version_id for alert in alerts})
+    ladders = chains({view.escalation_id for view in versions.values() if view.escalation_id is not None})
     due = [
-        _decided(alert, versions[alert.policy_version_id], counts.get(alert.pk, EventCounts()), now) for alert in alerts
+        _decided(alert, versions[alert.policy_version_id], counts.get(alert.pk, EventCounts()), ladders, now)
+        for alert in alerts
     ]
     _leave_reopening_to_newer_alerts(due)
 
@@ -107,7 +111,10 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
     for item in due:
         activities += _apply(item, now)
     told = [item for item in due if item.decision.cause is not None]
-    activities += _notify(told, now)
+    activities += tell([telling for item in due for telling in item.tellings()], now)
+    for item in due:
+        if not item.decision.keeps_asking:
+            item.alert.asked = {}
     with together():
         update_alerts(alerts)
         mark_told([pk for item in told for pk in item.counts.fresh_ids], "active")
@@ -121,7 +128,9 @@ def next_due_at() -> datetime | None:
     return Alert.objects.filter(due_at__isnull=False).order_by("due_at").values_list("due_at", flat=True).first()
 
 
-def _decided(alert: Alert, policy: PolicyView, counts: EventCounts, now: datetime) -> _Due:
+def _decided(
+    alert: Alert, policy: PolicyView, counts: EventCounts, ladders: Mapping[int, Chain], now: datetime
+) -> _Due:
     facts = AlertFacts(
         state=AlertState(alert.state),
         notified_at=alert.notified_at,
@@ -132,8 +141,14 @@ def _decided(alert: Alert, policy: PolicyView, counts: EventCounts, now: datetim
         repeat_every=policy.repeat_every,
         quiet=counts.quiet,
         ended_quietly=counts.ended_quietly,
+        chain=ladders.get(policy.escalation_id or 0),
+        clocks=clocks_from_json(alert.escalation),
+        muted_until=alert.muted_until,
+        lapses_at=alert.lapses_at,
+        asks_step="escalate" in alert.asked,
+        asks_assignee="assign" in alert.asked,
     )
-    return _Due(alert, policy, counts, decide(facts, now))
+    return _Due(alert, policy, counts, decide(facts, now), facts)
 
 
 def _leave_reopening_to_newer_alerts(due: Sequence[_Due]) -> None:
@@ -158,7 +173,8 @@ def _apply(item: _Due, now: datetime) -> list[NewActivity]:
     alert, counts, decision = item.alert, item.counts, item.decision
     activities = []
     alert.active_count, alert.event_count = counts.active, counts.total
-    alert.severity = counts.worst or alert.severity
+    alert.severity = alert.chosen_severity or counts.worst or alert.severity
+    alert.escalation = decision.clocks.as_json() if decision.clocks is not None else {}
     alert.due_at = decision.due_at
     if decision.cause is not None:
         alert.notified_at = now
@@ -172,97 +188,19 @@ def _apply(item: _Due, now: datetime) -> list[NewActivity]:
     elif counts.gone_ids and alert.resolved_at is None:
         data = {"recovered": len(counts.gone_ids), "active": counts.active}
         activities.append(NewActivity(alert.pk, ActivityKind.EVENTS_RECOVERED, data=data))
+    if decision.has_lapsed:
+        activities.append(NewActivity(alert.pk, ActivityKind.CLAIM_LAPSED, alert.claimed_by))
+        alert.claimed_at, alert.claimed_by, alert.handler_id = None, "", None
+    if decision.state is not AlertState.HANDLING:
+        alert.lapses_at = None
+    if alert.muted_until is not None and alert.muted_until <= now:
+        alert.muted_until = None
+    activities += [
+        NewActivity(alert.pk, ActivityKind.PASSED_OVER, data={"step": step.number}) for step in decision.passed_over
+    ]
     alert.state = decision.state
     return activities
 
 
-def _notify(due: Sequence[_Due], now: datetime) -> list[NewActivity]:
-    """Writes notifications, contents and deliveries of all; returns the activities."""
-    if not due:
-        return []
-    people = directory_at({object_id for item in due for object_id, _ in item.policy.targets}, now)
-    carried, mentions_by = carriers()
-    samples = sample_events([item.alert.pk for item in due])
-    plans = [
-        plan(item.policy.targets, people, channels_carried=carried, mentions_by=mentions_by,
-             is_recovery=item.cause is Cause.RECOVERED)
-        for item in due
-    ]  # fmt: skip
-    texts = {
-        (at, key): _rendered(item, samples[item.alert.pk], key)
-        for at, (item, made) in enumerate(zip(due, plans, strict=True))
-        for key in dict.fromkeys(map(_content_key, made.deliveries))
-    }
-    notifications = insert_notifications(
-        [NewNotification(item.alert.pk, item.cause, item.counts.active) for item in due], now
-    )
-    contents = dict(zip(texts, reserve_contents(len(texts)), strict=True))
-    deliveries = [
-        _delivery(planned, notifications[item.alert.pk], contents[at, _content_key(planned)])
-        for at, (item, made) in enumerate(zip(due, plans, strict=True))
-        for planned in made.deliveries
-    ]
-    if deliveries:
-        with together():
-            insert_contents({contents[key]: text for key, text in texts.items()})
-            insert_deliveries(deliveries, now)
-            ring_send()
-    return [
-        activity
-        for item, made in zip(due, plans, strict=True)
-        for activity in _told(item, notifications[item.alert.pk], made)
-    ]
-
-
-def _content_key(item: PlannedDelivery) -> tuple[Channel, str, str]:
-    return item.channel, item.language or settings.DEFAULT_LANGUAGE, item.time_zone
-
-
-def _rendered(item: _Due, sample: list[EventSummary], key: tuple[Channel, str, str]) -> Text:
-    """Once for each channel, language and zone."""
-    channel, language, zone = key
-    summary = summarise(item.alert, item.cause, item.counts, sample)
-    return render(summary, channel, language=language, time_zone=zone)
-
-
-def _delivery(item: PlannedDelivery, notification_id: int, content_id: int) -> NewDelivery:
-    return NewDelivery(
-        notification_id=notification_id,
-        recipient_id=item.recipient_id,
-        recipient_name=item.name,
-        address_masked=item.address_masked,
-        channel=item.channel,
-        content_id=content_id,
-        language=item.language or settings.DEFAULT_LANGUAGE,
-        mention_ids=item.mention_ids,
-        is_legacy_chatbot=item.is_legacy_chatbot,
-        priority=item.priority,
-    )
-
-
-def _told(item: _Due, notification_id: int, made: Plan) -> list[NewActivity]:
-    """What the timeline says of a notification, and who is not told when that has changed."""
-    alert = item.alert
-    data: dict[str, Any] = {
-        "cause": item.cause,
-        "notification": notification_id,
-        "active": item.counts.active,
-        "messages": len(made.deliveries),
-    }
-    kind = ActivityKind.NOTIFIED if made.deliveries else ActivityKind.NOBODY_TOLD
-    activities = [NewActivity(alert.pk, kind, data=data)]
-    reasons = [_as_json(shortfall) for shortfall in made.shortfalls[:_REASONS_KEPT]]
-    if reasons != alert.reasons:
-        alert.reasons = reasons
-        told = {"reasons": reasons, "count": len(made.shortfalls)}
-        activities.append(NewActivity(alert.pk, ActivityKind.NOT_TOLD, data=told))
-    return activities
-
-
-def _as_json(shortfall: Shortfall) -> dict[str, Any]:
-    return {
-        "id": shortfall.object_id,
-        "name": shortfall.name,
-        "channel": shortfall.channel,
-        "reason": shortfall.reason.value,
-    }
+def _asker(alert: Alert, what: str) -> str:
+    return str(alert.asked.get(what, {}).get("by", ""))

@@ -16,6 +16,7 @@ _COLUMNS = """
     SELECT d.id, d.purpose, d.recipient_id, d.recipient_name, d.channel, d.content_id, d.language,
            d.mention_ids::text, d.is_legacy_chatbot, d.state, d.attempt_count, d.tried_accounts::text, d.held_since,
            d.verification_id, d.fallback_of_id, n.id, n.number, n.cause, n.alert_id, a.state,
+           coalesce(n.reaches_claimed, false), a.muted_until,
            c.id IS NOT NULL, coalesce(c.phone, ''), c.phone_verified_at IS NOT NULL, coalesce(c.email, '')
 """
 _JOINS = """
@@ -83,6 +84,8 @@ class QueueRow:
     cause: Cause | None
     alert_id: int | None
     alert_state: AlertState | None
+    reaches_claimed: bool
+    muted_until: datetime | None
     is_contact: bool
     phone: str
     is_phone_verified: bool

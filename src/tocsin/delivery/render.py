@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 from tocsin.channels.kinds import Channel
 from tocsin.core.redact import redact_prose
 from tocsin.delivery.documents import document
+from tocsin.delivery.notes import Note, because
 from tocsin.delivery.rules import Cause
 from tocsin.delivery.speech import spoken_alert, spoken_digest
 
@@ -77,6 +78,7 @@ class AlertSummary:
     total: int
     opened_at: datetime
     events: Sequence[EventSummary]
+    note: Note | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,8 @@ def _headline(alert: AlertSummary) -> str:
             return ngettext("still firing: %(count)d event", "still firing: %(count)d events", alert.active) % {
                 "count": alert.active
             }
+        case Cause.ESCALATED | Cause.ASSIGNED:
+            return because(alert.cause, alert.note, alert.active)
         case _:
             return ngettext("firing: %(count)d event", "firing: %(count)d events", alert.active) % {
                 "count": alert.active

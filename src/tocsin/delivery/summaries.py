@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from tocsin.alerts.models import Alert
+from tocsin.delivery.notes import Note
 from tocsin.delivery.render import AlertSummary, EventSummary
 from tocsin.delivery.rules import Cause
 from tocsin.events.statements import execute
@@ -89,11 +90,13 @@ def told_alerts(delivery_ids: list[int]) -> dict[int, dict[int, Cause]]:
     return told
 
 
-def summarise(alert: Alert, cause: Cause, counts: EventCounts, sample: list[EventSummary]) -> AlertSummary:
+def summarise(
+    alert: Alert, cause: Cause, counts: EventCounts, sample: list[EventSummary], note: Note | None = None
+) -> AlertSummary:
     return AlertSummary(
         alert_id=alert.pk,
         title=alert.title,
-        severity=counts.worst or alert.severity,
+        severity=alert.chosen_severity or counts.worst or alert.severity,
         cause=cause,
         policy=alert.policy.name,
         group_labels=alert.group_labels,
@@ -101,6 +104,7 @@ def summarise(alert: Alert, cause: Cause, counts: EventCounts, sample: list[Even
         total=counts.total,
         opened_at=alert.opened_at,
         events=sample,
+        note=note,
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -14,7 +15,9 @@ from tocsin.alerts.models import Activity
 from tocsin.alerts.rules import ActivityKind
 from tocsin.channels.kinds import Channel
 from tocsin.core.sentences import translated
+from tocsin.delivery.acts import act_title
 from tocsin.delivery.models import Attempt, Delivery, Receipt
+from tocsin.delivery.notes import described
 from tocsin.delivery.rules import REASON_TEXTS, Cause, DeliveryState, Reason
 
 _MOST = 2000
@@ -199,7 +202,7 @@ def _activity_entry(activity: Activity) -> TimelineEntry:
     title, level = _activity_title(kind, activity), Level.NEUTRAL
     if kind is ActivityKind.NOBODY_TOLD:
         level = Level.BAD
-    elif kind is ActivityKind.NOT_TOLD:
+    elif kind in (ActivityKind.NOT_TOLD, ActivityKind.CLAIM_LAPSED, ActivityKind.PASSED_OVER):
         level = Level.WARNING
     elif kind in (ActivityKind.RESOLVED, ActivityKind.CLAIMED):
         level = Level.GOOD
@@ -225,33 +228,31 @@ def _activity_title(kind: ActivityKind, activity: Activity) -> str:
             return _("Some events recovered; %(active)d still active") % {"active": data.get("active", 0)}
         case ActivityKind.NOTIFIED:
             return _("Notification (%(cause)s): %(messages)d messages planned") % {
-                "cause": cause_title(Cause(data["cause"])),
+                "cause": _why(data),
                 "messages": data.get("messages", 0),
             }
         case ActivityKind.NOBODY_TOLD:
-            return _("Notification (%(cause)s): nobody could be told") % {"cause": cause_title(Cause(data["cause"]))}
+            return _("Notification (%(cause)s): nobody could be told") % {"cause": _why(data)}
         case ActivityKind.NOT_TOLD:
             if not data.get("reasons"):
                 return _("Everybody can be told now")
             return _("Not told, and why")
-        case ActivityKind.CLAIMED:
-            if data.get("how") == "key":
-                return _("%(name)s claimed it by pressing a key") % {"name": actor}
-            return _("%(name)s claimed it") % {"name": actor}
-        case ActivityKind.UNCLAIMED:
-            return _("%(name)s gave it back") % {"name": actor}
-        case ActivityKind.COMMENTED:
-            return _("%(name)s commented") % {"name": actor}
-        case ActivityKind.RESOLVED:
-            if data.get("how") == "key":
-                return _("%(name)s resolved it by pressing a key") % {"name": actor}
-            return _("%(name)s resolved it") % {"name": actor} if actor else _("Resolved: all events recovered")
-        case ActivityKind.REOPENED:
-            return _("Opened again: %(active)d events still fire") % {"active": data.get("active", 0)}
         case ActivityKind.SILENCED:
             return _("Silenced by %(name)s") % {"name": data.get("by", "")}
         case ActivityKind.UNSILENCED:
             return _("No longer silenced")
+        case _:
+            return act_title(kind, actor, data)
+
+
+def _why(data: Mapping[str, Any]) -> str:
+    """Of a step of an escalation its number and what it waited for."""
+    cause = Cause(data["cause"])
+    if not (note := data.get("note")):
+        return cause_title(cause)
+    if cause is Cause.ASSIGNED:
+        return _("assigned by %(name)s") % {"name": note.get("by", "")}
+    return _("step %(number)d, %(why)s") % {"number": note.get("step", 0), "why": described(note, cause)}
 
 
 def cause_title(cause: Cause) -> str:
@@ -260,5 +261,6 @@ def cause_title(cause: Cause) -> str:
         Cause.ADDED: _("more events"),
         Cause.REPEATED: _("repeated"),
         Cause.ESCALATED: _("escalated"),
+        Cause.ASSIGNED: _("assigned"),
         Cause.RECOVERED: _("recovered"),
     }[cause]

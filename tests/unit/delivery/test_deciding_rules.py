@@ -66,7 +66,7 @@ def test_an_alert_that_was_resolved_by_hand_and_still_fires_opens_again() -> Non
 
 def test_a_disabled_policy_tells_nobody_and_is_looked_at_again() -> None:
     assert decide(facts(is_policy_enabled=False), NOW) == Decision(
-        AlertState.PENDING, None, due_at=NOW + timedelta(minutes=1)
+        AlertState.PENDING, None, due_at=NOW + timedelta(minutes=1), keeps_asking=True
     )
     assert decide(facts(is_policy_enabled=False, notified_at=EARLIER, active=0), NOW) == Decision(
         AlertState.RESOLVED, None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from tocsin.alerts.rules import AlertState
+from tocsin.alerts.rules import AlertState, Clocks, DueStep, Escalation, EscalationState, next_escalation
 from tocsin.delivery.rules.states import Cause
+from tocsin.policies.rules import Chain, Step
 
 LOOK_AGAIN_AFTER = timedelta(minutes=1)
 
@@ -15,7 +16,8 @@ LOOK_AGAIN_AFTER = timedelta(minutes=1)
 class AlertFacts:
     """An alert and a count of its events. `fresh` events are active and not told of yet, `quiet` ones silenced.
 
-    `ended_quietly`: every event ended while it was silenced.
+    `ended_quietly`: every event ended while it was silenced. `chain` and `clocks`: its escalation and how far that is.
+    `asks_step`: somebody wants the next step now; `asks_assignee`: whom it was given to is to be told.
     """
 
     state: AlertState
@@ -27,6 +29,12 @@ class AlertFacts:
     repeat_every: timedelta | None = None
     quiet: int = 0
     ended_quietly: bool = False
+    chain: Chain | None = None
+    clocks: Clocks | None = None
+    muted_until: datetime | None = None
+    lapses_at: datetime | None = None
+    asks_step: bool = False
+    asks_assignee: bool = False
 
     @property
     def repeats_at(self) -> datetime | None:
@@ -38,30 +46,71 @@ class AlertFacts:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`cause` None: nobody is told. `state` is the alert's new one. `due_at`: when to decide again without an event."""
+    """`cause` None: nobody is told by the policy itself. `state` is the alert's new one.
+
+    `due_at`: when to decide again without an event. `steps`: of the escalation, to be told now, each once.
+    """
 
     state: AlertState
     cause: Cause | None = None
     due_at: datetime | None = None
+    steps: tuple[DueStep, ...] = ()
+    passed_over: tuple[Step, ...] = ()
+    clocks: Clocks | None = None
+    has_lapsed: bool = False
+    tells_assignee: bool = False
+    keeps_asking: bool = False
+    """What people asked for has to wait."""
 
 
 def decide(facts: AlertFacts, now: datetime) -> Decision:
     """Recounted events in, decision out; accept never decides."""
     if facts.active == 0 and facts.quiet:
-        return Decision(facts.state)
+        return Decision(facts.state, clocks=_standing(_escalation(facts, now).clocks, stand=True), keeps_asking=True)
     if facts.active == 0:
-        wants = facts.sends_recovery and facts.is_policy_enabled and not facts.ended_quietly
+        is_heard = facts.muted_until is None or facts.muted_until <= now
+        wants = facts.sends_recovery and facts.is_policy_enabled and not facts.ended_quietly and is_heard
         tells = facts.notified_at is not None and wants
         already = facts.state is AlertState.RESOLVED
         return Decision(AlertState.RESOLVED, Cause.RECOVERED if tells and not already else None)
     if not facts.is_policy_enabled:
         is_open = facts.state is not AlertState.RESOLVED
-        return Decision(facts.state, due_at=now + LOOK_AGAIN_AFTER if is_open else None)
-    state = AlertState.PENDING if facts.state is AlertState.RESOLVED else facts.state
-    facts = replace(facts, state=state) if (reopens := state is not facts.state) else facts
-    cause = Cause.REPEATED if reopens else _cause(facts, now)
-    told = replace(facts, notified_at=now) if cause is not None else facts
-    return Decision(state, cause, told.repeats_at)
+        due_at = now + LOOK_AGAIN_AFTER if is_open else None
+        return Decision(facts.state, due_at=due_at, clocks=facts.clocks, keeps_asking=True)
+    if facts.state is AlertState.RESOLVED:
+        return _open_again(facts, now)
+    return _decide_open(facts, now)
+
+
+def _open_again(facts: AlertFacts, now: datetime) -> Decision:
+    told = replace(facts, state=AlertState.PENDING, notified_at=now, clocks=Clocks(now), lapses_at=None)
+    escalation = _escalation(told, now)
+    due_at = _earliest(told.repeats_at, escalation.next_at)
+    return Decision(AlertState.PENDING, Cause.REPEATED, due_at, clocks=escalation.clocks)
+
+
+def _decide_open(facts: AlertFacts, now: datetime) -> Decision:
+    has_lapsed = facts.state is AlertState.HANDLING and facts.lapses_at is not None and facts.lapses_at <= now
+    state = AlertState.PENDING if has_lapsed else facts.state
+    lapses_at = facts.lapses_at if state is AlertState.HANDLING else None
+    if facts.muted_until is not None and facts.muted_until > now:
+        clocks = _escalation(facts, now).clocks
+        due_at = _earliest(facts.muted_until, lapses_at)
+        return Decision(state, None, due_at, clocks=clocks, has_lapsed=has_lapsed, keeps_asking=True)
+    cause = _cause(replace(facts, state=state), now)
+    begun = facts if facts.clocks is not None else replace(facts, clocks=Clocks(now))
+    escalation = _escalation(begun, now)
+    told = replace(facts, state=state, notified_at=now if cause is not None else facts.notified_at)
+    return Decision(
+        state,
+        cause,
+        _earliest(told.repeats_at, escalation.next_at, lapses_at),
+        escalation.steps,
+        escalation.passed_over,
+        _standing(escalation.clocks, stand=False),
+        has_lapsed,
+        tells_assignee=facts.asks_assignee,
+    )
 
 
 def _cause(facts: AlertFacts, now: datetime) -> Cause | None:
@@ -71,3 +120,20 @@ def _cause(facts: AlertFacts, now: datetime) -> Cause | None:
         return Cause.ADDED
     is_over = facts.repeats_at is not None and facts.repeats_at <= now
     return Cause.REPEATED if is_over else None
+
+
+def _escalation(facts: AlertFacts, now: datetime) -> Escalation:
+    if facts.chain is None:
+        return Escalation((), (), None, None)
+    state = EscalationState(
+        facts.chain, facts.clocks, facts.state, facts.muted_until, facts.lapses_at, is_asked=facts.asks_step
+    )
+    return next_escalation(state, now)
+
+
+def _standing(clocks: Clocks | None, *, stand: bool) -> Clocks | None:
+    return replace(clocks, stand=stand) if clocks is not None else None
+
+
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)

@@ -72,7 +72,9 @@ def page() -> str:
         lines.append(f"| {cause.value} | " + " | ".join(cell.value if cell else "**send**" for cell in cells) + " |")
     lines += [
         "",
-        "A recovery is told only to whom the firing was told (`firing_never_sent`).",
+        "A recovery is told only to whom the firing was told (`firing_never_sent`). A step of an escalation that "
+        "waits for the resolution, or that somebody asked for, goes out although the alert is claimed. Of a muted "
+        "alert nothing goes out (`muted`).",
         "",
         "## After an attempt",
         "",

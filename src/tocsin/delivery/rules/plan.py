@@ -123,6 +123,19 @@ def plan(
     return Plan(tuple(deliveries), tuple(dict.fromkeys(shortfalls)))
 
 
+def assignee_channels(
+    contact_id: int, among: Sequence[tuple[int, Sequence[Channel]]], directory: Directory
+) -> tuple[Channel, ...]:
+    """Those over which the policy's objects tell this contact; text message and email where they do not."""
+    found: dict[Channel, None] = {}
+    for object_id, channels in among:
+        group, schedule = directory.groups.get(object_id), directory.schedules.get(object_id)
+        members = group.member_ids if group else schedule.on_duty_ids if schedule else (object_id,)
+        if contact_id in members:
+            found.update(dict.fromkeys(channels))
+    return tuple(found) or (Channel.SMS, Channel.EMAIL)
+
+
 def can_mention(contact: ContactView, platform: Channel, mentions_by: Sequence[str]) -> bool:
     return ("user_id" in mentions_by and bool(mention_id(contact, platform))) or (
         "phone" in mentions_by and bool(contact.phone)

@@ -25,6 +25,9 @@ SEND_TABLE: dict[tuple[Cause, AlertState], Reason | None] = {
     (Cause.ESCALATED, AlertState.PENDING): _SEND,
     (Cause.ESCALATED, AlertState.HANDLING): Reason.CLAIMED,
     (Cause.ESCALATED, AlertState.RESOLVED): Reason.RECOVERED,
+    (Cause.ASSIGNED, AlertState.PENDING): _SEND,
+    (Cause.ASSIGNED, AlertState.HANDLING): Reason.CLAIMED,
+    (Cause.ASSIGNED, AlertState.RESOLVED): Reason.RECOVERED,
     (Cause.RECOVERED, AlertState.PENDING): Reason.SUPERSEDED,
     (Cause.RECOVERED, AlertState.HANDLING): Reason.SUPERSEDED,
     (Cause.RECOVERED, AlertState.RESOLVED): _SEND,
@@ -32,9 +35,22 @@ SEND_TABLE: dict[tuple[Cause, AlertState], Reason | None] = {
 """Looked up at the moment of sending: None sends, a reason skips. Published in docs/delivery-states.md."""
 
 
-def why_not_now(cause: Cause, alert_state: AlertState, *, firing_was_sent: bool) -> Reason | None:
-    """The table, and its one footnote: a recovery is told only to whom the firing was told."""
+def why_not_now(
+    cause: Cause,
+    alert_state: AlertState,
+    *,
+    firing_was_sent: bool,
+    reaches_claimed: bool = False,
+    is_muted: bool = False,
+) -> Reason | None:
+    """The table, and its footnotes: a recovery is told only to whom the firing was told; a step of an escalation that
+    waits for the resolution goes out although somebody has claimed the alert; of a muted alert nothing goes out.
+    """
     reason = SEND_TABLE[cause, alert_state]
+    if is_muted and alert_state is not AlertState.RESOLVED:
+        return Reason.MUTED
+    if reason is Reason.CLAIMED and reaches_claimed:
+        return None
     if reason is None and cause is Cause.RECOVERED and not firing_was_sent:
         return Reason.FIRING_NEVER_SENT
     return reason

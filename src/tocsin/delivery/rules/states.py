@@ -14,6 +14,7 @@ class Cause(StrEnum):
     ADDED = "added"
     REPEATED = "repeated"
     ESCALATED = "escalated"
+    ASSIGNED = "assigned"
     RECOVERED = "recovered"
 
 
@@ -131,6 +132,7 @@ class Reason(StrEnum):
     WEBHOOK_DELETED = "webhook_deleted"
     RECOVERED = "recovered"
     CLAIMED = "claimed"
+    MUTED = "muted"
     SUPERSEDED = "superseded"
     FIRING_NEVER_SENT = "firing_never_sent"
     ALREADY_TEXTED = "already_texted"
@@ -171,6 +173,7 @@ REASON_TEXTS: dict[Reason, Sentence] = {
     Reason.WEBHOOK_DELETED: Sentence("the webhook was deleted"),
     Reason.RECOVERED: Sentence("the alert was resolved before this went out"),
     Reason.CLAIMED: Sentence("somebody claimed the alert before this went out"),
+    Reason.MUTED: Sentence("somebody muted the alert for a while"),
     Reason.SUPERSEDED: Sentence("the alert fires again, so this notice is out of date"),
     Reason.FIRING_NEVER_SENT: Sentence(
         "the firing notice never reached this recipient, so there is nothing to take back"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tocsin.policies.models.escalations import EscalationPolicy, EscalationStep, EscalationTarget
 from tocsin.policies.models.policies import (
     LAST_POSITION,
     NotificationPolicy,
@@ -13,6 +14,9 @@ from tocsin.policies.models.silences import HiddenEvent, SilencePolicy
 
 __all__ = [
     "LAST_POSITION",
+    "EscalationPolicy",
+    "EscalationStep",
+    "EscalationTarget",
     "HiddenEvent",
     "NotificationPolicy",
     "PolicyTarget",

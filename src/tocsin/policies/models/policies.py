@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from tocsin.contacts.models import NotificationObject
+from tocsin.policies.models.escalations import EscalationPolicy
 
 LAST_POSITION = 1_000_000
 """The position of what says none: behind all that were put in order."""
@@ -65,6 +66,10 @@ class PolicyVersion(models.Model):
     """Told again after this long, until it recovers or is claimed; 0: never."""
     sources = models.JSONField(default=list, db_default=[])
     stops_here = models.BooleanField(default=False, db_default=False)
+    escalation = models.ForeignKey(
+        EscalationPolicy, models.PROTECT, null=True, blank=True, related_name="policy_versions"
+    )
+    """Instead of repeating: what follows when nobody reacts, as it is at that moment."""
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=150)
 

@@ -22,7 +22,7 @@ from tocsin.policies.rules import Mismatch, condition_holds, mismatches, stored_
 
 _VERSIONS = """
 SELECT p.id, p.name, v.id, v.group_by::text, v.group_wait_seconds, v.group_interval_seconds,
-       v.sends_recovery, v.repeat_seconds,
+       v.sends_recovery, v.repeat_seconds, v.escalation_id,
        (SELECT coalesce(json_agg(json_build_array(t.object_id, t.channels) ORDER BY t.id), '[]')::text
         FROM policies_policytarget t WHERE t.policy_version_id = v.id)
 FROM policies_policyversion v JOIN policies_notificationpolicy p ON p.id = v.policy_id
@@ -65,6 +65,7 @@ class PolicyView:
     sends_recovery: bool
     targets: tuple[tuple[int, tuple[Channel, ...]], ...]
     repeat_every: timedelta | None = None
+    escalation_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +196,9 @@ def _views(condition: str, parameters: Sequence[Any] = ()) -> list[PolicyView]:
             sends_recovery=sends_recovery,
             targets=tuple((object_id, tuple(map(Channel, channels))) for object_id, channels in json.loads(targets)),
             repeat_every=timedelta(seconds=repeat) if repeat else None,
+            escalation_id=escalation_id,
         )
-        for policy_id, name, version_id, group_by, wait, interval, sends_recovery, repeat, targets in execute(
-            f"{_VERSIONS} WHERE {condition}", parameters
+        for policy_id, name, version_id, group_by, wait, interval, sends_recovery, repeat, escalation_id, targets in (
+            execute(f"{_VERSIONS} WHERE {condition}", parameters)
         )
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tocsin.policies.rules.escalations import Chain, DailyPeriod, Step, Until
 from tocsin.policies.rules.matching import (
     Condition,
     Mismatch,
@@ -22,13 +23,17 @@ from tocsin.policies.rules.matching import (
 from tocsin.policies.rules.walking import Matcher, Walk, taken_in_turn
 
 __all__ = [
+    "Chain",
     "Condition",
+    "DailyPeriod",
     "Matcher",
     "Mismatch",
     "Operator",
     "Rule",
     "RuleProblem",
     "RulesError",
+    "Step",
+    "Until",
     "Walk",
     "condition_holds",
     "first_failed_condition",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tocsin.policies.services.contents import TypedContent
+from tocsin.policies.services.escalations import StepInput, create_escalation, delete_escalation
 from tocsin.policies.services.policies import (
     copy_policy,
     create_policy,
@@ -16,9 +17,12 @@ from tocsin.policies.services.policies import (
 )
 
 __all__ = [
+    "StepInput",
     "TypedContent",
     "copy_policy",
+    "create_escalation",
     "create_policy",
+    "delete_escalation",
     "delete_policy",
     "disable_policy",
     "enable_policy",

@@ -18,7 +18,7 @@ from tocsin.contacts.models import NotificationObject
 from tocsin.core.actors import Actor
 from tocsin.core.errors import InvalidInputError
 from tocsin.events.models import Integration
-from tocsin.policies.models import NotificationPolicy, PolicyTarget, PolicyVersion
+from tocsin.policies.models import EscalationPolicy, NotificationPolicy, PolicyTarget, PolicyVersion
 from tocsin.policies.rules import Condition, parse_group_by, parse_rules, rules_as_json
 
 TypedRules = Iterable[Iterable[Condition | Mapping[str, Any]]]
@@ -38,7 +38,7 @@ class TypedContent(TypedDict, total=False):
     `rules` []: every event. `sources` []: every integration. `group_by` None: by `alertname`; []: one message.
     `targets`: notification object ids with channels of `phone`, `sms`, `email`; robots and webhooks with none.
     `stops_here`: policies after this one do not get what it takes. `repeat_every`: until it recovers or somebody claims
-    it, everybody is told again; None: once is enough.
+    it, everybody is told again; None: once is enough. `escalation_id`: instead of that, an escalation policy.
     """
 
     rules: TypedRules
@@ -50,6 +50,7 @@ class TypedContent(TypedDict, total=False):
     targets: TypedTargets
     sends_recovery: bool
     repeat_every: timedelta | None
+    escalation_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class PolicyContent:
     group_interval_seconds: int
     sends_recovery: bool
     repeat_seconds: int
+    escalation_id: int | None
     targets: list[tuple[int, list[str]]]
 
     def as_changes(self) -> dict[str, Any]:
@@ -81,6 +83,8 @@ def read_content(typed: TypedContent) -> PolicyContent:
     repeat = typed.get("repeat_every")
     if repeat is not None and not _REPEATS[0] <= repeat <= _REPEATS[1]:
         raise InvalidInputError({"repeat_every": _("Choose 1 minute to 7 days.")})
+    escalation_id = typed.get("escalation_id")
+    _check_escalation(escalation_id, repeat)
     return PolicyContent(
         rules=rules_as_json(parse_rules(typed.get("rules", ()))),
         sources=_clean_sources(typed.get("sources", ())),
@@ -90,7 +94,8 @@ def read_content(typed: TypedContent) -> PolicyContent:
         group_interval_seconds=int(interval.total_seconds()),
         sends_recovery=typed.get("sends_recovery", True),
         repeat_seconds=int(repeat.total_seconds()) if repeat is not None else 0,
-        targets=_clean_targets(typed.get("targets", ())),
+        escalation_id=escalation_id,
+        targets=clean_targets(typed.get("targets", ())),
     )
 
 
@@ -132,7 +137,17 @@ def _clean_sources(typed: Iterable[int]) -> list[int]:
     return sorted(known)
 
 
-def _clean_targets(targets: TypedTargets) -> list[tuple[int, list[str]]]:
+def _check_escalation(escalation_id: int | None, repeat_every: timedelta | None) -> None:
+    if escalation_id is None:
+        return
+    if repeat_every is not None:
+        raise InvalidInputError({"escalation": _("Repeat or escalate: choose one of the two.")})
+    if not EscalationPolicy.objects.filter(pk=escalation_id, deleted_at__isnull=True).exists():
+        raise InvalidInputError({"escalation": _("This escalation policy is gone; choose another one.")})
+
+
+def clean_targets(targets: TypedTargets) -> list[tuple[int, list[str]]]:
+    """Objects that exist, each once, with channels where they have some; InvalidInputError names `targets`."""
     typed = [(object_id, list(channels)) for object_id, channels in targets]
     if len(typed) > _MAX_TARGETS:
         raise InvalidInputError({"targets": _("Name %(count)d at the most; use groups.") % {"count": _MAX_TARGETS}})

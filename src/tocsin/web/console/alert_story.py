@@ -33,6 +33,13 @@ _ICONS = {
     ActivityKind.REOPENED: "restart_alt",
     ActivityKind.SILENCED: "notifications_paused",
     ActivityKind.UNSILENCED: "notifications",
+    ActivityKind.CLAIM_LAPSED: "timer_off",
+    ActivityKind.ASSIGNED: "person_add",
+    ActivityKind.SEVERITY_CHANGED: "priority_high",
+    ActivityKind.MUTED: "notifications_paused",
+    ActivityKind.UNMUTED: "notifications_active",
+    ActivityKind.ASKED: "stairs",
+    ActivityKind.PASSED_OVER: "schedule",
 }
 
 

@@ -1,0 +1,173 @@
+"""Decisions become notifications, texts and deliveries, and what the timeline says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from tocsin.alerts.models import Alert
+from tocsin.alerts.rules import ActivityKind, DueStep
+from tocsin.alerts.services import NewActivity
+from tocsin.channels.kinds import Channel
+from tocsin.contacts.rules import Directory
+from tocsin.delivery.doorbell import ring_send
+from tocsin.delivery.notes import Note
+from tocsin.delivery.plan_rows import (
+    NewDelivery,
+    NewNotification,
+    insert_contents,
+    insert_deliveries,
+    insert_notifications,
+    reserve_contents,
+)
+from tocsin.delivery.queries import carriers
+from tocsin.delivery.render import EventSummary, Text, render
+from tocsin.delivery.rules import Cause
+from tocsin.delivery.rules.plan import Plan, PlannedDelivery, Shortfall, assignee_channels, plan
+from tocsin.delivery.summaries import EventCounts, sample_events, summarise
+from tocsin.events.statements import together
+from tocsin.oncall.queries import directory_at
+from tocsin.policies.queries import PolicyView
+
+_REASONS_KEPT = 200
+Targets = Sequence[tuple[int, Sequence[Channel]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One notification to be made. `step`: of an escalation; `by`: who wanted it.
+
+    `among`: an assignee is told over the channels that these objects of the policy have for them.
+    """
+
+    alert: Alert
+    cause: Cause
+    counts: EventCounts
+    targets: Targets
+    step: DueStep | None = None
+    by: str = ""
+    among: Targets = ()
+
+    @property
+    def note(self) -> Note:
+        return Note(step=self.step, by=self.by)
+
+
+def assignment(alert: Alert, counts: EventCounts, policy: PolicyView, by: str) -> Telling:
+    """Tells whom it was given to."""
+    targets = [(alert.assigned_to_id or 0, ())]
+    return Telling(alert, Cause.ASSIGNED, counts, targets, by=by, among=policy.targets)
+
+
+def tell(tellings: Sequence[Telling], now: datetime) -> list[NewActivity]:
+    """Writes notifications, contents and deliveries of all; returns the activities."""
+    if not tellings:
+        return []
+    named = {pk for item in tellings for pk, _ in (*item.targets, *item.among)}
+    assigned = {item.alert.assigned_to_id for item in tellings if item.alert.assigned_to_id is not None}
+    people = directory_at(named | assigned, now)
+    carried, mentions_by = carriers()
+    samples = sample_events(list({item.alert.pk for item in tellings}))
+    plans = [
+        plan(_channels_of(item, people), people, channels_carried=carried, mentions_by=mentions_by,
+             is_recovery=item.cause is Cause.RECOVERED)
+        for item in tellings
+    ]  # fmt: skip
+    texts = {
+        (at, key): _rendered(item, samples[item.alert.pk], key)
+        for at, (item, made) in enumerate(zip(tellings, plans, strict=True))
+        for key in dict.fromkeys(map(_content_key, made.deliveries))
+    }
+    notifications = insert_notifications([_notification(at, item) for at, item in enumerate(tellings)], now)
+    contents = dict(zip(texts, reserve_contents(len(texts)), strict=True))
+    deliveries = [
+        _delivery(planned, notifications[at], contents[at, _content_key(planned)])
+        for at, made in enumerate(plans)
+        for planned in made.deliveries
+    ]
+    if deliveries:
+        with together():
+            insert_contents({contents[key]: text for key, text in texts.items()})
+            insert_deliveries(deliveries, now)
+            ring_send()
+    return [
+        activity
+        for at, (item, made) in enumerate(zip(tellings, plans, strict=True))
+        for activity in _told(item, notifications[at], made)
+    ]
+
+
+def _channels_of(item: Telling, people: Directory) -> Targets:
+    """An assignee is told over the policy's channels for them, and at the end that it is over."""
+    if item.cause is Cause.ASSIGNED:
+        return [(pk, assignee_channels(pk, item.among, people)) for pk, _ in item.targets]
+    assignee = item.alert.assigned_to_id
+    if item.cause is Cause.RECOVERED and assignee is not None and assignee not in dict(item.targets):
+        return [*item.targets, (assignee, assignee_channels(assignee, item.among, people))]
+    return item.targets
+
+
+def _notification(at: int, item: Telling) -> NewNotification:
+    reaches_claimed = item.step is not None and item.step.reaches_claimed
+    return NewNotification(at, item.alert.pk, item.cause, item.counts.active, reaches_claimed)
+
+
+def _content_key(item: PlannedDelivery) -> tuple[Channel, str, str]:
+    return item.channel, item.language or settings.DEFAULT_LANGUAGE, item.time_zone
+
+
+def _rendered(item: Telling, sample: list[EventSummary], key: tuple[Channel, str, str]) -> Text:
+    """Once for each channel, language and zone."""
+    channel, language, zone = key
+    summary = summarise(item.alert, item.cause, item.counts, sample, item.note)
+    return render(summary, channel, language=language, time_zone=zone)
+
+
+def _delivery(item: PlannedDelivery, notification_id: int, content_id: int) -> NewDelivery:
+    return NewDelivery(
+        notification_id=notification_id,
+        recipient_id=item.recipient_id,
+        recipient_name=item.name,
+        address_masked=item.address_masked,
+        channel=item.channel,
+        content_id=content_id,
+        language=item.language or settings.DEFAULT_LANGUAGE,
+        mention_ids=item.mention_ids,
+        is_legacy_chatbot=item.is_legacy_chatbot,
+        priority=item.priority,
+    )
+
+
+def _told(item: Telling, notification_id: int, made: Plan) -> list[NewActivity]:
+    """What the timeline says of a notification, and who is not told when that has changed."""
+    alert = item.alert
+    data: dict[str, Any] = {
+        "cause": item.cause,
+        "notification": notification_id,
+        "active": item.counts.active,
+        "messages": len(made.deliveries),
+    }
+    kind = ActivityKind.NOTIFIED if made.deliveries else ActivityKind.NOBODY_TOLD
+    reasons = [_as_json(shortfall) for shortfall in made.shortfalls[:_REASONS_KEPT]]
+    if item.cause in (Cause.ESCALATED, Cause.ASSIGNED):
+        data |= {"note": item.note.as_json(), "reasons": reasons, "count": len(made.shortfalls)}
+        return [NewActivity(alert.pk, kind, data=data)]
+    activities = [NewActivity(alert.pk, kind, data=data)]
+    if reasons != alert.reasons:
+        alert.reasons = reasons
+        told = {"reasons": reasons, "count": len(made.shortfalls)}
+        activities.append(NewActivity(alert.pk, ActivityKind.NOT_TOLD, data=told))
+    return activities
+
+
+def _as_json(shortfall: Shortfall) -> dict[str, Any]:
+    return {
+        "id": shortfall.object_id,
+        "name": shortfall.name,
+        "channel": shortfall.channel,
+        "reason": shortfall.reason.value,
+    }

@@ -1,0 +1,296 @@
+"""What follows when nobody reacts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.stories.harness import ADMIN, Story
+from tocsin.alerts.models import Alert
+from tocsin.alerts.services import (
+    claim_alert,
+    escalate_alert,
+    mute_alert,
+    resolve_alert,
+    save_escalation,
+    unclaim_alert,
+    unmute_alert,
+)
+from tocsin.contacts.models import Contact
+from tocsin.core.errors import ConflictError, InvalidInputError
+from tocsin.delivery.worker import run_due
+from tocsin.policies.models import EscalationPolicy
+from tocsin.policies.services import (
+    StepInput,
+    create_escalation,
+    delete_escalation,
+    delete_policy,
+    disable_policy,
+    enable_policy,
+    save_policy,
+)
+
+MINUTE = 60
+
+
+def step(targets: Mapping[Contact, Sequence[str]], after: int, **more: Any) -> StepInput:
+    return StepInput(
+        after_minutes=after, targets=[(item.pk, list(channels)) for item, channels in targets.items()], **more
+    )
+
+
+def escalation(story: Story, *steps: StepInput, rounds: int = 0, **more: Any) -> EscalationPolicy:
+    name = f"Escalation {EscalationPolicy.objects.count()}"
+    return create_escalation(by=ADMIN, now=story.now, name=name, steps=steps, rounds=rounds, **more)
+
+
+def fires(story: Story, ann: Contact, *steps: StepInput, **more: Any) -> EscalationPolicy:
+    """Ann is told that the disk is full, and then nobody does anything."""
+    chosen = escalation(story, *steps, **more)
+    story.policy({ann: ["sms"]}, escalation_id=chosen.pk)
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_text(ann, "firing: 1 event")
+    return chosen
+
+
+def test_who_is_next_hears_of_it_when_nobody_has_claimed_it(story: Story) -> None:
+    ann, bob, cho = story.contact("Ann"), story.contact("Bob"), story.contact("Cho")
+    fires(story, ann, step({bob: ["sms"]}, 10), step({cho: ["phone"]}, 30))
+
+    story.passes(10 * MINUTE - 1)
+    story.expect_silence()
+    story.passes(1)
+    story.expect_text(bob, "nobody has claimed it for 10 minutes; 1 event is active")
+    story.passes(20 * MINUTE)
+    story.expect_call(cho, "nobody has claimed it for 30 minutes").answer()
+
+    titles = [entry.title for entry in story.timeline()]
+    assert "Notification (step 1, nobody has claimed it for 10 minutes): 1 messages planned" in titles
+
+
+def test_a_claim_stops_it_and_what_waits_for_the_resolution_goes_on(story: Story) -> None:
+    ann, bob, cho = story.contact("Ann"), story.contact("Bob"), story.contact("Cho")
+    fires(story, ann, step({bob: ["sms"]}, 10), step({cho: ["sms"]}, 60, until="resolved"))
+
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(60 * MINUTE)
+    story.expect_text(cho, "not resolved for 60 minutes")
+
+    resolve_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(2 * 60 * MINUTE)
+    story.expect_silence()
+
+
+def test_a_claim_given_back_lets_it_go_on_where_it_stopped(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    fires(story, ann, step({bob: ["sms"]}, 10))
+    story.passes(4 * MINUTE)
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(60 * MINUTE)
+
+    unclaim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+
+    story.passes(6 * MINUTE - 1)
+    story.expect_silence()
+    story.passes(1)
+    story.expect_text(bob, "nobody has claimed it for 10 minutes")
+
+
+def test_a_claim_lapses_and_it_goes_on(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    fires(story, ann, step({bob: ["sms"]}, 10), claim_minutes=30)
+
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(30 * MINUTE)
+
+    assert story.alert().state == "pending"
+    assert "The claim of Ada Admin lapsed" in [entry.title for entry in story.timeline()]
+    story.passes(10 * MINUTE)
+    story.expect_text(bob)
+
+
+def test_a_worker_dead_for_two_hours_takes_each_missed_step_once_in_order_and_says_how_late(story: Story) -> None:
+    ann, bob, cho = story.contact("Ann"), story.contact("Bob"), story.contact("Cho")
+    fires(story, ann, step({bob: ["sms"]}, 10, repetitions=9, every_minutes=5), step({cho: ["sms"]}, 30), rounds=9)
+    story.passes(12 * MINUTE)
+    story.expect_text(bob, "nobody has claimed it for 10 minutes; ")
+
+    story.now += timedelta(hours=2)
+    run_due(story.now)
+
+    story.expect_text(bob, "this should have been told 117 minutes ago")
+    story.expect_text(cho, "this should have been told 102 minutes ago")
+    story.expect_silence()
+    steps = [entry.title[:20] for entry in story.timeline() if "step" in entry.title]
+    assert steps == ["Notification (step 1", "Notification (step 1", "Notification (step 2"]
+
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(3 * 60 * MINUTE)
+
+
+def test_who_was_told_by_a_step_hears_that_it_is_over_and_others_do_not(story: Story) -> None:
+    ann, bob, cho = story.contact("Ann"), story.contact("Bob"), story.contact("Cho")
+    fires(story, ann, step({bob: ["sms"]}, 10), step({cho: ["sms"]}, 30))
+    story.passes(10 * MINUTE)
+    story.expect_text(bob)
+
+    story.recovers("Disk full")
+    story.passes(MINUTE)
+
+    story.expect_text(ann, "recovered")
+    story.expect_text(bob, "recovered")
+
+
+def test_a_disabled_policy_escalates_nothing_and_an_enabled_one_goes_on(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    fires(story, ann, step({bob: ["sms"]}, 10))
+    policy = story.alert().policy
+    disable_policy(by=ADMIN, now=story.now, policy_id=policy.pk)
+    story.passes(30 * MINUTE)
+    story.expect_silence()
+
+    enable_policy(by=ADMIN, now=story.now, policy_id=policy.pk)
+    story.passes(MINUTE)
+
+    story.expect_text(bob, "nobody has claimed it")
+
+
+def test_a_deleted_policy_escalates_nothing(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    fires(story, ann, step({bob: ["sms"]}, 10))
+
+    delete_policy(by=ADMIN, now=story.now, policy_id=story.alert().policy_id)
+
+    story.passes(60 * MINUTE)
+    story.expect_silence()
+
+
+def test_an_alert_keeps_the_escalation_of_the_policy_version_it_began_with(story: Story) -> None:
+    ann, bob, cho = story.contact("Ann"), story.contact("Bob"), story.contact("Cho")
+    fires(story, ann, step({bob: ["sms"]}, 10))
+    policy = story.alert().policy
+    other = escalation(story, step({cho: ["sms"]}, 5))
+
+    save_policy(by=ADMIN, now=story.now, policy_id=policy.pk, name=policy.name, targets=[(ann.pk, ["sms"])],
+                escalation_id=other.pk)  # fmt: skip
+
+    story.passes(10 * MINUTE)
+    story.expect_text(bob)
+
+
+def test_an_edited_escalation_acts_at_once_and_tells_no_step_twice(story: Story) -> None:
+    ann, bob, cho = story.contact("Ann"), story.contact("Bob"), story.contact("Cho")
+    chosen = fires(story, ann, step({bob: ["sms"]}, 10), step({cho: ["sms"]}, 60))
+    story.passes(12 * MINUTE)
+    story.expect_text(bob)
+
+    save_escalation(
+        by=ADMIN, now=story.now, escalation_id=chosen.pk, name="Sooner", rounds=0,
+        steps=[step({bob: ["sms"]}, 9), step({cho: ["sms"]}, 20)],
+    )  # fmt: skip
+    story.passes(8 * MINUTE)
+
+    story.expect_text(cho, "nobody has claimed it for 20 minutes")
+
+
+def test_a_deleted_escalation_ends_and_one_in_use_is_kept(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    chosen = fires(story, ann, step({bob: ["sms"]}, 10))
+    policy = story.alert().policy
+
+    with pytest.raises(ConflictError, match=policy.name):
+        delete_escalation(by=ADMIN, now=story.now, escalation_id=chosen.pk)
+
+    save_policy(by=ADMIN, now=story.now, policy_id=policy.pk, name=policy.name, targets=[(ann.pk, ["sms"])])
+    delete_escalation(by=ADMIN, now=story.now, escalation_id=chosen.pk)
+    story.passes(60 * MINUTE)
+    story.expect_silence()
+
+
+def test_somebody_on_the_phone_presses_3_and_the_next_step_is_taken_at_once(story: Story) -> None:
+    ann, bob, cho = story.contact("Ann"), story.contact("Bob"), story.contact("Cho")
+    chosen = escalation(story, step({bob: ["sms"]}, 10), step({cho: ["sms"]}, 30))
+    story.policy({ann: ["phone"]}, escalation_id=chosen.pk)
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_call(ann).press("3")
+    story.passes()
+
+    story.expect_text(bob, "Ann asks for help")
+    story.passes(30 * MINUTE)
+    story.expect_text(cho, "nobody has claimed it for 30 minutes")
+    titles = [entry.title for entry in story.timeline()]
+    assert "Ann wants the next step of the escalation, by pressing a key" in titles
+
+
+def test_who_claimed_it_can_ask_for_help_until_every_step_was_taken(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    fires(story, ann, step({bob: ["sms"]}, 10))
+    alert = story.alert()
+    claim_alert(by=ADMIN, now=story.now, alert_id=alert.pk)
+
+    escalate_alert(by=ADMIN, now=story.now, alert_id=alert.pk)
+    story.passes()
+
+    story.expect_text(bob, "Ada Admin asks for help")
+    with pytest.raises(ConflictError, match="Every step"):
+        escalate_alert(by=ADMIN, now=story.now, alert_id=alert.pk)
+
+
+def test_of_a_muted_alert_nothing_goes_out_and_the_mute_lapses_by_itself(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    fires(story, ann, step({bob: ["sms"]}, 10))
+    mute_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lasts=timedelta(hours=1))
+    story.fires("Disk full", instance="db2")
+    story.passes(60 * MINUTE - 1)
+    story.expect_silence()
+
+    story.passes(1)
+    story.expect_text(ann, "more events: 2 are active now")
+    story.passes(10 * MINUTE)
+    story.expect_text(bob)
+    assert Alert.objects.get().muted_until is None
+
+
+def test_a_mute_can_be_ended(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    fires(story, ann, step({bob: ["sms"]}, 10))
+    mute_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lasts=timedelta(hours=5))
+    story.passes(MINUTE)
+
+    unmute_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+
+    story.passes(10 * MINUTE)
+    story.expect_text(bob)
+
+
+def test_repeat_or_escalate_not_both(story: Story) -> None:
+    ann = story.contact("Ann")
+    chosen = escalation(story, step({ann: ["sms"]}, 10))
+
+    with pytest.raises(InvalidInputError, match="one of the two"):
+        story.policy({ann: ["sms"]}, escalation_id=chosen.pk, repeat_every=timedelta(minutes=5))
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"after_minutes": 91}, "1 to 90 minutes"),
+        ({"after_minutes": 0}, "1 to 90 minutes"),
+        ({"repetitions": 10}, "0 to 9 repetitions"),
+        ({"until": "tomorrow"}, "what the step waits for"),
+        ({"targets": ()}, "Name somebody"),
+        ({"targets": [(0, ["sms"])]}, "no notification object"),
+    ],
+)
+def test_a_step_that_cannot_be_is_refused_with_its_number(story: Story, changes: dict[str, Any], problem: str) -> None:
+    ann = story.contact("Ann")
+    good = {"after_minutes": 10, "targets": [(ann.pk, ["sms"])]}
+
+    with pytest.raises(InvalidInputError, match=f"Step 2: .*{problem}"):
+        escalation(story, StepInput(**good), StepInput(**{**good, **changes}))  # type: ignore[arg-type]
