@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tocsin.contacts.queries.consequences import Consequences, consequences_of_change, groups_left_empty
+from tocsin.contacts.queries.contact_pages import ContactPage, contact_page
 from tocsin.contacts.queries.listing import (
     MOST_FOUND,
     ContactFacts,
@@ -15,7 +16,6 @@ from tocsin.contacts.queries.listing import (
     contact_facts,
     contacts_among,
     contacts_found,
-    count_found,
     group_counts,
     groups_found,
     ids_found,
@@ -73,6 +73,7 @@ __all__ = [
     "MOST_FOUND",
     "Consequences",
     "ContactFacts",
+    "ContactPage",
     "Deletion",
     "GroupCount",
     "GroupPage",
@@ -91,11 +92,11 @@ __all__ = [
     "consequences_of_change",
     "contact_by_own_address",
     "contact_facts",
+    "contact_page",
     "contact_views",
     "contacts_among",
     "contacts_found",
     "contacts_matching",
-    "count_found",
     "count_simulated_proofs",
     "default_fallback",
     "deletion_preview",

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import reduce
 from operator import and_
+from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, Func, IntegerField, OuterRef, Q, QuerySet, Subquery
@@ -102,13 +103,15 @@ _NUMBERS = {
     NumberState.UNVERIFIED: Q(phone__isnull=False, phone_verified_at__isnull=True),
     NumberState.NONE: Q(phone__isnull=True),
 }
-_PROOFS = Subquery(
-    ContactReach.objects.filter(contact_id=OuterRef("pk"), delivered_at__isnull=False)
-    .order_by()
-    .annotate(number=Func(template="count(*)", output_field=IntegerField()))
-    .values("number")
-)
-"""A number, so that it is looked up for each row: what EXISTS asks may be joined, and the whole table read for it."""
+
+
+def _number_of(rows: QuerySet[Any]) -> Subquery:
+    """A number is looked up for each row: what EXISTS asks may be joined, and a whole table read for it."""
+    number = Func(template="count(*)", output_field=IntegerField())
+    return Subquery(rows.order_by().annotate(number=number).values("number"))
+
+
+_PROOFS = _number_of(ContactReach.objects.filter(contact_id=OuterRef("pk"), delivered_at__isnull=False))
 _REACHED = {
     Reachability.PHONE: _NUMBERS[NumberState.VERIFIED],
     Reachability.EMAIL: Q(email__isnull=False),
@@ -127,10 +130,11 @@ _ORDERS = {
 }
 
 
-def contacts_found(wanted: Wanted, *, sees_addresses: bool) -> QuerySet[Contact]:
+def contacts_found(wanted: Wanted, *, sees_addresses: bool, rows: int = MOST_FOUND) -> QuerySet[Contact]:
     """In the wanted order, without the encrypted column. Who may not see whole addresses searches names only.
 
-    Keep the order: it is part of how the rows are found. A look at a sample of the table may be taken first.
+    Keep the order: it is part of how the rows are found. A look at a sample of the table may be taken first, to find
+    the shortest way to as many `rows` as will be read.
     """
     found = Contact.objects.defer("legacy_chatbot_url")
     order = _ORDERS[wanted.order]
@@ -141,10 +145,17 @@ def contacts_found(wanted: Wanted, *, sees_addresses: bool) -> QuerySet[Contact]
     condition = reduce(and_, filters, Q())
     if not text and (not filters or _has_index(wanted, len(filters))):
         return found.filter(condition).order_by(*order)
+    sampled = reduce(and_, _filters(wanted, row_by_row=True), Q())
     if text:
-        condition &= text_condition(text, sees_addresses=sees_addresses)
+        holds = text_condition(text, sees_addresses=sees_addresses)
+        condition, sampled = condition & holds, holds & sampled
     found = found.filter(condition)
-    if is_walk_shorter(condition, order):
+    if is_walk_shorter(
+        sampled,
+        order,
+        rows=rows,
+        is_by_index_alone=not text and wanted == Wanted(group_id=wanted.group_id, order=wanted.order),
+    ):
         return found.order_by(*order)
     if text:
         found = found.filter(text_candidates(text, sees_addresses=sees_addresses))
@@ -246,11 +257,12 @@ def _has_index(wanted: Wanted, filters: int) -> bool:
     return filters == 1 and wanted.group_id is None and wanted.order is not Order.NEWEST
 
 
-def _filters(wanted: Wanted) -> list[Q]:
+def _filters(wanted: Wanted, *, row_by_row: bool = False) -> list[Q]:
+    """`row_by_row`: of few rows, so that no group is read whole for them."""
     filters = []
     if wanted.group_id is not None:
         members = ContactGroupMember.objects.filter(contact_id=OuterRef("pk"), group_id=wanted.group_id)
-        filters.append(Q(Exists(members)))
+        filters.append(~Q(LessThan(_number_of(members), 1)) if row_by_row else Q(Exists(members)))
     if wanted.number is not None:
         filters.append(_NUMBERS[wanted.number])
     if wanted.fallback is not None:

@@ -7,9 +7,11 @@ and the form of the statement leaves no other (docs/decisions/0011 has the measu
 
 from __future__ import annotations
 
+import math
+
 from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, F, Func, Q, QuerySet, TextField, Value
-from django.db.models.expressions import Combinable, OrderBy
+from django.db.models.expressions import Combinable, OrderBy, RawSQL
 from django.db.models.functions import Concat, Lower, StrIndex
 
 from tocsin.contacts.models import Contact, ContactGroup
@@ -20,10 +22,13 @@ _SAMPLE = """
 FROM pg_class WHERE oid = 'contacts_contact'::regclass)
 """
 """Percent of the table: some 2,000 rows, all where there are fewer."""
-_HITS_READ = 4
-"""Of the sample's hits: a walk that has come so far has filled some forty pages of a million contacts."""
+_SIZE = "(SELECT reltuples FROM pg_class WHERE oid = 'contacts_contact'::regclass)"
+_HITS_BEYOND = 3
+"""Of the sample's hits, beyond those that the wanted rows stand for: the sample may have come upon some too soon."""
 _WALK_COST = 2.5
 """Of reading a row along the order, when finding and sorting a row costs 1."""
+_INDEX_WALK_COST = 1
+"""The same where indexes hold all that is asked."""
 _SEARCH_START = 60
 """What a search by index costs before its first row."""
 _TABLE = f'FROM "{Contact._meta.db_table}"'
@@ -64,17 +69,21 @@ def groups_named(text: str) -> QuerySet[ContactGroup]:
     return ContactGroup.objects.filter(Q(_HasGrams("name", Value(text))), Q(_holds(Lower("name"), needle)))
 
 
-def is_walk_shorter(condition: Q, order: tuple[str, ...]) -> bool:
-    """Whether a sample says that reading along the order comes to a page before finding all rows does."""
-    rows = Contact.objects.annotate(hit=ExpressionWrapper(condition, BooleanField())).order_by(*order)
-    sql, parameters = rows.values_list("hit").query.sql_with_params()
+def is_walk_shorter(condition: Q, order: tuple[str, ...], *, rows: int, is_by_index_alone: bool = False) -> bool:
+    """Whether a sample says that reading along the order comes to so many `rows` before finding all of them does."""
+    hit, size = ExpressionWrapper(condition, BooleanField()), RawSQL(_SIZE, ())  # noqa: S611 (our own)
+    table = Contact.objects.annotate(hit=hit, size=size).order_by(*order)
+    sql, parameters = table.values_list("hit", "size").query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(sql.replace(_TABLE, f"{_TABLE} TABLESAMPLE SYSTEM ({_SAMPLE})", 1), parameters)
         sample = cursor.fetchall()
-    hits = [place for place, (hit,) in enumerate(sample) if hit]
-    if len(hits) < _HITS_READ:
+    hits = [place for place, (hit, _size) in enumerate(sample) if hit]
+    table_size = max(sample[0][1], len(sample)) if sample else 1
+    needed = math.ceil(rows * len(sample) / table_size) + _HITS_BEYOND
+    if len(hits) < needed:
         return False
-    return hits[_HITS_READ - 1] * _WALK_COST < len(hits) + _SEARCH_START
+    cost = _INDEX_WALK_COST if is_by_index_alone else _WALK_COST
+    return hits[needed - 1] * cost < len(hits) + _SEARCH_START
 
 
 def unindexed(fields: tuple[str, ...]) -> list[OrderBy]:

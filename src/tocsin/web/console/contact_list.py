@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 from unfold.decorators import display
 
 from tocsin.accounts.rules import Permission
@@ -30,7 +33,7 @@ from tocsin.web.console.actors import may
 from tocsin.web.console.contact_reachability import channel_icons
 from tocsin.web.console.contact_self_service import SelfServiceOfContacts
 from tocsin.web.console.display import NOTHING, chip, moment
-from tocsin.web.console.paging import CappedPaginator
+from tocsin.web.console.paging import UncountedChangeList
 
 _GROUPS_BESIDE = 30
 _LONGEST_ID = 18
@@ -95,11 +98,33 @@ def fallback_words(own: Fallback, default: Fallback) -> str:
     return _now("Default: %(method)s") % {"method": text} if own is Fallback.DEFAULT else text
 
 
+class ContactChangeList(UncountedChangeList):
+    """Shows a page, read by `contact_page`. What an action is for it has as a queryset."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        page = (
+            queries.ContactPage((), 0)
+            if request.method == "POST"
+            else queries.contact_page(
+                wanted(request),
+                number=self.page_num,
+                size=self.list_per_page,
+                sees_addresses=may(request, Permission.REVEAL),
+            )
+        )
+        self.paginator = Paginator(range(page.total), self.list_per_page)
+        if page.total and not page.contacts:
+            raise IncorrectLookupParameters
+        self.result_list = page.contacts
+        self.result_count = self.full_result_count = page.total
+        self.show_full_result_count = self.show_admin_actions = self.can_show_all = False
+        self.multi_page = page.total > self.list_per_page
+
+
 class ContactListAdmin(SelfServiceOfContacts):
     """The list of ContactAdmin."""
 
     change_list_template = "console/contacts.html"
-    paginator = CappedPaginator
     sortable_by = ()
     list_display_links = None
     list_filter = tuple(map(_parameter, ("group", "groups", "number", "fallback", "reach", "order")))
@@ -117,14 +142,18 @@ class ContactListAdmin(SelfServiceOfContacts):
         return [*columns, "acts"] if self.has_change_permission(request) else columns
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        """Everything that the list asks, in one; numbers only for those who may see them: a search reads them.
-
-        An action on all of a list finds them once.
+        """For an action everything that the list asks, in one; numbers only for those who may see them: a search
+        reads them. An action on all of a list finds them once.
         """
+        if request.method != "POST":
+            return Contact.objects.none(), False
         known = getattr(request, "ids_found", None)
         if known is not None:
             return queries.contacts_among(known, wanted(request).order), False
         return queries.contacts_found(wanted(request), sees_addresses=may(request, Permission.REVEAL)), False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ContactChangeList]:
+        return ContactChangeList
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
@@ -212,12 +241,7 @@ class ContactListAdmin(SelfServiceOfContacts):
     @display(description=_("Fallback"))
     def shown_fallback(self, contact: Any) -> SafeString:
         """Of the global default two lines: that it is, and what."""
-        own = Fallback(contact.fallback)
-        words = fallback_words(own, contact.default_fallback)
-        method = str(FALLBACK_LABELS[resolved_fallback(own, contact.default_fallback)])
-        before, _found, after = words.partition(method)
-        pieces = ((text.strip(),) for text in (before, method + after) if text.strip())
-        return format_html('<span class="tc-two-lines">{}</span>', format_html_join(" ", "<span>{}</span>", pieces))
+        return _fallback(Fallback(contact.fallback), contact.default_fallback, get_language())
 
     @display(description=_("User ID"))
     def shown_ids(self, contact: Contact) -> SafeString | str:
@@ -244,6 +268,15 @@ class ContactListAdmin(SelfServiceOfContacts):
             links.append((remove, _now("Remove"), contact.name))
         pattern = '<a class="text-link" href="{}" data-dialog>{}<span class="tc-hidden"> {}</span></a>'
         return format_html('<span class="tc-acts">{}</span>', format_html_join("", pattern, links))
+
+
+@lru_cache(maxsize=64)
+def _fallback(own: Fallback, default: Fallback, language: str) -> SafeString:
+    words = fallback_words(own, default)
+    method = str(FALLBACK_LABELS[resolved_fallback(own, default)])
+    before, _found, after = words.partition(method)
+    pieces = ((text.strip(),) for text in (before, method + after) if text.strip())
+    return format_html('<span class="tc-two-lines">{}</span>', format_html_join(" ", "<span>{}</span>", pieces))
 
 
 def _panel(request: HttpRequest, chosen: ContactGroup | None) -> dict[str, Any]:

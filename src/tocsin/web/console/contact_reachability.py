@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django import forms
@@ -13,6 +14,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminRadioSelectWidget
@@ -20,7 +22,7 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.models import METHOD_LABELS, Contact
 from tocsin.contacts.queries import Readiness, readiness, verification_proof
-from tocsin.contacts.rules import VerificationMethod
+from tocsin.contacts.rules import ContactReason, VerificationMethod
 from tocsin.core.clock import utc_now
 from tocsin.core.phones import mask as mask_phone
 from tocsin.delivery.queries import last_unconfirmed
@@ -33,14 +35,20 @@ from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, reason_text
 
 def channel_icons(ready: Mapping[Channel, Readiness]) -> SafeString:
     """A sign for each channel, struck through when it is not ready; its title, and what is read out, say why."""
+    return _icons(tuple((channel, item.reason) for channel, item in ready.items()), get_language())
+
+
+@lru_cache(maxsize=256)
+def _icons(reasons: tuple[tuple[Channel, ContactReason | None], ...], language: str) -> SafeString:
+    """Made once: a list shows the same few of them again and again."""
     pieces = [
         (
-            "ready" if item.is_ready else "not",
-            text := f"{CHANNELS[channel]}: {_why(item) or _now('ready')}",
+            "not" if reason else "ready",
+            text := f"{CHANNELS[channel]}: {_why(reason) or _now('ready')}",
             CHANNEL_ICONS[channel],
             text,
         )
-        for channel, item in ready.items()
+        for channel, reason in reasons
     ]
     pattern = (
         '<span class="tc-icon-{} material-symbols-outlined" title="{}" aria-hidden="true">{}</span>'
@@ -125,8 +133,8 @@ def test_queued(request: HttpRequest, object_id: int, channel: Channel) -> HttpR
     return HttpResponseRedirect(reverse("console:delivery_delivery_change", args=[delivery.pk]))
 
 
-def _why(ready: Readiness) -> str:
-    return capfirst(reason_text(ready.reason)) if ready.reason else ""
+def _why(reason: ContactReason | None) -> str:
+    return capfirst(reason_text(reason)) if reason else ""
 
 
 def _line(
@@ -134,7 +142,7 @@ def _line(
 ) -> tuple[SafeString, Any, str, SafeString | str]:
     """A chip, the channel's name, what is known of it, and the way to a test. `sent_at`: taken, but not proved."""
     now = utc_now()
-    known = [_why(ready)] if ready.reason else []
+    known = [_why(ready.reason)] if ready.reason else []
     if ready.delivered_at:
         known.append(_now("last proved delivered %(ago)s") % {"ago": ago(ready.delivered_at, now)})
     if ready.failed_at and (ready.delivered_at is None or ready.failed_at > ready.delivered_at):

@@ -9,9 +9,6 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from unfold.views import ChangeList
 
-from tocsin.contacts.models import Contact
-from tocsin.contacts.queries import count_found
-
 _CAP = 10_000
 
 
@@ -21,8 +18,6 @@ class CappedPaginator(Paginator):
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        if rows.model is Contact:
-            return count_found(rows, most=_CAP)  # knows in which order they are come by soonest
         return int(rows[:_CAP].count())
 
 

@@ -49,6 +49,11 @@ def _address_of_row(view: str, script_prefix: str) -> str:
 
 
 @cache
+def _address_of_table(view: str, script_prefix: str) -> str:
+    return reverse(view)
+
+
+@cache
 def _checkbox() -> str:
     return str(checkbox.render(ACTION_CHECKBOX_NAME, _SOME_ROW))
 
@@ -305,6 +310,8 @@ class ServiceAdmin(ModelAdmin):
     def url(self, page: str, *args: Any) -> str:
         """The address of one of this table's pages: "changelist", "add", "change", "delete" or a page of its own."""
         view = f"console:{self.opts.app_label}_{self.opts.model_name}_{page}"
+        if not args:
+            return _address_of_table(view, get_script_prefix())
         if len(args) == 1 and isinstance(args[0], int):
             return _address_of_row(view, get_script_prefix()).replace(f"/{_SOME_ROW}/", f"/{args[0]}/")
         return reverse(view, args=args)

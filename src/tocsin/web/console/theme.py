@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from django.urls import reverse_lazy
+from django.urls import get_script_prefix, reverse
+from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
 
+@cache
+def _address(view: str, script_prefix: str) -> str:
+    return reverse(view)
+
+
+def _link(view: str) -> Any:
+    """Like Django's `reverse_lazy`, looked up once: each page compares these addresses hundreds of times."""
+    return lazy(lambda: _address(view, get_script_prefix()), str)()
+
+
 def _item(title: Any, icon: str, view: str, **more: Any) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(f"console:{view}"), **more}
+    return {"title": title, "icon": icon, "link": _link(f"console:{view}"), **more}
 
 
 _VALUES = "tocsin.web.console.theme_values"
@@ -67,7 +79,7 @@ TABS = [
     {
         "models": [model for _title, model in _NOTIFICATION_OBJECTS],
         "items": [
-            {"title": title, "link": reverse_lazy(f"console:{model.replace('.', '_')}_changelist")}
+            {"title": title, "link": _link(f"console:{model.replace('.', '_')}_changelist")}
             for title, model in _NOTIFICATION_OBJECTS
         ],
     },
@@ -110,7 +122,7 @@ UNFOLD: dict[str, Any] = {
         f"{_VALUES}.access_script",
     ],
     "TABS": TABS,
-    "ACCOUNT": {"navigation": [{"title": _("My account"), "link": reverse_lazy("account")}]},
+    "ACCOUNT": {"navigation": [{"title": _("My account"), "link": _link("account")}]},
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": NAVIGATION},
     "COLORS": {
         "primary": {
