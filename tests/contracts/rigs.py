@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from simulators.aliyun import AliyunSimulator
 from simulators.dingtalk import DingtalkSimulator
 from simulators.lark import LarkSimulator
 from simulators.raw import RawServer, http_answer
@@ -29,6 +30,14 @@ def http_config(provider: str, url: str) -> dict[str, str]:
         return {"url": f"{url}/open-apis/bot/v2/hook/{SECRET}", "secret": SECRET, "keyword": ""}
     if provider == "wecom":
         return {"url": f"{url}/cgi-bin/webhook/send?key={SECRET}"}
+    if provider in ("aliyun_sms", "aliyun_voice"):
+        config = {"access_key_id": AliyunSimulator.key, "access_key_secret": SECRET, "url": url}
+        if provider == "aliyun_voice":
+            return {**config, "tts_code": "TTS_ALERT", "tts_params": '{"said": "{text}"}'}
+        return {
+            **config, "sign_name": AliyunSimulator.sign, "template_code": "SMS_ALERT", "longest": "100",
+            "template_params": '{"said": "{text}"}',
+        }  # fmt: skip
     if provider in ("twilio_sms", "twilio_voice"):
         sid = TwilioSimulator.account_sid
         return {"account_sid": sid, "auth_token": SECRET, "url": url, "sender": TwilioSimulator.number}
@@ -41,18 +50,20 @@ MESSAGES = {
     "smtp": MAIL,
     "http_sms": SMS,
     "twilio_sms": SMS,
+    "aliyun_sms": SMS,
     "twilio_voice": CALL,
     "dingtalk": ROBOT,
     "lark": replace(ROBOT, channel=Channel.LARK),
     "wecom": replace(ROBOT, channel=Channel.WECOM),
     "webhook": replace(ROBOT, channel=Channel.WEBHOOK),
 }
-OVER_HTTP = ("http_sms", "twilio_sms", "twilio_voice", "dingtalk", "lark", "wecom", "webhook")
-ANSWER_WITH_A_CODE = ("http_sms", "twilio_sms", "twilio_voice", "dingtalk", "lark", "wecom")
+OVER_HTTP = ("http_sms", "twilio_sms", "twilio_voice", "aliyun_sms", "dingtalk", "lark", "wecom", "webhook")
+ANSWER_WITH_A_CODE = ("http_sms", "twilio_sms", "twilio_voice", "aliyun_sms", "dingtalk", "lark", "wecom")
 """For the others HTTP's own status says all."""
 GOOD_BODY = {
     "http_sms": (202, b"0: Accepted for delivery"),
     "twilio_sms": (201, b'{"sid":"SM1","status":"queued"}'),
+    "aliyun_sms": (200, b'{"Code":"OK","Message":"OK","BizId":"1^2"}'),
     "twilio_voice": (201, b'{"sid":"CA1","status":"queued"}'),
     "dingtalk": (200, b'{"errcode":0,"errmsg":"ok"}'),
     "lark": (200, b'{"code":0,"msg":"success","data":{}}'),
@@ -81,6 +92,12 @@ def working(provider: str) -> Iterator[tuple[dict[str, str], list[str]]]:
         with WecomSimulator(key=SECRET) as group:
             yield {"url": group.webhook}, texts
             texts += [message.text for message in group.messages]
+    elif provider in ("aliyun_sms", "aliyun_voice"):
+        with AliyunSimulator(longest=100) as aliyun:
+            aliyun.secret = SECRET
+            aliyun.templates |= {"SMS_ALERT": {"said"}, "TTS_ALERT": {"said"}}
+            yield http_config(provider, aliyun.url), texts
+            texts += [text.text for text in aliyun.texts] + [call.text for call in aliyun.calls]
     elif provider in ("twilio_sms", "twilio_voice"):
         with TwilioSimulator() as twilio:
             twilio.auth_token = SECRET

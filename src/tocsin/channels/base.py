@@ -48,6 +48,8 @@ class SendResult:
     provider_id: str = ""
     """The vendor's id, to which receipts refer; "" where it gives none (receipts then carry our reference)."""
     retry_after: timedelta | None = None
+    is_about_message: bool = False
+    """A refusal for what this message is, or whom it is to: another account may take it, and this one is well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,9 @@ class Message:
     urgent: bool = False
     mentions: Sequence[Mention] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
-    """For vendors that take template variables instead of free text."""
+    """For vendors that take template variables instead of free text: severity, title, state, summary, count and
+    organisation of an alert, code and organisation of a verification; nothing for other texts.
+    """
     data: str = ""
     """The alert for programs: JSON as Alertmanager's webhook has it, and a `tocsin` object; "" for other channels."""
     keys: Mapping[str, CallKey] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tocsin.channels.base import ProviderType
 from tocsin.channels.kinds import Channel
+from tocsin.channels.providers.aliyun import ALIYUN_SMS
 from tocsin.channels.providers.dingtalk import DINGTALK
 from tocsin.channels.providers.http_sms import HTTP_SMS
 from tocsin.channels.providers.lark import LARK
@@ -26,6 +27,7 @@ PROVIDERS: dict[str, ProviderType] = {
         TWILIO_SMS,
         TWILIO_VOICE,
         SIP,
+        ALIYUN_SMS,
         DINGTALK,
         LARK,
         WECOM,

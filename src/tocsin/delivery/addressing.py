@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,7 +26,7 @@ from tocsin.delivery.queue_rows import QueueRow
 from tocsin.delivery.rules import Cause, Purpose, Reason
 from tocsin.delivery.rules.lanes import lane_key
 from tocsin.delivery.speech import call_keys
-from tocsin.delivery.verifications import verification_message
+from tocsin.delivery.verifications import verification_message, verification_variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +144,9 @@ class Addresses:
         content = content or self.contents.get(row.content_id or 0) or ContentText()
         if row.purpose == Purpose.LINK and (link := self._link(row)) is not None:
             content = link_message(link, row.language)
-        text = content.text
+        text, variables = content.text, _variables(content, channel)
         if (verification := self.verifications.get(row.verification_id or 0)) is not None:
-            text = verification_message(verification, row.language)
+            text, variables = verification_message(verification, row.language), verification_variables(verification)
         receipt_url = ""
         if route.capabilities.has_receipts and settings.PUBLIC_URL and route.callback_token:
             receipt_url = f"{settings.PUBLIC_URL}/callbacks/{route.provider.name}/{route.callback_token}"
@@ -165,7 +166,8 @@ class Addresses:
             mentions=self._mentions(row, channel) if row.mention_ids and row.cause is not Cause.RECOVERED else (),
             receipt_url=receipt_url,
             keys=call_keys(row.language) if row.is_call and _can_be_answered(row) else {},
-            data=content.data,
+            variables=variables,
+            data=content.data if channel is Channel.WEBHOOK else "",
         )
 
     def _address(self, row: QueueRow) -> str:
@@ -195,6 +197,13 @@ class Addresses:
             return base
         hashed = hashlib.sha256(address.encode()).hexdigest()[:16]
         return replace(base, lane=lane_key(base.capabilities.limit, owner=f"a{account.pk}", address=hashed))
+
+
+def _variables(content: ContentText, channel: Channel) -> dict[str, str]:
+    if not content.data or channel not in (Channel.SMS, Channel.PHONE):
+        return {}
+    found: dict[str, str] = json.loads(content.data)
+    return found
 
 
 def _can_be_answered(row: QueueRow) -> bool:

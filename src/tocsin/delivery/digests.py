@@ -24,7 +24,9 @@ def write_digests(merged: Mapping[int, Sequence[QueueRow]]) -> dict[int, Content
     for survivor, rows in merged.items():
         alerts = [known[alert_id] for alert_id in told[survivor] if alert_id in known]
         text = render_digest(alerts, Channel(rows[0].channel), language=rows[0].language, time_zone="")
-        contents.append(Content(subject=text.subject, text=text.text, html=text.html, markdown=text.markdown))
+        contents.append(
+            Content(subject=text.subject, text=text.text, html=text.html, markdown=text.markdown, data=text.data)
+        )
     Content.objects.bulk_create(contents)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -36,6 +38,6 @@ def write_digests(merged: Mapping[int, Sequence[QueueRow]]) -> dict[int, Content
             [list(merged), [content.pk for content in contents]],
         )
     return {
-        survivor: ContentText(content.subject, content.text, content.html, content.markdown)
+        survivor: ContentText(content.subject, content.text, content.html, content.markdown, content.data)
         for survivor, content in zip(merged, contents, strict=True)
     }

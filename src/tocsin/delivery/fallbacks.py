@@ -80,7 +80,7 @@ def _texts(calls: list[_FailedCall], now: datetime) -> list[Delivery]:
             time_zone=call.contact.time_zone,
         )
         follow_up = _follow_up(call.delivery, Channel.SMS, now)
-        follow_up.content = Content(text=text.text)
+        follow_up.content = Content(text=text.text, data=text.data)
         follow_up.stands_for = call.delivery.stands_for
         follow_up.next_at = now
         if (call.delivery.notification_id, call.delivery.recipient_id) in texted:

@@ -61,7 +61,7 @@ class Content(models.Model):
     html = models.TextField(blank=True)
     markdown = models.TextField(blank=True)
     data = models.TextField(blank=True, db_default="")
-    """For programs: JSON, for the webhook channel alone."""
+    """For programs, JSON: a webhook's document, the variables of a text message or call."""
 
     def __str__(self) -> str:
         return self.subject or self.text[:60]

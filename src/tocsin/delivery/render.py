@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -108,9 +109,9 @@ def render(alert: AlertSummary, channel: Channel, *, language: str, time_zone: s
             case Channel.EMAIL:
                 return _email(alert, zone)
             case Channel.SMS:
-                return Text("", _sms(alert))
+                return Text("", _sms(alert), data=_variables(alert))
             case Channel.PHONE:
-                return Text("", spoken_alert(alert, _headline(alert)))
+                return Text("", spoken_alert(alert, _headline(alert)), data=_variables(alert))
             case Channel.WEBHOOK:
                 told = _group_message(alert, zone)
                 return Text(told.subject, told.text, data=document(alert, alert_url(alert.alert_id)))
@@ -126,14 +127,14 @@ def render_digest(alerts: Sequence[AlertSummary], channel: Channel, *, language:
         titles = [f"[P{alert.severity}] {alert.title}: {_headline(alert)}" for alert in alerts]
         count = len(alerts)
         if channel is Channel.PHONE:
-            return Text("", spoken_digest(alerts))
+            return Text("", spoken_digest(alerts), data=_digest_variables(alerts))
         subject = _("%(count)d notifications in one message") % {"count": count}
         why = _("A limit held these back; this message stands for all of them.")
         lines = [f"- {title}" for title in titles[:50]]
         if count > len(lines):
             lines.append(_("... and %(count)d more") % {"count": count - len(lines)})
         if channel is Channel.SMS:
-            return Text("", f"{subject}: " + "; ".join(titles[:3]))
+            return Text("", f"{subject}: " + "; ".join(titles[:3]), data=_digest_variables(alerts))
         marked = "\n".join([why, "", *(escape_markdown(line) for line in lines)])
         body = "\n".join([why, "", *lines])
         page = "<p>" + escape(why) + "</p><ul>" + "".join(f"<li>{escape(title)}</li>" for title in titles) + "</ul>"
@@ -184,6 +185,36 @@ def _sms(alert: AlertSummary) -> str:
     summary = _cut(on_one_line(summary), _SMS_SUMMARY)
     parts = [f"[P{alert.severity}] {alert.title}: {_headline(alert)}.", summary, alert_url(alert.alert_id)]
     return " ".join(filter(None, parts))
+
+
+def _variables(alert: AlertSummary) -> str:
+    """The same for vendors that put variables into an approved template and take no free text."""
+    summary = next((event.summary for event in alert.events if event.summary), "")
+    return json.dumps(
+        {
+            "severity": str(alert.severity),
+            "title": on_one_line(alert.title),
+            "state": _headline(alert),
+            "summary": _cut(on_one_line(summary), _SMS_SUMMARY),
+            "count": str(alert.active),
+            "organisation": settings.ORGANISATION,
+        },
+        ensure_ascii=False,
+    )
+
+
+def _digest_variables(alerts: Sequence[AlertSummary]) -> str:
+    return json.dumps(
+        {
+            "severity": str(min((alert.severity for alert in alerts), default=6)),
+            "title": "; ".join(on_one_line(alert.title) for alert in alerts[:3]),
+            "state": _("%(count)d notifications in one message") % {"count": len(alerts)},
+            "summary": "; ".join(f"{on_one_line(alert.title)}: {_headline(alert)}" for alert in alerts[:3]),
+            "count": str(len(alerts)),
+            "organisation": settings.ORGANISATION,
+        },
+        ensure_ascii=False,
+    )
 
 
 def _event_lines(alert: AlertSummary, zone: ZoneInfo) -> list[dict[str, str]]:

@@ -93,6 +93,13 @@ def verification_message(verification: PhoneVerification, language: str) -> str:
         }
 
 
+def verification_variables(verification: PhoneVerification) -> dict[str, str]:
+    """For vendors that take no free text; a link is none of theirs either."""
+    if verification.method == VerificationMethod.LINK:
+        return {}
+    return {"code": code_of(verification), "organisation": settings.ORGANISATION}
+
+
 def _method() -> tuple[VerificationMethod | None, str]:
     """A link where the account that would be used carries links; None, and why, when there is no account."""
     account = next(iter(accounts_for(Channel.SMS)), None)

@@ -1,0 +1,50 @@
+"""Text messages and calls over Alibaba Cloud. https://help.aliyun.com/zh/sms · https://help.aliyun.com/zh/vms"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, LimitScope, Provider, ProviderType
+from tocsin.channels.http import HttpClient
+from tocsin.channels.kinds import Channel
+from tocsin.channels.providers.aliyun import sms
+from tocsin.channels.providers.aliyun.account import account_fields
+from tocsin.core.sentences import Sentence
+
+_VARIABLES = Sentence("JSON: each variable of the template, with what it is given.")
+_ALERT = '{"severity": "{severity}", "title": "{title}", "state": "{state}", "summary": "{summary}"}'
+
+
+def _build_sms(config: Config, http: HttpClient) -> Provider:
+    return sms.AliyunSms(config, http)
+
+
+ALIYUN_SMS = ProviderType(
+    name="aliyun_sms",
+    title="Alibaba Cloud text messages",
+    channel=Channel.SMS,
+    capabilities=Capabilities(
+        has_receipts=True,
+        receipt_within=timedelta(minutes=15),
+        can_be_asked=True,
+        carries_links=False,
+        # Of one signature and template to one number; what is refused counts as well.
+        limit=Limit(50, timedelta(hours=24), LimitScope.TARGET),
+    ),
+    fields=(
+        *account_fields(sms.URL),
+        ConfigField("sign_name", "Signature", help="The approved signature, without its brackets."),
+        ConfigField("template_code", "Template for alerts", help="Like SMS_123456789."),
+        ConfigField("template_params", "Variables for alerts", default=_ALERT, is_multiline=True, help=_VARIABLES),
+        ConfigField(
+            "code_template", "Template for codes", is_required=False, help="Numbers are verified by a code with it."
+        ),
+        ConfigField(
+            "code_params", "Variables for codes", default='{"code": "{code}"}', is_multiline=True, help=_VARIABLES
+        ),
+        ConfigField("longest", "Characters of a variable", default="35", help="What is longer is cut."),
+    ),
+    build=_build_sms,
+    check=sms.check,
+    read_callback=sms.read_callback,
+)

@@ -1,0 +1,69 @@
+"""Text messages over Alibaba Cloud: variables of an approved template, codes instead of links, pushed reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+from django.test import Client
+
+from simulators.aliyun import AliyunSimulator
+from tests.stories.harness import ADMIN, Story
+from tocsin.contacts.queries import code_of
+from tocsin.delivery.verifications import send_verifications
+
+
+@pytest.fixture
+def aliyun(now: datetime) -> Iterator[AliyunSimulator]:
+    with AliyunSimulator(clock=lambda: now) as running:
+        yield running
+
+
+def test_an_alert_and_its_report(story: Story, aliyun: AliyunSimulator) -> None:
+    account = story.account("aliyun_sms", **aliyun.sms_config)
+    wang = story.contact("王小明", language="zh-hans")
+    story.policy({wang: ["sms"]})
+    story.fires("DiskFull", summary="磁盘使用率 97 %，见 https://grafana.example/d/1", severity="critical")
+    story.passes(5)
+    story.expect_text(wang, "DiskFull")
+
+    [text] = aliyun.texts
+    path = f"/callbacks/aliyun_sms/{account.callback_token}"
+    reply = Client().post(path, aliyun.sms_report(text), content_type="application/json")
+
+    assert text.params == {
+        "severity": "1",
+        "title": "DiskFull",
+        "state": "告警中：1 个事件",
+        "summary": "磁盘使用率 97 %，见",
+    }
+    assert (reply.status_code, reply.json()["code"]) == (200, 0)
+    assert story.delivery(wang, "sms").state == "delivered"
+
+
+def test_a_number_is_verified_by_a_code(story: Story, aliyun: AliyunSimulator) -> None:
+    story.account("aliyun_sms", **aliyun.sms_config)
+    ann = story.contact("Ann", verified=False)
+
+    send_verifications(by=ADMIN, now=story.now, contact_ids=[ann.pk])
+    story.passes()
+
+    story.expect_text(ann)
+    [text] = aliyun.texts
+    assert (text.template, text.params) == ("SMS_CODE", {"code": code_of(ann.verifications.get())})
+
+
+def test_a_report_of_nobodys_message_moves_nothing(story: Story, aliyun: AliyunSimulator) -> None:
+    mine, other = (story.account("aliyun_sms", **aliyun.sms_config) for _ in range(2))
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]})
+    story.fires("DiskFull")
+    story.passes(5)
+    story.expect_text(ann)
+
+    report = aliyun.sms_report(aliyun.texts[0], error="MK:0005")
+    Client().post(f"/callbacks/aliyun_sms/{other.callback_token}", report, content_type="application/json")
+    delivery = story.delivery(ann, "sms")
+
+    assert (delivery.account_id, delivery.state) == (mine.pk, "accepted")
