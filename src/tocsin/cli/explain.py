@@ -85,6 +85,10 @@ def _details(policy: ExplainedPolicy) -> list[str]:
         lines.append(f"group: {grouped or 'everything together'}; wait {policy.group_wait_seconds} s")
         if policy.open_alert_id is not None:
             lines.append(f"would join alert #{policy.open_alert_id}, which is open")
+    if policy.moment.is_dropped:
+        lines.append("outside the hours of the policy: nothing is sent")
+    elif policy.moment.at is not None:
+        lines.append(f"outside the hours of the policy: waits until {policy.moment.at.isoformat()}")
     lines += [f"tells {item.name} by {item.channel} {item.address_masked}".rstrip() for item in policy.deliveries]
     for lack in policy.shortfalls:
         who = " ".join(filter(None, [lack.name, f"({lack.channel})" if lack.channel else ""]))
@@ -107,6 +111,8 @@ def _as_json(found: Explanation) -> dict[str, Any]:
                 "why_not": list(policy.why_not),
                 "group": dict(policy.group_labels or {}),
                 "open_alert": policy.open_alert_id,
+                "is_dropped": policy.moment.is_dropped,
+                "waits_until": policy.moment.at,
                 "tells": [
                     {"id": item.recipient_id, "name": item.name, "channel": item.channel, "to": item.address_masked}
                     for item in policy.deliveries

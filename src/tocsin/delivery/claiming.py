@@ -23,11 +23,13 @@ from tocsin.delivery.queue_rows import (
     mark_merged,
     mark_sending,
     mark_skipped,
+    mark_waiting,
     quiet_alerts,
     read_calls,
     read_due,
 )
 from tocsin.delivery.rules import Cause, DeliveryState, Purpose, Reason
+from tocsin.delivery.rules.hours import moment_for
 from tocsin.delivery.rules.sending import CALLS_MERGE_WITHIN, MAX_HELD_CALL, why_not_now
 from tocsin.events.retrying import retried
 
@@ -70,10 +72,16 @@ def claim(
     quiet = quiet_alerts({row.alert_id for row in rows if row.alert_id and row.cause != Cause.RECOVERED})
 
     skips: list[Skip] = []
+    waits: dict[int, datetime] = {}
     ready: list[tuple[QueueRow, Route]] = []
     for row in rows:
         reason = _why_not(row, addresses, sent_firings, quiet, now)
-        if reason is not None:
+        moment = moment_for(row.window, row.cause, row.severity, now)
+        if reason is None and moment.is_dropped:
+            reason = Reason.OUTSIDE_WINDOW
+        if reason is None and moment.at is not None:
+            waits[row.id] = moment.at
+        elif reason is not None:
             skips.append(Skip(row.id, DeliveryState.CANCELLED if reason in _GONE else DeliveryState.SKIPPED, reason))
         elif (route := addresses.route(row)) is None:
             skips.append(Skip(row.id, DeliveryState.FAILED, Reason.NO_ACCOUNT))
@@ -82,11 +90,14 @@ def claim(
 
     held: list[Held] = []
     ready = _wait_for_running_calls(ready, now, held)
+    ready, waited = _merge_waited(ready)
     ready, merged = _merge(ready)
     ready = _pass_lanes(ready, now, held)
     skips += _give_up_held_calls(held, now)
 
+    mark_merged(waited, now)
     mark_merged(merged, now)
+    mark_waiting(waits)
     mark_held(held, now)
     mark_skipped(skips, now)
     contents = write_digests(merged)
@@ -164,6 +175,22 @@ def _wait_for_running_calls(
         else:
             free.append((row, route))
     return free
+
+
+def _merge_waited(
+    ready: Sequence[tuple[QueueRow, Route]],
+) -> tuple[list[tuple[QueueRow, Route]], dict[int, list[QueueRow]]]:
+    """What waited for the hours of a policy: of one alert to one recipient only the newest message goes out.
+
+    Returns as `_merge`; the newest keeps its text, which tells of the alert as a whole.
+    """
+    groups: dict[tuple[object, ...], list[QueueRow]] = {}
+    for row, _route in ready:
+        if row.reason == Reason.OUTSIDE_WINDOW:
+            groups.setdefault((row.alert_id, row.recipient_id, row.channel), []).append(row)
+    newest_first = [sorted(rows, key=lambda row: -row.id) for rows in groups.values() if len(rows) > 1]
+    gone = {row.id for rows in newest_first for row in rows[1:]}
+    return [(row, route) for row, route in ready if row.id not in gone], {rows[0].id: rows for rows in newest_first}
 
 
 def _merge(ready: Sequence[tuple[QueueRow, Route]]) -> tuple[list[tuple[QueueRow, Route]], dict[int, list[QueueRow]]]:

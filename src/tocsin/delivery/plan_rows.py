@@ -12,7 +12,7 @@ import msgspec
 from tocsin.alerts.models import Alert
 from tocsin.channels.kinds import Channel
 from tocsin.delivery.render import Text
-from tocsin.delivery.rules import Cause
+from tocsin.delivery.rules import Cause, DeliveryState
 from tocsin.events.statements import execute, run
 from tocsin.policies.models import NotificationPolicy
 
@@ -49,15 +49,16 @@ _CONTENT_IDS = "SELECT nextval(pg_get_serial_sequence('delivery_content', 'id'))
 _DELIVERIES = """
 INSERT INTO delivery_delivery (
     purpose, notification_id, recipient_id, recipient_name, address_masked, channel, content_id, language, mention_ids,
-    is_legacy_chatbot, priority, state, next_at, planned_at, attempt_count, tried_accounts, stands_for,
-    reason, detail, provider_id, lane, answer, pressed_key
+    is_legacy_chatbot, priority, state, reason, next_at, finished_at, planned_at, attempt_count, tried_accounts,
+    stands_for, detail, provider_id, lane, answer, pressed_key
 )
 SELECT 'alert', u.notification_id, u.recipient_id, u.recipient_name, u.address_masked, u.channel, u.content_id,
-       u.language, u.mention_ids, u.is_legacy_chatbot, u.priority, 'planned', %(now)s, %(now)s, 0, '[]', 1,
-       '', '', '', '', '', ''
+       u.language, u.mention_ids, u.is_legacy_chatbot, u.priority, u.state, u.reason, u.next_at,
+       CASE WHEN u.next_at IS NULL THEN %(now)s END, %(now)s, 0, '[]', 1, '', '', '', '', ''
 FROM json_to_recordset(%(rows)s) AS u (
     notification_id bigint, recipient_id bigint, recipient_name text, address_masked text, channel text,
-    content_id bigint, language text, mention_ids jsonb, is_legacy_chatbot bool, priority smallint
+    content_id bigint, language text, mention_ids jsonb, is_legacy_chatbot bool, priority smallint,
+    state text, reason text, next_at timestamptz
 )
 """
 _ALERTS = """
@@ -86,7 +87,7 @@ class NewNotification(msgspec.Struct, frozen=True):
 
 
 class NewDelivery(msgspec.Struct, frozen=True):
-    """One planned message."""
+    """One message, planned for `next_at`; or, with None there, one that ends as it is planned."""
 
     notification_id: int
     recipient_id: int
@@ -98,6 +99,9 @@ class NewDelivery(msgspec.Struct, frozen=True):
     mention_ids: tuple[int, ...]
     is_legacy_chatbot: bool
     priority: int
+    next_at: datetime | None
+    state: DeliveryState = DeliveryState.PLANNED
+    reason: str = ""
 
 
 def lock_due_alerts(now: datetime, limit: int, only: int | None = None) -> list[Alert]:
@@ -141,7 +145,7 @@ def insert_contents(texts: Mapping[int, Text]) -> None:
 
 
 def insert_deliveries(rows: Sequence[NewDelivery], now: datetime) -> None:
-    """All due now."""
+    """In one statement."""
     run(_DELIVERIES, {"rows": _json(rows), "now": now})
 
 

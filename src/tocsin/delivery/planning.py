@@ -40,11 +40,15 @@ class _Due:
         alert, counts, decision = self.alert, self.counts, self.decision
         found = []
         if decision.cause is not None:
-            found.append(Telling(alert, decision.cause, counts, self._targets(), among=self.policy.targets))
+            found.append(
+                Telling(alert, decision.cause, counts, self._targets(), self.policy, among=self.policy.targets)
+            )
         if decision.tells_assignee and alert.assigned_to_id is not None:
             found.append(assignment(alert, counts, self.policy, _asker(alert, "assign")))
         found += [
-            Telling(alert, Cause.ESCALATED, counts, step.step.targets, step=step, by=_asker(alert, "escalate"))
+            Telling(
+                alert, Cause.ESCALATED, counts, step.step.targets, self.policy, step=step, by=_asker(alert, "escalate")
+            )
             for step in decision.steps
         ]
         return found

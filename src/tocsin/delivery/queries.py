@@ -23,7 +23,7 @@ from tocsin.events.statements import execute
 from tocsin.oncall.queries import directory_at
 from tocsin.policies.queries import PolicyExplanation, existing_policies, explain_policies, policy_versions
 from tocsin.policies.queries.silences import SilenceView, silences_in_force
-from tocsin.policies.rules import group_of
+from tocsin.policies.rules import Moment, group_of, when_to_send
 
 
 def carriers() -> tuple[set[Channel], dict[Channel, Sequence[str]]]:
@@ -33,6 +33,9 @@ def carriers() -> tuple[set[Channel], dict[Channel, Sequence[str]]]:
     accounts = execute("SELECT DISTINCT channel, provider FROM channels_provideraccount WHERE is_enabled")
     carried = {Channel(channel) for channel, provider in accounts if provider in PROVIDERS}
     return carried | {*robots, Channel.WEBHOOK}, mentions_by
+
+
+_AT_ONCE = Moment()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,9 @@ class ExplainedPolicy:
     group_wait_seconds: int = 0
     deliveries: tuple[PlannedDelivery, ...] = ()
     shortfalls: tuple[Shortfall, ...] = ()
+    moment: Moment = _AT_ONCE
+    """When the messages would go out."""
+    is_shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,9 @@ class Explanation:
 
     @property
     def is_anybody_told(self) -> bool:
-        return self.silence is None and any(policy.is_enabled and policy.deliveries for policy in self.policies)
+        return self.silence is None and any(
+            policy.is_enabled and policy.deliveries and not policy.moment.is_dropped for policy in self.policies
+        )
 
 
 def last_unconfirmed(contact_id: int) -> dict[Channel, datetime]:
@@ -113,6 +121,7 @@ _ANY_SOURCE = IntegrationKey(id=0, name="", severity_map=INITIAL_SEVERITY_MAP,
 def explain(labels: Mapping[str, str], now: datetime, *, integration: IntegrationKey = _ANY_SOURCE) -> Explanation:
     """The planner's own answer, in a handful of statements; nothing is stored."""
     matched = explain_policies(labels, integration)
+    severity = severity_of(labels, integration.severity_map)
     current = {policy.pk: policy.current_id for policy in existing_policies() if policy.current_id}
     views = policy_versions(
         {current[item.policy_id] for item in matched if item.is_match and item.policy_id in current}
@@ -131,16 +140,18 @@ def explain(labels: Mapping[str, str], now: datetime, *, integration: Integratio
         if not item.is_match or view is None:
             explained.append(ExplainedPolicy(item.policy_id, item.name, item.is_enabled, False, _why_not(item)))
             continue
-        made = plan(view.targets, people, channels_carried=carried, mentions_by=mentions_by)
+        made = plan(
+            view.targets, people, channels_carried=carried, mentions_by=mentions_by, severity=severity,
+            severity_limits=view.severity_limits,
+        )  # fmt: skip
         key, group_labels = group_of(view.group_by, labels)
         explained.append(
             ExplainedPolicy(
                 item.policy_id, item.name, item.is_enabled, True, (), group_labels,
                 open_alerts.get((item.policy_id, key)), int(view.group_wait.total_seconds()), made.deliveries,
-                made.shortfalls,
+                made.shortfalls, when_to_send(view.window, severity, now), item.is_shadow,
             )
         )  # fmt: skip
-    severity = severity_of(labels, integration.severity_map)
     seen = match_labels(labels, severity, integration.name)
     silence = next((silence for silence in silences_in_force(now) if silence.hides(seen, now)), None)
     return Explanation(dict(labels), severity, integration.name, now, tuple(explained), silence)

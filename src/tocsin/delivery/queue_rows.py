@@ -11,17 +11,20 @@ from tocsin.alerts.rules import AlertState
 from tocsin.channels.kinds import Channel
 from tocsin.delivery.rules import Cause, DeliveryState, Priority, Reason
 from tocsin.events.statements import execute, run
+from tocsin.policies.rules import Window, window_of
 
 _COLUMNS = """
     SELECT d.id, d.purpose, d.recipient_id, d.recipient_name, d.channel, d.content_id, d.language,
            d.mention_ids::text, d.is_legacy_chatbot, d.state, d.attempt_count, d.tried_accounts::text, d.held_since,
            d.verification_id, d.fallback_of_id, n.id, n.number, n.cause, n.alert_id, a.state,
            coalesce(n.reaches_claimed, false), a.muted_until,
-           c.id IS NOT NULL, coalesce(c.phone, ''), c.phone_verified_at IS NOT NULL, coalesce(c.email, '')
+           c.id IS NOT NULL, coalesce(c.phone, ''), c.phone_verified_at IS NOT NULL, coalesce(c.email, ''),
+           d.reason, a.severity, v.sending_window::text
 """
 _JOINS = """
     LEFT JOIN delivery_notification n ON n.id = d.notification_id
     LEFT JOIN alerts_alert a ON a.id = n.alert_id
+    LEFT JOIN policies_policyversion v ON v.id = a.policy_version_id
     LEFT JOIN contacts_contact c ON c.id = d.recipient_id
 """
 # Each channel is a queue of its own, so that ten thousand mails hold up no text message. The locked rows are those
@@ -90,6 +93,9 @@ class QueueRow:
     phone: str
     is_phone_verified: bool
     email: str
+    reason: str
+    severity: int | None
+    window: Window | None
 
     @property
     def is_call(self) -> bool:
@@ -139,6 +145,7 @@ def _row(values: Sequence[object]) -> QueueRow:
     row[7], row[11] = _ids(row[7]), _ids(row[11])
     row[17] = Cause(str(row[17])) if row[17] else None
     row[19] = AlertState(str(row[19])) if row[19] else None
+    row[28] = window_of(json.loads(str(row[28]))) if row[28] else None
     return QueueRow(*row)  # type: ignore[arg-type] # the order of _COLUMNS
 
 
@@ -186,6 +193,21 @@ def mark_held(held: Sequence[Held], now: datetime) -> None:
         FROM unnest(%s::bigint[], %s::timestamptz[]) AS u(id, until) WHERE d.id = u.id
         """,
         [now, [item.row.id for item in held], [item.until for item in held]],
+    )
+
+
+def mark_waiting(waits: Mapping[int, datetime]) -> None:
+    """Delivery -> when its policy's hours begin."""
+    if not waits:
+        return
+    run(
+        """
+        UPDATE delivery_delivery d
+        SET state = CASE WHEN d.state = 'ambiguous' THEN d.state ELSE 'planned' END, reason = 'outside_window',
+            next_at = u.until, held_since = NULL
+        FROM unnest(%s::bigint[], %s::timestamptz[]) AS u(id, until) WHERE d.id = u.id
+        """,
+        [list(waits), list(waits.values())],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,7 @@ from tocsin.delivery.plan_rows import (
 from tocsin.delivery.queries import carriers
 from tocsin.delivery.render import EventSummary, Text, render
 from tocsin.delivery.rules import Cause
+from tocsin.delivery.rules.hours import begins_as
 from tocsin.delivery.rules.plan import Plan, PlannedDelivery, Shortfall, assignee_channels, plan
 from tocsin.delivery.summaries import EventCounts, sample_events, summarise
 from tocsin.events.statements import together
@@ -48,6 +49,7 @@ class Telling:
     cause: Cause
     counts: EventCounts
     targets: Targets
+    policy: PolicyView
     step: DueStep | None = None
     by: str = ""
     among: Targets = ()
@@ -56,11 +58,16 @@ class Telling:
     def note(self) -> Note:
         return Note(step=self.step, by=self.by)
 
+    @property
+    def limits(self) -> Mapping[str, int]:
+        """The steps of an escalation name their own channels."""
+        return {} if self.step is not None else self.policy.severity_limits
+
 
 def assignment(alert: Alert, counts: EventCounts, policy: PolicyView, by: str) -> Telling:
     """Tells whom it was given to."""
     targets = [(alert.assigned_to_id or 0, ())]
-    return Telling(alert, Cause.ASSIGNED, counts, targets, by=by, among=policy.targets)
+    return Telling(alert, Cause.ASSIGNED, counts, targets, policy, by=by, among=policy.targets)
 
 
 def tell(tellings: Sequence[Telling], now: datetime) -> list[NewActivity]:
@@ -74,7 +81,7 @@ def tell(tellings: Sequence[Telling], now: datetime) -> list[NewActivity]:
     samples = sample_events(list({item.alert.pk for item in tellings}))
     plans = [
         plan(_channels_of(item, people), people, channels_carried=carried, mentions_by=mentions_by,
-             is_recovery=item.cause is Cause.RECOVERED)
+             is_recovery=item.cause is Cause.RECOVERED, severity=item.alert.severity, severity_limits=item.limits)
         for item in tellings
     ]  # fmt: skip
     texts = {
@@ -85,8 +92,8 @@ def tell(tellings: Sequence[Telling], now: datetime) -> list[NewActivity]:
     notifications = insert_notifications([_notification(at, item) for at, item in enumerate(tellings)], now)
     contents = dict(zip(texts, reserve_contents(len(texts)), strict=True))
     deliveries = [
-        _delivery(planned, notifications[at], contents[at, _content_key(planned)])
-        for at, made in enumerate(plans)
+        _delivery(planned, item, now, notifications[at], contents[at, _content_key(planned)])
+        for at, (item, made) in enumerate(zip(tellings, plans, strict=True))
         for planned in made.deliveries
     ]
     if deliveries:
@@ -127,8 +134,14 @@ def _rendered(item: Telling, sample: list[EventSummary], key: tuple[Channel, str
     return render(summary, channel, language=language, time_zone=zone)
 
 
-def _delivery(item: PlannedDelivery, notification_id: int, content_id: int) -> NewDelivery:
+def _delivery(
+    item: PlannedDelivery, telling: Telling, now: datetime, notification_id: int, content_id: int
+) -> NewDelivery:
+    state, reason, next_at = begins_as(telling.policy.window, telling.cause, telling.alert.severity, now)
     return NewDelivery(
+        state=state,
+        reason=reason,
+        next_at=next_at,
         notification_id=notification_id,
         recipient_id=item.recipient_id,
         recipient_name=item.name,

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -136,6 +138,9 @@ def state_title(delivery: Delivery) -> str:
         return _("answered, pressed %(key)s") % {"key": delivery.pressed_key}
     if delivery.answer == "answered":
         return _("answered")
+    if delivery.state == DeliveryState.PLANNED and delivery.reason == Reason.OUTSIDE_WINDOW and delivery.next_at:
+        opens = date_format(timezone.localtime(delivery.next_at), "SHORT_DATETIME_FORMAT")
+        return _("waits until %(time)s") % {"time": opens}
     if delivery.channel == Channel.PHONE and delivery.state == DeliveryState.ACCEPTED and delivery.deadline_at:
         return _("ringing")
     return {

@@ -10,6 +10,9 @@ from tocsin.contacts.rules import ContactView, Directory, mention_id, why_not_re
 from tocsin.core.phones import mask as mask_phone
 from tocsin.core.redact import mask_email
 from tocsin.delivery.rules.states import Priority, Reason
+from tocsin.policies.rules import is_used
+
+_NO_LIMITS: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,15 @@ def plan(
     channels_carried: Collection[Channel],
     mentions_by: Mapping[Channel, Sequence[str]],
     is_recovery: bool = False,
+    severity: int = 1,
+    severity_limits: Mapping[str, int] = _NO_LIMITS,
 ) -> Plan:
     """Each person once per channel, whatever groups name them; each webhook, and each robot, mentioning everyone.
 
     `targets`: notification object id and, for people, its channels. `channels_carried`: those with an account (or,
     for robots, a provider). `mentions_by`: per platform what a mention can use ("phone", "user_id"). Good news wakes
-    nobody: a recovery is texted to those who would be called, where text messages are carried.
+    nobody: a recovery is texted to those who would be called, where text messages are carried. `severity_limits`:
+    channels that are kept for alerts at least so severe; each that would be used otherwise is one shortfall.
     """
     people: dict[int, set[Channel]] = {}
     robots: list[int] = []
@@ -120,7 +126,13 @@ def plan(
             deliveries.append(PlannedDelivery(webhook_id, webhook.name, Channel.WEBHOOK, language=webhook.language))
         else:
             shortfalls.append(Shortfall(webhook_id, webhook.name, Channel.WEBHOOK, Reason.WEBHOOK_DISABLED))
-    return Plan(tuple(deliveries), tuple(dict.fromkeys(shortfalls)))
+    used = [item for item in deliveries if is_used(severity_limits, item.channel, severity)]
+    kept = {item.channel for item in deliveries} - {item.channel for item in used}
+    shortfalls = [
+        item for item in shortfalls if not item.channel or is_used(severity_limits, Channel(item.channel), severity)
+    ]
+    shortfalls += [Shortfall(0, "", channel, Reason.NOT_AT_SEVERITY) for channel in sorted(kept)]
+    return Plan(tuple(used), tuple(dict.fromkeys(shortfalls)))
 
 
 def assignee_channels(

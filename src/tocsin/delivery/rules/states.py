@@ -152,6 +152,8 @@ class Reason(StrEnum):
     OUTCOME_UNKNOWN = "outcome_unknown"
     TOO_LATE = "too_late"
     SILENCED = "silenced"
+    NOT_AT_SEVERITY = "not_at_severity"
+    OUTSIDE_WINDOW = "outside_window"
 
 
 REASON_TEXTS: dict[Reason, Sentence] = {
@@ -193,6 +195,8 @@ REASON_TEXTS: dict[Reason, Sentence] = {
     Reason.MACHINE: Sentence("a machine answered"),
     Reason.UNDELIVERED: Sentence("the provider reported that it was not delivered"),
     Reason.OUTCOME_UNKNOWN: Sentence("no reply came, so it may or may not have gone out"),
+    Reason.NOT_AT_SEVERITY: Sentence("the policy keeps this channel for more severe alerts"),
+    Reason.OUTSIDE_WINDOW: Sentence("it is outside the hours of the policy"),
     Reason.SILENCED: Sentence("everything that fires here is silenced"),
     Reason.TOO_LATE: Sentence("no worker was there at its time, and half an hour later it says nothing any more"),
 }

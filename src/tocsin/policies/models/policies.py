@@ -70,6 +70,10 @@ class PolicyVersion(models.Model):
         EscalationPolicy, models.PROTECT, null=True, blank=True, related_name="policy_versions"
     )
     """Instead of repeating: what follows when nobody reacts, as it is at that moment."""
+    severity_limits = models.JSONField(default=dict, db_default={})
+    """Channel -> the mildest severity that uses it (`rules/severities.py`); others are used for all."""
+    sending_window = models.JSONField(null=True, blank=True)
+    """When messages may go out (`rules/windows.py`); NULL: always."""
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=150)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -18,11 +18,12 @@ from tocsin.events.models import Event
 from tocsin.events.rules import INTEGRATION_KEY, EventState, IntegrationKey, match_labels, severity_of
 from tocsin.events.statements import execute
 from tocsin.policies.models import NotificationPolicy, PolicyTarget
-from tocsin.policies.rules import Mismatch, condition_holds, mismatches, stored_rules
+from tocsin.policies.rules import Mismatch, Window, condition_holds, mismatches, stored_rules, window_of
 
 _VERSIONS = """
 SELECT p.id, p.name, v.id, v.group_by::text, v.group_wait_seconds, v.group_interval_seconds,
        v.sends_recovery, v.repeat_seconds, v.escalation_id,
+       v.severity_limits::text, v.sending_window::text,
        (SELECT coalesce(json_agg(json_build_array(t.object_id, t.channels) ORDER BY t.id), '[]')::text
         FROM policies_policytarget t WHERE t.policy_version_id = v.id)
 FROM policies_policyversion v JOIN policies_notificationpolicy p ON p.id = v.policy_id
@@ -66,6 +67,8 @@ class PolicyView:
     targets: tuple[tuple[int, tuple[Channel, ...]], ...]
     repeat_every: timedelta | None = None
     escalation_id: int | None = None
+    severity_limits: Mapping[str, int] = field(default_factory=dict)
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +188,7 @@ def unmatched_events() -> QuerySet[Event]:
 
 
 def _views(condition: str, parameters: Sequence[Any] = ()) -> list[PolicyView]:
+    rows = execute(f"{_VERSIONS} WHERE {condition}", parameters)
     return [
         PolicyView(
             policy_id=policy_id,
@@ -193,12 +197,25 @@ def _views(condition: str, parameters: Sequence[Any] = ()) -> list[PolicyView]:
             group_by=tuple(json.loads(group_by)),
             group_wait=timedelta(seconds=wait),
             group_interval=timedelta(seconds=interval),
-            sends_recovery=sends_recovery,
+            sends_recovery=recovery,
             targets=tuple((object_id, tuple(map(Channel, channels))) for object_id, channels in json.loads(targets)),
             repeat_every=timedelta(seconds=repeat) if repeat else None,
             escalation_id=escalation_id,
+            severity_limits=json.loads(limits),
+            window=window_of(json.loads(window)) if window else None,
         )
-        for policy_id, name, version_id, group_by, wait, interval, sends_recovery, repeat, escalation_id, targets in (
-            execute(f"{_VERSIONS} WHERE {condition}", parameters)
-        )
+        for (
+            policy_id,
+            name,
+            version_id,
+            group_by,
+            wait,
+            interval,
+            recovery,
+            repeat,
+            escalation_id,
+            limits,
+            window,
+            targets,
+        ) in rows
     ]

@@ -19,7 +19,7 @@ from tocsin.core.actors import Actor
 from tocsin.core.errors import InvalidInputError
 from tocsin.events.models import Integration
 from tocsin.policies.models import EscalationPolicy, NotificationPolicy, PolicyTarget, PolicyVersion
-from tocsin.policies.rules import Condition, parse_group_by, parse_rules, rules_as_json
+from tocsin.policies.rules import Condition, parse_group_by, parse_limits, parse_rules, parse_window, rules_as_json
 
 TypedRules = Iterable[Iterable[Condition | Mapping[str, Any]]]
 TypedTargets = Iterable[tuple[int, Iterable[str]]]
@@ -39,6 +39,8 @@ class TypedContent(TypedDict, total=False):
     `targets`: notification object ids with channels of `phone`, `sms`, `email`; robots and webhooks with none.
     `stops_here`: policies after this one do not get what it takes. `repeat_every`: until it recovers or somebody claims
     it, everybody is told again; None: once is enough. `escalation_id`: instead of that, an escalation policy.
+    `severity_limits`: channel -> the mildest severity that uses it. `sending_window`: as `parse_window` reads it; None:
+    messages go out at any time.
     """
 
     rules: TypedRules
@@ -51,6 +53,8 @@ class TypedContent(TypedDict, total=False):
     sends_recovery: bool
     repeat_every: timedelta | None
     escalation_id: int | None
+    severity_limits: Mapping[str, int]
+    sending_window: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,8 @@ class PolicyContent:
     sends_recovery: bool
     repeat_seconds: int
     escalation_id: int | None
+    severity_limits: dict[str, int]
+    sending_window: dict[str, Any] | None
     targets: list[tuple[int, list[str]]]
 
     def as_changes(self) -> dict[str, Any]:
@@ -95,6 +101,8 @@ def read_content(typed: TypedContent) -> PolicyContent:
         sends_recovery=typed.get("sends_recovery", True),
         repeat_seconds=int(repeat.total_seconds()) if repeat is not None else 0,
         escalation_id=escalation_id,
+        severity_limits=parse_limits(typed.get("severity_limits", {})),
+        sending_window=parse_window(typed.get("sending_window")),
         targets=clean_targets(typed.get("targets", ())),
     )
 

@@ -32,6 +32,7 @@ from tocsin.web.console.actors import actor_of, require
 from tocsin.web.console.display import NOTHING, chip, moment, read_once
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.policy_forms import PolicyForm, source_choices
+from tocsin.web.console.policy_hours import limits_read, window_read
 from tocsin.web.console.policy_lately import alerts_of, disabling_text, open_alerts, rules_read, with_alerts
 from tocsin.web.console.policy_matching import labels, match, preview, rules_for_event
 from tocsin.web.console.policy_order import place_buttons
@@ -55,7 +56,8 @@ class NotificationPolicyAdmin(ServiceAdmin):
     fieldsets = (
         (None, {"fields": ("name", "is_enabled")}),
         (_("Which events"), {"fields": ("sources", "rules", "stops_here")}),
-        (_("Who is told, and how"), {"fields": ("targets", "sends_recovery")}),
+        (_("Who is told, and how"), {"fields": ("targets", "severity_limits", "sends_recovery")}),
+        (_("When messages may go out"), {"fields": ("window",)}),
         (_("When events are told together"), {"fields": ("group_by", "group_wait", "group_interval")}),
         (_("When nobody reacts"), {"fields": ("repeat_every",)}),
     )
@@ -63,7 +65,7 @@ class NotificationPolicyAdmin(ServiceAdmin):
     _read_only = (
         (None, {"fields": ("name", "shown_state")}),
         (_("Which events"), {"fields": ("source_names", "rules_lines", "matched", "walk_goes_on")}),
-        (_("Who is told, and how"), {"fields": ("told_lines", "reached", "recovery", "grouping")}),
+        (_("Who is told, and how"), {"fields": ("told_lines", "reached", "limits", "hours", "recovery", "grouping")}),
         (_("When nobody reacts"), {"fields": ("insistence",)}),
         *_lately,
     )
@@ -96,6 +98,7 @@ class NotificationPolicyAdmin(ServiceAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: NotificationPolicy | None = None) -> Any:
         return (
             "shown_state", "source_names", "rules_lines", "matched", "walk_goes_on", "told_lines", "reached",
+            "limits", "hours",
             "recovery", "grouping", "insistence", "recent_alerts",
         )  # fmt: skip
 
@@ -257,6 +260,14 @@ class NotificationPolicyAdmin(ServiceAdmin):
         targets = policy.current.targets.order_by("pk").values_list("object_id", "channels") if policy.current else ()
         return mark_safe(reach_html([(pk, tuple(channels)) for pk, channels in targets]))  # noqa: S308
 
+    @display(description=_("channels by severity"))
+    def limits(self, policy: NotificationPolicy) -> SafeString | str:
+        return limits_read(policy.current.severity_limits if policy.current else {})
+
+    @display(description=_("hours"))
+    def hours(self, policy: NotificationPolicy) -> str:
+        return window_read(policy.current.sending_window if policy.current else None)
+
     @display(description=_("tell of recovery"))
     def recovery(self, policy: NotificationPolicy) -> str:
         return _now("yes") if policy.current and policy.current.sends_recovery else _now("no")
@@ -328,6 +339,8 @@ def _content(data: dict[str, Any]) -> dict[str, Any]:
         "rules": read_rules(data["rules"]),
         "sources": data["sources"],
         "stops_here": data["stops_here"],
+        "severity_limits": data["severity_limits"],
+        "sending_window": data["window"],
         "group_by": [name for name in (part.strip() for part in data["group_by"].split(",")) if name],
         "group_wait": timedelta(seconds=data["group_wait"]),
         "group_interval": timedelta(seconds=data["group_interval"]),

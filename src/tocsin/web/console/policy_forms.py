@@ -18,6 +18,7 @@ from unfold.widgets import (
 
 from tocsin.events.models import Integration
 from tocsin.policies.rules import stored_rules
+from tocsin.web.console.policy_hours import LimitsField, WindowField
 from tocsin.web.console.policy_lately import disabling_text
 from tocsin.web.console.policy_matching import RulesField
 from tocsin.web.console.policy_targets import TargetRow, TargetsField
@@ -56,6 +57,8 @@ class PolicyForm(ServiceForm):
         help_text=_("Policies that come after this one do not get the events that it takes."),
     )
     targets = TargetsField(label=_("notification objects"), required=False)
+    severity_limits = LimitsField(label=_("channels by severity"), required=False)
+    window = WindowField(label=_("hours"), required=False)
     group_by = forms.CharField(
         label=_("group by"),
         required=False,
@@ -106,6 +109,8 @@ class PolicyForm(ServiceForm):
             rules=write_rules(stored_rules(current.rules)),
             sources=current.sources,
             stops_here=current.stops_here,
+            severity_limits=current.severity_limits,
+            window=current.sending_window,
             group_by=", ".join(current.group_by),
             group_wait=current.group_wait_seconds,
             group_interval=current.group_interval_seconds,

@@ -1,0 +1,27 @@
+"""What the hours of a policy mean for its messages: when they are planned, and again before each send."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tocsin.delivery.rules.states import Cause, DeliveryState, Reason
+from tocsin.policies.rules import Moment, Window, when_to_send
+
+
+def moment_for(window: Window | None, cause: Cause | None, severity: int | None, now: datetime) -> Moment:
+    """When a message may go out. The steps of an escalation have hours of their own."""
+    if window is None or cause is None or cause is Cause.ESCALATED:
+        return Moment()
+    return when_to_send(window, severity or 1, now)
+
+
+def begins_as(
+    window: Window | None, cause: Cause, severity: int, now: datetime
+) -> tuple[DeliveryState, str, datetime | None]:
+    """State, reason and `next_at` of a message that is planned now."""
+    moment = moment_for(window, cause, severity, now)
+    if moment.is_dropped:
+        return DeliveryState.SKIPPED, Reason.OUTSIDE_WINDOW, None
+    if moment.at is not None:
+        return DeliveryState.PLANNED, Reason.OUTSIDE_WINDOW, moment.at
+    return DeliveryState.PLANNED, "", now

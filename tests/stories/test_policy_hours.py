@@ -1,0 +1,171 @@
+"""Channels kept for severe alerts, and hours of a policy: outside them messages wait, are dropped, or must be urgent.
+
+Stories begin on a Monday at noon UTC, which is 20:00 in Shanghai.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from tests.stories.harness import ADMIN, Story
+from tocsin.alerts.services import claim_alert
+from tocsin.contacts.rules import Fallback
+from tocsin.delivery.models import Delivery
+from tocsin.delivery.queries import explain
+
+HOURS: dict[str, Any] = {"start": "09:00", "end": "18:00", "days": [1, 2, 3, 4, 5], "zone": "Asia/Shanghai"}
+UNTIL_NINE = timedelta(hours=13).total_seconds()
+
+
+def test_the_phone_rings_for_severe_alerts_only(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["phone", "email"]}, severity_limits={"phone": 2})
+
+    story.fires("Disk full", severity="warning")
+    story.passes(5)
+
+    story.expect_mail(ann, "Disk full")
+    assert [(item["name"], item["channel"], item["reason"]) for item in story.alert().reasons] == [
+        ("", "phone", "not_at_severity")
+    ]
+
+
+def test_an_alert_that_becomes_severe_uses_the_phone_from_then_on(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["phone", "email"]}, severity_limits={"phone": 2})
+    story.fires("Disk full", severity="warning", host="a")
+    story.passes(5)
+    story.expect_mail(ann)
+
+    story.fires("Disk full", severity="critical", host="b")
+    story.passes(30)
+
+    story.expect_call(ann, "Disk full").answer()
+    story.expect_mail(ann)
+    assert story.alert().reasons == []
+
+
+def test_robots_can_be_kept_for_severe_alerts_too(story: Story) -> None:
+    ann = story.contact("Ann")
+    group = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
+    story.policy({ann: ["email"], group: []}, severity_limits={"robots": 3})
+
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_mail(ann)
+    assert not Delivery.objects.filter(channel="dingtalk").exists()
+
+
+def test_a_message_waits_until_the_hours_begin(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]}, sending_window=HOURS)
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_silence()
+    assert (delivery := story.delivery(ann, "email")).reason == "outside_window"
+    assert delivery.state == "planned"
+    assert "waits until" in next(entry.title for entry in story.timeline() if entry.kind == "delivery")
+
+    story.passes(UNTIL_NINE - 6)
+    story.expect_silence()
+    story.passes(1)
+
+    story.expect_mail(ann, "Disk full")
+
+
+def test_of_what_waited_for_one_alert_only_the_newest_goes_out(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]}, sending_window=HOURS)
+    for host in "abc":
+        story.fires("Disk full", host=host)
+        story.passes(60)
+    story.fires("Link down")
+
+    story.passes(UNTIL_NINE)
+
+    story.expect_mail(ann, "3 are active now")
+    story.expect_mail(ann, "Link down")
+    assert sorted(Delivery.objects.values_list("state", flat=True)) == ["accepted", "accepted", "merged", "merged"]
+
+
+def test_what_recovered_or_was_claimed_in_the_night_is_not_told_in_the_morning(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]}, sending_window=HOURS)
+    story.fires("Disk full")
+    story.passes(5)
+    story.recovers("Disk full")
+    story.passes(60)
+    story.fires("Link down")
+    story.passes(5)
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+
+    story.passes(UNTIL_NINE)
+
+    assert sorted(Delivery.objects.values_list("reason", flat=True)) == ["claimed", "firing_never_sent", "recovered"]
+
+
+def test_outside_the_hours_messages_can_be_dropped(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]}, sending_window={**HOURS, "outside": "drop"})
+
+    story.fires("Disk full", severity="critical")
+    story.passes(UNTIL_NINE + 60)
+
+    delivery = story.delivery(ann, "email")
+    assert (delivery.state, delivery.reason, delivery.next_at) == ("skipped", "outside_window", None)
+
+
+def test_what_is_urgent_can_go_out_at_once(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]}, sending_window={**HOURS, "outside": "urgent"})
+    story.fires("Link down", severity="warning")
+    story.fires("Disk full", severity="critical")
+    story.passes(5)
+    story.expect_mail(ann, "Disk full")
+    story.expect_silence()
+
+    story.passes(UNTIL_NINE)
+
+    story.expect_mail(ann, "Link down")
+
+
+def test_what_follows_an_unanswered_call_keeps_to_the_hours_too(story: Story) -> None:
+    """The call is made in the last minute of the day and rings out in the first of the night."""
+    ann = story.contact("Ann", fallback=Fallback.SMS)
+    story.policy({ann: ["phone"]}, sending_window={**HOURS, "start": "08:00", "end": "20:01"}, group_wait=45)
+    story.fires("Disk full")
+    story.passes(45)
+    call = story.expect_call(ann)
+    story.passes(20)
+
+    call.ring_out()
+    story.passes(60)
+
+    text = story.delivery(ann, "sms")
+    assert (text.state, text.reason) == ("planned", "outside_window")
+    story.passes(12 * 3600)
+    story.expect_text(ann)
+
+
+def test_a_night_watch_hears_only_at_night(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]}, sending_window={**HOURS, "start": "22:00", "end": "06:00"})
+
+    story.fires("Disk full")
+    story.passes(2 * 3600 - 1)
+    story.expect_silence()
+    story.passes(1)
+
+    story.expect_mail(ann)
+
+
+def test_explain_says_when_a_message_would_go_out(story: Story) -> None:
+    story.policy({story.contact(): ["email"]}, name="Waits", sending_window=HOURS)
+    story.policy({story.contact(): ["email"]}, name="Drops", sending_window={**HOURS, "outside": "drop"})
+
+    waits, drops = explain({"alertname": "Disk full"}, story.now).policies
+
+    assert waits.moment.at == story.now + timedelta(seconds=UNTIL_NINE)
+    assert drops.moment.is_dropped

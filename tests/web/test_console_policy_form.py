@@ -1,0 +1,92 @@
+"""The form of a notification policy: what is chosen is stored and shown again; buttons move it in the list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+import time_machine
+from django.urls import reverse
+
+from tests.stories.harness import Story, begin
+from tests.web.people import signed_in
+from tocsin.accounts.rules import Role
+from tocsin.policies.models import NotificationPolicy
+
+pytestmark = pytest.mark.django_db
+ADD = "console:policies_notificationpolicy_add"
+
+
+@pytest.fixture
+def story(now: datetime) -> Iterator[Story]:
+    with time_machine.travel(now, tick=False):
+        yield begin(now)
+
+
+def typed(story: Story, **more: Any) -> dict[str, Any]:
+    return {
+        "name": "Databases", "rules": "team = db", "group_by": "alertname", "group_wait": "5", "group_interval": "30",
+        "is_enabled": "on", "targets-object": f"contact:{story.contact('Wei').pk}", "targets-email": "0", **more,
+    }  # fmt: skip
+
+
+def test_a_whole_policy_is_stored_and_shown_again(story: Story) -> None:
+    chosen = {
+        "sources": [str(story.integration.pk)], "stops_here": "on", "severity_limits-phone": "2",
+        "severity_limits-robots": "6", "window-start": "22:00", "window-end": "6:30", "window-days": ["1", "5"],
+        "window-zone": "Asia/Shanghai", "window-outside": "urgent",
+    }  # fmt: skip
+    client = signed_in(Role.MANAGER)
+
+    reply = client.post(reverse(ADD), typed(story, **chosen))
+
+    assert reply.status_code == 302, reply.context["adminform"].form.errors
+    policy = NotificationPolicy.objects.get()
+    assert policy.current is not None
+    assert (policy.current.sources, policy.current.stops_here) == ([story.integration.pk], True)
+    assert policy.current.severity_limits == {"phone": 2}
+    assert policy.current.sending_window == {
+        "start": "22:00", "end": "06:30", "days": [1, 5], "zone": "Asia/Shanghai", "outside": "urgent",
+    }  # fmt: skip
+    address = reverse("console:policies_notificationpolicy_change", args=[policy.pk])
+    page = client.get(address).content.decode()
+    assert '<option value="2" selected>only P1 to P2</option>' in page
+    assert 'value="06:30"' in page
+    read = signed_in(Role.VIEWER).get(address).content.decode()
+    assert "22:00–06:30 (Asia/Shanghai), Mon, Fri; outside: P1 and P2 go out at once, all others wait" in read
+    assert "Phone call: only P1 to P2" in read
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"sources": ["999"]}, "sources"),
+        ({"severity_limits-phone": "7"}, "severity_limits"),
+        ({"window-start": "9", "window-end": "17:00", "window-days": "1", "window-zone": "UTC"}, "window"),
+        ({"window-start": "09:00", "window-end": "17:00", "window-zone": "UTC"}, "window"),
+        ({"window-start": "09:00", "window-end": "17:00", "window-days": "1", "window-zone": "Nowhere"}, "window"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_its_field(story: Story, wrong: dict[str, Any], field: str) -> None:
+    reply = signed_in(Role.MANAGER).post(reverse(ADD), typed(story, **wrong))
+
+    assert list(reply.context["adminform"].form.errors) == [field]
+    assert not NotificationPolicy.objects.exists()
+
+
+def test_the_list_moves_a_policy_up_and_down(story: Story) -> None:
+    wei = story.contact("Wei")
+    for name in ("One", "Two", "Three"):
+        story.policy({wei: ["email"]}, name=name)
+    three = NotificationPolicy.objects.get(name="Three")
+    client = signed_in(Role.MANAGER)
+    address = reverse("console:policies_notificationpolicy_changelist")
+    assert 'aria-label="Move Three up"' in client.get(address).content.decode()
+
+    reply = client.post(reverse("console:policy_up", args=[three.pk]))
+
+    assert reply.headers["Location"] == address
+    assert [policy.name for policy in NotificationPolicy.objects.all()] == ["One", "Three", "Two"]
+    assert "Move Three up" not in signed_in(Role.VIEWER).get(address).content.decode()
