@@ -3,11 +3,11 @@
 VENV := .venv/bin
 DEBIAN_FOR_TESTS := prometheus prometheus-alertmanager kannel kannel-extras postgresql chromium fonts-noto-cjk
 
-.PHONY: help demo run test lint fmt messages bench screenshots lock
+.PHONY: help demo run test test-all lint fmt messages bench screenshots lock
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: .venv/dev.stamp ## watch an alert reach three people, then look around in the console
 	@tools/debian-packages.sh --optional prometheus
@@ -16,11 +16,17 @@ demo: .venv/dev.stamp ## watch an alert reach three people, then look around in 
 run: .venv/run.stamp ## run Tocsin on http://127.0.0.1:8000 until Ctrl-C
 	$(VENV)/tocsin serve
 
-test: .venv/dev.stamp ## lint, then every test on the embedded database, then the stories on Debian's PostgreSQL
+test: .venv/dev.stamp ## lint, then the tests on the embedded database, then the stories on Debian's PostgreSQL
 	@tools/debian-packages.sh $(DEBIAN_FOR_TESTS)
+	@tools/debian-packages.sh --optional chromium-headless-shell
 	@$(MAKE) --no-print-directory lint
-	$(VENV)/pytest -n 2 < /dev/null
-	tools/with-debian-postgres.sh $(VENV)/pytest -n 2 tests/stories < /dev/null
+	$(VENV)/pytest $(IN_PARALLEL) $(THOROUGH) < /dev/null
+	tools/with-debian-postgres.sh $(VENV)/pytest $(IN_PARALLEL) $(THOROUGH) tests/stories < /dev/null
+
+test-all: THOROUGH := -m ''
+test-all: test ## the same with the thorough tests: other languages and widths, long variants
+
+IN_PARALLEL := -n 2 --dist worksteal
 
 lint: .venv/dev.stamp ## style, types, the direction of imports, missing migrations
 	$(VENV)/ruff check

@@ -12,8 +12,10 @@ from urllib.parse import quote
 
 import django
 import pytest
+from django.conf import settings
 from django.utils import translation
 
+from tests.quick import SETTINGS
 from tocsin.config.embedded_postgres import EmbeddedPostgres, connection_settings
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tocsin.config.settings"
@@ -23,6 +25,7 @@ os.environ.setdefault("TOCSIN_OUTGOING_ALLOW", "127.0.0.0/8")
 
 _FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 """What the tests write need not survive a power cut."""
+_LONGEST_FIRST = {"chaos": 0, "browser": 1}
 _server = pytest.StashKey[EmbeddedPostgres]()
 
 
@@ -36,6 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["TOCSIN_DATABASE_URL"] = f"postgresql://tocsin@/tocsin?host={sockets}"
         os.environ.setdefault("TOCSIN_DATA_DIR", str(folder))
     django.setup()
+    for name, value in SETTINGS.items():
+        setattr(settings, name, value)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -43,6 +48,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if server is not None:
         server.stop()
         shutil.rmtree(server.layout.folder)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that no process ends long after the other. Otherwise the order is random."""
+    items.sort(key=lambda item: _LONGEST_FIRST.get(item.path.parent.name, len(_LONGEST_FIRST)))
 
 
 @pytest.fixture(autouse=True)

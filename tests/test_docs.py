@@ -108,9 +108,9 @@ def test_commands_exist(page: Path) -> None:
 
 @every_page
 def test_make_targets_exist(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
-    named = {target for code in code_in(page.read_text()) for target in re.findall(r"\bmake ([a-z]+)", code)}
+    named = {target for code in code_in(page.read_text()) for target in re.findall(r"\bmake ([a-z-]+)", code)}
 
     assert named <= targets
 

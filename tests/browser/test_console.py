@@ -42,8 +42,7 @@ class Console:
 
 
 @pytest.fixture
-def console(page: Page, live_server: Any, settings: Any) -> Console:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # a real one takes most of a second
+def console(page: Page, live_server: Any) -> Console:
     return Console(page, live_server.url)
 
 
@@ -234,7 +233,7 @@ def test_a_test_message_is_sent_and_its_page_follows_what_becomes_of_it(console:
     story.expect_text(wei, "This is a test")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.thorough)])
 def test_the_alert_page_fits_a_phone(console: Console, story: Story, scheme: Any) -> None:
     story.policy({story.contact("A name so long that it can hardly be called out on the phone"): ["phone", "email"]})
     story.fires("DiskFull", instance="a-host-with-a-very-long-name.region-1.compute.internal.example.org:9100")

@@ -35,9 +35,12 @@ FIELDS = [
 CONTEXTS = {"Email": "field"}
 """Words that mean several things."""
 SCREEN, PHONE = ("en", 1300), ("zh-hans", 390)
-both = pytest.mark.parametrize("place", [SCREEN, PHONE], ids=str, indirect=True)
+_OTHERS = [pytest.param(place, marks=pytest.mark.thorough) for place in (("en", 390), ("zh-hans", 1300))]
+both = pytest.mark.parametrize(
+    "place", [SCREEN, pytest.param(PHONE, marks=pytest.mark.thorough)], ids=str, indirect=True
+)
 """A language and a width: English on a screen, and Chinese on a phone."""
-everywhere = pytest.mark.parametrize("place", [SCREEN, ("en", 390), ("zh-hans", 1300), PHONE], ids=str, indirect=True)
+everywhere = pytest.mark.parametrize("place", [SCREEN, PHONE, *_OTHERS], ids=str, indirect=True)
 
 
 @dataclass
@@ -112,8 +115,7 @@ def place(request: pytest.FixtureRequest) -> tuple[str, int]:
 
 
 @pytest.fixture
-def console(page: Page, live_server: Any, settings: Any, place: tuple[str, int]) -> Console:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def console(page: Page, live_server: Any, place: tuple[str, int]) -> Console:
     language, width = place
     page.set_viewport_size({"width": width, "height": 900})
     return Console(page, live_server.url, language)

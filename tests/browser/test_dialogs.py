@@ -17,8 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def console(page: Page, live_server: Any, settings: Any) -> Console:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def console(page: Page, live_server: Any) -> Console:
     console = Console(page, live_server.url)
     console.sign_in(Role.MANAGER)
     console.open("contacts/contactgroup/")

@@ -16,12 +16,10 @@ from tocsin.events.models import Event, Integration
 from tocsin.policies.models import NotificationPolicy
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WIDTHS = [390, 1300]
 
 
 @pytest.fixture
-def console(page: Page, live_server: Any, settings: Any) -> Console:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def console(page: Page, live_server: Any) -> Console:
     return Console(page, live_server.url)
 
 
@@ -128,10 +126,10 @@ def test_rules_are_built_by_keyboard_alone(console: Console, story: Story) -> No
     assert page.evaluate("document.activeElement.hasAttribute('data-key')")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", [390, pytest.param(1300, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize(("language", "waiting", "received"), [
     ("en", "Waiting for the first event", "Received"),
-    ("zh-hans", "正在等待第一个事件", "已收到"),
+    pytest.param("zh-hans", "正在等待第一个事件", "已收到", marks=pytest.mark.thorough),
 ])  # fmt: skip
 def test_an_integration_waits_and_turns_into_received(
     console: Console, story: Story, width: int, language: str, waiting: str, received: str
@@ -188,7 +186,7 @@ def test_the_severity_map_is_edited_in_rows(console: Console, story: Story) -> N
     assert integration.severity_map["info"] == 5
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", [390, pytest.param(1300, marks=pytest.mark.thorough)])
 def test_policies_in_chinese_fit(console: Console, story: Story, width: int) -> None:
     policy = story.policy({story.contact("张伟"): ["email"]}, name="数据库")
     story.fires("磁盘已满", team="db")

@@ -24,8 +24,7 @@ DESK, PHONE = {"width": 1300, "height": 900}, {"width": 390, "height": 844}
 
 
 @pytest.fixture
-def console(page: Page, live_server: Any, settings: Any) -> Console:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def console(page: Page, live_server: Any) -> Console:
     return Console(page, live_server.url)
 
 

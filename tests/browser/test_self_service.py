@@ -104,7 +104,9 @@ def newest_link(purpose: Purpose) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize(("language", "width"), [("en", 390), ("zh-hans", 1300)])
+@pytest.mark.parametrize(
+    ("language", "width"), [("en", 390), pytest.param("zh-hans", 1300, marks=pytest.mark.thorough)]
+)
 def test_a_contact_without_sign_in_asks_for_a_link_changes_its_number_verifies_tests_and_closes(
     browser: Browser, live_server: Any, story: Story, language: str, width: int
 ) -> None:
@@ -153,11 +155,12 @@ def test_a_contact_without_sign_in_asks_for_a_link_changes_its_number_verifies_t
     assert ann.phone_verified_at is not None
 
 
-@pytest.mark.parametrize(("language", "width"), [("en", 1300), ("zh-hans", 390)])
+@pytest.mark.parametrize(
+    ("language", "width"), [("zh-hans", 390), pytest.param("en", 1300, marks=pytest.mark.thorough)]
+)
 def test_a_viewer_who_is_a_contact_sees_and_changes_itself_in_the_console(
-    browser: Browser, live_server: Any, story: Story, settings: Any, language: str, width: int
+    browser: Browser, live_server: Any, story: Story, language: str, width: int
 ) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     says, user = WORDS[language], user_with(Role.VIEWER)
     change_user(by=SHELL, now=story.now, user_id=user.pk, language=language)
     ann = story.contact("Ann 安", phone="138 1234 5678", email="ann@example.org")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from django.test import Client, override_settings
+from django.test import Client
 
 from tocsin.accounts.models import User
 from tocsin.accounts.rules import Role
@@ -22,9 +22,6 @@ def user_with(role: Role) -> User:
 
 
 def signed_in(role: Role) -> Client:
-    """The session of a user whose password nobody can sign in with: a real hash takes most of a second."""
-    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
-        user = user_with(role)
     client = Client()
-    client.force_login(user)
+    client.force_login(user_with(role))
     return client

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -53,7 +55,8 @@ def test_pages_name_no_foreign_origin_and_say_so_to_the_browser() -> None:
     assert "//" not in reply.content.decode().replace("http://www.w3.org", "").replace("://testserver", "")
 
 
-def test_static_files_are_served_without_debug() -> None:
+def test_static_files_are_served_without_debug(settings: Any) -> None:
+    settings.WHITENOISE_AUTOREFRESH = False
     client = Client()
 
     for path in ("unfold/css/styles.css", "unfold/js/alpine/alpine.js", "console/console.css", "console/tocsin.svg"):

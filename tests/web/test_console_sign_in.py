@@ -21,9 +21,8 @@ TOO_OFTEN = "Too many failed attempts. Try again at 12:15:00 UTC (in 15 min)."
 
 
 @pytest.fixture
-def clock(now: datetime, settings: Any) -> Iterator[Any]:
+def clock(now: datetime) -> Iterator[Any]:
     """The doors' clock stands; a real hash would take most of a second."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     with time_machine.travel(now, tick=False) as clock:
         user_with(Role.ADMIN)
         yield clock

@@ -32,7 +32,6 @@ def running() -> Iterator[Provider]:
 
 @pytest.fixture
 def provider(running: Provider, settings: Any) -> Provider:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.IDENTITY_PROVIDER = running.settings()
     return running
 

@@ -24,8 +24,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def clock(now: datetime, settings: Any) -> Iterator[Any]:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def clock(now: datetime) -> Iterator[Any]:
     with time_machine.travel(now, tick=False) as clock:
         yield clock
 

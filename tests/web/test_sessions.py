@@ -27,8 +27,7 @@ PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) Version/18.1 Saf
 
 
 @pytest.fixture
-def clock(now: datetime, settings: Any) -> Iterator[Any]:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def clock(now: datetime) -> Iterator[Any]:
     with time_machine.travel(now, tick=False) as clock:
         yield clock
 
