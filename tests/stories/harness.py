@@ -31,6 +31,7 @@ from tocsin.events.queries import key_of
 from tocsin.events.rules import Report
 from tocsin.events.services import create_integration
 from tocsin.oncall.models import Schedule
+from tocsin.oncall.queries import next_due_at as next_handover_at
 from tocsin.oncall.services import create_schedule
 from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.queries.silences import next_turn_at
@@ -212,6 +213,7 @@ class Story:
             queue.values_list("next_at", flat=True).first(),
             waiting.values_list("deadline_at", flat=True).first(),
             sweep.values_list("sweep_at", flat=True).first(),
+            handover if (handover := next_handover_at()) and handover > self.now else None,
         ]
         return min((moment for moment in moments if moment is not None), default=None)
 

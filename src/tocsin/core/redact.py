@@ -7,7 +7,7 @@ import re
 _HIDDEN = "***"
 
 _PATH_TOKEN = re.compile(
-    r"(?P<before>/(?:v|a|c|integrations|hook|api/v1/events|callbacks/[\w-]+)/)(?P<token>[^/\s?#\"'<>]+)"
+    r"(?P<before>/(?:v|a|c|h|calendar|integrations|hook|api/v1/events|callbacks/[\w-]+)/)(?P<token>[^/\s?#\"'<>]+)"
 )
 _PARAMETER = re.compile(
     r"(?P<before>(?:^|[?&;\s\"'{,(])[\"']?(?:[\w-]{0,40}(?:token|secret|password|passwd|signature|credential)|key|api_?key"

@@ -20,6 +20,7 @@ from tocsin.contacts.queries import contact_views, robot_config, webhook_config
 from tocsin.contacts.rules import ContactView, is_same_address, mention_id
 from tocsin.core.ids import to_base36
 from tocsin.delivery.contents import ContentText, read_contents
+from tocsin.delivery.handover_states import HandoverState, handover_states
 from tocsin.delivery.models import Enclosure
 from tocsin.delivery.personal_links import link_message
 from tocsin.delivery.queue_rows import QueueRow
@@ -56,10 +57,14 @@ class Addresses:
     accounts: Mapping[Channel, Sequence[ProviderAccount]]
     contents: Mapping[int, ContentText]
     enclosures: Mapping[int, Enclosure]
+    handovers: Mapping[int, HandoverState]
     _routes: dict[int, Route] = field(default_factory=dict)
 
     def why_not(self, row: QueueRow) -> Reason | None:
         """What changed about the recipient since the plan; None when it can still be reached."""
+        handover = self.handovers.get(row.id)
+        if handover is not None and handover.why_not is not None:
+            return handover.why_not
         robot = self.robots.get(row.recipient_id)
         if robot is not None:
             return None if robot.is_enabled else Reason.ROBOT_DISABLED
@@ -147,6 +152,10 @@ class Addresses:
         text, variables = content.text, _variables(content, channel)
         if (verification := self.verifications.get(row.verification_id or 0)) is not None:
             text, variables = verification_message(verification, row.language), verification_variables(verification)
+        keys = call_keys(row.language) if row.is_call and _can_be_answered(row) else {}
+        if (handover := self.handovers.get(row.id)) is not None:
+            text = handover.filled(text, row.language, carries_links=route.capabilities.carries_links)
+            keys = handover.keys(row.language) if row.is_call else {}
         receipt_url = ""
         if route.capabilities.has_receipts and settings.PUBLIC_URL and route.callback_token:
             receipt_url = f"{settings.PUBLIC_URL}/callbacks/{route.provider.name}/{route.callback_token}"
@@ -165,7 +174,7 @@ class Addresses:
             urgent=row.cause in (Cause.FIRED, Cause.ESCALATED),
             mentions=self._mentions(row, channel) if row.mention_ids and row.cause is not Cause.RECOVERED else (),
             receipt_url=receipt_url,
-            keys=call_keys(row.language) if row.is_call and _can_be_answered(row) else {},
+            keys=keys,
             variables=variables,
             data=content.data if channel is Channel.WEBHOOK else "",
         )
@@ -220,7 +229,7 @@ def _outlet_route(provider: ProviderType | None, key: tuple[str, int, int], name
 
 
 def read_addresses(rows: Sequence[QueueRow], now: datetime) -> Addresses:
-    """At most seven statements, however many rows; two for people alone."""
+    """At most eight statements, however many rows; two for people alone."""
     group_rows = [row for row in rows if row.channel not in PERSONAL_CHANNELS]
     chatbots = {row.recipient_id for row in group_rows if row.is_legacy_chatbot and row.is_contact}
     outlets = [row for row in group_rows if not row.is_legacy_chatbot]
@@ -228,6 +237,7 @@ def read_addresses(rows: Sequence[QueueRow], now: datetime) -> Addresses:
     webhooks = {row.recipient_id for row in outlets if row.channel == Channel.WEBHOOK}
     mentioned = {pk for row in rows for pk in row.mention_ids}
     verifications = {row.verification_id for row in rows if row.verification_id}
+    handing_over = [row.id for row in rows if row.purpose == Purpose.HANDOVER]
     enclosing = [row.id for row in rows if row.purpose in (Purpose.LINK, Purpose.NOTICE)]
     return Addresses(
         now=now,
@@ -239,4 +249,5 @@ def read_addresses(rows: Sequence[QueueRow], now: datetime) -> Addresses:
         accounts=accounts_by_channel(),
         contents=read_contents({row.content_id for row in rows if row.content_id}),
         enclosures=Enclosure.objects.select_related("link__contact").in_bulk(enclosing) if enclosing else {},
+        handovers=handover_states(handing_over) if handing_over else {},
     )

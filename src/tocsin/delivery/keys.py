@@ -10,16 +10,20 @@ from django.db import transaction
 
 from tocsin.alerts.services import claim_alert, escalate_alert, resolve_alert
 from tocsin.core.actors import Actor, ActorKind
-from tocsin.core.errors import ConflictError
-from tocsin.delivery.models import Delivery
+from tocsin.core.errors import ConflictError, NotFoundError
+from tocsin.delivery.handover_states import CHECK_IN_KEY
+from tocsin.delivery.models import Delivery, HandoverNotice
+from tocsin.delivery.rules import Purpose
 from tocsin.delivery.speech import CLAIM, ESCALATE, RESOLVE
+from tocsin.oncall.services import check_in
 
 
 def act_on_keys(pressed: Sequence[tuple[Delivery, str]], now: datetime) -> None:
-    """1 claims, 2 resolves, 3 escalates now; other keys are kept and do nothing.
+    """1 claims, 2 resolves, 3 escalates now; others do nothing. In a call about a hand-over 1 checks in.
 
     Alerts are locked after deliveries here, by id: nobody who holds an alert waits for a delivery that exists.
     """
+    _check_in(pressed, now)
     keys = {delivery.pk: (delivery, key) for delivery, key in pressed if key in (CLAIM, RESOLVE, ESCALATE)}
     if not keys:
         return
@@ -34,6 +38,19 @@ def act_on_keys(pressed: Sequence[tuple[Delivery, str]], now: datetime) -> None:
         by = Actor(ActorKind.CONTACT, delivery.recipient_name, delivery.recipient_id)
         with suppress(ConflictError), transaction.atomic():
             _act(by, alert_id, key, now)
+
+
+def _check_in(pressed: Sequence[tuple[Delivery, str]], now: datetime) -> None:
+    calls = {delivery.pk: delivery for delivery, key in pressed if key == CHECK_IN_KEY}
+    notices = HandoverNotice.objects.filter(
+        delivery_id__in=[pk for pk, delivery in calls.items() if delivery.purpose == Purpose.HANDOVER],
+        is_silence=False,
+    )
+    for notice in notices.order_by("handover_id"):
+        call = calls[notice.delivery_id]
+        by = Actor(ActorKind.CONTACT, call.recipient_name, call.recipient_id)
+        with suppress(ConflictError, NotFoundError):
+            check_in(by=by, now=now, handover_id=notice.handover_id, via="key")
 
 
 def _act(by: Actor, alert_id: int, key: str, now: datetime) -> None:

@@ -13,6 +13,7 @@ from tocsin.channels.kinds import PERSONAL_CHANNELS, ROBOT_PLATFORMS, Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.registry import PROVIDERS, robot_provider
 from tocsin.core.sentences import Sentence
+from tocsin.delivery.handover_states import HandoverState, handover_states
 from tocsin.delivery.models import NOT_ARRIVED, Delivery, Enclosure
 from tocsin.delivery.personal_links import link_message
 from tocsin.delivery.rules import DeliveryState, Purpose
@@ -201,11 +202,13 @@ def outbox_messages(limit: int = 100) -> list[OutboxMessage]:
         .select_related("content", "account", "verification", "notification__alert", "enclosure__link__contact")
         .order_by("-id")[:limit]
     )
+    handing_over = [delivery.pk for delivery in deliveries if delivery.purpose == Purpose.HANDOVER]
+    states = handover_states(handing_over) if handing_over else {}
     return [
         OutboxMessage(
             delivery=delivery,
             account=delivery.account,
-            text=_outbox_text(delivery),
+            text=_outbox_text(delivery, states.get(delivery.pk)),
             is_ringing=delivery.channel == Channel.PHONE and delivery.deadline_at is not None,
         )
         for delivery in deliveries
@@ -213,7 +216,7 @@ def outbox_messages(limit: int = 100) -> list[OutboxMessage]:
     ]
 
 
-def _outbox_text(delivery: Delivery) -> str:
+def _outbox_text(delivery: Delivery, handover: HandoverState | None) -> str:
     if delivery.purpose == Purpose.VERIFICATION:
         return verification_message(delivery.verification, delivery.language) if delivery.verification else ""
     if delivery.purpose == Purpose.LINK:
@@ -222,4 +225,7 @@ def _outbox_text(delivery: Delivery) -> str:
         return link_message(link, delivery.language).text if link is not None else ""
     if delivery.content is None:
         return ""
-    return "\n".join(filter(None, [delivery.content.subject, delivery.content.text]))
+    text = delivery.content.text
+    if handover is not None:
+        text = handover.filled(text, delivery.language)
+    return "\n".join(filter(None, [delivery.content.subject, text]))

@@ -14,6 +14,7 @@ from tocsin.contacts.services.imports import forget_imports
 from tocsin.delivery.models import Content, Delivery, Receipt
 from tocsin.events.models import Event
 from tocsin.events.rules import EventState
+from tocsin.oncall.services import forget_handovers
 
 _AT_ONCE = 200
 
@@ -30,6 +31,7 @@ def forget(now: datetime) -> int:
         + _forget_single_messages(before)
         + _forget_events(before)
         + _forget_receipts(before)
+        + forget_handovers(before=before)
     )
 
 

@@ -17,6 +17,7 @@ from tocsin.delivery.auditor import audit
 from tocsin.delivery.claiming import claim
 from tocsin.delivery.crashes import release_crashed
 from tocsin.delivery.dailies import next_daily_at, send_dailies
+from tocsin.delivery.handovers import send_handovers
 from tocsin.delivery.importing import work_on_imports
 from tocsin.delivery.listener import Doorbell, Listener
 from tocsin.delivery.models import Delivery
@@ -29,6 +30,7 @@ from tocsin.delivery.sender import Sender
 from tocsin.delivery.sending import send_all
 from tocsin.delivery.services import expire_deadlines
 from tocsin.delivery.waiting import BACKOFF_AT_MOST, CEILING, after_failure, pause_until
+from tocsin.oncall.queries import next_due_at as next_handover_at
 from tocsin.policies.queries.silences import next_turn_at
 from tocsin.policies.services.silences import turn_silences
 
@@ -53,6 +55,7 @@ def run(*, stop: threading.Event) -> None:
         _Loop("rematch", rematch, stop, Doorbell(), then=rings_due),
         _Loop("deadlines", expire_deadlines, stop, Doorbell(), _next_deadline, then=rings_deliveries),
         _Loop("daily", send_dailies, stop, Doorbell(), next_daily_at, then=rings_deliveries),
+        _Loop("handovers", send_handovers, stop, Doorbell(), next_handover_at, then=rings_deliveries),
         _Loop("crashes", release_crashed, stop, Doorbell(), then=rings_deliveries),
         _Loop("imports", lambda now: work_on_imports(now, stop.is_set), stop, imports),
         _Loop("retention", forget, stop, Doorbell(), ceiling=_FORGET_EVERY),
@@ -96,6 +99,7 @@ def run_due(now: datetime, *, worker_id: int = 1) -> None:
             sweep(now)
             + turn_silences(now)
             + rematch(now)
+            + send_handovers(now)
             + plan_due(now)
             + expire_deadlines(now)
             + work_on_imports(now)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from tocsin.contacts.services.cleaning import zone_of
 from tocsin.core.errors import NotFoundError
-from tocsin.oncall.models import Schedule
+from tocsin.oncall.models import Handover, Schedule
 from tocsin.oncall.rules import Held, Layer, Rota, Stand, compiled, on_duty, stored_restrictions
 
 _ROTAS = """
@@ -59,8 +59,14 @@ def on_duty_of(ids: Collection[int], at: datetime) -> dict[int, int | None]:
 
 
 def next_due_at() -> datetime | None:
-    """When the worker wants to look at a schedule next."""
-    return Schedule.objects.filter(due_at__isnull=False).order_by("due_at").values_list("due_at", flat=True).first()
+    """When the worker wants to look at a schedule next, or to tell that nobody checked in."""
+    schedules = Schedule.objects.filter(due_at__isnull=False).order_by("due_at")
+    silences = Handover.objects.filter(check_in_due_at__isnull=False).order_by("check_in_due_at")
+    moments = (
+        schedules.values_list("due_at", flat=True).first(),
+        silences.values_list("check_in_due_at", flat=True).first(),
+    )
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def _layers(text: str) -> tuple[Layer, ...]:

@@ -97,7 +97,7 @@ def answer(request: HttpRequest, context: dict[str, Any], delivery_id: int, answ
 def _entry(message: OutboxMessage, may_manage: bool) -> dict[str, Any]:
     """The text of a verification proves a number, so only those who may change contacts read it."""
     delivery = message.delivery
-    is_hidden = delivery.purpose in (Purpose.VERIFICATION, Purpose.LINK) and not may_manage
+    is_hidden = delivery.purpose in (Purpose.VERIFICATION, Purpose.LINK, Purpose.HANDOVER) and not may_manage
     return {
         "delivery": delivery,
         "text": "" if is_hidden else message.text,

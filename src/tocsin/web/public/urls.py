@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
+from tocsin.web.public.calendar import calendar_feed
+from tocsin.web.public.check_in import check_in_page
 from tocsin.web.public.personal import ask_for_link, open_own_link, own, own_message
 from tocsin.web.public.verification import enter_code, open_link
 
 urlpatterns = [
     path("v/", enter_code, name="enter-code"),
     path("v/<path:token>", open_link, name="open-link"),
+    path("h/<path:token>", check_in_page, name="check-in"),
+    path("calendar/<str:token>.ics", calendar_feed, name="calendar-feed"),
     path("c/", ask_for_link, name="ask-for-link"),
     path("c/my/", own, name="own-page"),
     path("c/my/messages/<int:delivery_id>/", own_message, name="own-message"),
