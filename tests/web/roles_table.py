@@ -177,6 +177,7 @@ ADDRESSES: dict[str, Door] = {
     "console/contacts/contact/<path:object_id>/reveal/": Door(MANAGER),
     "console/contacts/contact/<path:object_id>/remove-from-group/": Door(MANAGER, status=(200, 302, 404)),
     "console/contacts/contact/<path:object_id>/verify/": Door(MANAGER),
+    "console/contacts/contact/<path:object_id>/call/": Door(MANAGER),
     "console/contacts/contact/<path:object_id>/attest/": Door(ADMIN),
     "console/contacts/contact/<path:object_id>/test/": Door(MANAGER),
     "console/contacts/contact/<path:object_id>/remove-chatbot/": Door(MANAGER),

@@ -397,6 +397,23 @@ def test_verifying_says_first_how_many_texts_and_then_what_became_of_each(story:
     assert [delivery.recipient_id for delivery in Delivery.objects.all()] == [wei.pk]
 
 
+def test_a_contact_is_called_with_a_code_from_its_page(story: Story) -> None:
+    wei = story.contact("Wei", verified=False)
+    client = signed_in(Role.MANAGER)
+    url = reverse("console:contacts_contact_call_with_code", args=[wei.pk])
+    page = client.get(reverse("console:contacts_contact_overview", args=[wei.pk])).content.decode()
+    assert f'href="{url}"' in page
+
+    before = client.get(url)
+    assert not Delivery.objects.exists()
+    after = client.post(url, {"confirmed": "1"})
+
+    assert "One call will go out" in before.content.decode()
+    assert before.context["rows"][0][1] == "is called and hears a code"
+    assert "One call was queued" in after.content.decode()
+    assert [delivery.channel for delivery in Delivery.objects.all()] == ["phone"]
+
+
 def test_all_pages_of_a_list_are_verified_at_once(story: Story) -> None:
     contacts = [story.contact(verified=False) for _ in range(60)]
     client, url = signed_in(Role.MANAGER), reverse("console:contacts_contact_changelist")

@@ -166,6 +166,18 @@ def test_the_offered_text_keeps_to_the_numbers_limits(browser: Client, ann: Cont
     assert PhoneVerification.objects.count() == 2
 
 
+def test_where_nothing_carries_texts_an_expired_link_brings_a_call(browser: Client, ann: Contact, clock: Clock) -> None:
+    path = link_for(ann, clock)
+    clock.passes(timedelta(hours=24))
+    ProviderAccount.objects.filter(channel="sms").update(is_enabled=False)
+    expired = browser.get(path)
+
+    called = press(browser, expired, path, "send")
+
+    assert heading(called) == "We are calling you"
+    assert 'href="/v/"' in called.content.decode()
+
+
 def test_a_replaced_link_points_to_the_newest_message(browser: Client, ann: Contact, clock: Clock) -> None:
     path = link_for(ann, clock)
     clock.passes(timedelta(minutes=1))

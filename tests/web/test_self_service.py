@@ -542,6 +542,17 @@ def test_an_unverified_number_is_verified_from_the_page(browser: Client, story: 
     assert second.startswith("No message was sent: this number got too many of them.")
 
 
+def test_whoever_gets_no_texts_asks_to_be_called(browser: Client, story: Story, clock: Clock) -> None:
+    bob = story.contact("Bob", phone="+86 10 6222 1234", email="bob@example.org", verified=False)
+    page = come_in(browser, link_for(bob, clock))
+
+    press(browser, page, "/c/my/", "call")
+
+    assert Delivery.objects.get(purpose=Purpose.VERIFICATION).channel == "phone"
+    [first] = told(browser.get("/c/my/"))
+    assert first.startswith("We are calling +86 106 *** 1234. Enter the code that you hear at https://")
+
+
 def test_a_test_is_sent_and_followed_on_the_page(browser: Client, ann: Contact, clock: Clock) -> None:
     page = come_in(browser, link_for(ann, clock))
 

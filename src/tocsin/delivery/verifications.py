@@ -1,4 +1,4 @@
-"""Verification texts: the one message that an unverified number may get."""
+"""Verifications as texts and calls: the one message that an unverified number may get."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from tocsin.channels.kinds import Channel
+from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import accounts_for, capabilities_of
 from tocsin.contacts.models import PhoneVerification
 from tocsin.contacts.queries import Prospect, code_of, token_of, verification_prospects
@@ -23,6 +24,7 @@ from tocsin.core.phones import mask
 from tocsin.delivery.doorbell import ring_send
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.rules import Priority, Purpose
+from tocsin.delivery.speech import plain_speech
 
 _ROWS_PER_INSERT = 2000
 
@@ -53,18 +55,29 @@ class VerificationResult:
     delivery_id: int | None = None
 
 
-def preview_verifications(*, now: datetime, contact_ids: Collection[int]) -> list[VerificationResult]:
-    """What `send_verifications` would do now: how many texts, and who gets none. Changes nothing."""
-    method, refusal = _method()
-    return [_result(prospect, refusal, method) for prospect in verification_prospects(contact_ids, now)]
+def may_call_with_code() -> bool:
+    """Whether a code can be spoken in a call: an account carries calls."""
+    return bool(accounts_for(Channel.PHONE))
 
 
-def send_verifications(*, by: Actor, now: datetime, contact_ids: Collection[int]) -> list[VerificationResult]:
-    """A text message with a link, or with a code where links are forbidden, to every contact that may get one.
+def preview_verifications(
+    *, now: datetime, contact_ids: Collection[int], by_call: bool = False
+) -> list[VerificationResult]:
+    """What `send_verifications` would do now: how many texts or calls, and who gets none. Changes nothing."""
+    method, refusal = _method(by_call)
+    called = contact_ids if method is VerificationMethod.CALL else ()
+    return [_result(prospect, refusal, method) for prospect in verification_prospects(contact_ids, now, called)]
+
+
+def send_verifications(
+    *, by: Actor, now: datetime, contact_ids: Collection[int], by_call: bool = False
+) -> list[VerificationResult]:
+    """A text message with a link, or with a code where links are forbidden, to every contact that may get one; a call
+    that speaks a code where it is asked for, or where nothing carries texts.
 
     One result for each contact, in their order.
     """
-    method, refusal = _method()
+    method, refusal = _method(by_call)
     if method is None:
         return [_result(prospect, refusal, None) for prospect in verification_prospects(contact_ids, now)]
     with transaction.atomic():
@@ -87,6 +100,8 @@ def verification_message(verification: PhoneVerification, language: str) -> str:
                 "organisation": settings.ORGANISATION,
                 "url": f"{settings.PUBLIC_URL}/v/{token_of(verification)}",
             }
+        if verification.method == VerificationMethod.CALL:
+            return _spoken(code_of(verification))
         return _("%(organisation)s: %(code)s is the code that confirms your number. It is valid for 15 minutes.") % {
             "organisation": settings.ORGANISATION,
             "code": code_of(verification),
@@ -100,14 +115,42 @@ def verification_variables(verification: PhoneVerification) -> dict[str, str]:
     return {"code": code_of(verification), "organisation": settings.ORGANISATION}
 
 
-def _method() -> tuple[VerificationMethod | None, str]:
-    """A link where the account that would be used carries links; None, and why, when there is no account."""
+def _spoken(code: str) -> str:
+    """Digit by digit, twice: commas make a voice pause."""
+    digits = ", ".join(code)
+    return " ".join(
+        [
+            _("This is %(organisation)s. Your code to confirm this number is:")
+            % {"organisation": plain_speech(settings.ORGANISATION)},
+            f"{digits}.",
+            _("Once more:"),
+            f"{digits}.",
+            _("Enter it within 15 minutes on the page where you confirm your number. Never tell it to anybody."),
+        ]
+    )
+
+
+def _method(by_call: bool = False) -> tuple[VerificationMethod | None, str]:
+    """A link where the account that would be used carries links; None, and why, when there is no account.
+
+    A call where no account carries texts, or only the outbox would while calls really go out.
+    """
+    caller = next(iter(accounts_for(Channel.PHONE)), None)
+    if by_call:
+        refusal = _("No account for phone calls is enabled; add one under provider accounts.")
+        return (VerificationMethod.CALL, "") if caller is not None else (None, refusal)
     account = next(iter(accounts_for(Channel.SMS)), None)
+    if caller is not None and (account is None or (_is_simulated(account) and not _is_simulated(caller))):
+        return VerificationMethod.CALL, ""
     if account is None:
         return None, _("No account for text messages is enabled; add one under provider accounts.")
     if settings.PUBLIC_URL and capabilities_of(account).carries_links:
         return VerificationMethod.LINK, ""
     return VerificationMethod.CODE, ""
+
+
+def _is_simulated(account: ProviderAccount) -> bool:
+    return capabilities_of(account).is_simulated
 
 
 def _delivery(issued: Issued, verification: PhoneVerification, now: datetime) -> Delivery:
@@ -117,7 +160,7 @@ def _delivery(issued: Issued, verification: PhoneVerification, now: datetime) ->
         recipient_id=issued.prospect.contact_id,
         recipient_name=issued.prospect.name,
         address_masked=mask(issued.prospect.phone),
-        channel=Channel.SMS,
+        channel=Channel.PHONE if verification.method == VerificationMethod.CALL else Channel.SMS,
         language=issued.prospect.language or settings.DEFAULT_LANGUAGE,
         priority=Priority.VERIFICATION,
         next_at=now,

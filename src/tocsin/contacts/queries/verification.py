@@ -93,8 +93,8 @@ class Prospect:
     retry_at: datetime | None = None
 
 
-def verification_prospects(contact_ids: Collection[int], now: datetime) -> list[Prospect]:
-    """One for each id, in their order, in two statements."""
+def verification_prospects(contact_ids: Collection[int], now: datetime, called: Collection[int] = ()) -> list[Prospect]:
+    """One for each id, in their order, in two statements. `called`: those that are to hear a code in a call."""
     found = {
         pk: (name, phone or "", language, verified_at)
         for pk, name, phone, language, verified_at in Contact.objects.filter(pk__in=contact_ids).values_list(
@@ -109,7 +109,11 @@ def verification_prospects(contact_ids: Collection[int], now: datetime) -> list[
             continue
         name, phone, language, verified_at = found[pk]
         outcome, retry_at = why_not_issued(
-            phone=phone, is_verified=verified_at is not None, sent_at=sends.get(phone, ()), now=now
+            phone=phone,
+            is_verified=verified_at is not None,
+            sent_at=sends.get(phone, ()),
+            now=now,
+            is_call=pk in called,
         )
         prospects.append(Prospect(pk, name, phone, language, outcome, retry_at))
     return prospects

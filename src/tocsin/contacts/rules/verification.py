@@ -94,14 +94,14 @@ def next_send_at(sent_at: Collection[datetime], now: datetime) -> datetime | Non
 
 
 def why_not_issued(
-    *, phone: str, is_verified: bool, sent_at: Collection[datetime], now: datetime
+    *, phone: str, is_verified: bool, sent_at: Collection[datetime], now: datetime, is_call: bool = False
 ) -> tuple[IssueOutcome, datetime | None]:
     """ISSUED when a verification may go out; for LIMITED also when it may."""
     if not phone:
         return IssueOutcome.NO_NUMBER, None
     if is_verified:
         return IssueOutcome.ALREADY_VERIFIED, None
-    if is_landline(phone):
+    if is_landline(phone) and not is_call:
         return IssueOutcome.LANDLINE, None
     if (retry_at := next_send_at(sent_at, now)) is not None:
         return IssueOutcome.LIMITED, retry_at

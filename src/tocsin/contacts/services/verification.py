@@ -56,7 +56,8 @@ def issue_verifications(*, by: Actor, now: datetime, methods: Mapping[int, Verif
     with transaction.atomic():
         contacts = Contact.objects.select_for_update().filter(pk__in=methods).order_by("pk")
         locked = {contact.pk: contact for contact in contacts.defer("legacy_chatbot_url")}
-        prospects = verification_prospects(list(methods), now)
+        called = {pk for pk, method in methods.items() if method is VerificationMethod.CALL}
+        prospects = verification_prospects(list(methods), now, called)
         chosen = [prospect for prospect in prospects if prospect.outcome is IssueOutcome.ISSUED]
         if chosen:
             _close_open([prospect.contact_id for prospect in chosen], now)

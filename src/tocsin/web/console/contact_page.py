@@ -22,6 +22,7 @@ from tocsin.core.phones import display as whole_phone
 from tocsin.core.phones import mask as mask_phone
 from tocsin.core.redact import mask_email, redact
 from tocsin.delivery.models import Delivery
+from tocsin.delivery.verifications import may_call_with_code
 from tocsin.web.console.actors import may
 from tocsin.web.console.audit_log import ACTIONS, field_title
 from tocsin.web.console.contact_list import fallback_words, user_ids
@@ -83,6 +84,7 @@ def contact_page(
             "may_attest": admin.has_attest_permission(request)
             and bool(contact.phone)
             and contact.phone_verified_at is None,
+            "may_call": may_call_with_code(),
             "may_link": may_change and (bool(contact.email) or contact.phone_verified_at is not None),
             "may_administer": admin.has_administer_permission(request),
             "signs_in_as": admin.signs_in_as(contact),

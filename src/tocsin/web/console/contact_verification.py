@@ -1,4 +1,4 @@
-"""Verify Mobile Numbers: before, how many texts go out; after, a result for each contact."""
+"""Verify Mobile Numbers: before, how many texts or calls go out; after, a result for each contact."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tocsin.accounts.rules import Permission
 from tocsin.contacts.models import Contact
+from tocsin.contacts.rules import VerificationMethod
 from tocsin.core.clock import utc_now
 from tocsin.core.phones import mask
 from tocsin.delivery.verifications import SendOutcome, VerificationResult, preview_verifications, send_verifications
@@ -33,6 +35,7 @@ _BEFORE: Mapping[SendOutcome, str | Promise] = {
     SendOutcome.REFUSED: _("cannot be sent one: %(detail)s"),
     SendOutcome.UNKNOWN: _("no longer exists"),
 }
+_CALLED = _("is called and hears a code")
 _AFTER: Mapping[SendOutcome, str | Promise] = {**_BEFORE, SendOutcome.SENT: _("sent")}
 _TOLD: Mapping[SendOutcome, str | Promise] = {
     SendOutcome.SENT: _("A verification text to %(number)s is on its way."),
@@ -41,20 +44,26 @@ _TOLD: Mapping[SendOutcome, str | Promise] = {
     ),
     SendOutcome.REFUSED: _("No verification text was sent: %(detail)s"),
 }
+_CALL_PLACED = _("%(number)s is called and hears a code, to be entered where numbers are verified.")
 _COLOURS = {SendOutcome.SENT: "success", SendOutcome.ALREADY_VERIFIED: "default"}
 
 
 def verification_page(
-    request: HttpRequest, context: Mapping[str, Any], ids: Collection[int], hidden: Collection[tuple[str, str]] = ()
+    request: HttpRequest,
+    context: Mapping[str, Any],
+    ids: Collection[int],
+    hidden: Collection[tuple[str, str]] = (),
+    *,
+    by_call: bool = False,
 ) -> HttpResponse:
     """The question, or after a POST that confirms it the results. `hidden` are fields that the POST must carry."""
     require(request, Permission.MANAGE)
     now = utc_now()
     is_sent = request.method == "POST" and CONFIRMED in request.POST
     if is_sent:
-        results = send_verifications(by=actor_of(request), now=now, contact_ids=ids)
+        results = send_verifications(by=actor_of(request), now=now, contact_ids=ids, by_call=by_call)
     else:
-        results = preview_verifications(now=now, contact_ids=ids)
+        results = preview_verifications(now=now, contact_ids=ids, by_call=by_call)
     counts = Counter(result.outcome for result in results)
     words = _AFTER if is_sent else _BEFORE
     ranked = sorted(results, key=lambda result: list(SendOutcome).index(result.outcome))
@@ -63,8 +72,10 @@ def verification_page(
         "console/verify.html",
         {
             **context,
-            "title": _now("Verify Mobile Numbers"),
+            "title": _now("Call with a code") if by_call else _now("Verify Mobile Numbers"),
+            "are_calls": by_call or any(result.method is VerificationMethod.CALL for result in results),
             "is_sent": is_sent,
+            "code_page": f"{settings.PUBLIC_URL}/v/",
             "texts": counts[SendOutcome.SENT],
             "rows": [_row(result, words) for result in ranked[:_SHOWN]],
             "more": max(0, len(ranked) - _SHOWN),
@@ -78,7 +89,8 @@ def verification_page(
 def send_and_tell(request: HttpRequest, contact: Contact) -> None:
     """A verification to the number that was just saved; a message says what came of it."""
     (result,) = send_verifications(by=actor_of(request), now=utc_now(), contact_ids=[contact.pk])
-    text = str(_TOLD[result.outcome]) % {
+    is_call = result.outcome is SendOutcome.SENT and result.method is VerificationMethod.CALL
+    text = str(_CALL_PLACED if is_call else _TOLD[result.outcome]) % {
         "number": mask(contact.phone or ""),
         "time": clock(result.retry_at) if result.retry_at else "",
         "detail": result.detail,
@@ -94,5 +106,7 @@ def send_and_tell(request: HttpRequest, contact: Contact) -> None:
 def _row(result: VerificationResult, words: Mapping[SendOutcome, str | Promise]) -> tuple[VerificationResult, str, str]:
     """The result, its words and its colour."""
     time = clock(result.retry_at) if result.retry_at else ""
-    text = str(words[result.outcome]) % {"time": time, "detail": result.detail}
+    is_call = result.outcome is SendOutcome.SENT and result.method is VerificationMethod.CALL
+    text = str(_CALLED if is_call and words is _BEFORE else words[result.outcome])
+    text %= {"time": time, "detail": result.detail}
     return result, text, _COLOURS.get(result.outcome, "warning")

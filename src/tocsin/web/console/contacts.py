@@ -53,7 +53,8 @@ class ContactAdmin(ContactListAdmin):
     actions = ("verify_numbers", "remove_selected", "send_links", "export_selected")
     actions_list = ("default_configuration",)
     actions_detail = (
-        "verify_number", "attest_number", "send_test", "send_link", "link_user", "remove_chatbot", "remove_from_group",
+        "verify_number", "call_with_code", "attest_number", "send_test", "send_link", "link_user", "remove_chatbot",
+        "remove_from_group",
     )  # fmt: skip
 
     def get_urls(self) -> list[Any]:
@@ -198,6 +199,11 @@ class ContactAdmin(ContactListAdmin):
     def verify_number(self, request: HttpRequest, object_id: str) -> HttpResponse:
         contact = self.row(request, object_id)
         return verification_page(request, self._context(request), [contact.pk])
+
+    @action(description=_("Call with a code"), icon="call", url_path="call", permissions=["write"])
+    def call_with_code(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        contact = self.row(request, object_id)
+        return verification_page(request, self._context(request), [contact.pk], by_call=True)
 
     @action(description=_("Vouch for the number"), icon="approval", url_path="attest", permissions=["attest"])
     def attest_number(self, request: HttpRequest, object_id: str) -> HttpResponse:

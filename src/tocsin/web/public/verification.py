@@ -42,6 +42,7 @@ _TITLES = {
     "replaced": _("There is a newer message"),
     "unknown": _("This link is not valid"),
     "sent": _("A new message is on its way"),
+    "called": _("We are calling you"),
     "limited": _("Please wait a little"),
     "refused": _("No message can be sent at the moment"),
     "too_often": _("Please wait a little"),
@@ -100,6 +101,8 @@ def _send_another(request: HttpRequest, view: VerificationView, address: str, no
     by = Actor(ActorKind.CONTACT, view.contact_name, view.contact_id, address)
     (result,) = send_verifications(by=by, now=now, contact_ids=[view.contact_id])
     if result.outcome is SendOutcome.SENT:
+        if result.method is VerificationMethod.CALL:
+            return _page(request, "called", view, is_code=True)
         return _page(request, "sent", view, is_code=result.method is not VerificationMethod.LINK)
     if result.outcome is SendOutcome.LIMITED and result.retry_at is not None:
         return _page(request, "limited", view, minutes=_minutes(result.retry_at - now))

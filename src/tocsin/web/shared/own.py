@@ -32,7 +32,12 @@ from tocsin.core.phones import mask as mask_phone
 from tocsin.delivery.own import OwnDelivery, change_own_contact, own_deliveries, own_delivery, send_own_test
 from tocsin.delivery.queries import last_unconfirmed
 from tocsin.delivery.rules import DeliveryState
-from tocsin.delivery.verifications import SendOutcome, VerificationResult, send_verifications
+from tocsin.delivery.verifications import (
+    SendOutcome,
+    VerificationResult,
+    may_call_with_code,
+    send_verifications,
+)
 from tocsin.web.shared.choices import fallback_choices, language_choices, zone_choices
 from tocsin.web.shared.words import CHANNELS, OUTCOMES, PURPOSES, reason_text
 
@@ -107,6 +112,8 @@ def own_page(request: HttpRequest, owner: Owner) -> HttpResponse:
             return _save(request, owner, contact)
         case "verify":
             return _verify(request, owner, contact)
+        case "call":
+            return _verify(request, owner, contact, by_call=True)
         case "test":
             return _test(request, owner)
         case _:
@@ -148,8 +155,8 @@ def _save(request: HttpRequest, owner: Owner, contact: Contact) -> HttpResponse:
     return HttpResponseRedirect(owner.page)
 
 
-def _verify(request: HttpRequest, owner: Owner, contact: Contact) -> HttpResponse:
-    (result,) = send_verifications(by=owner.by, now=utc_now(), contact_ids=[contact.pk])
+def _verify(request: HttpRequest, owner: Owner, contact: Contact, *, by_call: bool = False) -> HttpResponse:
+    (result,) = send_verifications(by=owner.by, now=utc_now(), contact_ids=[contact.pk], by_call=by_call)
     _tell(request, result, contact)
     return HttpResponseRedirect(owner.page)
 
@@ -180,6 +187,9 @@ def _tell(request: HttpRequest, result: VerificationResult, contact: Contact) ->
         case SendOutcome.SENT if result.method is VerificationMethod.LINK:
             text = _now("A message with a link is on its way to %(number)s; open it to verify the number.")
             messages.success(request, text % {"number": number})
+        case SendOutcome.SENT if result.method is VerificationMethod.CALL:
+            text = _now("We are calling %(number)s. Enter the code that you hear at %(address)s")
+            messages.success(request, text % {"number": number, "address": f"{settings.PUBLIC_URL}/v/"})
         case SendOutcome.SENT:
             text = _now("A message with a code is on its way to %(number)s; enter it at %(address)s")
             messages.success(request, text % {"number": number, "address": f"{settings.PUBLIC_URL}/v/"})
@@ -202,6 +212,7 @@ def _page(owner: Owner, contact: Contact, form: OwnForm, **context: Any) -> Http
         {
             "contact": contact,
             "form": form,
+            "may_call": may_call_with_code(),
             "is_number_unverified": bool(contact.phone) and contact.phone_verified_at is None,
             "number": _number(contact),
             "channels": [_channel(contact, channel, item, sent.get(channel)) for channel, item in ready.items()],
