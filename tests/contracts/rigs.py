@@ -51,19 +51,40 @@ MESSAGES = {
     "http_sms": SMS,
     "twilio_sms": SMS,
     "aliyun_sms": SMS,
+    "aliyun_voice": CALL,
     "twilio_voice": CALL,
     "dingtalk": ROBOT,
     "lark": replace(ROBOT, channel=Channel.LARK),
     "wecom": replace(ROBOT, channel=Channel.WECOM),
     "webhook": replace(ROBOT, channel=Channel.WEBHOOK),
 }
-OVER_HTTP = ("http_sms", "twilio_sms", "twilio_voice", "aliyun_sms", "dingtalk", "lark", "wecom", "webhook")
-ANSWER_WITH_A_CODE = ("http_sms", "twilio_sms", "twilio_voice", "aliyun_sms", "dingtalk", "lark", "wecom")
+OVER_HTTP = (
+    "http_sms",
+    "twilio_sms",
+    "twilio_voice",
+    "aliyun_sms",
+    "aliyun_voice",
+    "dingtalk",
+    "lark",
+    "wecom",
+    "webhook",
+)
+ANSWER_WITH_A_CODE = (
+    "http_sms",
+    "twilio_sms",
+    "twilio_voice",
+    "aliyun_sms",
+    "aliyun_voice",
+    "dingtalk",
+    "lark",
+    "wecom",
+)
 """For the others HTTP's own status says all."""
 GOOD_BODY = {
     "http_sms": (202, b"0: Accepted for delivery"),
     "twilio_sms": (201, b'{"sid":"SM1","status":"queued"}'),
     "aliyun_sms": (200, b'{"Code":"OK","Message":"OK","BizId":"1^2"}'),
+    "aliyun_voice": (200, b'{"Code":"OK","Message":"OK","CallId":"1^2"}'),
     "twilio_voice": (201, b'{"sid":"CA1","status":"queued"}'),
     "dingtalk": (200, b'{"errcode":0,"errmsg":"ok"}'),
     "lark": (200, b'{"code":0,"msg":"success","data":{}}'),

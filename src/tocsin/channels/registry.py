@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tocsin.channels.base import ProviderType
 from tocsin.channels.kinds import Channel
-from tocsin.channels.providers.aliyun import ALIYUN_SMS
+from tocsin.channels.providers.aliyun import ALIYUN_SMS, ALIYUN_VOICE
 from tocsin.channels.providers.dingtalk import DINGTALK
 from tocsin.channels.providers.http_sms import HTTP_SMS
 from tocsin.channels.providers.lark import LARK
@@ -28,6 +28,7 @@ PROVIDERS: dict[str, ProviderType] = {
         TWILIO_VOICE,
         SIP,
         ALIYUN_SMS,
+        ALIYUN_VOICE,
         DINGTALK,
         LARK,
         WECOM,

@@ -7,16 +7,21 @@ from datetime import timedelta
 from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, LimitScope, Provider, ProviderType
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
-from tocsin.channels.providers.aliyun import sms
+from tocsin.channels.providers.aliyun import sms, voice
 from tocsin.channels.providers.aliyun.account import account_fields
 from tocsin.core.sentences import Sentence
 
 _VARIABLES = Sentence("JSON: each variable of the template, with what it is given.")
+_SPOKEN = '{"severity": "{severity}", "title": "{title}", "state": "{state}"}'
 _ALERT = '{"severity": "{severity}", "title": "{title}", "state": "{state}", "summary": "{summary}"}'
 
 
 def _build_sms(config: Config, http: HttpClient) -> Provider:
     return sms.AliyunSms(config, http)
+
+
+def _build_voice(config: Config, http: HttpClient) -> Provider:
+    return voice.AliyunVoice(config, http)
 
 
 ALIYUN_SMS = ProviderType(
@@ -47,4 +52,36 @@ ALIYUN_SMS = ProviderType(
     build=_build_sms,
     check=sms.check,
     read_callback=sms.read_callback,
+)
+
+ALIYUN_VOICE = ProviderType(
+    name="aliyun_voice",
+    title="Alibaba Cloud calls",
+    channel=Channel.PHONE,
+    capabilities=Capabilities(
+        has_receipts=True,
+        receipt_within=timedelta(seconds=180),
+        can_be_asked=True,
+        carries_links=False,
+        # One a minute, five an hour and twenty a day to one number. More go another way.
+        limit=Limit(5, timedelta(hours=1), LimitScope.TARGET),
+    ),
+    fields=(
+        *account_fields(voice.URL),
+        ConfigField("tts_code", "Template for alerts", help="Like TTS_123456789."),
+        ConfigField("tts_params", "Variables for alerts", default=_SPOKEN, is_multiline=True, help=_VARIABLES),
+        ConfigField(
+            "code_template", "Template for codes", is_required=False, help="Numbers are verified by a code with it."
+        ),
+        ConfigField(
+            "code_params", "Variables for codes", default='{"code": "{code}"}', is_multiline=True, help=_VARIABLES
+        ),
+        ConfigField("play_times", "Times to say it", default="2"),
+        ConfigField("show_number", "Number that shows", is_required=False, help="A number that you bought there."),
+        ConfigField("key_code", "Answer to a key", is_required=False, help="A template that thanks for a pressed key."),
+        ConfigField("bye_code", "Goodbye", is_required=False, help="A template that ends a call without a key."),
+    ),
+    build=_build_voice,
+    check=voice.check,
+    read_callback=voice.read_callback,
 )
