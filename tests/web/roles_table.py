@@ -71,6 +71,7 @@ TABLES: dict[str, Table] = {
     "events/event": Table(VIEWER),
     "policies/notificationpolicy": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "policies/silencepolicy": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
+    "policies/inhibition": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "contacts/contact": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "contacts/contactgroup": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "contacts/robot": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
@@ -199,6 +200,7 @@ ADDRESSES: dict[str, Door] = {
 ACTIONS: dict[str, dict[str, Who]] = {
     "policies/notificationpolicy": {"delete_selected": MANAGER},
     "policies/silencepolicy": {"delete_selected": MANAGER},
+    "policies/inhibition": {"delete_selected": MANAGER},
     "contacts/contact": {
         "delete_selected": MANAGER,
         "verify_numbers": MANAGER,

@@ -14,7 +14,7 @@ from django.urls import reverse
 from tests.stories.harness import ADMIN, Story, begin
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
-from tocsin.policies.models import SilencePolicy
+from tocsin.policies.models import Inhibition, SilencePolicy
 from tocsin.policies.services.silences import create_silence
 
 pytestmark = pytest.mark.django_db
@@ -143,3 +143,26 @@ def test_explain_names_the_silence_in_force(story: Story) -> None:
     assert "Maintenance" in page
     assert "silences it until" in page
     assert "Maintenance" not in other
+
+
+def test_a_manager_makes_an_inhibition_and_events_and_explain_name_it(story: Story) -> None:
+    client = signed_in(Role.MANAGER)
+    data = {
+        "name": "Rack down", "is_enabled": "on", "source_rules": "alertname = RackDown",
+        "target_rules": "alertname = DiskFull", "equal": "rack",
+    }  # fmt: skip
+
+    made = client.post(reverse("console:policies_inhibition_add"), data)
+    story.fires("RackDown")
+    story.passes(5)
+
+    assert made.status_code == 302, made.content.decode()
+    row = Inhibition.objects.get()
+    assert (row.equal, row.created_by) == (["rack"], "manager")
+    event = story.fires("DiskFull", severity="critical", host="db-7")
+    url = reverse("console:policies_inhibition_change", args=[row.pk])
+    assert url in text(client, reverse("console:events_event_change", args=[event.pk]))
+    assert url in text(client, f"/console/explain/?event={event.pk}")
+    assert "alertname = RackDown" in text(client, "/console/policies/inhibition/")
+    refused = client.post(url, {**data, "version": "1", "target_rules": "nonsense"}).content.decode()
+    assert "write a label, a sign and a value" in refused

@@ -23,6 +23,7 @@ from tests.web.roles_table import ACTIONS, ADDRESSES, ANYBODY, ARGUMENTS, NOBODY
 from tocsin.accounts.rules import Role
 from tocsin.accounts.services import create_token
 from tocsin.delivery.models import Delivery
+from tocsin.policies.services.inhibitions import create_inhibition
 from tocsin.policies.services.silences import create_silence
 from tocsin.web.console.pages import console
 
@@ -92,6 +93,8 @@ def story(now: datetime, db: None, settings: Any) -> Iterator[Story]:
         story.webhook("https://tickets.example/hook")
         story.policy({story.group(wei): ["phone"], robot: []}, name="Databases")
         create_token(by=BY, now=now, name="ci", role=Role.VIEWER)
+        rule = [[{"key": "team", "operator": "eq", "value": "web"}]]
+        create_inhibition(by=BY, now=now, name="Down", source_rules=rule, target_rules=rule)
         create_silence(by=BY, now=now, name="Nights", rules=[[{"key": "team", "operator": "eq", "value": "batch"}]])
         story.fires("DiskFull", severity="critical", instance="db-7")
         story.passes(6)

@@ -60,6 +60,8 @@ def _print(found: Explanation) -> None:
     if found.silence is not None:
         until = f" until {found.silenced_until.isoformat()}" if found.silenced_until else ""
         say(f"silenced by {found.silence.name}{until}; without it:")
+    if found.inhibition is not None:
+        say(f"inhibited by {found.inhibition[1]}; without it:")
     if not found.policies:
         say("There is no notification policy, so nobody would be told.")
     for policy in found.policies:
@@ -97,10 +99,12 @@ def _details(policy: ExplainedPolicy) -> list[str]:
 
 
 def _as_json(found: Explanation) -> dict[str, Any]:
+    inhibited_by = {"id": found.inhibition[0], "name": found.inhibition[1]} if found.inhibition is not None else None
     return {
         "labels": dict(found.labels),
         "severity": f"P{found.severity}",
         "is_anybody_told": found.is_anybody_told,
+        "inhibited_by": inhibited_by,
         "silenced_by": {"id": found.silence.id, "name": found.silence.name} if found.silence is not None else None,
         "policies": [
             {

@@ -14,12 +14,12 @@ from datetime import datetime
 
 from tocsin.alerts.linking import Linked, Taken, link_events, policies_that_have
 from tocsin.delivery.doorbell import ring_due
-from tocsin.delivery.quieting import Heard, hear, tell_heard
+from tocsin.delivery.quieting import Heard, fall_silent, hear, tell_heard
 from tocsin.events.models import Integration
 from tocsin.events.queries import key_of
 from tocsin.events.retrying import in_transaction
 from tocsin.events.rules import ChangedEvent, EventState, IntegrationKey, Report
-from tocsin.events.services import begin_look, end_look, record_matches, report_events, sweep_events
+from tocsin.events.services import begin_look, end_look, record_matches, report_events, sweep_events, take_looks
 from tocsin.policies.locking import lock_policies_for_reading
 from tocsin.policies.queries import current_walk
 
@@ -53,7 +53,9 @@ def sweep(now: datetime, limit: int = 1000) -> int:
 
     def work() -> tuple[int, bool]:
         swept = sweep_events(now, limit)
-        _ring(link_events([], [event.id for event in swept.resolved], now))
+        resolved = [event.id for event in swept.resolved]
+        fall_silent(resolved)
+        _ring(link_events([], resolved, now))
         return len(swept.resolved), swept.is_done
 
     resolved, is_done = 0, False
@@ -78,21 +80,42 @@ def _look(now: datetime, batch: int) -> int | None:
     look = begin_look(now, batch)
     if look is None:
         return None
-    if look.events:
-        heard = _heard(look.events, now)
-        taken = _taken(heard.loud)
-        record_matches(_counts(heard.loud, taken))
-        known = policies_that_have([event.id for event in heard.loud])
-        new = [item for item in taken if (item.policy.policy_id, item.event.id) not in known]
-        _ring(link_events(new, heard.turned, now))
-        tell_heard(heard, now)
+    _consider(look.events, now)
     end_look(look)
     return len(look.events)
+
+
+def look_again(now: datetime, batch: int = 500) -> int:
+    """As `rematch`, at single events whose inhibition began or ended. Comes before planning, which then hears of it."""
+
+    def work() -> int:
+        events = take_looks(batch)
+        _consider(events or [], now)
+        return 0 if events is None else max(len(events), 1)
+
+    looked = 0
+    while done := in_transaction(work):
+        looked += done
+    return looked
+
+
+def _consider(events: Sequence[ChangedEvent], now: datetime) -> None:
+    """Events that fire, perhaps unheard, as if they had just been reported."""
+    if not events:
+        return
+    heard = _heard(events, now)
+    taken = _taken(heard.loud)
+    record_matches(_counts(heard.loud, taken))
+    known = policies_that_have([event.id for event in heard.loud])
+    new = [item for item in taken if (item.policy.policy_id, item.event.id) not in known]
+    _ring(link_events(new, heard.turned, now))
+    tell_heard(heard, now)
 
 
 def _link_changed(changed: Sequence[ChangedEvent], now: datetime) -> Linked:
     ended = [event.id for event in changed if event.state is EventState.RESOLVED]
     heard = _heard([event for event in changed if event.state is EventState.ACTIVE], now)
+    fall_silent(ended)
     taken = _taken(heard.loud)
     record_matches(_counts(heard.loud, taken))
     linked = link_events(taken, [*ended, *heard.turned], now)

@@ -22,6 +22,7 @@ from tocsin.delivery.verifications import verification_message
 from tocsin.events.rules import INITIAL_SEVERITY_MAP, IntegrationKey, match_labels, severity_of
 from tocsin.events.statements import execute
 from tocsin.oncall.queries import directory_at
+from tocsin.policies.inhibiting import inhibition_of
 from tocsin.policies.queries import PolicyExplanation, existing_policies, explain_policies, policy_versions
 from tocsin.policies.queries.silences import SilenceView, silences_in_force
 from tocsin.policies.rules import Moment, group_of, when_to_send
@@ -72,6 +73,8 @@ class Explanation:
     policies: tuple[ExplainedPolicy, ...]
     silence: SilenceView | None = None
     """In force now; an event would be recorded and told to nobody."""
+    inhibition: tuple[int, str] | None = None
+    """Id and name of one whose source fires now; such an event would be quiet."""
 
     @property
     def silenced_until(self) -> datetime | None:
@@ -79,9 +82,9 @@ class Explanation:
 
     @property
     def is_anybody_told(self) -> bool:
-        return self.silence is None and any(
-            policy.is_enabled and policy.deliveries and not policy.moment.is_dropped for policy in self.policies
-        )
+        if self.silence is not None or self.inhibition is not None:
+            return False
+        return any(policy.is_enabled and policy.deliveries and not policy.moment.is_dropped for policy in self.policies)
 
 
 def last_unconfirmed(contact_id: int) -> dict[Channel, datetime]:
@@ -155,7 +158,7 @@ def explain(labels: Mapping[str, str], now: datetime, *, integration: Integratio
         )  # fmt: skip
     seen = match_labels(labels, severity, integration.name)
     silence = next((silence for silence in silences_in_force(now) if silence.hides(seen, now)), None)
-    return Explanation(dict(labels), severity, integration.name, now, tuple(explained), silence)
+    return Explanation(dict(labels), severity, integration.name, now, tuple(explained), silence, inhibition_of(seen))
 
 
 def _why_not(item: PolicyExplanation) -> tuple[str, ...]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tocsin.alerts.quieting import forget_told, tell_silenced
+from tocsin.delivery.doorbell import ring_due
 from tocsin.events.rules import ChangedEvent, EventState, Quiet
 from tocsin.events.services import quieten_events, wake_events
+from tocsin.policies.inhibiting import enabled_inhibitions, join_inhibitions, leave_inhibitions
 from tocsin.policies.queries.silences import silences_in_force
 from tocsin.policies.services.silences import note_hidden
 
@@ -48,13 +50,25 @@ def tell_heard(heard: Heard, now: datetime) -> None:
     forget_told(heard.woken, now)
 
 
+def fall_silent(ended: Sequence[int]) -> None:
+    """What these resolved events inhibited is looked at again, before the next plan."""
+    if leave_inhibitions(ended):
+        ring_due()
+
+
 def _quiet(events: Sequence[ChangedEvent], now: datetime) -> tuple[dict[int, Quiet], dict[int, str]]:
-    """By event id: what keeps it quiet, and what that is called."""
-    silences = silences_in_force(now) if events else []
-    quiet, names = {}, {}
-    for event in events if silences else ():
-        labels = event.match_labels
-        silence = next((silence for silence in silences if silence.hides(labels, now)), None)
+    """By event id: what keeps it quiet, and what that is called: silences come before inhibitions."""
+    silences, inhibitions = silences_in_force(now), enabled_inhibitions()
+    if not silences and not inhibitions:
+        return {}, {}
+    labels = {event.id: event.match_labels for event in events}
+    inhibited, is_asked = join_inhibitions(inhibitions, labels)
+    if is_asked:
+        ring_due()
+    quiet = {pk: Quiet(None, inhibition) for pk, inhibition in inhibited.items()}
+    names = {pk: inhibitions[inhibition][0] for pk, inhibition in inhibited.items()}
+    for pk, seen in labels.items() if silences else ():
+        silence = next((silence for silence in silences if silence.hides(seen, now)), None)
         if silence is not None:
-            quiet[event.id], names[event.id] = Quiet(silence.id), silence.name
+            quiet[pk], names[pk] = Quiet(silence.id, inhibited.get(pk)), silence.name
     return quiet, names

@@ -21,7 +21,7 @@ from tocsin.delivery.handovers import send_handovers
 from tocsin.delivery.importing import work_on_imports
 from tocsin.delivery.listener import Doorbell, Listener
 from tocsin.delivery.models import Delivery
-from tocsin.delivery.pipeline import rematch, sweep
+from tocsin.delivery.pipeline import look_again, rematch, sweep
 from tocsin.delivery.planning import PLANNED_AT_ONCE, next_due_at, plan_due
 from tocsin.delivery.recording import record
 from tocsin.delivery.reports import record_reports
@@ -49,7 +49,7 @@ def run(*, stop: threading.Event) -> None:
     listener.wait_until_ready(stop)
     rings_due, rings_deliveries = _ringing(due, listener), _ringing(deliveries, listener)
     loops = [
-        _Loop("plan", plan_due, stop, due, next_due_at, then=rings_deliveries, batch=PLANNED_AT_ONCE),
+        _Loop("plan", _look_and_plan, stop, due, next_due_at, then=rings_deliveries, batch=PLANNED_AT_ONCE),
         _Loop("sweep", sweep, stop, Doorbell(), then=rings_due),
         _Loop("silences", turn_silences, stop, Doorbell(), next_turn_at),
         _Loop("rematch", rematch, stop, Doorbell(), then=rings_due),
@@ -100,7 +100,7 @@ def run_due(now: datetime, *, worker_id: int = 1) -> None:
             + turn_silences(now)
             + rematch(now)
             + send_handovers(now)
-            + plan_due(now)
+            + _look_and_plan(now)
             + expire_deadlines(now)
             + work_on_imports(now)
         )
@@ -112,6 +112,11 @@ def run_due(now: datetime, *, worker_id: int = 1) -> None:
             record_reports(reported, now)
         if not done and not claims:
             return
+
+
+def _look_and_plan(now: datetime) -> int:
+    """What an inhibition began or ceased to keep quiet is heard before anybody is told."""
+    return look_again(now) + plan_due(now)
 
 
 def _audit(now: datetime) -> int:

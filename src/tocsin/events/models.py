@@ -96,6 +96,15 @@ class Rematch(models.Model):
         return self.because
 
 
+class EventLook(models.Model):
+    """A wish to look at one event again: what kept it quiet is over, or begins. Done rows are deleted."""
+
+    event = models.ForeignKey(Event, models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return str(self.event_id)
+
+
 class IngestBeat(models.Model):
     """The one row that says until when ingest was certainly up: time after it does not count towards auto-recovery."""
 

@@ -19,6 +19,7 @@ from tocsin.events.services.rematching import (
     lock_events,
     record_matches,
     request_rematch,
+    take_looks,
 )
 from tocsin.events.services.reporting import note_reports, report_events
 from tocsin.events.services.sweeping import Swept, sweep_events
@@ -41,6 +42,7 @@ __all__ = [
     "request_rematch",
     "rotate_token",
     "sweep_events",
+    "take_looks",
     "update_integration",
     "wake_events",
 ]

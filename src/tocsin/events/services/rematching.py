@@ -12,11 +12,16 @@ from django.db import connection
 from tocsin.events.models import Event, Rematch
 from tocsin.events.queries import integration_keys
 from tocsin.events.rules import ChangedEvent, EventState, severity_of
+from tocsin.events.statements import execute
 
 _LOCK = """
 SELECT id, integration_id, fingerprint, labels::text, severity, state, starts_at
 FROM events_event WHERE id = ANY(%(ids)s) AND state <> 'resolved'
 ORDER BY fingerprint, integration_id FOR NO KEY UPDATE
+"""
+_TAKE_LOOKS = """
+DELETE FROM events_eventlook WHERE id IN (SELECT id FROM events_eventlook ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING event_id
 """
 _SET_SEVERITY = """
 UPDATE events_event AS e SET severity = n.severity
@@ -59,6 +64,12 @@ def _after(rematch: Rematch, state: EventState, limit: int) -> list[int]:
     """One state at a time: so the index gives them in order."""
     rows = Event.objects.filter(state=state, pk__gt=rematch.cursor)
     return list(rows.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
+def take_looks(limit: int) -> list[ChangedEvent] | None:
+    """Events that somebody asked to look at again, locked; None when nobody does. Inside the caller's transaction."""
+    rows = execute(_TAKE_LOOKS, [limit])
+    return lock_events(sorted({event_id for (event_id,) in rows})) if rows else None
 
 
 def end_look(look: Look) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tocsin.policies.models.escalations import EscalationPolicy, EscalationStep, EscalationTarget
+from tocsin.policies.models.inhibitions import Inhibition, InhibitionMember
 from tocsin.policies.models.policies import (
     LAST_POSITION,
     NotificationPolicy,
@@ -18,6 +19,8 @@ __all__ = [
     "EscalationStep",
     "EscalationTarget",
     "HiddenEvent",
+    "Inhibition",
+    "InhibitionMember",
     "NotificationPolicy",
     "PolicyTarget",
     "PolicyVersion",

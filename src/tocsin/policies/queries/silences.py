@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from tocsin.events.models import Event
 from tocsin.events.rules import EventState
 from tocsin.events.statements import execute
-from tocsin.policies.models import HiddenEvent, SilencePolicy
+from tocsin.policies.models import HiddenEvent, Inhibition, SilencePolicy
 from tocsin.policies.rules import Rule, rules_match, stored_rules
 from tocsin.policies.rules.silencing import Effect, Phase, Times, Window, parse_windows
 
@@ -65,9 +65,14 @@ def next_turn_at() -> datetime | None:
     return waiting.values_list("next_change_at", flat=True).first()
 
 
-def silence_names(ids: Collection[int]) -> dict[int, str]:
-    """Those that still exist."""
-    return dict(SilencePolicy.objects.filter(pk__in=ids).values_list("pk", "name"))
+def quiet_because(silence_id: int | None, inhibition_id: int | None) -> list[tuple[str, int, str]]:
+    """Table, id and name of what keeps an event quiet, as far as it still exists."""
+    found = []
+    for table, model, pk in (("silencepolicy", SilencePolicy, silence_id), ("inhibition", Inhibition, inhibition_id)):
+        name = model._default_manager.filter(pk=pk).values_list("name", flat=True).first() if pk else None
+        if pk is not None and name is not None:
+            found.append((table, pk, name))
+    return found
 
 
 def hidden_now(silence_id: int) -> QuerySet[Event]:

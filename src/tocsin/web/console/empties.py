@@ -101,6 +101,15 @@ SILENCES = EmptyList(
     ),
     _("Add the first silence policy"),
 )
+INHIBITIONS = EmptyList(
+    "volume_off",
+    _("No inhibitions yet"),
+    _(
+        "While a cluster is down, the warnings of its nodes tell nothing new. An inhibition keeps them quiet as long "
+        "as the larger event fires, by labels that both share."
+    ),
+    _("Add the first inhibition"),
+)
 ALERTS = EmptyList(
     "notifications_active",
     _("No alerts yet"),

@@ -22,7 +22,7 @@ from tocsin.alerts.models import Alert
 from tocsin.core.clock import utc_now
 from tocsin.events.models import Event
 from tocsin.events.rules import EventState
-from tocsin.policies.queries.silences import silence_names
+from tocsin.policies.queries.silences import quiet_because
 from tocsin.web.console import empties, silence_quick
 from tocsin.web.console.actors import may
 from tocsin.web.console.display import (
@@ -118,17 +118,17 @@ class EventAdmin(ServiceAdmin):
     @display(description=_("state"), ordering="state")
     def shown_state(self, event: Event) -> SafeString:
         if event.state == EventState.SILENCED and event.silenced_by:
-            return chip(EVENT_STATES[EventState.SILENCED], href=_silence_url(event.silenced_by))
+            return chip(EVENT_STATES[EventState.SILENCED], href=_row_url("silencepolicy", event.silenced_by))
+        if event.state == EventState.SILENCED and event.inhibited_by:
+            return chip(_now("Inhibited"), href=_row_url("inhibition", event.inhibited_by))
         return state_chip(event.state, EVENT_STATES)
 
     @display(description=_("quiet because of"))
     @read_once
     def quiet(self, event: Event) -> SafeString | str:
         """Also what kept it quiet when it resolved."""
-        name = silence_names([event.silenced_by]).get(event.silenced_by) if event.silenced_by else None
-        if name is None or event.silenced_by is None:
-            return NOTHING
-        return format_html('<a class="text-link" href="{}"><bdi>{}</bdi></a>', _silence_url(event.silenced_by), name)
+        rows = [(_row_url(table, pk), name) for table, pk, name in quiet_because(event.silenced_by, event.inhibited_by)]
+        return format_html_join("", '<div><a class="text-link" href="{}"><bdi>{}</bdi></a></div>', rows) or NOTHING
 
     @display(description=_("labels"))
     def shown_labels(self, event: Event) -> SafeString:
@@ -210,8 +210,8 @@ class EventAdmin(ServiceAdmin):
         return HttpResponseRedirect(f"{url}?event={self.row(request, object_id).pk}")
 
 
-def _silence_url(silence_id: int) -> str:
-    return reverse("console:policies_silencepolicy_change", args=[silence_id])
+def _row_url(table: str, pk: int) -> str:
+    return reverse(f"console:policies_{table}_change", args=[pk])
 
 
 def _alert_url(alert: Alert) -> str:

@@ -10,13 +10,14 @@ from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import Contact, ContactGroup, Robot, Webhook
 from tocsin.delivery.models import Delivery
 from tocsin.events.models import Event, Integration
-from tocsin.policies.models import NotificationPolicy, SilencePolicy
+from tocsin.policies.models import Inhibition, NotificationPolicy, SilencePolicy
 from tocsin.web.console.alerts import AlertAdmin
 from tocsin.web.console.audit_log import LogEntryAdmin
 from tocsin.web.console.contact_groups import ContactGroupAdmin
 from tocsin.web.console.contacts import ContactAdmin
 from tocsin.web.console.deliveries import DeliveryAdmin
 from tocsin.web.console.events import EventAdmin
+from tocsin.web.console.inhibitions import InhibitionAdmin
 from tocsin.web.console.integrations import IntegrationAdmin
 from tocsin.web.console.policies import NotificationPolicyAdmin
 from tocsin.web.console.provider_accounts import ProviderAccountAdmin
@@ -31,6 +32,7 @@ console.register(Alert, AlertAdmin)
 console.register(Event, EventAdmin)
 console.register(NotificationPolicy, NotificationPolicyAdmin)
 console.register(SilencePolicy, SilencePolicyAdmin)
+console.register(Inhibition, InhibitionAdmin)
 console.register(Contact, ContactAdmin)
 console.register(ContactGroup, ContactGroupAdmin)
 console.register(Robot, RobotAdmin)

@@ -69,6 +69,7 @@ NAVIGATION = [
 ]
 
 # One page with a tab for each kind: what is shown, and the model whose list it is.
+_SILENCES = [(_("Silence Policies"), "policies.silencepolicy"), (_("Inhibition"), "policies.inhibition")]
 _NOTIFICATION_OBJECTS = [
     (_("Contacts"), "contacts.contact"),
     (_("Contact Groups"), "contacts.contactgroup"),
@@ -77,12 +78,12 @@ _NOTIFICATION_OBJECTS = [
 ]
 TABS = [
     {
-        "models": [model for _title, model in _NOTIFICATION_OBJECTS],
+        "models": [model for _title, model in tabs],
         "items": [
-            {"title": title, "link": _link(f"console:{model.replace('.', '_')}_changelist")}
-            for title, model in _NOTIFICATION_OBJECTS
+            {"title": title, "link": _link(f"console:{model.replace('.', '_')}_changelist")} for title, model in tabs
         ],
-    },
+    }
+    for tabs in (_NOTIFICATION_OBJECTS, _SILENCES)
 ]
 
 UNFOLD: dict[str, Any] = {
