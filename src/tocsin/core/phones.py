@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from enum import StrEnum
+from functools import cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, PhoneNumberType, ValidationResult
@@ -90,6 +91,9 @@ def display(e164: str) -> str:
 
 def is_landline(e164: str) -> bool:
     """Surely so; where a country's numbers do not tell, no."""
+    code = _code_of(e164)
+    if not _fixed_lines(code).fullmatch(e164[1 + len(code) :]):
+        return False  # as most are: asked first, since thousands may be looked at
     return phonenumbers.number_type(phonenumbers.parse(e164)) == PhoneNumberType.FIXED_LINE
 
 
@@ -97,11 +101,24 @@ def mask(e164: str) -> str:
     """`+86 138 **** 5678`: enough for its owner to know it, not enough to call it. "" stays empty."""
     if not e164:
         return ""
-    code = next((e164[1:end] for end in (2, 3, 4) if e164[1:end] in _COUNTRY_CODES), "")
+    code = _code_of(e164)
     national = e164[1 + len(code) :]
     head, tail = (3, 4) if len(national) >= 10 else (2, 2) if len(national) >= 7 else (0, 1)
     hidden = "*" * (len(national) - head - tail)
     return " ".join(filter(None, (f"+{code}", national[:head], hidden, national[-tail:])))
+
+
+def _code_of(e164: str) -> str:
+    return next((e164[1:end] for end in (2, 3, 4) if e164[1:end] in _COUNTRY_CODES), "")
+
+
+@cache
+def _fixed_lines(code: str) -> re.Pattern[str]:
+    """What the landlines of a country code look like, after the code."""
+    regions = phonenumbers.region_codes_for_country_code(int(code)) if code else ()
+    known = [phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(int(code), region) for region in regions]
+    fixed = [each.fixed_line.national_number_pattern for each in known if each is not None and each.fixed_line]
+    return re.compile("|".join(f"(?:{pattern})" for pattern in fixed if pattern) or r"(?!)")
 
 
 def search_digits(text: str) -> str:

@@ -175,9 +175,10 @@ class ContactGroup(models.Model):
 
 class ContactGroupMember(models.Model):
     group = models.ForeignKey(ContactGroup, models.CASCADE, related_name="memberships")
-    contact = models.ForeignKey(Contact, models.CASCADE, related_name="memberships")
+    contact = models.ForeignKey(Contact, models.CASCADE, related_name="memberships", db_index=False)
 
     class Meta:
+        indexes = [models.Index(fields=["contact", "group"], name="membership_by_contact")]
         constraints = [models.UniqueConstraint(fields=["group", "contact"], name="contact_once_in_group")]
 
     def __str__(self) -> str:

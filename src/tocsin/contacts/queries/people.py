@@ -20,6 +20,7 @@ from tocsin.contacts.models import (
     Robot,
     Webhook,
 )
+from tocsin.contacts.queries.arrays import id_array
 from tocsin.contacts.queries.searching import text_candidates, text_condition
 from tocsin.contacts.rules import (
     ContactReason,
@@ -144,26 +145,30 @@ def registered_uses(ids: Collection[int]) -> list[Use]:
     return [use for path in settings.CONTACT_USES for use in import_string(path)(ids)]
 
 
-_GROUPS_OF = """
-SELECT g.id, g.name, count(*) OVER ()
-FROM (SELECT DISTINCT group_id FROM contacts_contactgroupmember WHERE contact_id = ANY(%s)) theirs
-JOIN contacts_contactgroup g ON g.id = theirs.group_id ORDER BY g.name LIMIT %s
-"""
+@dataclass(frozen=True, slots=True)
+class GroupsLosing:
+    """Groups that lose members: id and name of the first by name, and how many they are in all; the emptied too."""
+
+    named: tuple[tuple[int, str], ...]
+    total: int
+    emptied: tuple[tuple[int, str], ...]
+    emptied_total: int
 
 
-def groups_of(contact_ids: Collection[int], *, most: int) -> tuple[list[tuple[int, str]], int]:
-    """Id and name of the groups that any of the contacts is in, the first by name, and how many they are in all."""
+def groups_losing(contact_ids: Collection[int], *, most: int) -> GroupsLosing:
+    """What deleting the contacts does to groups, in one statement; no more than `most` of each are named."""
+    found: dict[bool, list[tuple[int, str, int]]] = {False: [], True: []}
     with connection.cursor() as cursor:
-        cursor.execute(_GROUPS_OF, [list(contact_ids), most])
-        rows = cursor.fetchall()
-    return [(pk, name) for pk, name, _total in rows], rows[0][2] if rows else 0
-
-
-def groups_emptied_without(contact_ids: Collection[int]) -> tuple[str, ...]:
-    """Names of the groups that would have no members left."""
-    with connection.cursor() as cursor:
-        cursor.execute(_EMPTIED, [list(contact_ids)])
-        return tuple(name for (name,) in cursor.fetchall())
+        cursor.execute(_LOSING, [id_array(contact_ids), most, most])
+        for is_emptied, pk, name, total in cursor.fetchall():
+            found[is_emptied].append((pk, name, total))
+    losing, emptied = found[False], found[True]
+    return GroupsLosing(
+        named=tuple((pk, name) for pk, name, _total in losing),
+        total=losing[0][2] if losing else 0,
+        emptied=tuple((pk, name) for pk, name, _total in emptied),
+        emptied_total=emptied[0][2] if emptied else 0,
+    )
 
 
 def uses_by_phone(contact_id: int) -> list[Use]:
@@ -201,25 +206,31 @@ class Deletion:
     """Groups that would have no members left."""
 
 
-_EMPTIED = """
+_LOSING = """
 WITH touched AS MATERIALIZED (
-    SELECT group_id, count(*) AS leaving FROM contacts_contactgroupmember WHERE contact_id = ANY(%s) GROUP BY group_id
+    SELECT group_id, count(*) AS leaving FROM contacts_contactgroupmember WHERE contact_id = ANY(%s::bigint[])
+    GROUP BY group_id
 ), emptied AS MATERIALIZED (
     SELECT group_id FROM touched WHERE leaving = (
         SELECT count(*)
         FROM (SELECT FROM contacts_contactgroupmember m WHERE m.group_id = touched.group_id LIMIT leaving + 1) members
     )
 )
-SELECT g.name FROM emptied JOIN contacts_contactgroup g ON g.id = emptied.group_id ORDER BY g.name
+(
+    SELECT false, g.id, g.name, (SELECT count(*) FROM touched)
+    FROM touched JOIN contacts_contactgroup g ON g.id = touched.group_id ORDER BY g.name LIMIT %s
+) UNION ALL (
+    SELECT true, g.id, g.name, (SELECT count(*) FROM emptied)
+    FROM emptied JOIN contacts_contactgroup g ON g.id = emptied.group_id ORDER BY g.name LIMIT %s
+)
 """
 """No more members of a group are read than leave it, and one: the group may have 200,000."""
 
 
 def deletion_preview(contact_ids: Collection[int]) -> Deletion:
     names = Contact.objects.filter(pk__in=contact_ids).order_by("name").values_list("name", flat=True)
-    return Deletion(
-        names=tuple(names), uses=tuple(uses_of(contact_ids)), emptied_groups=groups_emptied_without(contact_ids)
-    )
+    emptied = groups_losing(contact_ids, most=len(names)).emptied
+    return Deletion(tuple(names), tuple(uses_of(contact_ids)), tuple(name for _pk, name in emptied))
 
 
 @dataclass(frozen=True, slots=True)

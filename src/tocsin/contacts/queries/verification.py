@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from tocsin.channels.queries import simulated_account_names
 from tocsin.contacts.models import Contact, PhoneVerification, VerificationSend
+from tocsin.contacts.queries.arrays import is_one_of
 from tocsin.contacts.rules import (
     IssueOutcome,
     VerificationMethod,
@@ -97,9 +98,9 @@ def verification_prospects(contact_ids: Collection[int], now: datetime, called: 
     """One for each id, in their order, in two statements. `called`: those that are to hear a code in a call."""
     found = {
         pk: (name, phone or "", language, verified_at)
-        for pk, name, phone, language, verified_at in Contact.objects.filter(pk__in=contact_ids).values_list(
-            "pk", "name", "phone", "language", "phone_verified_at"
-        )
+        for pk, name, phone, language, verified_at in Contact.objects.order_by()
+        .filter(is_one_of("pk", contact_ids))
+        .values_list("pk", "name", "phone", "language", "phone_verified_at")
     }
     sends = _sends([phone for _name, phone, _language, verified_at in found.values() if phone and not verified_at], now)
     prospects = []
@@ -120,9 +121,12 @@ def verification_prospects(contact_ids: Collection[int], now: datetime, called: 
 
 
 def _sends(phones: Collection[str], now: datetime) -> dict[str, list[datetime]]:
-    by_digest = {phone_digest(phone): phone for phone in phones}
     sends: defaultdict[str, list[datetime]] = defaultdict(list)
-    recent = VerificationSend.objects.filter(phone_digest__in=by_digest, sent_at__gt=now - _LONGEST_LIMIT)
+    recent = VerificationSend.objects.filter(sent_at__gt=now - _LONGEST_LIMIT)
+    if not phones or not recent.exists():
+        return sends
+    by_digest = {phone_digest(phone): phone for phone in phones}
+    recent = recent.filter(phone_digest__in=by_digest)
     for digest, sent_at in recent.values_list("phone_digest", "sent_at"):
         sends[by_digest[digest]].append(sent_at)
     return sends

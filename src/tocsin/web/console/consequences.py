@@ -53,11 +53,12 @@ def notes_on_change(found: queries.Consequences, has_number: bool) -> list[SafeS
 
 def notes_on_deleting_contacts(ids: Collection[int]) -> list[SafeString]:
     """What uses the contacts, and what is left empty without them."""
-    groups, total = queries.groups_of(ids, most=MOST_NAMED)
-    uses = [*(Use(0, "group", pk, name) for pk, name in groups), *queries.registered_uses(ids)]
-    notes = notes_on_deleting(ids, uses, unnamed=total - len(groups))
-    emptied = queries.groups_emptied_without(ids)
-    lines = (_now("The group %(name)s will have no members.") % {"name": name} for name in emptied)
+    found = queries.groups_losing(ids, most=MOST_NAMED)
+    uses = [*(Use(0, "group", pk, name) for pk, name in found.named), *queries.registered_uses(ids)]
+    notes = notes_on_deleting(ids, uses, unnamed=found.total - len(found.named))
+    lines = [_now("The group %(name)s will have no members.") % {"name": name} for _pk, name in found.emptied]
+    if more := found.emptied_total - len(found.emptied):
+        lines.append(_now("and %(count)d more groups will have no members.") % {"count": more})
     return [*notes, *(format_html("{}", line) for line in lines)]
 
 

@@ -157,6 +157,8 @@ class ContactListAdmin(SelfServiceOfContacts):
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
+        if not changelist.result_list:
+            return changelist
         facts = queries.contact_facts([contact.pk for contact in changelist.result_list])
         default = queries.default_fallback()
         kept = urlencode({"_changelist_filters": request.GET.urlencode()}) if request.GET else ""

@@ -32,11 +32,16 @@ from tocsin.web.console.service_admin import ServiceAdmin
 class SelfServiceOfContacts(ServiceAdmin):
     """Actions and a field of the contacts' pages. The subclass names them where it wants them."""
 
+    def chosen_ids(self, request: HttpRequest, queryset: QuerySet) -> list[int]:
+        """Whom an action is for. Everybody that a list shows was found before."""
+        known: list[int] | None = getattr(request, "ids_found", None)
+        return list(queryset.values_list("pk", flat=True)) if known is None else known
+
     @admin_action(description=_("Send Personal Links"), permissions=["change"])
     def send_links(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
         """Also across pages: the list's own selection is asked for again when it is confirmed."""
         across = request.POST.get("select_across", "0")
-        ids = list(queryset.values_list("pk", flat=True))
+        ids = self.chosen_ids(request, queryset)
         chosen = ids[:1] if across == "1" else ids
         carried = [("action", "send_links"), ("select_across", across)]
         carried += [(ACTION_CHECKBOX_NAME, str(pk)) for pk in chosen]

@@ -45,6 +45,7 @@ _TOLD: Mapping[SendOutcome, str | Promise] = {
     SendOutcome.REFUSED: _("No verification text was sent: %(detail)s"),
 }
 _CALL_PLACED = _("%(number)s is called and hears a code, to be entered where numbers are verified.")
+_RANKS = {outcome: rank for rank, outcome in enumerate(SendOutcome)}
 _COLOURS = {SendOutcome.SENT: "success", SendOutcome.ALREADY_VERIFIED: "default"}
 
 
@@ -66,7 +67,7 @@ def verification_page(
         results = preview_verifications(now=now, contact_ids=ids, by_call=by_call)
     counts = Counter(result.outcome for result in results)
     words = _AFTER if is_sent else _BEFORE
-    ranked = sorted(results, key=lambda result: list(SendOutcome).index(result.outcome))
+    ranked = sorted(results, key=lambda result: _RANKS[result.outcome])
     return TemplateResponse(
         request,
         "console/verify.html",

@@ -36,7 +36,7 @@ from tocsin.web.console.contact_reachability import test_page
 from tocsin.web.console.contact_verification import send_and_tell, verification_page
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.service_admin import Deletion
-from tocsin.web.console.uses import uses_list
+from tocsin.web.console.uses import MOST_NAMED, uses_list
 
 _FIELDS = (
     "name", "phone", "email", "fallback", "user_id", "dingtalk_user_id", "lark_user_id", "wecom_user_id", "language",
@@ -82,7 +82,8 @@ class ContactAdmin(ContactListAdmin):
         return ((None, {"fields": known}), (_("More"), {"fields": ours, "classes": ("collapse",)}))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        return super().changelist_view(request, {**self.list_context(request), **(extra_context or {})})
+        around = {} if request.method == "POST" else self.list_context(request)
+        return super().changelist_view(request, {**around, **(extra_context or {})})
 
     def _check_selection(self, request: HttpRequest) -> None:
         super()._check_selection(request)
@@ -148,9 +149,12 @@ class ContactAdmin(ContactListAdmin):
         """Of thousands only names are read, and of a deletion that was confirmed nothing."""
         if not isinstance(objs, QuerySet):
             return super().get_deleted_objects(objs, request)
-        rows = [] if request.POST.get("post") else list(objs.values_list("pk", "name"))
-        ids = [pk for pk, _name in rows]
-        deletion = Deletion([name for _pk, name in rows], self.notes_on_deleting(ids) if ids else [], ids)
+        if request.POST.get("post"):
+            return [Deletion([], [], [])], {}, set(), []
+        ids = self.chosen_ids(request, objs)
+        names = dict(Contact.objects.filter(pk__in=ids[:MOST_NAMED]).values_list("pk", "name"))
+        shown = [names[pk] for pk in ids if pk in names]
+        deletion = Deletion(shown, self.notes_on_deleting(ids) if ids else [], ids)
         return [deletion], {str(self.opts.verbose_name_plural): len(ids)}, set(), []
 
     def delete_rows(self, request: HttpRequest, ids: list[int]) -> None:
@@ -164,19 +168,19 @@ class ContactAdmin(ContactListAdmin):
     @admin_action(description=_("Verify Mobile Numbers"), permissions=["change"])
     def verify_numbers(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
         """Also across pages: the list's own selection is asked for again when it is confirmed."""
-        ids = list(queryset.values_list("pk", flat=True))
+        ids = self.chosen_ids(request, queryset)
         if request.POST.get("select_across") != "1":  # who was deleted since is told of too
             ids = [int(key) for key in dict.fromkeys(request.POST.getlist(ACTION_CHECKBOX_NAME))]
         return verification_page(request, self._context(request), ids, _selection(request, "verify_numbers", ids))
 
     @admin_action(description=_("Remove from Group"), permissions=["change"])
     def remove_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
-        ids = list(queryset.values_list("pk", flat=True))
+        ids = self.chosen_ids(request, queryset)
         return self._remove(request, wanted(request).group_id, ids, _selection(request, "remove_selected", ids))
 
     @admin_action(description=_("Export selected"), permissions=["change"])
     def export_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
-        ids = list(queryset.values_list("pk", flat=True))
+        ids = self.chosen_ids(request, queryset)
         return export_page(request, self._context(request), ids, _selection(request, "export_selected", ids))
 
     # one
