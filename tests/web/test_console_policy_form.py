@@ -90,3 +90,47 @@ def test_the_list_moves_a_policy_up_and_down(story: Story) -> None:
     assert reply.headers["Location"] == address
     assert [policy.name for policy in NotificationPolicy.objects.all()] == ["One", "Three", "Two"]
     assert "Move Three up" not in signed_in(Role.VIEWER).get(address).content.decode()
+
+
+def test_a_policy_is_made_in_shadow_and_its_report_read(story: Story) -> None:
+    client = signed_in(Role.MANAGER)
+    data = typed(story, rules="", is_shadow="on")
+    refused = client.post(reverse(ADD), data)
+    assert refused.context["adminform"].form.errors == {"is_shadow": ["Choose one of enabled and in shadow."]}
+    del data["is_enabled"]
+
+    client.post(reverse(ADD), data)
+
+    policy = NotificationPolicy.objects.get()
+    assert (policy.is_enabled, policy.is_shadow) == (False, True)
+    story.fires("Disk full")
+    story.passes(10)
+    page = signed_in(Role.VIEWER).get(reverse("console:policy_shadow_report", args=[policy.pk])).content.decode()
+    assert "1 messages to 1 recipients, 0 of them calls, about 1 alerts" in page
+    assert "Wei" in page
+    alerts = client.get(reverse("console:alerts_alert_changelist"))
+    assert "Disk full" not in alerts.content.decode()
+    assert "Disk full" in client.get(reverse("console:alerts_alert_changelist"), {"shadow": "only"}).content.decode()
+    shown = client.get(reverse("console:alerts_alert_change", args=[story.alert().pk])).content.decode()
+    assert "nothing of it was sent" in shown
+    home = client.get(reverse("console:index"))
+    assert home.context["alerts"] == {"pending": 0, "handling": 0}
+
+
+def test_an_open_alert_is_put_on_the_current_policy_from_its_page(story: Story) -> None:
+    policy = story.policy({story.contact("Ann"): ["email"]}, name="Databases")
+    story.fires("Disk full")
+    client = signed_in(Role.MANAGER)
+    address = reverse("console:alerts_alert_change", args=[story.alert().pk])
+    assert "Apply the current policy" not in client.get(address).content.decode()
+    client.post(
+        reverse("console:policies_notificationpolicy_change", args=[policy.pk]), {**typed(story), "version": "1"}
+    )
+    assert "Apply the current policy" in client.get(address).content.decode()
+    page = client.get(reverse("console:policies_notificationpolicy_change", args=[policy.pk])).content.decode()
+    assert "Apply to open alerts" in page
+
+    client.post(reverse("console:alert_apply", args=[story.alert().pk]))
+
+    assert story.alert().policy_version_id == NotificationPolicy.objects.get().current_id
+    assert "applied version 2 of the policy" in client.get(address).content.decode()

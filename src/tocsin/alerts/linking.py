@@ -12,9 +12,24 @@ import msgspec
 from django.db import connection
 
 from tocsin.events.rules import ChangedEvent
+from tocsin.events.statements import run
 from tocsin.policies.rules import Matcher, group_of
 
 _MAX_TITLE = 200
+_IN_SHADOW = 1
+_END_SHADOWS = """
+WITH ended AS (
+    UPDATE alerts_alert a SET state = 'resolved', resolved_at = %(now)s, due_at = NULL
+    WHERE a.id IN (
+        SELECT o.id FROM alerts_alert o JOIN policies_notificationpolicy p ON p.id = o.policy_id
+        WHERE o.is_shadow AND o.resolved_at IS NULL AND (NOT p.is_shadow OR p.deleted_at IS NOT NULL)
+        ORDER BY o.id FOR NO KEY UPDATE OF o
+    )
+    RETURNING a.id
+)
+INSERT INTO alerts_activity (alert_id, kind, at, actor, text, data)
+SELECT id, 'resolved', %(now)s, '', '', '{"by": "shadow"}' FROM ended
+"""
 
 # Alerts are locked by id before anything else touches them (the order of locks is written down in
 # events/services/reporting.py). The upsert below then only waits for alerts that came into being in between, in the
@@ -33,14 +48,14 @@ ORDER BY id FOR NO KEY UPDATE
 _OPEN = """
 INSERT INTO alerts_alert AS a (
     policy_id, policy_version_id, group_key, group_labels, title, severity, state, opened_at, due_at,
-    active_count, event_count, claimed_by, resolved_by, reasons
+    active_count, event_count, claimed_by, resolved_by, reasons, is_shadow
 )
 SELECT n.policy_id, n.version_id, n.group_key, n.group_labels::jsonb, n.title, n.severity, 'pending', %(now)s,
-       %(now)s + make_interval(secs => n.wait), 0, 0, '', '', '[]'
+       %(now)s + make_interval(secs => n.wait), 0, 0, '', '', '[]', n.is_shadow
 FROM unnest(
     %(policies)s::bigint[], %(versions)s::bigint[], %(keys)s::uuid[], %(labels)s::text[], %(titles)s::text[],
-    %(severities)s::smallint[], %(waits)s::int[]
-) AS n (policy_id, version_id, group_key, group_labels, title, severity, wait)
+    %(severities)s::smallint[], %(waits)s::int[], %(shadows)s::bool[]
+) AS n (policy_id, version_id, group_key, group_labels, title, severity, wait, is_shadow)
 ON CONFLICT (policy_id, group_key) WHERE resolved_at IS NULL DO UPDATE SET
     severity = CASE WHEN a.chosen_severity IS NULL THEN least(a.severity, excluded.severity) ELSE a.severity END,
     due_at = CASE WHEN a.notified_at IS NULL THEN least(a.due_at, excluded.due_at)
@@ -135,11 +150,23 @@ def policies_that_have(event_ids: Sequence[int]) -> set[tuple[int, int]]:
             """
             SELECT DISTINCT a.policy_id, m.event_id
             FROM alerts_alertevent m JOIN alerts_alert a ON a.id = m.alert_id JOIN events_event e ON e.id = m.event_id
-            WHERE m.event_id = ANY(%s) AND (a.resolved_at IS NULL OR a.resolved_at >= e.changed_at)
+            JOIN policies_notificationpolicy p ON p.id = a.policy_id
+            WHERE m.event_id = ANY(%s) AND a.is_shadow = p.is_shadow
+              AND (a.resolved_at IS NULL OR a.resolved_at >= e.changed_at)
             """,
             [list(event_ids)],
         )
         return set(cursor.fetchall())
+
+
+def shadow_key(key: UUID) -> UUID:
+    """Beside every key: an open alert in shadow and a real one of the same group do not know of each other."""
+    return UUID(int=key.int ^ _IN_SHADOW)
+
+
+def end_left_shadows(now: datetime) -> None:
+    """Open alerts in shadow end with the shadow: when their policy is enabled, disabled or deleted."""
+    run(_END_SHADOWS, {"now": now})
 
 
 def alert_title(shared: Mapping[str, str], labels: Mapping[str, str], policy_name: str) -> str:
@@ -154,6 +181,8 @@ def _grouped(taken: Sequence[Taken]) -> dict[tuple[int, UUID], _Group]:
     groups: dict[tuple[int, UUID], _Group] = {}
     for item in taken:
         key, shared = group_of(item.policy.group_by, item.event.match_labels)
+        if item.policy.is_shadow:
+            key = shadow_key(key)
         groups.setdefault((item.policy.policy_id, key), _Group(item.policy, shared, [])).events.append(item.event)
     return groups
 
@@ -164,5 +193,6 @@ def _columns(groups: Sequence[_Group]) -> dict[str, list[Any]]:
         "labels": [msgspec.json.encode(group.shared).decode() for group in groups],
         "titles": [alert_title(group.shared, group.events[0].labels, group.policy.name) for group in groups],
         "severities": [min(event.severity for event in group.events) for group in groups],
+        "shadows": [group.policy.is_shadow for group in groups],
         "waits": [int(group.policy.group_wait.total_seconds()) for group in groups],
     }

@@ -26,6 +26,8 @@ class Alert(models.Model):
 
     policy = models.ForeignKey(NotificationPolicy, models.PROTECT, related_name="alerts", verbose_name=_("policy"))
     policy_version = models.ForeignKey(PolicyVersion, models.PROTECT, related_name="alerts")
+    is_shadow = models.BooleanField(_("in shadow"), default=False, db_default=False, editable=False)
+    """Of a policy in shadow: planned and recorded, and nothing is sent, whatever becomes of the policy."""
     group_key = models.UUIDField(editable=False)
     group_labels = models.JSONField(_("grouped by"))
     title = models.CharField(_("title"), max_length=200)
@@ -78,6 +80,9 @@ class Alert(models.Model):
         indexes = [
             models.Index(fields=["due_at", "id"], name="alert_due", condition=Q(due_at__isnull=False)),
             models.Index(fields=["state", "-id"], name="alert_by_state"),
+            models.Index(
+                fields=["policy"], name="alert_open_shadow", condition=Q(is_shadow=True, resolved_at__isnull=True)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -77,6 +77,8 @@ def _print(found: Explanation) -> None:
 def _verdict(policy: ExplainedPolicy) -> str:
     if not policy.is_match:
         return "does not match"
+    if policy.is_shadow:
+        return "matches, but is in shadow"
     return "matches" if policy.is_enabled else "matches, but is disabled"
 
 

@@ -81,6 +81,8 @@ def claim(
             reason = Reason.OUTSIDE_WINDOW
         if reason is None and moment.at is not None:
             waits[row.id] = moment.at
+        elif reason is None and row.is_shadow:
+            skips.append(Skip(row.id, DeliveryState.SKIPPED, Reason.SHADOW))
         elif reason is not None:
             skips.append(Skip(row.id, DeliveryState.CANCELLED if reason in _GONE else DeliveryState.SKIPPED, reason))
         elif (route := addresses.route(row)) is None:
@@ -264,7 +266,7 @@ def _sent_firings(rows: Iterable[QueueRow]) -> set[tuple[int, int, str]]:
             SELECT DISTINCT n.alert_id, d.recipient_id, d.channel
             FROM delivery_delivery d JOIN delivery_notification n ON n.id = d.notification_id
             WHERE n.alert_id = ANY(%s) AND n.cause <> 'recovered'
-              AND d.state IN ('sending', 'accepted', 'delivered', 'ambiguous', 'merged')
+              AND (d.state IN ('sending', 'accepted', 'delivered', 'ambiguous', 'merged') OR d.reason = 'shadow')
             """,
             [list(alert_ids)],
         )

@@ -64,7 +64,7 @@ def next_daily_at() -> datetime | None:
 
 def day_counts(day: datetime, now: datetime) -> DayCounts:
     """Of alerts of all policies, from the beginning of a day to now."""
-    counts = Alert.objects.aggregate(
+    counts = Alert.objects.filter(is_shadow=False).aggregate(
         raised=Count("pk", filter=Q(opened_at__gte=day, opened_at__lte=now)),
         resolved=Count("pk", filter=Q(resolved_at__gte=day, resolved_at__lte=now)),
         pending=Count("pk", filter=Q(state=AlertState.PENDING)),

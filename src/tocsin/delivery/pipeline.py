@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tocsin.alerts.linking import Linked, Taken, link_events, policies_that_have
+from tocsin.alerts.linking import Linked, Taken, end_left_shadows, link_events, policies_that_have
 from tocsin.delivery.doorbell import ring_due
 from tocsin.delivery.quieting import Heard, fall_silent, hear, tell_heard
 from tocsin.events.models import Integration
@@ -81,6 +81,7 @@ def _look(now: datetime, batch: int) -> int | None:
     if look is None:
         return None
     _consider(look.events, now)
+    end_left_shadows(now)
     end_look(look)
     return len(look.events)
 

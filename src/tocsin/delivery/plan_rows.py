@@ -19,10 +19,10 @@ from tocsin.policies.models import NotificationPolicy
 _DUE_COLUMNS = (
     "id", "policy_id", "policy_version_id", "group_key", "group_labels", "title", "severity", "state", "opened_at",
     "notified_at", "claimed_at", "claimed_by", "handler_id", "resolved_at", "resolved_by", "reasons", "lapses_at",
-    "muted_until", "chosen_severity", "assigned_to_id", "assigned_name", "escalation", "asked",
+    "muted_until", "chosen_severity", "assigned_to_id", "assigned_name", "escalation", "asked", "is_shadow",
 )  # fmt: skip
 _DUE = f"""
-SELECT {", ".join(f"a.{name}" for name in _DUE_COLUMNS)}, p.name, p.is_enabled, p.deleted_at
+SELECT {", ".join(f"a.{name}" for name in _DUE_COLUMNS)}, p.name, p.is_enabled, p.is_shadow, p.deleted_at
 FROM alerts_alert a JOIN policies_notificationpolicy p ON p.id = a.policy_id
 WHERE a.due_at <= %(now)s AND (%(only)s::bigint IS NULL OR a.id = %(only)s)
 ORDER BY a.due_at, a.id LIMIT %(limit)s FOR NO KEY UPDATE OF a SKIP LOCKED
@@ -110,11 +110,13 @@ def lock_due_alerts(now: datetime, limit: int, only: int | None = None) -> list[
 
 
 def _alert(values: Sequence[Any]) -> Alert:
-    *own, name, is_enabled, deleted_at = values
+    *own, name, is_enabled, is_shadow, deleted_at = values
     fields = dict(zip(_DUE_COLUMNS, own, strict=True))
     for field in ("group_labels", "reasons", "escalation", "asked"):
         fields[field] = json.loads(fields[field])
-    policy = NotificationPolicy(id=fields.pop("policy_id"), name=name, is_enabled=is_enabled, deleted_at=deleted_at)
+    policy = NotificationPolicy(
+        id=fields.pop("policy_id"), name=name, is_enabled=is_enabled, is_shadow=is_shadow, deleted_at=deleted_at
+    )
     return Alert(policy=policy, **fields)
 
 

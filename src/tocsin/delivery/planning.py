@@ -140,7 +140,7 @@ def _decided(
         notified_at=alert.notified_at,
         active=counts.active,
         fresh=len(counts.fresh_ids),
-        is_policy_enabled=alert.policy.is_enabled and alert.policy.deleted_at is None,
+        is_policy_enabled=is_in_force(alert),
         sends_recovery=policy.sends_recovery,
         repeat_every=policy.repeat_every,
         quiet=counts.quiet,
@@ -153,6 +153,12 @@ def _decided(
         asks_assignee="assign" in alert.asked,
     )
     return _Due(alert, policy, counts, decide(facts, now), facts)
+
+
+def is_in_force(alert: Alert) -> bool:
+    """Whether the policy still plans for the alert, which a policy in shadow does for alerts in shadow."""
+    policy = alert.policy
+    return policy.deleted_at is None and (policy.is_shadow if alert.is_shadow else policy.is_enabled)
 
 
 def _leave_reopening_to_newer_alerts(due: Sequence[_Due]) -> None:

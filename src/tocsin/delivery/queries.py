@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, QuerySet
 
+from tocsin.alerts.linking import shadow_key
 from tocsin.alerts.models import Alert
 from tocsin.channels.kinds import PERSONAL_CHANNELS, ROBOT_PLATFORMS, Channel
 from tocsin.channels.models import ProviderAccount
@@ -149,6 +150,7 @@ def explain(labels: Mapping[str, str], now: datetime, *, integration: Integratio
             severity_limits=view.severity_limits,
         )  # fmt: skip
         key, group_labels = group_of(view.group_by, labels)
+        key = shadow_key(key) if item.is_shadow else key
         explained.append(
             ExplainedPolicy(
                 item.policy_id, item.name, item.is_enabled, True, (), group_labels,

@@ -19,7 +19,7 @@ _COLUMNS = """
            d.verification_id, d.fallback_of_id, n.id, n.number, n.cause, n.alert_id, a.state,
            coalesce(n.reaches_claimed, false), a.muted_until,
            c.id IS NOT NULL, coalesce(c.phone, ''), c.phone_verified_at IS NOT NULL, coalesce(c.email, ''),
-           d.reason, a.severity, v.sending_window::text
+           d.reason, a.severity, v.sending_window::text, coalesce(a.is_shadow, false)
 """
 _JOINS = """
     LEFT JOIN delivery_notification n ON n.id = d.notification_id
@@ -96,6 +96,7 @@ class QueueRow:
     reason: str
     severity: int | None
     window: Window | None
+    is_shadow: bool
 
     @property
     def is_call(self) -> bool:

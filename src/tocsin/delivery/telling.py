@@ -137,7 +137,10 @@ def _rendered(item: Telling, sample: list[EventSummary], key: tuple[Channel, str
 def _delivery(
     item: PlannedDelivery, telling: Telling, now: datetime, notification_id: int, content_id: int
 ) -> NewDelivery:
-    state, reason, next_at = begins_as(telling.policy.window, telling.cause, telling.alert.severity, now)
+    alert = telling.alert
+    state, reason, next_at = begins_as(
+        telling.policy.window, telling.cause, alert.severity, now, is_shadow=alert.is_shadow
+    )
     return NewDelivery(
         state=state,
         reason=reason,

@@ -246,6 +246,11 @@ def _activity_title(kind: ActivityKind, activity: Activity) -> str:
             return _("Silenced by %(name)s") % {"name": data.get("by", "")}
         case ActivityKind.UNSILENCED:
             return _("No longer silenced")
+        case ActivityKind.RESOLVED if data.get("by") == "shadow":
+            return _("Ended: the policy is no longer in shadow")
+        case ActivityKind.POLICY_APPLIED:
+            text = _("%(name)s applied version %(to)d of the policy, instead of version %(from)d")
+            return text % {"name": actor, "to": data["to"], "from": data["from"]}
         case _:
             return act_title(kind, actor, data)
 

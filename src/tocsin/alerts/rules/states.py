@@ -37,6 +37,8 @@ class ActivityKind(StrEnum):
     UNSILENCED = "unsilenced"
     CLAIM_LAPSED = "claim_lapsed"
     ASSIGNED = "assigned"
+    POLICY_APPLIED = "policy_applied"
+    """From here on it goes by a newer version of its policy."""
     SEVERITY_CHANGED = "severity_changed"
     MUTED = "muted"
     UNMUTED = "unmuted"

@@ -15,10 +15,13 @@ from tocsin.alerts.services.acting import (
     unmute_alert,
 )
 from tocsin.alerts.services.activities import NewActivity, record_activities
+from tocsin.alerts.services.applying import apply_current_policy, apply_policy_to_alert
 from tocsin.alerts.services.escalations import save_escalation
 
 __all__ = [
     "NewActivity",
+    "apply_current_policy",
+    "apply_policy_to_alert",
     "assign_alert",
     "change_severity",
     "claim_alert",

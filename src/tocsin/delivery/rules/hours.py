@@ -16,12 +16,12 @@ def moment_for(window: Window | None, cause: Cause | None, severity: int | None,
 
 
 def begins_as(
-    window: Window | None, cause: Cause, severity: int, now: datetime
+    window: Window | None, cause: Cause, severity: int, now: datetime, *, is_shadow: bool = False
 ) -> tuple[DeliveryState, str, datetime | None]:
-    """State, reason and `next_at` of a message that is planned now."""
+    """State, reason and `next_at` of a message that is planned now. One in shadow ends where it would go out."""
     moment = moment_for(window, cause, severity, now)
     if moment.is_dropped:
         return DeliveryState.SKIPPED, Reason.OUTSIDE_WINDOW, None
     if moment.at is not None:
         return DeliveryState.PLANNED, Reason.OUTSIDE_WINDOW, moment.at
-    return DeliveryState.PLANNED, "", now
+    return (DeliveryState.SKIPPED, Reason.SHADOW, None) if is_shadow else (DeliveryState.PLANNED, "", now)

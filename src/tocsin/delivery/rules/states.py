@@ -152,6 +152,7 @@ class Reason(StrEnum):
     OUTCOME_UNKNOWN = "outcome_unknown"
     TOO_LATE = "too_late"
     SILENCED = "silenced"
+    SHADOW = "shadow"
     NOT_AT_SEVERITY = "not_at_severity"
     OUTSIDE_WINDOW = "outside_window"
 
@@ -195,6 +196,7 @@ REASON_TEXTS: dict[Reason, Sentence] = {
     Reason.MACHINE: Sentence("a machine answered"),
     Reason.UNDELIVERED: Sentence("the provider reported that it was not delivered"),
     Reason.OUTCOME_UNKNOWN: Sentence("no reply came, so it may or may not have gone out"),
+    Reason.SHADOW: Sentence("the policy is in shadow: this would have been sent"),
     Reason.NOT_AT_SEVERITY: Sentence("the policy keeps this channel for more severe alerts"),
     Reason.OUTSIDE_WINDOW: Sentence("it is outside the hours of the policy"),
     Reason.SILENCED: Sentence("everything that fires here is silenced"),

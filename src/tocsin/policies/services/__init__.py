@@ -14,6 +14,7 @@ from tocsin.policies.services.policies import (
     move_policy,
     reorder_policies,
     save_policy,
+    shadow_policy,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "move_policy",
     "reorder_policies",
     "save_policy",
+    "shadow_policy",
 ]

@@ -24,19 +24,30 @@ _MAX_NAME = 64
 
 
 def create_policy(
-    *, by: Actor, now: datetime, name: str, is_enabled: bool = True, **content: Unpack[TypedContent]
+    *,
+    by: Actor,
+    now: datetime,
+    name: str,
+    is_enabled: bool = True,
+    is_shadow: bool = False,
+    **content: Unpack[TypedContent],
 ) -> NotificationPolicy:
-    """The last one in the order. InvalidInputError names the field."""
+    """The last one in the order; in shadow it is not enabled. InvalidInputError names the field."""
     with transaction.atomic():
         lock_policies_for_writing()
         cleaned = read_content(content)
-        need_targets(cleaned, tells=is_enabled)
+        is_enabled = is_enabled and not is_shadow
+        need_targets(cleaned, tells=is_enabled or is_shadow)
         policy = NotificationPolicy.objects.create(
-            name=_clean_name(name), is_enabled=is_enabled, created_at=now, position=_last_position() + 1
+            name=_clean_name(name),
+            is_enabled=is_enabled,
+            is_shadow=is_shadow,
+            created_at=now,
+            position=_last_position() + 1,
         )
         add_version(policy, cleaned, by, now)
         policy.save(update_fields=["current"])
-        changes = {"name": ("", policy.name), "is_enabled": ("", is_enabled)}
+        changes = {"name": ("", policy.name), "is_enabled": ("", is_enabled), "is_shadow": ("", is_shadow)}
         changes |= {field: ("", value) for field, value in cleaned.as_changes().items()}
         audit.record(by=by, action=Action.CREATE, instance=policy, changes=changes)
         _rematch(policy, now)
@@ -59,7 +70,7 @@ def save_policy(
     with transaction.atomic():
         policy = _locked(policy_id, version)
         cleaned = read_content(content)
-        need_targets(cleaned, tells=policy.is_enabled)
+        need_targets(cleaned, tells=policy.is_enabled or policy.is_shadow)
         before = {"name": policy.name, **content_of(policy.current).as_changes()}
         after = {"name": _clean_name(name, policy), **cleaned.as_changes()}
         changes = {field: (before[field], after[field]) for field in after if before[field] != after[field]}
@@ -77,9 +88,14 @@ def enable_policy(*, by: Actor, now: datetime, policy_id: int, version: int | No
     return _switch(by, now, policy_id, version, is_enabled=True)
 
 
+def shadow_policy(*, by: Actor, now: datetime, policy_id: int, version: int | None = None) -> NotificationPolicy:
+    """From now on it plans and records everything and sends nothing; its open alerts send nothing more."""
+    return _switch(by, now, policy_id, version, is_shadow=True)
+
+
 def disable_policy(*, by: Actor, now: datetime, policy_id: int, version: int | None = None) -> NotificationPolicy:
     """Acts at once: open alerts send nothing more."""
-    return _switch(by, now, policy_id, version, is_enabled=False)
+    return _switch(by, now, policy_id, version)
 
 
 def copy_policy(*, by: Actor, now: datetime, policy_id: int, name: str = "") -> NotificationPolicy:
@@ -137,7 +153,7 @@ def delete_policy(*, by: Actor, now: datetime, policy_id: int, version: int | No
                 policy.delete()
         except ProtectedError:
             NotificationPolicy.objects.filter(pk=policy_id).update(
-                deleted_at=now, is_enabled=False, version=policy.version + 1
+                deleted_at=now, is_enabled=False, is_shadow=False, version=policy.version + 1
             )
 
 
@@ -150,14 +166,17 @@ def ensure_catch_all(*, now: datetime) -> NotificationPolicy | None:
         return create_policy(by=SYSTEM, now=now, name=_("Catch-all"), is_enabled=False)
 
 
-def _switch(by: Actor, now: datetime, policy_id: int, version: int | None, *, is_enabled: bool) -> NotificationPolicy:
+def _switch(
+    by: Actor, now: datetime, policy_id: int, version: int | None, *, is_enabled: bool = False, is_shadow: bool = False
+) -> NotificationPolicy:
     with transaction.atomic():
         policy = _locked(policy_id, version)
-        if policy.is_enabled is not is_enabled:
-            need_targets(content_of(policy.current), tells=is_enabled)
-            changes = {"is_enabled": (policy.is_enabled, is_enabled)}
-            policy.is_enabled = is_enabled
-            _save(policy, by, now, changes, ["is_enabled"])
+        states = {"is_enabled": (policy.is_enabled, is_enabled), "is_shadow": (policy.is_shadow, is_shadow)}
+        changes = {name: (before, after) for name, (before, after) in states.items() if before is not after}
+        if changes:
+            need_targets(content_of(policy.current), tells=is_enabled or is_shadow)
+            policy.is_enabled, policy.is_shadow = is_enabled, is_shadow
+            _save(policy, by, now, changes, list(changes))
     return policy
 
 

@@ -38,6 +38,7 @@ _ICONS = {
     ActivityKind.SEVERITY_CHANGED: "priority_high",
     ActivityKind.MUTED: "notifications_paused",
     ActivityKind.UNMUTED: "notifications_active",
+    ActivityKind.POLICY_APPLIED: "published_with_changes",
     ActivityKind.ASKED: "stairs",
     ActivityKind.PASSED_OVER: "schedule",
 }
@@ -70,6 +71,13 @@ class Story:
     @property
     def is_open(self) -> bool:
         return self.alert.state != AlertState.RESOLVED
+
+    @property
+    def has_newer_policy(self) -> bool:
+        """What it goes by was changed since; a policy that left the shadow has none for it."""
+        policy = self.alert.policy
+        is_other = policy.current_id is not None and policy.current_id != self.alert.policy_version_id
+        return self.is_open and is_other and policy.is_shadow == self.alert.is_shadow
 
     @property
     def is_claimed(self) -> bool:

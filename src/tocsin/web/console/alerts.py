@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.contrib import messages
@@ -11,6 +11,7 @@ from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -26,7 +27,7 @@ from tocsin.core.errors import TocsinError
 from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of, may, require
 from tocsin.web.console.alert_story import story_of
-from tocsin.web.console.display import NOTHING, moment, severity_chip, state_chip
+from tocsin.web.console.display import NOTHING, chip, moment, severity_chip, state_chip
 from tocsin.web.console.filters import SeverityFilter
 from tocsin.web.console.paging import CappedPaginator
 from tocsin.web.console.service_admin import ServiceAdmin
@@ -36,6 +37,7 @@ _DONE = {
     "claim": _("You have claimed this alert: messages that were still to go out about it are stopped."),
     "unclaim": _("You gave the alert back."),
     "resolve": _("The alert is resolved."),
+    "apply": _("The alert goes by the current policy now."),
     "comment": _("Your comment was added."),
 }
 
@@ -54,11 +56,29 @@ class StateFilter(SimpleListFilter):
         return queryset.filter(state=value) if value in list(AlertState) else queryset
 
 
+class ShadowFilter(SimpleListFilter):
+    """Alerts of policies in shadow keep out of the way of those that somebody must see to."""
+
+    title = _("shadow")
+    parameter_name = "shadow"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("only", _("Only alerts in shadow")), ("too", _("Alerts in shadow, too"))]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        first, *others = super().choices(changelist)
+        yield {**first, "display": _("Without alerts in shadow")}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        return queryset if self.value() == "too" else queryset.filter(is_shadow=self.value() == "only")
+
+
 class AlertAdmin(ServiceAdmin):
     empty = empties.ALERTS
     list_display = ("shown_severity", "title", "shown_state", "policy", "shown_events", "claimed_by", "opened")
     list_display_links = ("title",)
-    list_filter = (StateFilter, SeverityFilter, "policy")
+    list_filter = (StateFilter, SeverityFilter, "policy", ShadowFilter)
     list_select_related = ("policy",)
     search_fields = ("title", "group_labels")
     search_help_text = _("Search by title or by the labels that group the alert")
@@ -107,7 +127,7 @@ class AlertAdmin(ServiceAdmin):
     def _context(self, request: HttpRequest, alert: Alert) -> dict[str, Any]:
         return {"story": story_of(alert, utc_now()), "may_respond": may(request, Permission.RESPOND)}
 
-    def _act(self, name: str, act: Callable[..., Alert]) -> Callable[..., HttpResponse]:
+    def _act(self, name: str, act: Callable[..., object]) -> Callable[..., HttpResponse]:
         @require_POST
         def view(request: HttpRequest, alert_id: int) -> HttpResponse:
             require(request, Permission.RESPOND)
@@ -127,7 +147,8 @@ class AlertAdmin(ServiceAdmin):
 
     @display(description=_("state"), ordering="state")
     def shown_state(self, alert: Alert) -> SafeString:
-        return state_chip(alert.state, ALERT_STATES)
+        state = state_chip(alert.state, ALERT_STATES)
+        return format_html("{} {}", state, chip(_now("in shadow"), "info")) if alert.is_shadow else state
 
     @display(description=_("active events"))
     def shown_events(self, alert: Alert) -> str:
@@ -140,10 +161,11 @@ class AlertAdmin(ServiceAdmin):
         return moment(alert.opened_at, utc_now())
 
 
-ACTS: dict[str, Callable[..., Alert]] = {
+ACTS: dict[str, Callable[..., object]] = {
     "claim": services.claim_alert,
     "unclaim": services.unclaim_alert,
     "resolve": services.resolve_alert,
     "comment": services.comment_alert,
+    "apply": services.apply_policy_to_alert,
 }
 _WITH_TEXT = frozenset({"resolve", "comment"})

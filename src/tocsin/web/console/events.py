@@ -186,9 +186,13 @@ class EventAdmin(ServiceAdmin):
     @display(description=_("alerts"))
     def alerts(self, event: Event) -> SafeString | str:
         found: Iterable[Alert] = Alert.objects.filter(memberships__event=event).order_by("-id")[:_ALERTS_SHOWN]
-        rows = [(_alert_url(alert), alert.title, state_chip(alert.state, ALERT_STATES)) for alert in found]
+        rows = [
+            (_alert_url(alert), alert.title, state_chip(alert.state, ALERT_STATES),
+             chip(_now("in shadow"), "info") if alert.is_shadow else "")
+            for alert in found
+        ]  # fmt: skip
         return (
-            format_html_join("", '<div><a class="text-link" href="{}"><bdi>{}</bdi></a> {}</div>', rows)
+            format_html_join("", '<div><a class="text-link" href="{}"><bdi>{}</bdi></a> {} {}</div>', rows)
             if rows
             else NOTHING
         )

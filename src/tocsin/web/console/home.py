@@ -30,7 +30,7 @@ def context(request: HttpRequest, now: datetime) -> dict[str, Any]:
     """Twelve statements at the most, whatever the size of the installation."""
     accounts = accounts_by_channel()
     simulated = simulated_channels(accounts)
-    alerts = Alert.objects.filter(resolved_at__isnull=True).aggregate(
+    alerts = Alert.objects.filter(resolved_at__isnull=True, is_shadow=False).aggregate(
         pending=Count("pk", filter=Q(state=AlertState.PENDING)),
         handling=Count("pk", filter=Q(state=AlertState.HANDLING)),
     )
@@ -43,7 +43,7 @@ def context(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "events": events,
         "deliveries": count_not_arrived(now - _DAY),
         "open_alerts": list(
-            Alert.objects.filter(resolved_at__isnull=True)
+            Alert.objects.filter(resolved_at__isnull=True, is_shadow=False)
             .select_related("policy")
             .order_by("severity", "-opened_at")[:_SHOWN]
         ),

@@ -76,7 +76,9 @@ def live_context(request: HttpRequest, integration: Integration) -> dict[str, An
         "active": active_events_of(integration.pk),
         "takers": takers,
         "is_taken": any(policy["is_enabled"] for policy in takers),
-        "alerts": list(Alert.objects.filter(memberships__event=event).order_by("-id")[:5]) if event else [],
+        "alerts": list(Alert.objects.filter(memberships__event=event, is_shadow=False).order_by("-id")[:5])
+        if event
+        else [],
         "may_manage": may(request, Permission.MANAGE),
         "now": utc_now(),
     }

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -15,13 +14,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import action, display
+from unfold.decorators import display
 
 from tocsin.accounts.rules import Permission
 from tocsin.contacts.queries import names_of
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import TocsinError
-from tocsin.delivery.queries import shortfalls_of
 from tocsin.policies import services
 from tocsin.policies.lately import matched_lately, recent_events
 from tocsin.policies.models import LAST_POSITION, NotificationPolicy
@@ -30,31 +28,31 @@ from tocsin.policies.rules import stored_rules
 from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of, require
 from tocsin.web.console.display import NOTHING, chip, moment, read_once
-from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.policy_forms import PolicyForm, source_choices
 from tocsin.web.console.policy_hours import limits_read, window_read
-from tocsin.web.console.policy_lately import alerts_of, disabling_text, open_alerts, rules_read, with_alerts
+from tocsin.web.console.policy_lately import alerts_of, open_alerts, rules_read, with_alerts
 from tocsin.web.console.policy_matching import labels, match, preview, rules_for_event
 from tocsin.web.console.policy_order import place_buttons
+from tocsin.web.console.policy_states import PolicyStateFilter, PolicyStates, policy_chip, warn_of_shortfalls
 from tocsin.web.console.policy_targets import reach, reach_html
 from tocsin.web.console.policy_text import read_rules, write_rules
 from tocsin.web.console.service_admin import ServiceAdmin
-from tocsin.web.console.words import CHANNELS, reason_text, refused
+from tocsin.web.console.words import CHANNELS, refused
 
 _WARNINGS_SHOWN = 10
 
 
-class NotificationPolicyAdmin(ServiceAdmin):
+class NotificationPolicyAdmin(PolicyStates, ServiceAdmin):
     empty = empties.POLICIES
     form = PolicyForm
     writes = ("add", "change", "delete")
     list_display = ("place", "name", "shown_state", "rules_text", "told", "lately", "last_alert")
     list_display_links = ("name",)
-    list_filter = ("is_enabled",)
+    list_filter = (PolicyStateFilter,)
     search_fields = ("name",)
-    actions_detail = ("enable", "disable", "copy")
+    actions_detail = ("shadow_report", "enable", "shadow", "disable", "apply_current", "copy")
     fieldsets = (
-        (None, {"fields": ("name", "is_enabled")}),
+        (None, {"fields": ("name", "is_enabled", "is_shadow")}),
         (_("Which events"), {"fields": ("sources", "rules", "stops_here")}),
         (_("Who is told, and how"), {"fields": ("targets", "severity_limits", "sends_recovery")}),
         (_("When messages may go out"), {"fields": ("window",)}),
@@ -77,6 +75,7 @@ class NotificationPolicyAdmin(ServiceAdmin):
             path("match/", site.admin_view(match), name="policies_notificationpolicy_match"),
             path("labels/", site.admin_view(labels), name="policies_notificationpolicy_labels"),
             path("reach/", site.admin_view(self.reach), name="policies_notificationpolicy_reach"),
+            path("<int:policy_id>/in-shadow/", site.admin_view(self.report_page), name="policy_shadow_report"),
             path("<int:policy_id>/up/", site.admin_view(self.move), {"places": -1}, name="policy_up"),
             path("<int:policy_id>/down/", site.admin_view(self.move), {"places": 1}, name="policy_down"),
             *super().get_urls(),
@@ -104,20 +103,26 @@ class NotificationPolicyAdmin(ServiceAdmin):
 
     def add_row(self, request: HttpRequest, data: dict[str, Any]) -> NotificationPolicy:
         policy = services.create_policy(
-            by=actor_of(request), now=utc_now(), is_enabled=data["is_enabled"], **_content(data)
+            by=actor_of(request),
+            now=utc_now(),
+            is_enabled=data["is_enabled"],
+            is_shadow=data["is_shadow"],
+            **_content(data),
         )
-        _warn_of_shortfalls(request, policy.pk)
+        warn_of_shortfalls(request, policy.pk)
         return policy
 
     def change_row(self, request: HttpRequest, row: NotificationPolicy, data: dict[str, Any]) -> None:
         """Switched off first and on last, so that a policy without objects can be saved when it is off."""
         by, now, version = actor_of(request), utc_now(), data["version"]
-        if row.is_enabled and not data["is_enabled"]:
+        if (row.is_enabled or row.is_shadow) and not (data["is_enabled"] or data["is_shadow"]):
             version = services.disable_policy(by=by, now=now, policy_id=row.pk, version=version).version
         saved = services.save_policy(by=by, now=now, policy_id=row.pk, version=version, **_content(data))
         if data["is_enabled"] and not saved.is_enabled:
             services.enable_policy(by=by, now=now, policy_id=row.pk, version=saved.version)
-        _warn_of_shortfalls(request, row.pk)
+        if data["is_shadow"] and not saved.is_shadow:
+            services.shadow_policy(by=by, now=now, policy_id=row.pk, version=saved.version)
+        warn_of_shortfalls(request, row.pk)
 
     def delete_rows(self, request: HttpRequest, ids: list[int]) -> None:
         for policy_id in ids:
@@ -146,71 +151,6 @@ class NotificationPolicyAdmin(ServiceAdmin):
     def reach(self, request: HttpRequest) -> HttpResponse:
         return reach(request, self.admin_site.each_context(request))
 
-    def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
-        """Either of enabling and disabling; none for what is no key."""
-        is_key = str(object_id).isascii() and str(object_id).isdecimal()
-        policy = existing_policies().filter(pk=object_id).first() if is_key else None
-        if policy is None:
-            return []
-        unfit = "_enable" if policy.is_enabled else "_disable"
-        actions: list[Any] = super().get_actions_detail(request, object_id)
-        return [item for item in actions if not item.action_name.endswith(unfit)]
-
-    @action(description=_("Enable"), icon="play_arrow", permissions=["write"])
-    def enable(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        policy = self.row(request, object_id)
-
-        def act(data: dict[str, Any]) -> HttpResponse:
-            services.enable_policy(by=actor_of(request), now=utc_now(), policy_id=policy.pk)
-            _warn_of_shortfalls(request, policy.pk)
-            return self.done(request, _now("The policy is enabled."), "change", policy.pk)
-
-        return form_page(
-            request,
-            self.admin_site.each_context(request),
-            forms.Form,
-            act,
-            title=_now("Enable %(name)s") % {"name": policy},
-            text=_now("It acts at once: what is firing now and matches is told, too."),
-            submit=_now("Enable"),
-        )
-
-    @action(description=_("Disable"), icon="pause", permissions=["write"])
-    def disable(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        policy = self.row(request, object_id)
-
-        def act(data: dict[str, Any]) -> HttpResponse:
-            services.disable_policy(by=actor_of(request), now=utc_now(), policy_id=policy.pk)
-            return self.done(request, _now("The policy is disabled."), "change", policy.pk)
-
-        return form_page(
-            request,
-            self.admin_site.each_context(request),
-            forms.Form,
-            act,
-            title=_now("Disable %(name)s") % {"name": policy},
-            text=disabling_text(policy),
-            submit=_now("Disable"),
-        )
-
-    @action(description=_("Copy"), icon="content_copy", permissions=["write"])
-    def copy(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        policy = self.row(request, object_id)
-
-        def act(data: dict[str, Any]) -> HttpResponse:
-            copied = services.copy_policy(by=actor_of(request), now=utc_now(), policy_id=policy.pk)
-            return self.done(request, _now("The copy is disabled: nobody is told twice."), "change", copied.pk)
-
-        return form_page(
-            request,
-            self.admin_site.each_context(request),
-            forms.Form,
-            act,
-            title=_now("Copy %(name)s") % {"name": policy},
-            text=_now("The copy has the same rules and objects, and is disabled until you enable it."),
-            submit=_now("Copy"),
-        )
-
     @display(description=_("order"), ordering="position")
     def place(self, policy: NotificationPolicy) -> str:
         return str(policy.position) if policy.position < LAST_POSITION else NOTHING
@@ -234,7 +174,7 @@ class NotificationPolicyAdmin(ServiceAdmin):
 
     @display(description=_("state"), ordering="is_enabled")
     def shown_state(self, policy: NotificationPolicy) -> SafeString:
-        return chip(_now("enabled"), "success") if policy.is_enabled else chip(_now("disabled"))
+        return policy_chip(policy)
 
     @display(description=_("match rules"))
     def rules_text(self, policy: NotificationPolicy) -> SafeString | str:
@@ -316,21 +256,6 @@ class NotificationPolicyAdmin(ServiceAdmin):
             "wait": policy.current.group_wait_seconds,
             "interval": policy.current.group_interval_seconds,
         }
-
-
-def _warn_of_shortfalls(request: HttpRequest, policy_id: int) -> None:
-    """Before the bad night: whom the saved policy names and would not reach."""
-    lacks = shortfalls_of(policy_id, utc_now())
-    if not lacks:
-        return
-    lines = []
-    for lack in lacks[:_WARNINGS_SHOWN]:
-        who = f"{lack.name} ({CHANNELS[lack.channel]}):" if lack.channel else f"{lack.name}:" if lack.name else ""
-        lines.append(f"{who} {reason_text(lack.reason)}".strip())
-    if more := len(lacks) - len(lines):
-        lines.append(_now("and %(count)d more") % {"count": more})
-    intro = _now("As things are now, not everybody can be told or mentioned:")
-    messages.warning(request, f"{intro} {'; '.join(lines)}")
 
 
 def _content(data: dict[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,12 @@ class PolicyForm(ServiceForm):
         widget=UnfoldBooleanSwitchWidget,
         help_text=_("Acts at once, also on open alerts."),
     )
+    is_shadow = forms.BooleanField(
+        label=_("in shadow"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_("Instead of enabled: plans and records everything, sends nothing, and reports who would be told."),
+    )
     sources = forms.TypedMultipleChoiceField(
         label=_("event sources"),
         required=False,
@@ -93,6 +99,12 @@ class PolicyForm(ServiceForm):
         widget=UnfoldAdminIntegerFieldWidget,
         help_text=_("Until it recovers or somebody claims it, everybody is told again. Empty: once is enough."),
     )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        if cleaned.get("is_enabled") and cleaned.get("is_shadow"):
+            self.add_error("is_shadow", _now("Choose one of enabled and in shadow."))
+        return cleaned
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

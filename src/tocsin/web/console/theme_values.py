@@ -107,7 +107,7 @@ def organisation(request: HttpRequest) -> str:
 
 def alerts_waiting(request: HttpRequest) -> str:
     """The badge beside Alerts: how many nobody has claimed; none when there are none."""
-    count = Alert.objects.filter(state=AlertState.PENDING).count()
+    count = Alert.objects.filter(state=AlertState.PENDING, is_shadow=False).count()
     return "99+" if count >= 100 else str(count or "")
 
 

@@ -44,7 +44,9 @@ class TableCollector(Collector):
         yield from self._beats()
 
     def _alerts(self) -> Iterator[Metric]:
-        rows = Alert.objects.filter(resolved_at__isnull=True).values_list("state").annotate(Count("pk"))
+        rows = (
+            Alert.objects.filter(resolved_at__isnull=True, is_shadow=False).values_list("state").annotate(Count("pk"))
+        )
         counts = dict(rows.order_by())
         family = GaugeMetricFamily("tocsin_alerts_open", "Open alerts.", labels=["state"])
         for state in (AlertState.PENDING, AlertState.HANDLING):
