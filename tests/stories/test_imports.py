@@ -23,6 +23,7 @@ from tocsin.contacts.services import create_contact, update_contact
 from tocsin.contacts.services.exporting import export_contacts
 from tocsin.contacts.services.imports import CHUNK, cancel_import, create_import, run_import, start_import
 from tocsin.core.errors import ConflictError
+from tocsin.delivery.importing import advance_import
 from tocsin.delivery.retention import forget
 from tocsin.delivery.worker import run_due
 
@@ -361,3 +362,39 @@ def test_a_concurrent_change_is_not_lost(story: Story) -> None:
 
     wei.refresh_from_db()
     assert (wei.name, wei.user_id) == ("Wei Zhang", "w")
+
+
+def test_an_import_that_ends_its_workers_is_given_up_after_three_of_them(story: Story) -> None:
+    class KilledError(BaseException):
+        """What nothing catches."""
+
+    def die(row: ContactImport) -> None:
+        raise KilledError
+
+    row = create_import(
+        by=ADMIN, now=story.now, file_name="hr.json", format="json", content=json.dumps(people(3)).encode(),
+        options=ImportOptions(),
+    )  # fmt: skip
+    for _worker in range(3):
+        with pytest.raises(KilledError):
+            advance_import(row.pk, story.now, tell=die)
+
+    run_due(story.now)
+
+    row.refresh_from_db()
+    assert row.state == ImportState.FAILED
+    assert row.failure.startswith("Each of 3 workers that took this import up ended in the middle of it.")
+
+
+def test_an_import_that_is_put_down_again_and_again_is_not_given_up(story: Story) -> None:
+    row = create_import(
+        by=ADMIN, now=story.now, file_name="hr.json", format="json", content=json.dumps(people(3)).encode(),
+        options=ImportOptions(),
+    )  # fmt: skip
+    for _worker in range(5):
+        advance_import(row.pk, story.now, should_stop=lambda: True)
+
+    run_due(story.now)
+
+    row.refresh_from_db()
+    assert (row.state, row.tries) == (ImportState.READY, 0)

@@ -56,6 +56,8 @@ def test_the_first_row_is_offered_to_those_who_may_make_it(now: datetime) -> Non
     manager, viewer = (page("events_integration", role) for role in (Role.MANAGER, Role.VIEWER))
 
     assert "Add the first integration" in manager.text
+    assert "Create Integration" in manager.text
+    assert "Create Integration" not in viewer.text
     assert reverse("console:events_integration_add") in manager.text
     assert "No integrations yet" in viewer.text
     assert "Add the first integration" not in viewer.text

@@ -43,6 +43,9 @@ class ContactImport(models.Model):
     progress = models.PositiveIntegerField(default=0)
     written_to = models.PositiveIntegerField(default=0)
     """Rows up to this number are written, where their fate is that."""
+    tries = models.PositiveSmallIntegerField(default=0, db_default=0)
+    """How often a worker took it up and did not come back from it."""
+
     new_numbers = models.PositiveIntegerField(default=0)
     counts = models.JSONField(default=dict)
     text_count = models.PositiveIntegerField(default=0)

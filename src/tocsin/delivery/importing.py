@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from tocsin.contacts.import_models import ContactImport
 from tocsin.contacts.queries.importing import contacts_of, row_view, rows_of
 from tocsin.contacts.rules.importing import WORKING, ImportOptions, ImportState
-from tocsin.contacts.services.import_holding import holding
+from tocsin.contacts.services.import_holding import MAX_TRIES, came_back, has_tries_left, holding
 from tocsin.contacts.services.imports import (
     check_import,
     create_import,
@@ -80,7 +80,13 @@ def advance_import(
     should_stop: Callable[[], bool] = _never,
     tell: Callable[[ContactImport], None] | None = None,
 ) -> ContactImport:
-    """The caller holds it. A fault of ours ends this import, with its trace in the log."""
+    """The caller holds it. A fault of ours ends this import, with its trace in the log; so does dying of it thrice."""
+    if not has_tries_left(pk):
+        text = _(
+            "Each of %(count)d workers that took this import up ended in the middle of it. Is there enough memory?"
+        )
+        fail_import(now=now, import_id=pk, text=text % {"count": MAX_TRIES})
+        return ContactImport.objects.get(pk=pk)
     try:
         row = check_import(now=now, import_id=pk, should_stop=should_stop, tell=tell or _quiet)
         if row.state == ImportState.IMPORTING:
@@ -92,6 +98,7 @@ def advance_import(
     except Exception:
         logger.exception("import %s failed", pk)
         fail_import(now=now, import_id=pk, text=_("A fault of Tocsin's own; the worker's log has its trace."))
+    came_back(pk)
     return ContactImport.objects.get(pk=pk)
 
 

@@ -6,9 +6,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connection
+from django.db.models import F
+
+from tocsin.contacts.import_models import ContactImport
 
 IMPORT_LOCKS = 0x70C53
 """First half of the advisory lock that whoever works on an import holds; the import's id is the second."""
+
+
+MAX_TRIES = 3
+
+
+def has_tries_left(import_id: int) -> bool:
+    """Counts one more. Committed at once, so that a worker that is killed by what it reads has counted."""
+    left = ContactImport.objects.filter(pk=import_id, tries__lt=MAX_TRIES)
+    return bool(left.update(tries=F("tries") + 1))
+
+
+def came_back(import_id: int) -> None:
+    """Whoever worked on it ended by themselves: nothing killed them."""
+    ContactImport.objects.filter(pk=import_id).update(tries=0)
 
 
 @contextmanager

@@ -259,6 +259,12 @@ class ServiceAdmin(ModelAdmin):
             messages.error(request, refused(error))
             return HttpResponseRedirect(request.get_full_path())
 
+    @property
+    def create_label(self) -> str:
+        """Of the list's button that makes a row."""
+        words = str(self.opts.verbose_name).split(" ")
+        return _("Create %(name)s") % {"name": " ".join(word[:1].upper() + word[1:] for word in words)}
+
     def _empty(self, request: HttpRequest) -> dict[str, Any]:
         empty = self.empty or plain_list(self.opts.verbose_name, self.opts.verbose_name_plural)
         return empty_context(request, empty, self.url("add") if self.has_add_permission(request) else "")
