@@ -70,6 +70,7 @@ TABLES: dict[str, Table] = {
     "alerts/alert": Table(VIEWER),
     "events/event": Table(VIEWER),
     "policies/notificationpolicy": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
+    "policies/escalationpolicy": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "policies/silencepolicy": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "policies/inhibition": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "contacts/contact": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
@@ -204,6 +205,7 @@ ADDRESSES: dict[str, Door] = {
 
 ACTIONS: dict[str, dict[str, Who]] = {
     "policies/notificationpolicy": {"delete_selected": MANAGER},
+    "policies/escalationpolicy": {"delete_selected": MANAGER},
     "policies/silencepolicy": {"delete_selected": MANAGER},
     "policies/inhibition": {"delete_selected": MANAGER},
     "contacts/contact": {

@@ -138,7 +138,11 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 CSRF_TRUSTED_ORIGINS = [f"{urlsplit(PUBLIC_URL).scheme}://{urlsplit(PUBLIC_URL).netloc}"] if PUBLIC_URL else []
 
-CONTACT_USES = ["tocsin.policies.queries.uses_of_objects", "tocsin.oncall.queries.uses_of_contacts"]
+CONTACT_USES = [
+    "tocsin.policies.queries.uses_of_objects",
+    "tocsin.policies.queries.escalation_uses_of_objects",
+    "tocsin.oncall.queries.uses_of_contacts",
+]
 """What can name the users of a notification object: callables `(ids: Collection[int]) -> list[contacts.rules.Use]`."""
 CONTACT_KINDS = {"schedule": "tocsin.oncall.models.Schedule"}
 """Notification objects of the apps above contacts: kind -> the model that has their names."""

@@ -76,6 +76,12 @@ POLICIES = EmptyList(
     _("A policy says which events are told to whom, and how. Without one, events are kept and nobody is told of them."),
     _("Add the first policy"),
 )
+ESCALATIONS = EmptyList(
+    "stairs",
+    _("No escalation policies yet"),
+    _("It says who is told next when nobody claims or resolves an alert. Notification policies use it."),
+    _("Add the first escalation policy"),
+)
 INTEGRATIONS = EmptyList(
     "input",
     _("No integrations yet"),

@@ -10,12 +10,13 @@ from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import Contact, ContactGroup, Robot, Webhook
 from tocsin.delivery.models import Delivery
 from tocsin.events.models import Event, Integration
-from tocsin.policies.models import Inhibition, NotificationPolicy, SilencePolicy
+from tocsin.policies.models import EscalationPolicy, Inhibition, NotificationPolicy, SilencePolicy
 from tocsin.web.console.alerts import AlertAdmin
 from tocsin.web.console.audit_log import LogEntryAdmin
 from tocsin.web.console.contact_groups import ContactGroupAdmin
 from tocsin.web.console.contacts import ContactAdmin
 from tocsin.web.console.deliveries import DeliveryAdmin
+from tocsin.web.console.escalations import EscalationPolicyAdmin
 from tocsin.web.console.events import EventAdmin
 from tocsin.web.console.inhibitions import InhibitionAdmin
 from tocsin.web.console.integrations import IntegrationAdmin
@@ -31,6 +32,7 @@ console = ConsoleSite(name="console")
 console.register(Alert, AlertAdmin)
 console.register(Event, EventAdmin)
 console.register(NotificationPolicy, NotificationPolicyAdmin)
+console.register(EscalationPolicy, EscalationPolicyAdmin)
 console.register(SilencePolicy, SilencePolicyAdmin)
 console.register(Inhibition, InhibitionAdmin)
 console.register(Contact, ContactAdmin)

@@ -57,7 +57,7 @@ class NotificationPolicyAdmin(PolicyStates, ServiceAdmin):
         (_("Who is told, and how"), {"fields": ("targets", "severity_limits", "sends_recovery")}),
         (_("When messages may go out"), {"fields": ("window",)}),
         (_("When events are told together"), {"fields": ("group_by", "group_wait", "group_interval")}),
-        (_("When nobody reacts"), {"fields": ("repeat_every",)}),
+        (_("When nobody reacts"), {"fields": ("repeat_every", "escalation")}),
     )
     _lately = ((_("Lately"), {"fields": ("recent_alerts",)}),)
     _read_only = (
@@ -212,8 +212,10 @@ class NotificationPolicyAdmin(PolicyStates, ServiceAdmin):
     def recovery(self, policy: NotificationPolicy) -> str:
         return _now("yes") if policy.current and policy.current.sends_recovery else _now("no")
 
-    @display(description=_("repeat"))
+    @display(description=_("repeat or escalate"))
     def insistence(self, policy: NotificationPolicy) -> str:
+        if policy.current and policy.current.escalation is not None:
+            return _now("by %(name)s") % {"name": policy.current.escalation}
         seconds = policy.current.repeat_seconds if policy.current else 0
         return _now("every %(minutes)d minutes") % {"minutes": seconds // 60} if seconds else _now("no")
 
@@ -272,4 +274,5 @@ def _content(data: dict[str, Any]) -> dict[str, Any]:
         "targets": data["targets"],
         "sends_recovery": data["sends_recovery"],
         "repeat_every": timedelta(minutes=data["repeat_every"]) if data["repeat_every"] else None,
+        "escalation_id": data["escalation"],
     }

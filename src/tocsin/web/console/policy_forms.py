@@ -12,11 +12,13 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
 )
 
 from tocsin.events.models import Integration
+from tocsin.policies.queries import existing_escalations
 from tocsin.policies.rules import stored_rules
 from tocsin.web.console.policy_hours import LimitsField, WindowField
 from tocsin.web.console.policy_lately import disabling_text
@@ -99,6 +101,14 @@ class PolicyForm(ServiceForm):
         widget=UnfoldAdminIntegerFieldWidget,
         help_text=_("Until it recovers or somebody claims it, everybody is told again. Empty: once is enough."),
     )
+    escalation = forms.TypedChoiceField(
+        label=_("escalation policy"),
+        required=False,
+        coerce=int,
+        empty_value=None,
+        widget=UnfoldAdminSelectWidget,
+        help_text=_("Instead of repeating: who is told next when nobody claims or resolves the alert."),
+    )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -108,6 +118,9 @@ class PolicyForm(ServiceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "escalation" in self.fields:
+            chosen = [("", _now("None")), *existing_escalations().values_list("pk", "name")]
+            self.fields["escalation"].choices = chosen  # type: ignore[attr-defined] # a choice field
         current = self.instance.current if self.instance.pk is not None else None
         if self.instance.pk is not None and self.instance.is_enabled and "is_enabled" in self.fields:
             text = _now("Acts at once. Switched off: %(what)s") % {"what": disabling_text(self.instance)}
@@ -128,6 +141,7 @@ class PolicyForm(ServiceForm):
             group_interval=current.group_interval_seconds,
             sends_recovery=current.sends_recovery,
             repeat_every=current.repeat_seconds // 60 or None,
+            escalation=current.escalation_id,
             targets=[
                 TargetRow(f"{target.object.kind}:{target.object_id}", tuple(target.channels)) for target in targets
             ],

@@ -41,6 +41,7 @@ NAVIGATION = [
             _item(_("Alerts"), "notifications_active", "alerts_alert_changelist", badge=f"{_VALUES}.alerts_waiting"),
             _item(_("Events"), "bolt", "events_event_changelist"),
             _item(_("Notification Policies"), "alt_route", "policies_notificationpolicy_changelist"),
+            _item(_("Escalation Policies"), "stairs", "policies_escalationpolicy_changelist"),
             _item(_("Silence Policies"), "notifications_paused", "policies_silencepolicy_changelist"),
             _item(_("Explain"), "help_center", "explain"),
             _item(_("Notification Objects"), "groups", "contacts_contact_changelist"),
@@ -109,6 +110,7 @@ UNFOLD: dict[str, Any] = {
         f"{_VALUES}.access_stylesheet",
         f"{_VALUES}.sign_in_stylesheet",
         f"{_VALUES}.policies_stylesheet",
+        f"{_VALUES}.escalation_stylesheet",
     ],
     "SCRIPTS": [
         f"{_VALUES}.script",
@@ -121,6 +123,7 @@ UNFOLD: dict[str, Any] = {
         f"{_VALUES}.matching_script",
         f"{_VALUES}.silences_script",
         f"{_VALUES}.access_script",
+        f"{_VALUES}.escalation_script",
     ],
     "TABS": TABS,
     "ACCOUNT": {"navigation": [{"title": _("My account"), "link": _link("account")}]},

@@ -97,6 +97,14 @@ def contacts_script(request: HttpRequest) -> str:
     return static("console/contacts.js")
 
 
+def escalation_stylesheet(request: HttpRequest) -> str:
+    return static("console/escalation.css")
+
+
+def escalation_script(request: HttpRequest) -> str:
+    return static("console/escalation.js")
+
+
 def mark(request: HttpRequest) -> str:
     return static("console/tocsin.svg")
 

@@ -298,7 +298,11 @@
       const form = this.root.closest("form");
       const all = new FormData(form);
       const body = new FormData();
-      for (const [name, value] of all) if (/^(targets-|csrfmiddlewaretoken$)/.test(name)) body.append(name, value);
+      const own = `${this.root.dataset.name}-`;
+      for (const [name, value] of all) {
+        if (name.startsWith(own)) body.append(`targets-${name.slice(own.length)}`, value);
+        else if (name === "csrfmiddlewaretoken") body.append(name, value);
+      }
       const reply = await fetch(this.root.dataset.reach, { method: "POST", body }).catch(() => null);
       if (asked !== this.asked) return;
       const html = reply?.ok ? await reply.text() : "";
