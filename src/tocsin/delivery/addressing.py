@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 from django.conf import settings
 
@@ -21,6 +22,7 @@ from tocsin.contacts.rules import ContactView, is_same_address, mention_id
 from tocsin.core.ids import to_base36
 from tocsin.delivery.contents import ContentText, read_contents
 from tocsin.delivery.handover_states import HandoverState, handover_states
+from tocsin.delivery.link_texts import with_link
 from tocsin.delivery.models import Enclosure
 from tocsin.delivery.personal_links import link_message
 from tocsin.delivery.queue_rows import QueueRow
@@ -156,6 +158,7 @@ class Addresses:
         if (handover := self.handovers.get(row.id)) is not None:
             text = handover.filled(text, row.language, carries_links=route.capabilities.carries_links)
             keys = handover.keys(row.language) if row.is_call else {}
+        linked = partial(with_link, delivery_id=row.id, carries_links=route.capabilities.carries_links)
         receipt_url = ""
         if route.capabilities.has_receipts and settings.PUBLIC_URL and route.callback_token:
             receipt_url = f"{settings.PUBLIC_URL}/callbacks/{route.provider.name}/{route.callback_token}"
@@ -165,9 +168,9 @@ class Addresses:
             to=self._address(row),
             to_name=row.recipient_name,
             subject=content.subject,
-            text=text,
-            html=content.html,
-            markdown=content.markdown,
+            text=linked(text),
+            html=linked(content.html),
+            markdown=linked(content.markdown),
             language=row.language,
             thread=f"alert-{row.alert_id}" if row.alert_id else "",
             is_thread_start=row.notification_number == 1,

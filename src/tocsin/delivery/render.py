@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from tocsin.channels.kinds import Channel
 from tocsin.core.redact import redact_prose
 from tocsin.delivery.documents import document
+from tocsin.delivery.link_texts import link_in_text
 from tocsin.delivery.notes import Note, because
 from tocsin.delivery.rules import Cause
 from tocsin.delivery.speech import spoken_alert, spoken_digest
@@ -134,10 +135,15 @@ def render_digest(alerts: Sequence[AlertSummary], channel: Channel, *, language:
         if count > len(lines):
             lines.append(_("... and %(count)d more") % {"count": count - len(lines)})
         if channel is Channel.SMS:
-            return Text("", f"{subject}: " + "; ".join(titles[:3]), data=_digest_variables(alerts))
+            told = f"{subject}: " + "; ".join(titles[:3])
+            return Text("", f"{told} {link_in_text()}".strip(), data=_digest_variables(alerts))
         marked = "\n".join([why, "", *(escape_markdown(line) for line in lines)])
-        body = "\n".join([why, "", *lines])
         page = "<p>" + escape(why) + "</p><ul>" + "".join(f"<li>{escape(title)}</li>" for title in titles) + "</ul>"
+        if channel is Channel.EMAIL and (url := link_in_text()):
+            said = _("Claim, resolve and see the timeline: %(url)s")
+            lines += ["", said % {"url": url}]
+            page += "<p>" + escape(said) % {"url": f'<a href="{escape(url)}">{escape(url)}</a>'} + "</p>"
+        body = "\n".join([why, "", *lines])
         return Text(subject, body, page if channel is Channel.EMAIL else "", marked)
 
 
@@ -183,7 +189,7 @@ def _headline(alert: AlertSummary) -> str:
 def _sms(alert: AlertSummary) -> str:
     summary = next((event.summary for event in alert.events if event.summary), "")
     summary = _cut(on_one_line(summary), _SMS_SUMMARY)
-    parts = [f"[P{alert.severity}] {alert.title}: {_headline(alert)}.", summary, alert_url(alert.alert_id)]
+    parts = [f"[P{alert.severity}] {alert.title}: {_headline(alert)}.", summary, link_in_text()]
     return " ".join(filter(None, parts))
 
 
@@ -278,7 +284,7 @@ def _email(alert: AlertSummary, zone: ZoneInfo) -> Text:
         lines += [f"  {event[key]}" for key in _MAIL_FIELDS if event[key]]
     lines += [line for line in (more,) if line]
     lines += ["", _("Policy: %(name)s") % {"name": alert.policy}]
-    if url := alert_url(alert.alert_id):
+    if url := link_in_text():
         lines.append(_("Claim, resolve and see the timeline: %(url)s") % {"url": url})
     html = render_to_string(
         "delivery/email.html",
@@ -287,7 +293,7 @@ def _email(alert: AlertSummary, zone: ZoneInfo) -> Text:
             "headline": _headline(alert),
             "events": events,
             "more": more,
-            "url": alert_url(alert.alert_id),
+            "url": link_in_text(),
             "organisation": settings.ORGANISATION,
             "is_recovery": alert.cause is Cause.RECOVERED,
         },

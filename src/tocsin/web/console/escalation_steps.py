@@ -8,6 +8,7 @@ from datetime import time
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from tocsin.policies.rules import Until
@@ -68,6 +69,7 @@ class StepsWidget(forms.Widget):
             "steps": [_shown(name, str(at), row, kept) for at, (row, kept) in enumerate(shown)],
             "blank": _shown(name, _PLACE, StepRow(), True),
             "until": choices(UNTIL),
+            "default_zone": settings.TIME_ZONE,
         }
         return context
 

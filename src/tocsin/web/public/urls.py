@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
+from tocsin.web.public.alert import open_alert
 from tocsin.web.public.calendar import calendar_feed
 from tocsin.web.public.check_in import check_in_page
 from tocsin.web.public.personal import ask_for_link, open_own_link, own, own_message
 from tocsin.web.public.verification import enter_code, open_link
 
 urlpatterns = [
+    path("a/<path:token>", open_alert, name="open-alert"),
     path("v/", enter_code, name="enter-code"),
     path("v/<path:token>", open_link, name="open-link"),
     path("h/<path:token>", check_in_page, name="check-in"),

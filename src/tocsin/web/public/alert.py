@@ -1,0 +1,191 @@
+"""`/a/<token>`: the alerts that one message told of, for whoever got it, without sign-in. Looking changes nothing.
+
+GET never acts, since message apps fetch links beforehand; a POST does, and leads back to the page by a redirect.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from math import ceil
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods
+
+from tocsin.alerts.models import Alert
+from tocsin.alerts.rules import AlertState
+from tocsin.contacts.models import Contact
+from tocsin.contacts.rules import OPENING_LINKS
+from tocsin.contacts.services import count_request
+from tocsin.core.actors import Actor, ActorKind
+from tocsin.core.clock import utc_now
+from tocsin.core.errors import InvalidInputError, TocsinError
+from tocsin.delivery.acting import Act, act_on_alert
+from tocsin.delivery.alert_links import AlertLink, alert_link
+from tocsin.delivery.timeline import timeline
+from tocsin.web.shared.addresses import client_address
+from tocsin.web.shared.csrf import csrf_by_token
+from tocsin.web.shared.headers import secret_page
+
+_TOKEN = re.compile(r"[0-9A-Za-z]*")
+_LONGEST_TEXT = 4001
+_ENTRIES = 60
+_DONE = {
+    Act.CLAIM: _("You have claimed this alert: messages that were still to go out about it are stopped."),
+    Act.UNCLAIM: _("You gave the alert back."),
+    Act.RESOLVE: _("The alert is resolved."),
+    Act.COMMENT: _("Your comment was added."),
+    Act.MUTE: _("Nothing is sent about this alert for a while."),
+    Act.UNMUTE: _("Messages about this alert go out again."),
+    Act.ESCALATE: _("The next step of the escalation is told now."),
+}
+MUTES = (15, 60, 4 * 60, 24 * 60)
+_STATES = {
+    AlertState.PENDING: _("pending"),
+    AlertState.HANDLING: _("being handled"),
+    AlertState.RESOLVED: _("resolved"),
+}
+
+
+def _no_cookie(request: HttpRequest) -> HttpResponse:
+    return _note(request, "cookie", status=403)
+
+
+@secret_page
+@require_http_methods(["GET", "HEAD", "POST"])
+@csrf_by_token(on_failure=_no_cookie)
+def open_alert(request: HttpRequest, token: str) -> HttpResponse:
+    """Whatever the link is worth, the status is 200: only who holds a real one learns more than from any other."""
+    now = utc_now()
+    if (until := count_request(limit=OPENING_LINKS, address=client_address(request), now=now)) is not None:
+        response = _note(request, "too_often", status=429, minutes=max(1, ceil((until - now).total_seconds() / 60)))
+        response.headers["Retry-After"] = str(ceil((until - now).total_seconds()))
+        return response
+    found = _TOKEN.match(token)
+    token = found[0] if found else ""
+    link = alert_link(token, now)
+    if link is None or link.contact is None:
+        return _note(request, "unknown")
+    contact = link.contact
+    with translation.override(contact.language or translation.get_language()), timezone.override(_zone(contact)):
+        alert = _chosen(link.alerts, request.GET.get("alert", ""))
+        if alert is None:
+            return _list(request, link, token)
+        if request.method == "POST":
+            return _act(request, alert, contact, token, now)
+        return _page(request, alert, contact, link, token, now)
+
+
+def _act(request: HttpRequest, alert: Alert, contact: Contact, token: str, now: datetime) -> HttpResponse:
+    try:
+        act = Act(request.POST.get("do", ""))
+    except ValueError:
+        return HttpResponseRedirect(_address(token, alert))
+    by = Actor(ActorKind.CONTACT, contact.name, contact.pk, client_address(request))
+    text = request.POST.get("text", "")[:_LONGEST_TEXT]
+    try:
+        act_on_alert(act, by=by, now=now, alert_id=alert.pk, how="link", text=text, minutes=_minutes(request))
+    except TocsinError as error:
+        link = alert_link(token, now)
+        if link is None:
+            return _note(request, "unknown")
+        again = _chosen(link.alerts, str(alert.pk))
+        return _page(request, again or alert, contact, link, token, now, problem=_said(error), typed=text)
+    return HttpResponseRedirect(_address(token, alert, did=act))
+
+
+def _page(
+    request: HttpRequest,
+    alert: Alert,
+    contact: Contact,
+    link: AlertLink,
+    token: str,
+    now: datetime,
+    *,
+    problem: str = "",
+    typed: str = "",
+) -> HttpResponse:
+    did = request.GET.get("did", "") if request.method == "GET" else ""
+    is_open = alert.state != AlertState.RESOLVED
+    context = {
+        "title": alert.title,
+        "organisation": settings.ORGANISATION,
+        "alert": alert,
+        "name": contact.name,
+        "state": _STATES[AlertState(alert.state)],
+        "is_open": is_open,
+        "is_claimed": alert.state == AlertState.HANDLING,
+        "is_muted": alert.muted_until is not None and alert.muted_until > now,
+        "has_escalation": is_open and alert.policy_version.escalation_id is not None,
+        "labels": sorted(alert.group_labels.items()),
+        "entries": list(reversed(timeline(alert.pk, limit=_ENTRIES))),
+        "mutes": [(minutes, _span(minutes)) for minutes in MUTES],
+        "done": str(_DONE[Act(did)]) if did in list(Act) else "",
+        "problem": problem,
+        "typed": typed,
+        "action": _address(token, alert),
+        "list": reverse("open-alert", args=[token]) if len(link.alerts) > 1 else "",
+    }
+    return render(request, "public/alert.html", context)
+
+
+def _list(request: HttpRequest, link: AlertLink, token: str) -> HttpResponse:
+    rows = [(alert, _STATES[AlertState(alert.state)], _address(token, alert)) for alert in link.alerts]
+    title = _now("%(count)d alerts") % {"count": len(rows)}
+    context = {"title": title, "organisation": settings.ORGANISATION, "rows": rows}
+    return render(request, "public/alerts.html", context)
+
+
+def _note(request: HttpRequest, state: str, *, status: int = 200, **context: Any) -> HttpResponse:
+    titles = {
+        "unknown": _("This link is not valid"),
+        "cookie": _("Please try again"),
+        "too_often": _("Please wait a little"),
+    }
+    page = {"state": state, "title": titles[state], "organisation": settings.ORGANISATION, **context}
+    return render(request, "public/alert_note.html", page, status=status)
+
+
+def _chosen(alerts: Sequence[Alert], typed: str) -> Alert | None:
+    """The only one, or the one of the address; None: there are several."""
+    if len(alerts) == 1:
+        return alerts[0]
+    return next((alert for alert in alerts if str(alert.pk) == typed), None)
+
+
+def _address(token: str, alert: Alert, did: str = "") -> str:
+    query = {"alert": alert.pk, **({"did": did} if did else {})}
+    return f"{reverse('open-alert', args=[token])}?{urlencode(query)}"
+
+
+def _minutes(request: HttpRequest) -> int:
+    typed = request.POST.get("minutes", "")
+    return int(typed) if typed in {str(minutes) for minutes in MUTES} else MUTES[1]
+
+
+def _span(minutes: int) -> str:
+    if minutes < 60:
+        return _now("%(count)d minutes") % {"count": minutes}
+    hours = minutes // 60
+    return _now("1 hour") if hours == 1 else _now("%(count)d hours") % {"count": hours}
+
+
+def _said(error: TocsinError) -> str:
+    return " ".join(error.fields.values()) if isinstance(error, InvalidInputError) else str(error)
+
+
+def _zone(contact: Contact) -> Any:
+    try:
+        return ZoneInfo(contact.time_zone) if contact.time_zone else timezone.get_default_timezone()
+    except (ZoneInfoNotFoundError, ValueError):
+        return timezone.get_default_timezone()

@@ -1,0 +1,171 @@
+"""`/a/<token>`: acting on an alert by the link in a message, without sign-in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+
+from tests.stories.harness import ADMIN, Story, begin
+from tocsin.alerts.services import claim_alert
+from tocsin.contacts.services import update_contact
+from tocsin.core.redact import redact
+from tocsin.delivery.alert_links import alert_link
+from tocsin.delivery.link_texts import token_for, with_link
+from tocsin.delivery.models import Content, Delivery
+
+pytestmark = pytest.mark.django_db
+PUBLIC = "https://tocsin.example.org"
+
+
+@pytest.fixture
+def story(now: datetime, settings: Any) -> Iterator[Story]:
+    settings.PUBLIC_URL = PUBLIC
+    with time_machine.travel(now, tick=False):
+        yield begin(now)
+
+
+def texted(story: Story, **labels: str) -> tuple[Any, str]:
+    """Ann, who got a text about a full disk, and the address of the page in it."""
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]}, group_wait=0)
+    story.fires("Disk full", **labels)
+    story.passes()
+    sent = story.expect_text(ann)
+    return ann, f"/a/{token_for(sent.delivery_id)}"
+
+
+def press(page: str, do: str, **fields: str) -> Any:
+    client = Client(enforce_csrf_checks=True, HTTP_ORIGIN="null")
+    client.get(page)
+    token = client.cookies["csrftoken"].value
+    return client.post(page, {"do": do, "csrfmiddlewaretoken": token, **fields}, follow=True)
+
+
+def test_the_link_is_in_what_is_sent_and_stars_are_in_what_is_kept(story: Story) -> None:
+    _ann, page = texted(story)
+    kept = Content.objects.get().text
+
+    assert kept.endswith(f"{PUBLIC}/a/{'*' * 22}")
+    delivery = Delivery.objects.get()
+    assert with_link(kept, delivery.pk, carries_links=True).endswith(f"{PUBLIC}{page}")
+    assert re.fullmatch(r"/a/[0-9A-Za-z]{22}", page)
+    assert with_link(kept, delivery.pk, carries_links=False) == kept.removesuffix(f" {PUBLIC}/a/{'*' * 22}")
+    assert page.removeprefix("/a/") not in redact(f"GET {page}")
+
+
+def test_looking_changes_nothing_and_tells_no_number(story: Story, client: Client) -> None:
+    ann, page = texted(story, instance="db1")
+    story.policy({ann: ["email"]}, group_wait=0)
+
+    reply = client.get(page)
+
+    shown = reply.content.decode()
+    assert reply.status_code == 200
+    assert "Disk full" in shown
+    assert "You act as Ann." in shown
+    assert str(ann.phone) not in shown
+    assert "***" not in shown
+    assert reply.headers["Referrer-Policy"] == "no-referrer"
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert story.alert().state == "pending"
+
+
+def test_a_press_claims_and_the_timeline_says_by_whom_and_from_where(story: Story) -> None:
+    _ann, page = texted(story)
+
+    reply = press(page, "claim")
+
+    alert = story.alert()
+    assert (alert.state, alert.claimed_by) == ("handling", "Ann")
+    assert "You have claimed this alert" in reply.content.decode()
+    assert "Ann claimed it (by a link in a message)" in [entry.title for entry in story.timeline()]
+
+
+def test_two_people_at_once_one_wins_and_the_other_is_told_who(story: Story) -> None:
+    _ann, page = texted(story)
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+
+    reply = press(page, "claim")
+
+    assert "Ada Admin claimed this alert already." in reply.content.decode()
+    assert story.alert().claimed_by == "Ada Admin"
+
+
+@pytest.mark.parametrize(
+    ("do", "fields", "said"),
+    [
+        ("resolve", {"text": "Deleted old logs"}, "Ann resolved it (by a link in a message)"),
+        ("comment", {"text": "Looking"}, "Ann commented (by a link in a message)"),
+        ("mute", {"minutes": "60"}, "Ann muted it until"),
+    ],
+)
+def test_what_else_the_page_does(story: Story, do: str, fields: dict[str, str], said: str) -> None:
+    _ann, page = texted(story)
+
+    press(page, do, **fields)
+
+    assert any(entry.title.startswith(said) for entry in story.timeline())
+
+
+def test_what_cannot_be_is_said_on_the_page(story: Story) -> None:
+    _ann, page = texted(story)
+
+    reply = press(page, "comment", text=" ")
+    nothing = press(page, "dance")
+
+    assert "Write something first." in reply.content.decode()
+    assert nothing.status_code == 200
+
+
+def test_a_form_without_its_token_does_nothing(story: Story) -> None:
+    _ann, page = texted(story)
+
+    reply = Client(enforce_csrf_checks=True).post(page, {"do": "claim"})
+
+    assert reply.status_code == 403
+    assert story.alert().state == "pending"
+
+
+def test_links_that_nobody_made_are_too_old_or_went_to_an_old_number_are_all_the_same(
+    story: Story, client: Client
+) -> None:
+    ann, page = texted(story)
+    story.recovers("Disk full")
+    story.passes(60)
+    good = client.get(page).status_code, "Disk full" in client.get(page).content.decode()
+    made_up = client.get("/a/" + "x" * 22).content.decode()
+    token = page.removeprefix("/a/")
+    too_old = alert_link(token, story.now + timedelta(days=8))
+
+    update_contact(by=ADMIN, now=story.now, contact_id=ann.pk, version=ann.version, name="Ann", phone="+8613900139000")
+    moved = client.get(page).content.decode()
+
+    assert good == (200, True)
+    assert "This link is not valid" in made_up
+    assert too_old is None
+    assert "This link is not valid" in moved
+
+
+def test_a_message_that_stands_for_several_alerts_leads_to_a_list(story: Story, client: Client) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["phone"]}, group_wait=0)
+    story.fires("Disk full")
+    story.fires("Net down")
+    story.passes()
+    call = story.expect_call(ann)
+    page = f"/a/{token_for(call.delivery_id)}"
+
+    shown = client.get(page).content.decode()
+    links = re.findall(r'href="(/a/[^"]+)"', shown)
+
+    assert len(links) == 2
+    assert "Disk full" in shown
+    assert "Net down" in shown
+    assert "You act as Ann." in client.get(links[0].replace("&amp;", "&")).content.decode()
+    assert "Net down" not in client.get(f"{page}?alert=999999").context["rows"][1][0].title
