@@ -206,8 +206,10 @@ class Story:
         waiting = Delivery.objects.filter(deadline_at__gt=self.now).order_by("deadline_at")
         sweep = Event.objects.filter(sweep_at__gt=self.now).order_by("sweep_at")
         daily = Robot.objects.filter(daily_due_at__gt=self.now).order_by("daily_due_at")
+        heartbeat = Integration.objects.filter(heartbeat_due_at__gt=self.now).order_by("heartbeat_due_at")
         moments = [
             next_turn_at(),
+            heartbeat.values_list("heartbeat_due_at", flat=True).first(),
             alert,
             daily.values_list("daily_due_at", flat=True).first(),
             queue.values_list("next_at", flat=True).first(),

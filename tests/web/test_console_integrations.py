@@ -200,3 +200,22 @@ def test_the_page_reads_few_statements_however_much_has_come(story: Story) -> No
 
     assert len(many) <= len(few)
     assert len(many) < 25
+
+
+def test_a_heartbeat_is_asked_for_and_shown(story: Story) -> None:
+    client = signed_in(Role.MANAGER)
+    typed = {"name": "Prometheus", "is_enabled": "on", "auto_resolve_seconds": "300", "severity_map": ""}
+    client.post(
+        reverse("console:events_integration_add"),
+        {**typed, "heartbeat_minutes": "5", "heartbeat_rules": "alertname = Watchdog"},
+    )
+
+    integration = Integration.objects.get()
+    assert integration.heartbeat_seconds == 300
+    assert integration.heartbeat_rules == [[{"key": "alertname", "operator": "eq", "value": "Watchdog"}]]
+    assert "alertname = Watchdog" in page(client, integration).content.decode()
+    story.passes(301)
+    assert "heartbeat missed" in client.get(reverse("console:events_integration_changelist")).content.decode()
+    client.post(reverse("console:events_integration_change", args=[integration.pk]), {**typed, "version": "1"})
+    integration.refresh_from_db()
+    assert (integration.heartbeat_seconds, integration.heartbeat_due_at) == (0, None)

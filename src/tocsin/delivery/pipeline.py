@@ -14,6 +14,7 @@ from datetime import datetime
 
 from tocsin.alerts.linking import Linked, Taken, end_left_shadows, link_events, policies_that_have
 from tocsin.delivery.doorbell import ring_due
+from tocsin.delivery.heartbeats import hear_heartbeat, is_heartbeat, miss_heartbeats
 from tocsin.delivery.quieting import Heard, fall_silent, hear, tell_heard
 from tocsin.events.models import Integration
 from tocsin.events.queries import key_of
@@ -45,7 +46,27 @@ def accept(integration: Integration | IntegrationKey, reports: Sequence[Report],
         linked = _link_changed(changed, now) if changed else Linked()
         return AcceptResult(len(reports), len(changed), len(linked.opened))
 
+    result = in_transaction(work)
+    if is_heartbeat(key, reports, now):
+        in_transaction(lambda: _report(key, hear_heartbeat(key.id, now), now))
+    return result
+
+
+def tell_missed_heartbeats(now: datetime) -> int:
+    """Raises and ends the events of heartbeats; returns of how many integrations."""
+
+    def work() -> int:
+        found = miss_heartbeats(now)
+        for key, reports in found:
+            _report(key, reports, now)
+        return len(found)
+
     return in_transaction(work)
+
+
+def _report(key: IntegrationKey, reports: Sequence[Report], now: datetime) -> None:
+    if reports:
+        accept(key, reports, now)
 
 
 def sweep(now: datetime, limit: int = 1000) -> int:

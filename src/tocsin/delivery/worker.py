@@ -21,7 +21,7 @@ from tocsin.delivery.handovers import send_handovers
 from tocsin.delivery.importing import work_on_imports
 from tocsin.delivery.listener import Doorbell, Listener
 from tocsin.delivery.models import Delivery
-from tocsin.delivery.pipeline import look_again, rematch, sweep
+from tocsin.delivery.pipeline import look_again, rematch, sweep, tell_missed_heartbeats
 from tocsin.delivery.planning import PLANNED_AT_ONCE, next_due_at, plan_due
 from tocsin.delivery.recording import record
 from tocsin.delivery.reports import record_reports
@@ -52,6 +52,7 @@ def run(*, stop: threading.Event) -> None:
         _Loop("plan", _look_and_plan, stop, due, next_due_at, then=rings_deliveries, batch=PLANNED_AT_ONCE),
         _Loop("sweep", sweep, stop, Doorbell(), then=rings_due),
         _Loop("silences", turn_silences, stop, Doorbell(), next_turn_at),
+        _Loop("heartbeats", tell_missed_heartbeats, stop, Doorbell(), then=rings_due),
         _Loop("rematch", rematch, stop, Doorbell(), then=rings_due),
         _Loop("deadlines", expire_deadlines, stop, Doorbell(), _next_deadline, then=rings_deliveries),
         _Loop("daily", send_dailies, stop, Doorbell(), next_daily_at, then=rings_deliveries),
@@ -98,6 +99,7 @@ def run_due(now: datetime, *, worker_id: int = 1) -> None:
         done = (
             sweep(now)
             + turn_silences(now)
+            + tell_missed_heartbeats(now)
             + rematch(now)
             + send_handovers(now)
             + _look_and_plan(now)

@@ -22,6 +22,13 @@ class Integration(models.Model):
     severity_map = models.JSONField(_("severity map"), default=initial_severity_map)
     auto_resolve_seconds = models.PositiveIntegerField(_("resolve after (seconds without a report)"), default=300)
     is_enabled = models.BooleanField(_("enabled"), default=True)
+    heartbeat_seconds = models.PositiveIntegerField(_("heartbeat every (seconds)"), default=0, db_default=0)
+    """0: none is expected."""
+    heartbeat_rules = models.JSONField(_("heartbeat"), null=True, blank=True)
+    """What counts as one, as policies' rules; NULL or []: any event."""
+    heartbeat_at = models.DateTimeField(_("last heartbeat"), null=True, blank=True, editable=False)
+    heartbeat_due_at = models.DateTimeField(null=True, blank=True, editable=False)
+    heartbeat_missed_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_event_at = models.DateTimeField(_("last event"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)

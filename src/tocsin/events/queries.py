@@ -27,6 +27,8 @@ def key_of(integration: Integration) -> IntegrationKey:
         auto_resolve_after=timedelta(seconds=integration.auto_resolve_seconds),
         is_enabled=integration.is_enabled,
         last_event_at=integration.last_event_at,
+        heartbeat_every=timedelta(seconds=integration.heartbeat_seconds) if integration.heartbeat_seconds else None,
+        heartbeat_rules=integration.heartbeat_rules or (),
     )
 
 

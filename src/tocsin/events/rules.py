@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -44,6 +44,8 @@ KEY_KEPT_FOR = timedelta(seconds=3)
 BEAT_EVERY = timedelta(seconds=5)
 STOPPED_BEATING_AFTER = timedelta(seconds=30)
 """A longer pause between two beats of the ingest door was an outage."""
+HEARTBEAT_MISSED = "TocsinHeartbeatMissed"
+"""What the event of an integration calls itself that has not reported in time."""
 BEAT_GRACE = timedelta(seconds=15)
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 """Some sources write year 9999 for "never"; behind it lie times that no driver can load."""
@@ -70,6 +72,8 @@ class IntegrationKey:
     auto_resolve_after: timedelta
     is_enabled: bool = True
     last_event_at: datetime | None = None
+    heartbeat_every: timedelta | None = None
+    heartbeat_rules: Sequence[Sequence[Mapping[str, str]]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,11 @@ def start_of(report: Report, now: datetime) -> datetime:
 def match_labels(labels: Mapping[str, str], severity: int, integration: str) -> dict[str, str]:
     """The labels that policies see: the event's own, its severity as `P1` to `P6`, its integration's name."""
     return {**labels, SEVERITY_KEY: f"P{severity}", INTEGRATION_KEY: integration}
+
+
+def heartbeat_noted_every(every: timedelta) -> timedelta:
+    """A heartbeat that comes sooner after the last one is not written down: its row would be hot."""
+    return min(every / 4, timedelta(seconds=30))
 
 
 def sweep_clock(now: datetime, beat_at: datetime | None) -> datetime:

@@ -25,6 +25,10 @@ FROM (
 ) AS held
 WHERE e.id = held.id
 """
+_EXTEND_HEARTBEATS = """
+UPDATE events_integration SET heartbeat_due_at = heartbeat_due_at + make_interval(secs => %(pause)s)
+WHERE id IN (SELECT id FROM events_integration WHERE heartbeat_due_at IS NOT NULL ORDER BY id FOR NO KEY UPDATE)
+"""
 
 
 @transaction.atomic
@@ -44,5 +48,6 @@ def beat(now: datetime) -> timedelta:
             return timedelta(0)
         pause = outage(row[0], now)
         if pause:
+            cursor.execute(_EXTEND_HEARTBEATS, {"pause": pause.total_seconds()})
             cursor.execute(_EXTEND, {"pause": pause.total_seconds(), "seen": row[0] + BEAT_GRACE})
     return pause

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -26,6 +26,7 @@ _TOKEN_DIGITS = 32
 _TOKEN_SHOWN = 8
 _MAX_NAME = 64
 _MAX_WORDS = 100
+_HEARTBEAT = range(60, 7 * 86_400 + 1)
 _AUTO_RESOLVE = range(30, 7 * 86_400 + 1)
 
 
@@ -37,15 +38,23 @@ def create_integration(
     severity_map: Mapping[str, int] | None = None,
     auto_resolve_seconds: int = 300,
     is_enabled: bool = True,
+    heartbeat_seconds: int = 0,
+    heartbeat_rules: Sequence[Sequence[Mapping[str, str]]] = (),
 ) -> tuple[Integration, str]:
-    """The integration and its token, which is shown this once: only its SHA-256 is stored."""
+    """The integration and its token, which is shown this once: only its SHA-256 is stored.
+
+    `heartbeat_seconds`: how often something must come, 0 for never; `heartbeat_rules` as `rules_as_json` writes them.
+    """
     integration = Integration(
         name=name.strip(),
         severity_map=_clean_map(INITIAL_SEVERITY_MAP if severity_map is None else severity_map),
         auto_resolve_seconds=auto_resolve_seconds,
         is_enabled=is_enabled,
+        heartbeat_seconds=heartbeat_seconds,
+        heartbeat_rules=list(heartbeat_rules),
         created_at=now,
     )
+    _expect_heartbeat(integration, now)
     token = _give_token(integration)
     _check(integration)
     with transaction.atomic():
@@ -65,6 +74,8 @@ def update_integration(
     severity_map: Mapping[str, int] | None = None,
     auto_resolve_seconds: int | None = None,
     is_enabled: bool | None = None,
+    heartbeat_seconds: int | None = None,
+    heartbeat_rules: Sequence[Sequence[Mapping[str, str]]] | None = None,
 ) -> Integration:
     """What is None stays. ConflictError when the version is not the row's."""
     given = {
@@ -72,6 +83,8 @@ def update_integration(
         "severity_map": None if severity_map is None else _clean_map(severity_map),
         "auto_resolve_seconds": auto_resolve_seconds,
         "is_enabled": is_enabled,
+        "heartbeat_seconds": heartbeat_seconds,
+        "heartbeat_rules": None if heartbeat_rules is None else [list(rule) for rule in heartbeat_rules],
     }
     with transaction.atomic():
         integration = _locked(integration_id, version)
@@ -86,7 +99,9 @@ def update_integration(
             setattr(integration, field, after)
         _check(integration)
         integration.version += 1
-        _save(integration, update_fields=[*changes, "version"])
+        if changes.keys() & {"heartbeat_seconds", "heartbeat_rules", "is_enabled"}:
+            _expect_heartbeat(integration, now)
+        _save(integration, update_fields=[*changes, "heartbeat_due_at", "version"])
         if changes.keys() & {"name", "severity_map", "is_enabled"}:  # policies match on the first two
             # Doors that remember the old values store events by them until then.
             request_rematch(now=now + 2 * KEY_KEPT_FOR, because=f"integration {integration.pk} changed")
@@ -132,6 +147,12 @@ def delete_integration(*, by: Actor, now: datetime, integration_id: int, version
         integration.delete()
 
 
+def _expect_heartbeat(integration: Integration, now: datetime) -> None:
+    """The first one within the interval from now. One that is missed already stays so until the next comes."""
+    is_expected = integration.is_enabled and integration.heartbeat_seconds and integration.heartbeat_missed_at is None
+    integration.heartbeat_due_at = now + timedelta(seconds=integration.heartbeat_seconds) if is_expected else None
+
+
 def _give_token(integration: Integration) -> str:
     token = _TOKEN_MARK + crypto.to_base62(secrets.token_bytes(32), _TOKEN_DIGITS)
     integration.token_prefix, integration.token_digest = token[:_TOKEN_SHOWN], crypto.hash_token(token)
@@ -169,6 +190,8 @@ def _check(integration: Integration) -> None:
             "least": _AUTO_RESOLVE.start,
             "most": _AUTO_RESOLVE.stop - 1,
         }
+    if integration.heartbeat_seconds and integration.heartbeat_seconds not in _HEARTBEAT:
+        problems["heartbeat_seconds"] = _("Choose 1 minute to 7 days, or 0 for none.")
     if problems:
         raise InvalidInputError(problems)
 

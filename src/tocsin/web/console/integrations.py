@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
@@ -28,12 +28,15 @@ from tocsin.events.models import Integration
 from tocsin.events.queries import active_events_by_integration, active_events_of
 from tocsin.events.rules import INITIAL_SEVERITY_MAP
 from tocsin.policies.queries import policies_naming_integration
+from tocsin.policies.rules import parse_rules, rules_as_json, stored_rules
 from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of, require
 from tocsin.web.console.dialogs import in_dialog
 from tocsin.web.console.display import chip, moment
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.integration_page import TestEventForm, live_context, live_page, page_context, test_text
+from tocsin.web.console.policy_matching import RulesField
+from tocsin.web.console.policy_text import read_rules, write_rules
 from tocsin.web.console.secrets_once import show_once
 from tocsin.web.console.service_admin import ServiceAdmin, ServiceForm
 from tocsin.web.console.uses import uses_list
@@ -88,6 +91,23 @@ class IntegrationForm(ServiceForm):
         ),
         help_text=_("What the severity label's words mean, one a line. Other words are P6; P1 to P6 mean themselves."),
     )
+    heartbeat_minutes = forms.IntegerField(
+        label=_("expect a heartbeat every (minutes)"), required=False, min_value=0, max_value=7 * 24 * 60,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=_("When nothing comes for so long, TocsinHeartbeatMissed fires here until it does. Empty: never."),
+    )  # fmt: skip
+    heartbeat_rules = RulesField(
+        label=_("what counts as one"), required=False, strip=False,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 2, "class": "tc-mono", "spellcheck": "false"}),
+        help_text=_("Conditions, one a line, like alertname = Watchdog. Empty: any event that fires."),
+    )  # fmt: skip
+    names: ClassVar[dict[str, str]] = {"heartbeat_seconds": "heartbeat_minutes"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            self.initial["heartbeat_minutes"] = self.instance.heartbeat_seconds // 60 or None
+            self.initial["heartbeat_rules"] = write_rules(stored_rules(self.instance.heartbeat_rules or ()))
 
 
 class IntegrationAdmin(ServiceAdmin):
@@ -100,7 +120,7 @@ class IntegrationAdmin(ServiceAdmin):
     list_filter = ("is_enabled",)
     search_fields = ("name",)
     actions_detail = ("send_test_event", "rotate")
-    readonly_fields = ("token_prefix", "seen", "words")
+    readonly_fields = ("token_prefix", "seen", "words", "heartbeat")
 
     def get_urls(self) -> list[URLPattern]:
         live = path("<int:integration_id>/live/", self.admin_site.admin_view(self.live), name="integration_live")
@@ -128,7 +148,9 @@ class IntegrationAdmin(ServiceAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Integration | None = None) -> Any:
         may_change = obj is None or self.has_change_permission(request, obj)
         fields = ("name", "is_enabled", "auto_resolve_seconds", "severity_map" if may_change else "words")
-        return ((None, {"fields": fields + (("token_prefix", "seen") if obj else ())}),)
+        expected = ("heartbeat_minutes", "heartbeat_rules") if may_change else ()
+        known = ("token_prefix", "seen", "heartbeat") if obj else ()
+        return ((None, {"fields": fields + expected + known}),)
 
     def add_row(self, request: HttpRequest, data: dict[str, Any]) -> Integration:
         integration, token = services.create_integration(by=actor_of(request), now=utc_now(), **_facts(data))
@@ -204,6 +226,8 @@ class IntegrationAdmin(ServiceAdmin):
     def shown_state(self, integration: Integration) -> SafeString:
         if not integration.is_enabled:
             return chip(_now("disabled"))
+        if integration.heartbeat_missed_at is not None:
+            return chip(_now("heartbeat missed"), "danger")
         if integration.last_event_at is None:
             return chip(_now("waiting for the first event"), "warning")
         return chip(_now("enabled"), "success")
@@ -216,13 +240,25 @@ class IntegrationAdmin(ServiceAdmin):
     def seen(self, integration: Integration) -> SafeString | str:
         return moment(integration.last_event_at, utc_now())
 
+    @display(description=_("last heartbeat"))
+    def heartbeat(self, integration: Integration) -> SafeString | str:
+        if not integration.heartbeat_seconds:
+            return _now("none is expected")
+        last = moment(integration.heartbeat_at, utc_now())
+        is_missed = integration.heartbeat_missed_at is not None
+        return format_html(
+            "{} {}", last, chip(_now("missed"), "danger") if is_missed else chip(_now("in time"), "success")
+        )
+
     @display(description=_("severity map"))
     def words(self, integration: Integration) -> str:
         return str(SeverityMapField().prepare_value(integration.severity_map))
 
 
 def _facts(data: dict[str, Any]) -> dict[str, Any]:
-    return {name: data[name] for name in ("name", "is_enabled", "auto_resolve_seconds", "severity_map")}
+    facts = {name: data[name] for name in ("name", "is_enabled", "auto_resolve_seconds", "severity_map")}
+    rules = rules_as_json(parse_rules(read_rules(data["heartbeat_rules"])))
+    return {**facts, "heartbeat_seconds": (data["heartbeat_minutes"] or 0) * 60, "heartbeat_rules": rules}
 
 
 def _show(request: HttpRequest, integration: Integration, token: str) -> None:
