@@ -204,6 +204,7 @@ class Story:
         alert = Alert.objects.filter(due_at__gt=self.now).order_by("due_at").values_list("due_at", flat=True).first()
         queue = Delivery.objects.filter(next_at__gt=self.now).order_by("next_at")
         waiting = Delivery.objects.filter(deadline_at__gt=self.now).order_by("deadline_at")
+        asking = Delivery.objects.filter(ask_at__gt=self.now).order_by("ask_at")
         sweep = Event.objects.filter(sweep_at__gt=self.now).order_by("sweep_at")
         daily = Robot.objects.filter(daily_due_at__gt=self.now).order_by("daily_due_at")
         heartbeat = Integration.objects.filter(heartbeat_due_at__gt=self.now).order_by("heartbeat_due_at")
@@ -214,6 +215,7 @@ class Story:
             daily.values_list("daily_due_at", flat=True).first(),
             queue.values_list("next_at", flat=True).first(),
             waiting.values_list("deadline_at", flat=True).first(),
+            asking.values_list("ask_at", flat=True).first(),
             sweep.values_list("sweep_at", flat=True).first(),
             handover if (handover := next_handover_at()) and handover > self.now else None,
         ]

@@ -141,6 +141,12 @@ class Addresses:
         address = self._address(row)
         return self._account_route(account, address)
 
+    def last_route(self, row: QueueRow) -> Route | None:
+        """Of the try before this one; None when its account is gone."""
+        accounts = self.accounts.get(Channel(row.channel), ())
+        account = next((item for item in accounts if item.pk == row.last_account_id), None)
+        return None if account is None else self._account_route(account, self._address(row))
+
     def has_other_account(self, row: QueueRow, route: Route) -> bool:
         tried = {*row.tried_accounts, route.account_id}
         return any(item.pk not in tried for item in self.accounts.get(Channel(row.channel), ()))

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from tocsin.alerts.rules import AlertState
-from tocsin.channels.base import Limit, Message
+from tocsin.channels.base import Limit, Message, Question
 from tocsin.channels.kinds import Channel
 from tocsin.delivery.addressing import Addresses, Route, read_addresses
 from tocsin.delivery.digests import write_digests
@@ -52,6 +52,17 @@ class Claimed:
     has_other_account: bool
     tried_accounts: tuple[int, ...]
     started_at: datetime
+    doubt: Doubt | None = None
+    passed_over: str = ""
+    """Accounts that come first and are paused, each with why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """An earlier try whose reply was lost, and who can be asked whether it was taken."""
+
+    route: Route = field(repr=False)
+    question: Question
 
 
 @retried
@@ -114,13 +125,23 @@ def claim(
             recipient_id=row.recipient_id,
             verification_id=row.verification_id,
             route=route,
-            message=addresses.message(row, route, contents.get(row.id)),
+            message=(message := addresses.message(row, route, contents.get(row.id))),
             has_other_account=addresses.has_other_account(row, route),
             tried_accounts=row.tried_accounts,
             started_at=now,
+            doubt=_doubt(row, addresses, message),
         )
         for row, route in ready
     ]
+
+
+def _doubt(row: QueueRow, addresses: Addresses, message: Message) -> Doubt | None:
+    if row.state != DeliveryState.AMBIGUOUS or row.last_started_at is None:
+        return None
+    route = addresses.last_route(row)
+    if route is None or not route.capabilities.can_be_asked:
+        return None
+    return Doubt(route, Question(message.reference, message.to, row.last_started_at, text=message.text))
 
 
 def _why_not(

@@ -12,7 +12,7 @@ from tocsin.core.sentences import Sentence
 from tocsin.delivery.doorbell import ring_send
 from tocsin.delivery.models import Attempt
 from tocsin.delivery.rules import Reason
-from tocsin.delivery.rules.sending import MAX_AMBIGUOUS_TRIES, UNKNOWN_CALL_WITHIN
+from tocsin.delivery.rules.sending import MAX_AMBIGUOUS_TRIES, UNKNOWN_ASKED_AFTER, UNKNOWN_CALL_WITHIN
 from tocsin.events.retrying import retried
 from tocsin.events.statements import execute
 
@@ -39,6 +39,7 @@ def release_crashed(now: datetime) -> int:
             SET state = 'ambiguous', reason = %s, detail = %s, worker_id = NULL,
                 next_at = CASE WHEN lost.again THEN %s::timestamptz END,
                 deadline_at = CASE WHEN d.channel = 'phone' THEN %s::timestamptz END,
+                ask_at = CASE WHEN d.channel = 'phone' THEN %s::timestamptz END,
                 finished_at = CASE WHEN NOT lost.again AND d.channel <> 'phone' THEN %s::timestamptz END
             FROM (SELECT id, purpose = 'alert' AND channel <> 'phone' AND attempt_count < %s AS again
                   FROM delivery_delivery WHERE state = 'sending'
@@ -52,6 +53,7 @@ def release_crashed(now: datetime) -> int:
                 _ENDED,
                 now + _TRY_AGAIN_AFTER,
                 now + UNKNOWN_CALL_WITHIN,
+                now + UNKNOWN_ASKED_AFTER,
                 now,
                 MAX_AMBIGUOUS_TRIES,
                 dead,

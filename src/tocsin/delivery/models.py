@@ -114,6 +114,9 @@ class Delivery(models.Model):
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     deadline_at = models.DateTimeField(null=True, blank=True)
     """By when a receipt must have come; NULL when none is awaited."""
+    ask_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """When the provider is asked what became of it; NULL when it will not be."""
+    asked_count = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     attempt_count = models.PositiveSmallIntegerField(default=0)
     worker_id = models.BigIntegerField(null=True, blank=True)
     account = models.ForeignKey(
@@ -150,6 +153,7 @@ class Delivery(models.Model):
                 condition=Q(next_at__isnull=False),
             ),
             models.Index(fields=["deadline_at"], name="delivery_deadline", condition=Q(deadline_at__isnull=False)),
+            models.Index(fields=["ask_at"], name="delivery_ask", condition=Q(ask_at__isnull=False)),
             models.Index(fields=["started_at"], name="delivery_sending", condition=Q(state="sending")),
             models.Index(fields=["account", "provider_id"], name="delivery_provider_id", condition=~Q(provider_id="")),
             models.Index(fields=["recipient", "-id"], name="delivery_by_recipient"),
@@ -224,6 +228,8 @@ class Attempt(models.Model):
     code = models.CharField(max_length=64, blank=True)
     detail = models.CharField(max_length=500, blank=True)
     provider_id = models.CharField(max_length=128, blank=True)
+    passed_over = models.CharField(max_length=500, blank=True, db_default="")
+    """Accounts that come first and were paused, each with its last failure."""
 
     class Meta:
         verbose_name = _("attempt")

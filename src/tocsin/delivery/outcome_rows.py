@@ -11,6 +11,7 @@ import msgspec
 from tocsin.channels.base import Outcome, SendResult
 from tocsin.core.sentences import Sentence
 from tocsin.core.storable import storable
+from tocsin.delivery.addressing import Route
 from tocsin.delivery.claiming import Claimed
 from tocsin.delivery.rules import DeliveryState, Reason
 from tocsin.delivery.rules.sending import Next
@@ -27,15 +28,17 @@ _RECORD = """
 WITH told AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(rows)s) AS x (
         id bigint, attempt smallint, state text, reason text, problem text, next_at timestamptz,
-        deadline_at timestamptz, tried_accounts jsonb, is_final bool, account_name text, started_at timestamptz,
+        deadline_at timestamptz, ask_at timestamptz, account_id bigint, passed_over text, tried_accounts jsonb,
+        is_final bool, account_name text, started_at timestamptz,
         finished_at timestamptz, outcome text, code text, detail text, provider_id text
     )
 ), locked AS (
     SELECT id FROM delivery_delivery WHERE id IN (SELECT id FROM told) ORDER BY id FOR NO KEY UPDATE
 ), kept AS (
     INSERT INTO delivery_attempt (delivery_id, number, account_name, started_at, finished_at, outcome, code, detail,
-                                  provider_id)
-    SELECT u.id, u.attempt, u.account_name, u.started_at, u.finished_at, u.outcome, u.code, u.detail, u.provider_id
+                                  provider_id, passed_over)
+    SELECT u.id, u.attempt, u.account_name, u.started_at, u.finished_at, u.outcome, u.code, u.detail, u.provider_id,
+           u.passed_over
     FROM told u JOIN locked USING (id)
     WHERE NOT EXISTS (SELECT FROM delivery_attempt a WHERE a.delivery_id = u.id AND a.number = u.attempt
                       AND a.finished_at = u.finished_at)
@@ -43,6 +46,7 @@ WITH told AS MATERIALIZED (
 )
 UPDATE delivery_delivery d
 SET state = u.state, reason = u.reason, detail = u.problem, next_at = u.next_at, deadline_at = u.deadline_at,
+    ask_at = u.ask_at, account_id = u.account_id,
     provider_id = u.provider_id, worker_id = NULL, tried_accounts = u.tried_accounts,
     accepted_at = CASE WHEN u.state IN ('accepted', 'delivered') THEN %(now)s ELSE d.accepted_at END,
     finished_at = CASE WHEN u.is_final THEN %(now)s END,
@@ -67,6 +71,11 @@ class Recorded:
     @property
     def claim(self) -> Claimed:
         return self.sent.claim
+
+    @property
+    def route(self) -> Route:
+        """What carried it: another one than was meant, where an earlier try had been taken after all."""
+        return self.sent.via or self.sent.claim.route
 
     @property
     def result(self) -> SendResult:
@@ -98,6 +107,9 @@ class _Row(msgspec.Struct, frozen=True):
     problem: str
     next_at: datetime | None
     deadline_at: datetime | None
+    ask_at: datetime | None
+    account_id: int | None
+    passed_over: str
     tried_accounts: tuple[int, ...]
     is_final: bool
     account_name: str
@@ -135,9 +147,12 @@ def _row(item: Recorded) -> _Row:
         problem="" if item.is_accepted else item.sentence,
         next_at=following.next_at,
         deadline_at=following.deadline_at,
+        ask_at=following.ask_at,
+        account_id=item.route.account_id,
+        passed_over=storable(claim.passed_over, _DETAIL),
         tried_accounts=tried,
         is_final=following.is_final,
-        account_name=claim.route.name,
+        account_name=item.route.name,
         started_at=claim.started_at,
         finished_at=max(item.sent.finished_at, claim.started_at),
         outcome=result.outcome,

@@ -19,7 +19,7 @@ _COLUMNS = """
            d.verification_id, d.fallback_of_id, n.id, n.number, n.cause, n.alert_id, a.state,
            coalesce(n.reaches_claimed, false), a.muted_until,
            c.id IS NOT NULL, coalesce(c.phone, ''), c.phone_verified_at IS NOT NULL, coalesce(c.email, ''),
-           d.reason, a.severity, v.sending_window::text, coalesce(a.is_shadow, false)
+           d.reason, a.severity, v.sending_window::text, coalesce(a.is_shadow, false), d.account_id, d.started_at
 """
 _JOINS = """
     LEFT JOIN delivery_notification n ON n.id = d.notification_id
@@ -97,6 +97,9 @@ class QueueRow:
     severity: int | None
     window: Window | None
     is_shadow: bool
+    last_account_id: int | None
+    last_started_at: datetime | None
+    """Of the try before this one."""
 
     @property
     def is_call(self) -> bool:

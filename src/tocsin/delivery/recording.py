@@ -21,6 +21,7 @@ from tocsin.delivery.fallbacks import follow_failed_calls
 from tocsin.delivery.lanes import block_lanes
 from tocsin.delivery.outcome_rows import Recorded, write_outcomes
 from tocsin.delivery.receipts import apply_waiting_receipts, wait_for_storing
+from tocsin.delivery.reports import record_reports
 from tocsin.delivery.rules import DeliveryState, Purpose
 from tocsin.delivery.rules.sending import Next, after_attempt
 from tocsin.delivery.sending import Sent
@@ -39,11 +40,20 @@ def record(batch: Sequence[Sent], now: datetime) -> None:
     in_transaction(lambda: _record(recorded, now))
     # Apart: every batch of an account has this row in common, and no batch shall wait for another one's commit.
     record_health(_health(recorded))
+    record_reports(
+        [
+            (item.route.account_id, told)
+            for item in recorded
+            for told in item.sent.receipts
+            if item.route.account_id is not None
+        ],
+        now,
+    )
 
 
 def _record(recorded: Sequence[Recorded], now: datetime) -> None:
     named = [item for item in recorded if item.result.provider_id]
-    wait_for_storing({item.claim.route.account_id for item in named})
+    wait_for_storing({item.route.account_id for item in named})
     moved_ids = write_outcomes(recorded, now)
     moved = [item for item in recorded if item.claim.delivery_id in moved_ids]
     block_lanes(_blocked(recorded))
@@ -75,7 +85,7 @@ def _what_follows(sent: Sent, now: datetime) -> Next:
     return after_attempt(
         sent.result,
         channel=claim.channel,
-        capabilities=claim.route.capabilities,
+        capabilities=(sent.via or claim.route).capabilities,
         tries=claim.attempt,
         has_other_account=claim.has_other_account,
         may_repeat_ambiguous=claim.purpose is Purpose.ALERT,
@@ -98,7 +108,7 @@ def _health(recorded: Sequence[Recorded]) -> list[Health]:
     last: dict[int, Health] = {}
     for item in recorded:
         account_id, finished_at = item.claim.route.account_id, item.sent.finished_at
-        if account_id is None or item.result.outcome is Outcome.PERMANENT_TARGET:
+        if account_id is None or item.sent.via is not None or item.result.outcome is Outcome.PERMANENT_TARGET:
             continue
         if item.is_accepted:
             last[account_id] = Health(account_id, accepted_at=finished_at)

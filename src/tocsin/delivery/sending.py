@@ -12,7 +12,7 @@ from typing import cast
 
 from django.conf import settings
 
-from tocsin.channels.base import Outcome, Provider, Receipt, ReportingProvider, SendResult
+from tocsin.channels.base import AskableProvider, Outcome, Provider, Receipt, ReportingProvider, SendResult
 from tocsin.channels.http import HttpClient
 from tocsin.core.clock import utc_now
 from tocsin.core.sentences import Sentence
@@ -21,12 +21,16 @@ from tocsin.delivery.claiming import Claimed
 
 _NOT_OPENED = Sentence("The account could not be opened: %(problem)s.")
 _NO_RESULT = Sentence("The provider gave no result in 60 seconds.")
+_FOUND = Sentence("The provider had taken the try before; nothing was sent again.")
 _FAULT = Sentence("The provider failed: %(problem)s.")
 
 logger = logging.getLogger(__name__)
 
 _LONGEST_SEND = 60.0
 """Seconds after which a send that a provider never gave up on counts as ambiguous."""
+_LONGEST_QUESTION = 15.0
+FOUND = "found"
+"""The code of an attempt that sent nothing, since the one before had been taken."""
 _IDLE_ACCOUNTS_KEPT = 256
 _LAST_WORDS = 5.0
 """Seconds that a closed provider may still take to end its receipts."""
@@ -39,6 +43,9 @@ class Sent:
     claim: Claimed
     result: SendResult
     finished_at: datetime
+    via: Route | None = None
+    """What had taken an earlier try, so that nothing was sent now."""
+    receipts: Sequence[Receipt] = ()
 
 
 @dataclass(slots=True)
@@ -123,9 +130,31 @@ async def send(claim: Claimed, accounts: OpenAccounts, is_given_up: Callable[[],
     opened.users += 1
     try:
         async with opened.slots:
-            return None if is_given_up() else await _attempt(claim, opened.provider)
+            if is_given_up():
+                return None
+            found = await _look_up(claim, accounts) if claim.doubt is not None else None
+            return found or await _attempt(claim, opened.provider)
     finally:
         opened.users -= 1
+
+
+async def _look_up(claim: Claimed, accounts: OpenAccounts) -> Sent | None:
+    """Whether the try before was taken after all; None when it was not, or when that cannot be told."""
+    if (doubt := claim.doubt) is None:
+        return None
+    try:
+        provider = cast(AskableProvider, accounts.get(doubt.route).provider)
+        async with asyncio.timeout(_LONGEST_QUESTION):
+            finding = await provider.look_up(doubt.question)
+    except TimeoutError:
+        return None
+    except Exception:
+        logger.exception("provider %s could not be asked", doubt.route.provider.name)
+        return None
+    if not finding.is_known:
+        return None
+    result = SendResult(Outcome.ACCEPTED, FOUND, _FOUND, finding.provider_id)
+    return Sent(claim, result, utc_now(), doubt.route, finding.receipts)
 
 
 async def _attempt(claim: Claimed, provider: Provider) -> Sent:

@@ -23,6 +23,7 @@ from tocsin.delivery.notes import described
 from tocsin.delivery.rules import REASON_TEXTS, Cause, DeliveryState, Reason
 
 _MOST = 2000
+FOUND = "found"
 
 
 class Level(StrEnum):
@@ -96,6 +97,15 @@ def delivery_entry(delivery: Delivery, steps: Sequence[Step] = ()) -> TimelineEn
     reasons = [_(REASON_TEXTS[Reason(delivery.reason)])] if delivery.reason else []
     if delivery.state in _WENT_OUT and any(step.is_ambiguous for step in steps):
         reasons.append(_("an earlier try is ambiguous, so it may have arrived twice"))
+    if delivery.asked_count:
+        reasons.append(
+            ngettext(
+                "no receipt had come, so the provider was asked %(count)d time",
+                "no receipt had come, so the provider was asked %(count)d times",
+                delivery.asked_count,
+            )
+            % {"count": delivery.asked_count}
+        )
     return TimelineEntry(
         at=delivery.planned_at,
         kind="delivery",
@@ -167,6 +177,8 @@ def _attempt_step(attempt: Attempt) -> Step:
         "permanent_config": _("refused: the account or robot is set up wrongly"),
         "ambiguous": _("ambiguous: no reply came"),
     }[attempt.outcome]
+    if is_good and attempt.code == FOUND:
+        words = _("the provider had taken the try before, and nothing was sent again")
     told = ": ".join(filter(None, [attempt.code, translated(attempt.detail, _)])) if not is_good else ""
     text = _("try %(number)d: %(words)s") % {"number": attempt.number, "words": words}
     level = Level.GOOD if is_good else Level.WARNING if attempt.outcome == "ambiguous" else Level.BAD

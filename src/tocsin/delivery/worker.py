@@ -13,6 +13,7 @@ from django.db import Error as DatabaseFault
 from django.db import connection
 
 from tocsin.core.clock import utc_now
+from tocsin.delivery.asking import ask_due, next_question_at
 from tocsin.delivery.auditor import audit
 from tocsin.delivery.claiming import claim
 from tocsin.delivery.crashes import release_crashed
@@ -55,6 +56,7 @@ def run(*, stop: threading.Event) -> None:
         _Loop("heartbeats", tell_missed_heartbeats, stop, Doorbell(), then=rings_due),
         _Loop("rematch", rematch, stop, Doorbell(), then=rings_due),
         _Loop("deadlines", expire_deadlines, stop, Doorbell(), _next_deadline, then=rings_deliveries),
+        _Loop("questions", ask_due, stop, Doorbell(), next_question_at, then=rings_deliveries),
         _Loop("daily", send_dailies, stop, Doorbell(), next_daily_at, then=rings_deliveries),
         _Loop("handovers", send_handovers, stop, Doorbell(), next_handover_at, then=rings_deliveries),
         _Loop("crashes", release_crashed, stop, Doorbell(), then=rings_deliveries),
@@ -103,6 +105,7 @@ def run_due(now: datetime, *, worker_id: int = 1) -> None:
             + rematch(now)
             + send_handovers(now)
             + _look_and_plan(now)
+            + ask_due(now)
             + expire_deadlines(now)
             + work_on_imports(now)
         )

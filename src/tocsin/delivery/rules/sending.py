@@ -67,6 +67,9 @@ CALL_AGAIN_AFTER = timedelta(seconds=60)
 CALLS_MERGE_WITHIN = timedelta(seconds=60)
 UNKNOWN_CALL_WITHIN = timedelta(seconds=60)
 """How long a call whose placing is in doubt may still show that it rang; it is not placed twice."""
+ASKED_AFTER = 2 / 3
+"""The part of a receipt's time after which it is asked for."""
+UNKNOWN_ASKED_AFTER = timedelta(seconds=10)
 
 
 def backoff(tries: int, random: Callable[[], float]) -> timedelta:
@@ -83,6 +86,8 @@ class Next:
     reason: Reason | None = None
     next_at: datetime | None = None
     deadline_at: datetime | None = None
+    ask_at: datetime | None = None
+    """When the provider is asked, if no receipt has come by then."""
     gives_up_account: bool = False
 
     @property
@@ -108,7 +113,10 @@ def after_attempt(
             return Next(DeliveryState.DELIVERED)
         case Outcome.ACCEPTED:
             within = capabilities.receipt_within
-            return Next(DeliveryState.ACCEPTED, deadline_at=now + within if within is not None else None)
+            if within is None:
+                return Next(DeliveryState.ACCEPTED)
+            ask_at = now + within * ASKED_AFTER if capabilities.can_be_asked else None
+            return Next(DeliveryState.ACCEPTED, deadline_at=now + within, ask_at=ask_at)
         case Outcome.RATE_LIMITED if tries < max_tries:
             return Next(DeliveryState.HELD, next_at=now + (result.retry_after or backoff(tries, random)))
         case Outcome.TRANSIENT if tries < max_tries:
@@ -119,7 +127,8 @@ def after_attempt(
             return Next(DeliveryState.PLANNED, next_at=now, gives_up_account=True)
         case Outcome.AMBIGUOUS if is_call(channel):
             within = capabilities.receipt_within or UNKNOWN_CALL_WITHIN
-            return Next(DeliveryState.AMBIGUOUS, Reason.OUTCOME_UNKNOWN, deadline_at=now + within)
+            ask_at = now + UNKNOWN_ASKED_AFTER if capabilities.can_be_asked else None
+            return Next(DeliveryState.AMBIGUOUS, Reason.OUTCOME_UNKNOWN, deadline_at=now + within, ask_at=ask_at)
         case Outcome.AMBIGUOUS:
             most = max_tries if capabilities.resend_is_safe else MAX_AMBIGUOUS_TRIES
             next_at = now + backoff(tries, random) if may_repeat_ambiguous and tries < most else None

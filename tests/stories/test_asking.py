@@ -1,0 +1,176 @@
+"""Vendors are asked what became of a message: before its receipt's deadline, and before anything is sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from simulators.aliyun import AliyunSimulator
+from simulators.twilio import TwilioSimulator
+from tests.stories.harness import Story
+from tocsin.contacts.rules import Fallback
+from tocsin.delivery.models import Attempt, Receipt
+
+
+@pytest.fixture
+def twilio(story: Story) -> Iterator[TwilioSimulator]:
+    with TwilioSimulator(clock=lambda: story.now) as running:
+        yield running
+
+
+@pytest.fixture
+def aliyun(story: Story) -> Iterator[AliyunSimulator]:
+    with AliyunSimulator(clock=lambda: story.now) as running:
+        yield running
+
+
+def outcomes() -> list[tuple[str, str]]:
+    return list(Attempt.objects.order_by("pk").values_list("outcome", "code"))
+
+
+def test_a_missing_receipt_is_asked_for_before_its_deadline(story: Story, twilio: TwilioSimulator) -> None:
+    story.account("twilio_sms", **twilio.config)
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]})
+    story.fires("DiskFull")
+    story.passes(5)
+    story.expect_text(ann)
+    [message] = twilio.messages
+
+    story.passes(9 * 60)
+    assert twilio.asked == []
+    message.status = "delivered"
+    story.passes(61)
+
+    assert len(twilio.asked) == 1
+    delivery = story.delivery(ann, "sms")
+    assert (delivery.state, delivery.asked_count) == ("delivered", 1)
+    [entry] = [entry for entry in story.timeline() if entry.kind == "delivery"]
+    assert "no receipt had come, so the provider was asked 1 time" in entry.reasons
+    story.passes(600)
+    assert len(twilio.asked) == 1
+
+
+def test_who_knows_nothing_yet_is_asked_again_and_not_for_ever(story: Story, twilio: TwilioSimulator) -> None:
+    story.account("twilio_sms", **twilio.config)
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]})
+    story.fires("DiskFull")
+    story.passes(5)
+    story.expect_text(ann)
+
+    story.passes(3600)
+
+    delivery = story.delivery(ann, "sms")
+    assert (delivery.state, delivery.asked_count, delivery.ask_at) == ("accepted", 3, None)
+    assert len(twilio.asked) == 3
+
+
+def test_a_call_that_nobody_answered_is_followed_sooner(story: Story, twilio: TwilioSimulator) -> None:
+    story.account("twilio_voice", **twilio.config)
+    ann = story.contact("Ann", fallback=Fallback.SMS)
+    story.policy({ann: ["phone"]})
+    story.fires("DiskFull")
+    story.passes(5)
+    story.expect_call(ann)
+    twilio.calls[0].status = "no-answer"
+
+    story.passes(101)
+
+    story.expect_text(ann, "DiskFull")
+    assert story.delivery(ann, "phone").reason == "no_answer"
+
+
+def test_a_text_whose_reply_was_lost_is_found_and_not_sent_again(story: Story, twilio: TwilioSimulator) -> None:
+    account = story.account("twilio_sms", **twilio.config)
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]})
+    twilio.loses_replies = True
+    story.fires("DiskFull")
+    story.passes(5)
+    story.expect_text(ann)
+    twilio.loses_replies = False
+    twilio.messages[0].status = "delivered"
+
+    story.passes(30)
+
+    story.expect_text(ann)
+    assert len(twilio.messages) == 1
+    delivery = story.delivery(ann, "sms")
+    assert (delivery.state, delivery.provider_id) == ("delivered", twilio.messages[0].sid)
+    assert outcomes() == [("ambiguous", "no-reply"), ("accepted", "found")]
+    assert Receipt.objects.get().account == account
+    [entry] = [entry for entry in story.timeline() if entry.kind == "delivery"]
+    assert "try 2: the provider had taken the try before, and nothing was sent again" in [s.text for s in entry.steps]
+
+
+def test_a_text_that_the_vendor_never_got_is_sent_once_more(story: Story, aliyun: AliyunSimulator) -> None:
+    story.account("aliyun_sms", **aliyun.sms_config)
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]})
+    aliyun.loses_replies = True
+    story.fires("DiskFull")
+    story.passes(5)
+    story.expect_text(ann)
+    lost, aliyun.loses_replies = aliyun.texts.pop(), False
+
+    story.passes(30)
+
+    story.expect_text(ann)
+    [text] = aliyun.texts
+    assert (text.out_id, text.biz_id != lost.biz_id) == (lost.out_id, True)
+    assert [outcome for outcome, _code in outcomes()] == ["ambiguous", "accepted"]
+    assert [question["PhoneNumber"] for question in aliyun.asked] == [text.number]
+
+
+def test_a_call_whose_reply_was_lost_is_found_while_it_rings(story: Story, twilio: TwilioSimulator) -> None:
+    story.account("twilio_voice", **twilio.config)
+    ann = story.contact("Ann", fallback=Fallback.NONE)
+    story.policy({ann: ["phone"]})
+    twilio.loses_replies = True
+    story.fires("DiskFull")
+    story.passes(5)
+    story.expect_call(ann)
+
+    story.passes(11)
+    delivery = story.delivery(ann, "phone")
+    assert (delivery.state, delivery.provider_id) == ("accepted", twilio.calls[0].sid)
+    twilio.calls[0].status = "completed"
+    story.passes(120)
+
+    assert story.delivery(ann, "phone").state == "delivered"
+    assert len(twilio.calls) == 1
+
+
+def test_a_call_that_the_vendor_never_got_is_placed(story: Story, twilio: TwilioSimulator) -> None:
+    story.account("twilio_voice", **twilio.config)
+    ann = story.contact("Ann", fallback=Fallback.NONE)
+    story.policy({ann: ["phone"]})
+    twilio.loses_replies = True
+    story.fires("DiskFull")
+    story.passes(5)
+    story.expect_call(ann)
+    twilio.calls.clear()
+    twilio.loses_replies = False
+
+    story.passes(12)
+
+    story.expect_call(ann)
+    assert len(twilio.calls) == 1
+    assert story.delivery(ann, "phone").state == "accepted"
+
+
+def test_who_cannot_be_asked_leaves_things_as_they_were(story: Story, twilio: TwilioSimulator) -> None:
+    story.account("twilio_voice", **twilio.config)
+    ann = story.contact("Ann", fallback=Fallback.SMS)
+    story.policy({ann: ["phone"]})
+    story.fires("DiskFull")
+    story.passes(5)
+    story.expect_call(ann)
+    twilio.auth_token = "changed meanwhile"
+
+    story.passes(151)
+
+    assert story.delivery(ann, "phone").reason == "no_receipt"
+    story.expect_text(ann)
