@@ -36,6 +36,7 @@ def fill(story: Story) -> None:
     robot = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t", name="Database group")
     story.policy({night: ["phone", "sms", "email"], robot: []}, name="Databases", group_by=["alertname"])
     story.policy({wei: ["email"]}, rules=[[{"key": "team", "operator": "in", "value": "web, shop"}]], name=LONG)
+    story.schedule([wei], name="Database on call", restrictions=[{"days": [0, 1], "from": "09:00", "until": "18:00"}])
     create_token(by=ADMIN, now=story.now, name="ci", role=Role.VIEWER)
     story.account("smtp", host="127.0.0.1", port="9", **{"from": "alerts@example.org"})
     story.fires("DiskFull", summary="The disk of db-7 is full", severity="critical", instance="db-7", team="database")

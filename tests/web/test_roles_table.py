@@ -91,6 +91,7 @@ def story(now: datetime, db: None, settings: Any) -> Iterator[Story]:
         wei = story.contact("Wei", phone="+8613800001234", email="wei@example.org")
         robot = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
         story.webhook("https://tickets.example/hook")
+        story.schedule([wei], name="Database on call", tells_by=[])
         story.policy({story.group(wei): ["phone"], robot: []}, name="Databases")
         create_token(by=BY, now=now, name="ci", role=Role.VIEWER)
         rule = [[{"key": "team", "operator": "eq", "value": "web"}]]

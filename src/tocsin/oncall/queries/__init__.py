@@ -11,9 +11,20 @@ from tocsin.oncall.queries.links import (
     schedule_by_feed_token,
 )
 from tocsin.oncall.queries.rotas import next_due_at, on_duty_of, rota_of, rotas
+from tocsin.oncall.queries.standing import (
+    LOOKS_AHEAD,
+    ScheduleGaps,
+    Standing,
+    people_of,
+    schedules_with_gaps,
+    standings,
+)
 from tocsin.oncall.queries.uses import schedules_left_empty, uses_of_contacts
 
 __all__ = [
+    "LOOKS_AHEAD",
+    "ScheduleGaps",
+    "Standing",
     "check_in_token_of",
     "directory_at",
     "feed_token_of",
@@ -21,9 +32,12 @@ __all__ = [
     "is_latest",
     "next_due_at",
     "on_duty_of",
+    "people_of",
     "rota_of",
     "rotas",
     "schedule_by_feed_token",
     "schedules_left_empty",
+    "schedules_with_gaps",
+    "standings",
     "uses_of_contacts",
 ]

@@ -10,7 +10,7 @@ from tocsin.oncall.services.handovers import (
     take_due_handovers,
     take_silences,
 )
-from tocsin.oncall.services.schedules import create_schedule, delete_schedules, update_schedule
+from tocsin.oncall.services.schedules import create_schedule, delete_schedules, stored_layers, update_schedule
 from tocsin.oncall.services.substitutes import MAX_SUBSTITUTES, end_substitute, substitute
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "forget_handovers",
     "remove_feed",
     "renew_feed",
+    "stored_layers",
     "substitute",
     "take_due_handovers",
     "take_silences",

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _now
 
 from tocsin.contacts import queries
 from tocsin.contacts.rules import Use
+from tocsin.oncall.queries import schedules_left_empty
 from tocsin.policies.queries import policies_left_empty
 from tocsin.web.console.uses import MOST_NAMED, notes_on_deleting, uses_list
 
@@ -59,6 +60,8 @@ def notes_on_deleting_contacts(ids: Collection[int]) -> list[SafeString]:
     lines = [_now("The group %(name)s will have no members.") % {"name": name} for _pk, name in found.emptied]
     if more := found.emptied_total - len(found.emptied):
         lines.append(_now("and %(count)d more groups will have no members.") % {"count": more})
+    for _pk, name in schedules_left_empty(ids):
+        lines.append(_now("The schedule %(name)s will have nobody in any layer.") % {"name": name})
     return [*notes, *(format_html("{}", line) for line in lines)]
 
 

@@ -82,6 +82,15 @@ ESCALATIONS = EmptyList(
     _("It says who is told next when nobody claims or resolves an alert. Notification policies use it."),
     _("Add the first escalation policy"),
 )
+SCHEDULES = EmptyList(
+    "calendar_month",
+    _("No on-call schedules yet"),
+    _(
+        "A schedule says who is on duty when: people take turns, and substitutes stand in. Policies name it beside "
+        "people and groups, and tell whoever is on duty."
+    ),
+    _("Add the first schedule"),
+)
 INTEGRATIONS = EmptyList(
     "input",
     _("No integrations yet"),

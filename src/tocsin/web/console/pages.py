@@ -10,6 +10,7 @@ from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import Contact, ContactGroup, Robot, Webhook
 from tocsin.delivery.models import Delivery
 from tocsin.events.models import Event, Integration
+from tocsin.oncall.models import Schedule
 from tocsin.policies.models import EscalationPolicy, Inhibition, NotificationPolicy, SilencePolicy
 from tocsin.web.console.alerts import AlertAdmin
 from tocsin.web.console.audit_log import LogEntryAdmin
@@ -20,6 +21,7 @@ from tocsin.web.console.escalations import EscalationPolicyAdmin
 from tocsin.web.console.events import EventAdmin
 from tocsin.web.console.inhibitions import InhibitionAdmin
 from tocsin.web.console.integrations import IntegrationAdmin
+from tocsin.web.console.on_call import ScheduleAdmin
 from tocsin.web.console.policies import NotificationPolicyAdmin
 from tocsin.web.console.provider_accounts import ProviderAccountAdmin
 from tocsin.web.console.robots import RobotAdmin
@@ -35,6 +37,7 @@ console.register(NotificationPolicy, NotificationPolicyAdmin)
 console.register(EscalationPolicy, EscalationPolicyAdmin)
 console.register(SilencePolicy, SilencePolicyAdmin)
 console.register(Inhibition, InhibitionAdmin)
+console.register(Schedule, ScheduleAdmin)
 console.register(Contact, ContactAdmin)
 console.register(ContactGroup, ContactGroupAdmin)
 console.register(Robot, RobotAdmin)

@@ -45,6 +45,14 @@ def setup_script(request: HttpRequest) -> str:
     return static("console/setup.js")
 
 
+def on_call_stylesheet(request: HttpRequest) -> str:
+    return static("console/on_call.css")
+
+
+def on_call_script(request: HttpRequest) -> str:
+    return static("console/on_call.js")
+
+
 def matching_script(request: HttpRequest) -> str:
     return static("console/matching.js")
 

@@ -16,6 +16,7 @@ from tocsin.policies.queries import policies_left_empty
 _KINDS = {
     "policy": (_("notification policy"), "policies_notificationpolicy_change"),
     "escalation": (_("escalation policy"), "policies_escalationpolicy_change"),
+    "schedule": (_("on-call schedule"), "oncall_schedule_page"),
     "group": (_("contact group"), "contacts_contactgroup_change"),
 }
 MOST_NAMED = 200
