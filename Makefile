@@ -1,7 +1,7 @@
 # Each target sets up what it needs: the virtual environment in .venv, and Debian's packages where a test needs one.
 
 VENV := .venv/bin
-DEBIAN_FOR_TESTS := prometheus prometheus-alertmanager kannel kannel-extras postgresql chromium fonts-noto-cjk
+DEBIAN_FOR_TESTS := prometheus prometheus-alertmanager kannel kannel-extras sip-tester postgresql chromium fonts-noto-cjk
 
 .PHONY: help demo run test test-all lint fmt messages bench screenshots lock
 .DEFAULT_GOAL := help

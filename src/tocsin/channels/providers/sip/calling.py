@@ -13,6 +13,7 @@ from typing import Any
 from baresip import UserAgent
 from baresip.errors import AudioNotActive, AudioRestarted, BaresipError, NoLocalAddressError, split_status
 from baresip.events import Event as StackKind
+from baresip.events import StackEvent
 
 from tocsin.channels.providers.sip import protocol
 from tocsin.channels.providers.sip.conversation import MESSAGE, Conversation, Turn
@@ -39,8 +40,11 @@ class Call:
     def __init__(self, told: Dial, tell: Callable[[Event], None], say: Say, replies: Replies) -> None:
         self._told, self._tell, self._say, self._replies = told, tell, say, replies
         self._clips: dict[str, bytes] = {}
-        self._events: asyncio.Queue[Any] = asyncio.Queue()
+        self._early: list[StackEvent] = []
+        """What the stack says of any call until it is known which of them is ours."""
+        self._events: asyncio.Queue[StackEvent] = asyncio.Queue()
         self._call: Any = None
+        self._sip_id = ""
         self._is_established = self._rings = self._is_unanswered = False
         self._playing, self._place = b"", 0
 
@@ -52,13 +56,28 @@ class Call:
     async def run(self, agent: UserAgent) -> Ended:
         told = self._told
         self._clips[MESSAGE] = await self._say(told.text, told.language)
+        agent.on(self._hear)  # before it is dialled: the first events come faster than what dialling returns
         try:
             self._call = await agent.dial(told.address)
+            for event in self._early:
+                self._hear(event)
+            return await self._follow()
         except NoLocalAddressError:
             return Ended(told.call, protocol.NOT_PLACED, detail="no network leads to the server")
         except BaresipError as error:
             return Ended(told.call, protocol.NOT_PLACED, detail=str(error))
-        self._call.on(self._events.put_nowait)
+        finally:
+            agent.off(self._hear)
+
+    def _hear(self, event: StackEvent) -> None:
+        if self._call is None:
+            self._early.append(event)
+        elif event.call == self._call.handle:
+            self._sip_id = self._sip_id or event.call_id or ""
+            self._events.put_nowait(event)
+
+    async def _follow(self) -> Ended:
+        told = self._told
         prepared = asyncio.create_task(self._prepare())
         try:
             closed = await self._until_established()
@@ -70,10 +89,6 @@ class Call:
             with contextlib.suppress(asyncio.CancelledError):
                 await prepared
         return await self._ended(closed)
-
-    @property
-    def _sip_id(self) -> str:
-        return str(self._call.call_id or "")
 
     async def _prepare(self) -> None:
         """What may have to be said later, made while it rings."""
@@ -87,8 +102,7 @@ class Call:
         begun = monotonic()
         rings_until = begun + self._told.ring_for
         while True:
-            has_reply = self._rings or self._replies.last(self._sip_id) is not None
-            if not has_reply and monotonic() >= begun + _REPLY_WITHIN:
+            if not self._is_replied_to() and monotonic() >= begun + _REPLY_WITHIN:
                 self._is_unanswered = True
                 return await self._give_up()
             if monotonic() >= rings_until:
@@ -109,6 +123,11 @@ class Call:
                     return event.text or "closed"
                 case _:
                     pass
+
+    def _is_replied_to(self) -> bool:
+        """A challenge alone is no reply: it is answered, and then waited for again."""
+        reply = self._replies.last(self._sip_id)
+        return self._rings or (reply is not None and reply.status < 200)
 
     async def _give_up(self) -> str:
         """Hung up by us. Who picks up in this very moment is let go: it rang out."""
@@ -171,7 +190,7 @@ class Call:
         except (AudioNotActive, AudioRestarted):
             return self._place < len(self._playing)
 
-    async def _next_event(self, within: float) -> Any:
+    async def _next_event(self, within: float) -> StackEvent | None:
         try:
             async with asyncio.timeout(max(within, 0.001)):
                 return await self._events.get()

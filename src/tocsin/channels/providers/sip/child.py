@@ -251,6 +251,7 @@ async def main() -> None:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, format="call worker: %(message)s")
     logging.getLogger("baresip.native.sip").propagate = False  # whole messages, credentials included
+    logging.getLogger("baresip.ua").setLevel(logging.CRITICAL)  # what it says is told as the outcome of a call
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(main())
     os._exit(0)  # the thread that reads stdin is in the middle of it

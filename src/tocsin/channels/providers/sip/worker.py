@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _MODULE = "tocsin.channels.providers.sip.child"
 _READY_WITHIN = 20.0
+_ENDS_WITHIN = 2.0
 _FIRST_DELAY, _LONGEST_DELAY = 0.25, 30.0
 _LONGEST_LINE = 1 << 20
 
@@ -114,10 +115,7 @@ class CallWorker:
             pass
         finally:
             self._ready.clear()
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-            await process.wait()
+            await _end(process)
             for call in sorted(self._calls) if was_ready else ():
                 self._end(Ended(call, protocol.LOST))
         return was_ready
@@ -132,6 +130,17 @@ class CallWorker:
         if ended.call in self._calls:
             self._calls.discard(ended.call)
             self._heard(ended)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """It says nothing any more: it is about to end, or is made to."""
+    try:
+        async with asyncio.timeout(_ENDS_WITHIN):
+            await process.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 def _introduction(settings: Settings) -> Open:

@@ -1,0 +1,166 @@
+"""Debian's SIPp as the SIP server at the other end of a trunk: answers each call with what it is told.
+
+Needs the package sip-tester.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from simulators.serving import wait_until
+from simulators.softphone import free_udp_port
+
+_REPLY = """
+  <send{retrans}><![CDATA[
+SIP/2.0 {status} {reason}
+[last_Via:]
+[last_From:]
+[last_To:];tag=[pid]tocsin[call_number]
+[last_Call-ID:]
+[last_CSeq:]
+Contact: <sip:[local_ip]:[local_port]>
+{headers}{body}
+]]></send>
+"""
+_NOTHING = "Content-Length: 0\n\n"
+_SOUND = """Content-Type: application/sdp
+Content-Length: [len]
+
+v=0
+o=sipp 1 1 IN IP4 [local_ip]
+s=-
+c=IN IP4 [media_ip]
+t=0 0
+m=audio [media_port] RTP/AVP 0
+a=rtpmap:0 PCMU/8000
+"""
+_INFO = """
+  <pause milliseconds="{pause}"/>
+  <send retrans="500"><![CDATA[
+INFO [$caller] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+From: <sip:phone@[local_ip]:[local_port]>;tag=[pid]tocsin[call_number]
+To: [$from]
+[last_Call-ID:]
+CSeq: {number} INFO
+Max-Forwards: 70
+Content-Type: application/dtmf-relay
+Content-Length: [len]
+
+Signal={key}
+Duration=160
+]]></send>
+  <recv response="200"/>
+"""
+CHALLENGE = 'WWW-Authenticate: Digest realm="sipp", nonce="7d3a1c", algorithm=MD5'
+_AUTHORISED = """
+  <recv request="INVITE">
+    <action>
+      <ereg regexp="Digest username=.tocsin., *realm=.sipp., *nonce=.7d3a1c." search_in="hdr" header="Authorization:"
+            check_it="true" assign_to="answer"/>
+    </action>
+  </recv>
+  <Reference variables="answer"/>
+"""
+_INVITED = """
+  <recv request="INVITE">
+    <action>
+      <ereg regexp="&lt;(.*)&gt;" search_in="hdr" header="Contact:" assign_to="whole,caller"/>
+      <ereg regexp=".*" search_in="hdr" header="From:" assign_to="from"/>
+    </action>
+  </recv>
+  <Reference variables="whole,caller,from"/>
+"""
+
+
+@dataclass
+class SipServer:
+    """Each call gets `status` (with `headers`), 0 for no answer at all; `first` are provisional replies before it.
+
+    A call that is answered (200) gets `presses` as SIP INFO and waits for the caller's BYE. `registers`: what a
+    REGISTER gets instead, when the account sends one.
+    """
+
+    status: int = 486
+    reason: str = "Because"
+    headers: tuple[str, ...] = ()
+    first: tuple[int, ...] = (100,)
+    presses: str = ""
+    registers: int = 0
+    challenges: bool = False
+    """Wants to know who calls, as 401 says, before anything else; who does not say so gets no further."""
+    _folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sipp-")))
+
+    def __enter__(self) -> Self:
+        self.port = free_udp_port()
+        scenario = self._folder / "server.xml"
+        scenario.write_text(self._scenario())
+        program = shutil.which("sipp")
+        assert program is not None, "install Debian's sip-tester"
+        self._process = subprocess.Popen(  # noqa: S603 (found on the PATH)
+            [
+                program, "-sf", str(scenario), "-i", "127.0.0.1", "-p", str(self.port), "-mi", "127.0.0.1",
+                "-mp", str(free_udp_port() & ~1), "-nostdin", "-nr",
+            ],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._folder,
+        )  # fmt: skip
+        wait_until(self._listens, what="SIPp to listen")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", self.port))
+            except OSError:
+                return True
+        return False
+
+    def _scenario(self) -> str:
+        return f'<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="server">{self._steps()}</scenario>\n'
+
+    def _steps(self) -> str:
+        if self.registers:
+            return '<recv request="REGISTER"/>' + _reply(self.registers, self.reason, self.headers)
+        steps = [_INVITED]
+        if self.challenges:
+            steps += [_reply(401, "Unauthorized", (CHALLENGE,), is_final=True), '<recv request="ACK"/>', _AUTHORISED]
+        steps += [_reply(status, "Progress", ()) for status in self.first]
+        if not self.status:
+            return "".join([*steps, '<recv request="CANCEL" timeout="60000"/>'])
+        steps.append(_reply(self.status, self.reason, self.headers, is_final=True))
+        steps.append('<recv request="ACK"/>')
+        if self.status == 200:
+            steps += [
+                _INFO.format(pause=1500, number=number, key=key) for number, key in enumerate(self.presses, start=1)
+            ]
+            steps += ['<recv request="BYE" timeout="60000"/>', _reply(200, "OK", ())]
+        return "".join(steps)
+
+
+def _reply(status: int, reason: str, headers: tuple[str, ...], *, is_final: bool = False) -> str:
+    has_sound = status == 200 and is_final
+    return _REPLY.format(
+        retrans=' retrans="500"' if is_final else "",
+        status=status,
+        reason=reason,
+        headers="".join(f"{header}\n" for header in headers),
+        body=_SOUND if has_sound else _NOTHING,
+    )
