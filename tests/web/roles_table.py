@@ -161,6 +161,13 @@ ADDRESSES: dict[str, Door] = {
     "console/alerts/alert/<int:alert_id>/resolve/": Door(RESPONDER, status=(302, 405)),
     "console/alerts/alert/<int:alert_id>/apply/": Door(RESPONDER, status=(302, 405)),
     "console/alerts/alert/<int:alert_id>/comment/": Door(RESPONDER, status=(302, 405)),
+    "console/alerts/alert/<int:alert_id>/reopen/": Door(RESPONDER, status=(302, 405)),
+    "console/alerts/alert/<int:alert_id>/unmute/": Door(RESPONDER, status=(302, 405)),
+    "console/alerts/alert/<int:alert_id>/claim-for/": Door(RESPONDER),
+    "console/alerts/alert/<int:alert_id>/assign/": Door(RESPONDER),
+    "console/alerts/alert/<int:alert_id>/severity/": Door(RESPONDER),
+    "console/alerts/alert/<int:alert_id>/mute/": Door(RESPONDER),
+    "console/alerts/alert/<int:alert_id>/escalate/": Door(RESPONDER),
     "console/alerts/alert/<int:alert_id>/live/": Door(VIEWER),
     "console/events/event/<path:object_id>/explain_event/": Door(VIEWER),
     "console/policies/notificationpolicy/match/": Door(MANAGER, status=(200, 405)),
@@ -210,6 +217,7 @@ ADDRESSES: dict[str, Door] = {
 }
 
 ACTIONS: dict[str, dict[str, Who]] = {
+    "alerts/alert": {"claim_selected": RESPONDER, "resolve_selected": RESPONDER, "mute_selected": RESPONDER},
     "policies/notificationpolicy": {"delete_selected": MANAGER},
     "policies/escalationpolicy": {"delete_selected": MANAGER},
     "oncall/schedule": {"delete_selected": MANAGER},

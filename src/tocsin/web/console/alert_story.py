@@ -90,6 +90,14 @@ class Story:
         return self.is_open and EventState.SILENCED in states and EventState.ACTIVE not in states
 
     @property
+    def is_muted(self) -> bool:
+        return self.is_open and self.alert.muted_until is not None and self.alert.muted_until > self.now
+
+    @property
+    def has_escalation(self) -> bool:
+        return self.is_open and not self.is_muted and self.alert.policy_version.escalation_id is not None
+
+    @property
     def hidden_events(self) -> int:
         return max(0, self.alert.event_count - len(self.events))
 
@@ -108,7 +116,8 @@ def story_of(alert: Alert, now: datetime) -> Story:
         .order_by("state", "severity", "-starts_at", "id")[:_EVENTS]
     )
     facts = (
-        alert.state, alert.severity, alert.claimed_by, alert.active_count, alert.event_count, entries, people,
+        alert.state, alert.severity, alert.claimed_by, alert.lapses_at, alert.muted_until, alert.assigned_name,
+        alert.active_count, alert.event_count, entries, people,
         [(event.pk, event.state, event.count) for event in events], int(now.timestamp()) // 60,
     )  # fmt: skip
     return Story(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import SimpleListFilter
+from django.contrib.admin import action as admin_action
 from django.db.models import F, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -15,6 +19,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
@@ -24,7 +29,7 @@ from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import AlertState
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import TocsinError
-from tocsin.web.console import empties
+from tocsin.web.console import alert_acts, empties
 from tocsin.web.console.actors import actor_of, may, require
 from tocsin.web.console.alert_story import story_of
 from tocsin.web.console.display import NOTHING, chip, moment, severity_chip, state_chip
@@ -33,12 +38,15 @@ from tocsin.web.console.paging import CappedPaginator
 from tocsin.web.console.service_admin import ServiceAdmin
 from tocsin.web.console.words import ALERT_STATES, choices, refused
 
+_MOST_AT_ONCE = 200
 _DONE = {
     "claim": _("You have claimed this alert: messages that were still to go out about it are stopped."),
     "unclaim": _("You gave the alert back."),
     "resolve": _("The alert is resolved."),
     "apply": _("The alert goes by the current policy now."),
     "comment": _("Your comment was added."),
+    "reopen": _("The alert is open again."),
+    "unmute": _("Messages about this alert go out again."),
 }
 
 
@@ -76,7 +84,7 @@ class ShadowFilter(SimpleListFilter):
 
 class AlertAdmin(ServiceAdmin):
     empty = empties.ALERTS
-    list_display = ("shown_severity", "title", "shown_state", "policy", "shown_events", "claimed_by", "opened")
+    list_display = ("shown_severity", "title", "shown_state", "policy", "shown_events", "handler_name", "opened")
     list_display_links = ("title",)
     list_filter = (StateFilter, SeverityFilter, "policy", ShadowFilter)
     list_select_related = ("policy",)
@@ -85,6 +93,7 @@ class AlertAdmin(ServiceAdmin):
     ordering = (F("resolved_at").desc(nulls_first=True), "severity", "-id")
     """Those that still need somebody come first, the worst of them on top."""
     paginator = CappedPaginator
+    actions = ("claim_selected", "resolve_selected", "mute_selected")
 
     def get_urls(self) -> list[URLPattern]:
         acts = [
@@ -92,7 +101,8 @@ class AlertAdmin(ServiceAdmin):
             for name, act in ACTS.items()
         ]
         live = path("<int:alert_id>/live/", self.admin_site.admin_view(self.live), name="alert_live")
-        return [*acts, live, *super().get_urls()]
+        asking = alert_acts.pages(self.admin_site.admin_view, self.admin_site.each_context)
+        return [*acts, *asking, live, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -134,6 +144,7 @@ class AlertAdmin(ServiceAdmin):
             texts = {"text": request.POST.get("text", "")} if name in _WITH_TEXT else {}
             try:
                 act(by=actor_of(request), now=utc_now(), alert_id=alert_id, **texts)
+                alert_acts.ring()
                 messages.success(request, str(_DONE[name]))
             except TocsinError as error:
                 messages.error(request, refused(error))
@@ -149,6 +160,44 @@ class AlertAdmin(ServiceAdmin):
     def shown_state(self, alert: Alert) -> SafeString:
         state = state_chip(alert.state, ALERT_STATES)
         return format_html("{} {}", state, chip(_now("in shadow"), "info")) if alert.is_shadow else state
+
+    @display(description=_("handler"), ordering="claimed_by")
+    def handler_name(self, alert: Alert) -> str:
+        """Who has claimed it, or whom it was given to."""
+        if alert.claimed_by or not alert.assigned_name:
+            return alert.claimed_by or NOTHING
+        return _now("given to %(name)s") % {"name": alert.assigned_name}
+
+    @admin_action(description=_("Claim selected"), permissions=["respond"])
+    def claim_selected(self, request: HttpRequest, queryset: QuerySet) -> None:
+        self._act_on_many(request, queryset, services.claim_alert)
+
+    @admin_action(description=_("Resolve selected"), permissions=["respond"])
+    def resolve_selected(self, request: HttpRequest, queryset: QuerySet) -> None:
+        self._act_on_many(request, queryset, services.resolve_alert)
+
+    @admin_action(description=_("Mute selected for an hour"), permissions=["respond"])
+    def mute_selected(self, request: HttpRequest, queryset: QuerySet) -> None:
+        self._act_on_many(request, queryset, partial(services.mute_alert, lasts=timedelta(hours=1)))
+
+    def has_respond_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may(request, Permission.RESPOND)
+
+    def _act_on_many(self, request: HttpRequest, queryset: QuerySet, act: Callable[..., object]) -> None:
+        """Each by itself, in the order of locks: one that somebody else was faster with leaves the others alone."""
+        by, now, done, refusals = actor_of(request), utc_now(), 0, Counter[str]()
+        for alert_id in queryset.order_by("pk").values_list("pk", flat=True)[:_MOST_AT_ONCE]:
+            try:
+                act(by=by, now=now, alert_id=alert_id)
+                done += 1
+            except TocsinError as error:
+                refusals[refused(error)] += 1
+        alert_acts.ring()
+        if done:
+            text = ngettext("%(count)d alert: done.", "%(count)d alerts: done.", done)
+            messages.success(request, text % {"count": done})
+        for text, count in refusals.most_common(5):
+            messages.warning(request, f"{count} × {text}")
 
     @display(description=_("active events"))
     def shown_events(self, alert: Alert) -> str:
@@ -166,6 +215,8 @@ ACTS: dict[str, Callable[..., object]] = {
     "unclaim": services.unclaim_alert,
     "resolve": services.resolve_alert,
     "comment": services.comment_alert,
+    "reopen": services.reopen_alert,
+    "unmute": services.unmute_alert,
     "apply": services.apply_policy_to_alert,
 }
 _WITH_TEXT = frozenset({"resolve", "comment"})
