@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connections
 from playwright.sync_api import Browser, Page, sync_playwright
+
+if TYPE_CHECKING:  # read before Django is ready
+    from tests.browser.console import Console
+    from tests.stories.harness import Story
 
 _ARGUMENTS = [
     "--no-sandbox",
@@ -54,3 +60,24 @@ def page(browser: Browser, tolerated: list[str]) -> Iterator[Page]:
     yield page
     context.close()
     assert not [text for text in complaints if not text.startswith(tuple(tolerated))]
+
+
+@pytest.fixture(autouse=True)
+def connections_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the server's threads, so that the test database can be dropped."""
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+
+
+@pytest.fixture
+def console(page: Page, live_server: Any) -> Console:
+    from tests.browser.console import Console
+
+    return Console(page, live_server.url)
+
+
+@pytest.fixture
+def story(live_server: Any) -> Story:
+    from tests.stories.harness import begin
+    from tocsin.core.clock import utc_now
+
+    return begin(utc_now())

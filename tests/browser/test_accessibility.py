@@ -10,8 +10,8 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.console import apart
 from tests.browser.pages import fill, pages_of_the_console, public_pages, signed_in_context
-from tests.browser.test_console import apart
 from tests.stories.harness import ADMIN, begin
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
@@ -55,6 +55,30 @@ def test_axe_finds_nothing_serious_on_any_page(browser: Browser, live_server: An
         context.close()
 
     assert dict(pages_with) == {}
+
+
+def test_axe_finds_nothing_serious_in_a_dialog_over_its_page(browser: Browser, live_server: Any) -> None:
+    story = begin(utc_now())
+    fill(story)
+    context = signed_in_context(browser, live_server.url, language="en-US")
+    page = context.new_page()
+    openers = {
+        "create": "a[data-dialog][href*='/contact/add/']",
+        "confirm": ".tc-acts a[href*='/delete/']",
+        "default configuration": ".tc-more a[data-dialog]",
+    }
+
+    found = {}
+    for name, opener in openers.items():
+        page.goto(live_server.url + "/console/contacts/contact/")
+        if name == "default configuration":
+            page.locator(".tc-more summary").click()
+        page.locator(opener).first.click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        found[name] = serious_faults(page)
+    context.close()
+
+    assert found == {name: [] for name in openers}
 
 
 @pytest.fixture

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connections
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.stories.harness import Story, begin
-from tests.web.people import PASSWORD, user_with
+from tests.browser.console import Console, apart
+from tests.stories.harness import Story
+from tests.web.people import user_with
 from tocsin.accounts.rules import Role
 from tocsin.alerts.services import comment_alert
 from tocsin.contacts.models import Contact
@@ -21,47 +19,6 @@ from tocsin.core.clock import utc_now
 from tocsin.policies.models import NotificationPolicy
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-class Console:
-    """The console at its address, signed in."""
-
-    def __init__(self, page: Page, address: str) -> None:
-        self.page, self.address = page, address
-
-    def sign_in(self, role: Role) -> None:
-        user = user_with(role)
-        self.page.goto(self.address)
-        self.page.get_by_label("Username").fill(user.username)
-        self.page.get_by_label("Password").fill(PASSWORD)
-        self.page.get_by_role("button", name="Log in").click()
-        expect(self.page.get_by_role("heading", name="Overview")).to_be_visible()
-
-    def open(self, path: str) -> None:
-        self.page.goto(f"{self.address}/console/{path}")
-
-
-@pytest.fixture
-def console(page: Page, live_server: Any) -> Console:
-    return Console(page, live_server.url)
-
-
-@pytest.fixture
-def story(console: Console) -> Story:
-    return begin(utc_now())
-
-
-def apart(work: Callable[[], Any]) -> Any:
-    """Runs what starts an event loop of its own, which the browser's thread cannot."""
-
-    def run() -> Any:
-        try:
-            return work()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(run).result()
 
 
 def test_somebody_signs_in_looks_around_and_signs_out(console: Console) -> None:

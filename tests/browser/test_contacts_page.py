@@ -14,7 +14,7 @@ from django.utils.translation import gettext, ngettext, pgettext
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.pages import LONG
-from tests.stories.harness import ADMIN, Story, begin
+from tests.stories.harness import ADMIN, Story
 from tests.web.people import user_with
 from tocsin.accounts.rules import Role
 from tocsin.channels.models import ProviderAccount
@@ -91,6 +91,14 @@ class Console:
         return self.page.get_by_role("button", name=self.word(text), exact=True)
 
     @property
+    def groups(self) -> Locator:
+        """Beside the list; on a narrow screen they are opened first."""
+        panel = self.page.locator(".tc-panel")
+        if panel.get_attribute("open") is None:
+            panel.locator("summary").click()
+        return panel
+
+    @property
     def box(self) -> Locator:
         return self.page.get_by_role("dialog")
 
@@ -119,11 +127,6 @@ def console(page: Page, live_server: Any, place: tuple[str, int]) -> Console:
     language, width = place
     page.set_viewport_size({"width": width, "height": 900})
     return Console(page, live_server.url, language)
-
-
-@pytest.fixture
-def story(console: Console) -> Story:
-    return begin(utc_now())
 
 
 @pytest.fixture
@@ -319,31 +322,36 @@ def test_five_selected_contacts_come_to_five_different_results(manager: Console,
     assert Delivery.objects.filter(purpose="verification").count() == 2
 
 
+@both
 def test_who_was_deleted_before_the_texts_went_out_is_told_of_too(manager: Console, story: Story) -> None:
     ann = story.contact("Ann", verified=False)
     manager.open()
     manager.select("Ann")
     manager.button("Verify Mobile Numbers").click()
-    expect(manager.box.locator(".tc-verdict")).to_have_text("One text message will go out")
+    will = manager.words("One text message will go out", "%(count)s text messages will go out", 1)
+    expect(manager.box.locator(".tc-verdict")).to_have_text(will)
 
     ann.object.delete()
     manager.ok()
 
-    expect(manager.box.locator(".tc-results li")).to_contain_text("no longer exists")
+    expect(manager.box.locator(".tc-results li")).to_contain_text(manager.word("no longer exists"))
     assert not Delivery.objects.exists()
 
 
+@both
 def test_where_nothing_carries_texts_each_result_says_why(manager: Console, story: Story) -> None:
     story.contact("Ann", verified=False)
     ProviderAccount.objects.update(is_enabled=False)
     manager.open()
 
-    manager.row("Ann").get_by_role("link", name="Not verified").click()
+    manager.row("Ann").get_by_role("link", name=manager.word("Not verified")).click()
 
-    expect(manager.box.locator(".tc-results")).to_contain_text("No account for text messages is enabled")
-    expect(manager.box.get_by_role("button", name="OK", exact=True)).to_have_count(0)
+    why = manager.word("No account for text messages is enabled; add one under provider accounts.")
+    expect(manager.box.locator(".tc-results")).to_contain_text(why.rstrip("。."))
+    expect(manager.box.get_by_role("button", name=manager.word("OK"), exact=True)).to_have_count(0)
 
 
+@both
 def test_a_changed_number_says_what_it_costs_before_it_is_saved_and_can_be_verified_at_once(
     manager: Console, story: Story
 ) -> None:
@@ -358,8 +366,8 @@ def test_a_changed_number_says_what_it_costs_before_it_is_saved_and_can_be_verif
     expect(box.locator(".tc-consequences")).to_contain_text("Databases")
     expect(box.locator(".tc-consequences")).to_be_focused()
     assert Contact.objects.get().phone == "+8613800001234"
-    expect(box.get_by_role("button", name="Remove Night shift")).to_be_visible()
-    box.get_by_role("button", name="OK and send verification").click()
+    expect(box.get_by_role("button", name=f"{manager.word('Remove')} Night shift")).to_be_visible()
+    box.get_by_role("button", name=manager.word("OK and send verification")).click()
 
     expect(manager.row("Wei")).to_contain_text("+86 138 **** 5678")
     assert Delivery.objects.get().purpose == "verification"
@@ -413,31 +421,33 @@ def test_a_batch_is_deleted_across_pages_and_what_used_it_is_named_first(manager
     assert [contact.name for contact in Contact.objects.all()] == ["Zoe"]
 
 
+@both
 def test_groups_stand_beside_the_list_and_are_kept_there(manager: Console, story: Story) -> None:
     ann = story.contact("Ann")
     story.contact("Bob")
     story.policy({story.group(ann, name="Night shift"): ["phone"]}, name="Databases")
-    page, panel = manager.page, manager.page.locator(".tc-panel")
+    page, word = manager.page, manager.word
     manager.open()
 
-    expect(panel.get_by_role("link", name="All contacts")).to_contain_text("2")
-    panel.get_by_role("link", name="Night shift").click()
+    expect(manager.groups.get_by_role("link", name=word("All contacts"))).to_contain_text("2")
+    manager.groups.get_by_role("link", name="Night shift").click()
     expect(page.locator("#result_list tbody tr")).to_have_count(1)
-    page.get_by_role("link", name="Edit Group").click()
-    manager.box.get_by_role("combobox", name="Contacts").fill("bob")
+    page.get_by_role("link", name=word("Edit Group")).click()
+    manager.box.get_by_role("combobox", name=word("Contacts")).fill("bob")
     manager.box.get_by_role("option", name="Bob").click()
     manager.ok()
     expect(page.locator("#result_list tbody tr")).to_have_count(2)
-    manager.row("Bob").get_by_role("link", name="Remove").click()
+    manager.row("Bob").get_by_role("link", name=word("Remove")).click()
     manager.ok()
     expect(page.locator("#result_list tbody tr")).to_have_count(1)
     manager.select("Ann")
-    page.get_by_role("button", name="Remove from Group").click()
-    expect(manager.box.locator(".tc-consequences")).to_contain_text("The group Night shift will have no members.")
+    page.get_by_role("button", name=word("Remove from Group")).click()
+    emptied = word("The group %(name)s will have no members.", name="Night shift")
+    expect(manager.box.locator(".tc-consequences")).to_contain_text(emptied)
     expect(manager.box.locator(".tc-consequences")).to_contain_text("Databases")
     manager.ok()
-    expect(page.get_by_text("Nobody is in this group")).to_be_visible()
-    page.get_by_role("link", name="Delete Group").click()
+    expect(page.get_by_text(word("Nobody is in this group"))).to_be_visible()
+    page.get_by_role("link", name=word("Delete Group")).click()
     expect(manager.box).to_contain_text("Databases")
     manager.ok()
 
@@ -446,23 +456,26 @@ def test_groups_stand_beside_the_list_and_are_kept_there(manager: Console, story
     assert Contact.objects.count() == 2
 
 
+@both
 def test_a_group_is_made_beside_the_list_and_within_the_dialog_of_a_contact(manager: Console) -> None:
     manager.open()
-    manager.page.locator(".tc-panel").get_by_role("link", name="Create Contact Group").click()
+    manager.groups.get_by_role("link", name=manager.word("Create Contact Group")).click()
     manager.box.locator("input[name=name]").fill("Day shift")
     manager.ok()
-    expect(manager.page.locator(".tc-panel").get_by_role("link", name="Day shift")).to_be_visible()
+    expect(manager.box).to_have_count(0)
+    expect(manager.groups.get_by_role("link", name="Day shift")).to_be_visible()
 
     manager.create()
     manager.box.locator("input[name=name]").fill("Wei")
     manager.box.locator("input[name=email]").fill("wei@example.org")
-    manager.box.get_by_label("Or create a group").fill("Weekend")
+    manager.box.get_by_label(manager.word("Or create a group")).fill("Weekend")
     manager.ok()
 
     expect(manager.row("Wei")).to_contain_text("Weekend")
     assert Contact.objects.get().groups.get().name == "Weekend"
 
 
+@both
 def test_contacts_are_found_by_part_of_a_name_a_number_or_an_address_and_by_filters(
     manager: Console, story: Story
 ) -> None:
@@ -477,12 +490,13 @@ def test_contacts_are_found_by_part_of_a_name_a_number_or_an_address_and_by_filt
         expect(manager.page.locator("#result_list tbody tr")).to_have_count(1)
         expect(manager.row(name)).to_be_visible()
     manager.open()
-    manager.page.get_by_label("Verification").select_option("unverified")
+    manager.page.get_by_role("combobox", name=manager.word("Verification")).select_option("unverified")
 
     expect(manager.page.locator("#result_list tbody tr")).to_have_count(1)
     expect(manager.row("Bob")).to_be_visible()
 
 
+@both
 def test_a_contacts_page_masks_until_asked_and_records_who_asked(manager: Console, story: Story) -> None:
     wei = story.contact("Wei", phone="+8613800001234", email="wei@example.org")
     story.policy({wei: ["email"]}, name="Databases")
@@ -494,8 +508,8 @@ def test_a_contacts_page_masks_until_asked_and_records_who_asked(manager: Consol
     expect(content).to_contain_text("+86 138 **** 1234")
     expect(content).not_to_contain_text("wei@example.org")
     expect(content.get_by_role("link", name="Databases")).to_be_visible()
-    expect(content.get_by_role("link", name="Send a test").first).to_be_visible()
-    page.get_by_role("button", name="Show number and address").click()
+    expect(content.get_by_role("link", name=manager.word("Send a test")).first).to_be_visible()
+    page.get_by_role("button", name=manager.word("Show number and address")).click()
 
     expect(content).to_contain_text("+86 138 0000 1234")
     expect(content).to_contain_text("wei@example.org")
@@ -522,25 +536,29 @@ def test_a_viewer_can_do_none_of_it(console: Console, story: Story) -> None:
     expect(page.locator("#content-main [data-dialog]")).to_have_count(0)
 
 
-def test_without_script_the_same_questions_are_pages(browser: Any, live_server: Any, story: Story) -> None:
+@both
+def test_without_script_the_same_questions_are_pages(
+    browser: Any, live_server: Any, story: Story, place: tuple[str, int]
+) -> None:
     wei = story.contact("Wei", phone="+8613800001234", email="wei@example.org")
     story.policy({wei: ["phone"]}, name="Databases")
-    context = browser.new_context(java_script_enabled=False)
-    console = Console(context.new_page(), live_server.url)
+    language, width = place
+    context = browser.new_context(java_script_enabled=False, viewport={"width": width, "height": 900})
+    console = Console(context.new_page(), live_server.url, language)
     console.sign_in(Role.MANAGER)
-    page = console.page
+    page, word = console.page, console.word
     console.open()
 
     page.locator(".tc-acts a").first.click()
     page.locator("input[name=phone]").fill("138 0000 5678")
-    page.get_by_role("button", name="OK", exact=True).click()
+    console.button("OK").click()
     expect(page.locator(".tc-consequences")).to_contain_text("Databases")
-    page.get_by_role("button", name="OK", exact=True).click()
-    expect(console.row("Wei")).to_contain_text("Not verified")
+    console.button("OK").click()
+    expect(console.row("Wei")).to_contain_text(word("Not verified"))
     console.select("Wei")
-    page.get_by_role("button", name="Batch Delete").click()
-    expect(page.get_by_role("link", name="Cancel")).to_be_visible()
-    page.get_by_role("button", name="OK", exact=True).click()
+    console.button("Batch Delete").click()
+    expect(page.get_by_role("link", name=word("Cancel"))).to_be_visible()
+    console.button("OK").click()
 
     context.close()
     assert not Contact.objects.exists()

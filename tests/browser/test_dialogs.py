@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_console import Console
-from tests.stories.harness import Story, begin
+from tests.browser.console import Console
+from tests.stories.harness import Story
 from tocsin.accounts.rules import Role
 from tocsin.contacts.models import ContactGroup
-from tocsin.core.clock import utc_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,11 +21,6 @@ def console(page: Page, live_server: Any) -> Console:
     console.sign_in(Role.MANAGER)
     console.open("contacts/contactgroup/")
     return console
-
-
-@pytest.fixture
-def story(console: Console) -> Story:
-    return begin(utc_now())
 
 
 def test_a_dialog_takes_the_focus_refuses_at_the_field_and_leads_on(console: Console) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.browser.console import apart
 from tests.browser.pages import fill, pages_of_the_console, public_pages, signed_in_context
-from tests.browser.test_console import apart
 from tests.stories.harness import begin
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role

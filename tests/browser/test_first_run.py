@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.test_console import Console
-from tests.browser.test_policies_page import enter, fits
-from tests.stories.harness import Story, begin
+from tests.browser.console import Console, enter, fits
+from tests.stories.harness import Story
 from tocsin.contacts.models import Contact
-from tocsin.core.clock import utc_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def console(page: Page, live_server: Any) -> Console:
-    return Console(page, live_server.url)
-
-
-@pytest.fixture
-def story(console: Console) -> Story:
-    return begin(utc_now())
 
 
 @pytest.mark.parametrize("width", [390, pytest.param(1300, marks=pytest.mark.thorough)])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_console import apart
+from tests.browser.console import apart
 from tests.stories.harness import begin
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role

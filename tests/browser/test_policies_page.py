@@ -2,53 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browser.test_console import Console, apart
-from tests.stories.harness import Story, begin
-from tests.web.people import user_with
-from tocsin.accounts.rules import Role
-from tocsin.core.clock import utc_now
+from tests.browser.console import Console, apart, enter, fits
+from tests.stories.harness import Story
 from tocsin.events.models import Event, Integration
 from tocsin.policies.models import NotificationPolicy
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def console(page: Page, live_server: Any) -> Console:
-    return Console(page, live_server.url)
-
-
-@pytest.fixture
-def story(console: Console) -> Story:
-    return begin(utc_now())
-
-
-def enter(console: Console, width: int = 1300, language: str = "en") -> Page:
-    """Signed in as a manager without the form: what is looked at here lies behind it."""
-    from django.conf import settings
-    from django.test import Client
-
-    user = user_with(Role.MANAGER)
-    if language != "en":
-        user.language = language
-        user.save(update_fields=["language"])
-    client = Client()
-    client.force_login(user)
-    console.page.context.add_cookies(
-        [{"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value,
-          "url": console.address}]
-    )  # fmt: skip
-    console.page.set_viewport_size({"width": width, "height": 900})
-    return console.page
-
-
-def fits(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
 def test_rules_are_built_in_rows_with_what_was_seen_lately(console: Console, story: Story) -> None:

@@ -3,47 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
-from django.db import connections
 from playwright.sync_api import Page, expect
 
 from simulators.dingtalk import DingtalkSimulator
 from simulators.webhook import WebhookReceiver
-from tests.browser.test_console import Console
-from tests.stories.harness import Story, begin
+from tests.browser.console import Console, apart
+from tests.stories.harness import Story
 from tocsin.accounts.rules import Role
 from tocsin.contacts.models import Robot, Webhook
 from tocsin.core.clock import utc_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DESK, PHONE = {"width": 1300, "height": 900}, {"width": 390, "height": 844}
-
-
-@pytest.fixture
-def console(page: Page, live_server: Any) -> Console:
-    return Console(page, live_server.url)
-
-
-@pytest.fixture
-def story(console: Console) -> Story:
-    return begin(utc_now())
-
-
-def apart(work: Callable[[], Any]) -> Any:
-    """Runs what starts an event loop of its own, which the browser's thread cannot."""
-
-    def run() -> Any:
-        try:
-            return work()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(run).result()
 
 
 def worker_sends(story: Story) -> None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
 from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 
-from tests.stories.harness import Story, begin
+from tests.browser.console import apart
+from tests.stories.harness import Story
 from tests.web.people import user_with
 from tocsin.accounts.models import User
 from tocsin.accounts.rules import Role
@@ -52,13 +51,6 @@ WORDS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def story(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Story:
-    """The server's threads give their connections back, so that the test database can be dropped."""
-    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
-    return begin(utc_now())
-
-
 @contextmanager
 def opened(browser: Browser, width: int, *, locale: str, script: bool, dark: bool = False) -> Iterator[Page]:
     """Fails on what the page itself complains of, and when it is wider than its window."""
@@ -77,19 +69,6 @@ def opened(browser: Browser, width: int, *, locale: str, script: bool, dark: boo
 
 def fits(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is too wide"
-
-
-def apart(work: Callable[[], Any]) -> Any:
-    """Runs what starts an event loop of its own, which the browser's thread cannot."""
-
-    def run() -> Any:
-        try:
-            return work()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(run).result()
 
 
 def send_due() -> None:

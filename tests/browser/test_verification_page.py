@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
 from django.utils import translation
 from django.utils.translation import gettext
 from playwright.sync_api import Browser, Page
@@ -26,9 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def server(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Its threads give their connections back, so that the test database can be dropped."""
-    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 0)
+def server(live_server: Any) -> str:
     address: str = live_server.url
     return address
 
