@@ -294,3 +294,17 @@ def test_a_step_that_cannot_be_is_refused_with_its_number(story: Story, changes:
 
     with pytest.raises(InvalidInputError, match=f"Step 2: .*{problem}"):
         escalation(story, StepInput(**good), StepInput(**{**good, **changes}))  # type: ignore[arg-type]
+
+
+def test_who_pressed_1_too_late_is_told_who_has_it(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["phone"]})
+    story.fires("Disk full")
+    story.passes(5)
+    call = story.expect_call(ann)
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+
+    call.press("1")
+    story.passes()
+
+    story.expect_text(ann, "Disk full: Ada Admin claimed this alert already.")

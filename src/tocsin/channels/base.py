@@ -160,6 +160,15 @@ class CallbackRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class InboundText:
+    """What somebody wrote back. `sender`: the number as the vendor gives it; `provider_id`: the vendor's, or ""."""
+
+    sender: str
+    text: str
+    provider_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CallbackReply:
     """What the vendor expects to hear, and the receipts read. A forged request gives `status` 403 and none."""
 
@@ -167,6 +176,7 @@ class CallbackReply:
     status: int = 200
     content_type: str = "text/plain; charset=utf-8"
     body: bytes = b""
+    replies: Sequence[InboundText] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.errors import ConflictError, NotFoundError
 from tocsin.delivery.handover_states import CHECK_IN_KEY
 from tocsin.delivery.models import Delivery, HandoverNotice
+from tocsin.delivery.notices import tell_that_it_was_too_late
 from tocsin.delivery.rules import Purpose
 from tocsin.delivery.speech import CLAIM, ESCALATE, RESOLVE
 from tocsin.oncall.services import check_in
@@ -36,8 +37,11 @@ def act_on_keys(pressed: Sequence[tuple[Delivery, str]], now: datetime) -> None:
     }
     for alert_id, (delivery, key) in sorted(answers.items(), key=lambda answer: answer[0]):
         by = Actor(ActorKind.CONTACT, delivery.recipient_name, delivery.recipient_id)
-        with suppress(ConflictError), transaction.atomic():
-            _act(by, alert_id, key, now)
+        try:
+            with transaction.atomic():
+                _act(by, alert_id, key, now)
+        except ConflictError as error:
+            tell_that_it_was_too_late(delivery.recipient_id, alert_id, error, now)
 
 
 def _check_in(pressed: Sequence[tuple[Delivery, str]], now: datetime) -> None:

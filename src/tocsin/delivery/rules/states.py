@@ -30,6 +30,8 @@ class Purpose(StrEnum):
     """Tells the owner of an address that somebody has just changed it."""
     DAILY = "daily"
     """What a robot tells of the day at chosen times."""
+    REPLY = "reply"
+    """Says what became of a reply or a pressed key."""
     HANDOVER = "handover"
     """Tells that a turn on an on-call schedule begins, or that nobody checked in."""
 

@@ -19,6 +19,7 @@ from tocsin.channels.base import CallbackRequest, Receipt
 from tocsin.channels.queries import account_of_callback, config_of, kind_of
 from tocsin.core.clock import utc_now
 from tocsin.core.ids import from_base36
+from tocsin.delivery.replies import act_on_replies
 from tocsin.delivery.scripts import call_script
 from tocsin.delivery.services import record_receipts
 
@@ -39,6 +40,8 @@ def callback(request: HttpRequest, provider: str, token: str) -> HttpResponse:
     receipts = _usable(reply.receipts)
     if receipts:
         record_receipts(account=account, receipts=receipts, now=utc_now())
+    if reply.replies:
+        act_on_replies(account=account, replies=reply.replies, now=utc_now())
     return _quiet(HttpResponse(reply.body, status=reply.status, content_type=reply.content_type))
 
 

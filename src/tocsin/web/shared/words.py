@@ -30,6 +30,7 @@ PURPOSES: Words = {
     Purpose.TEST: _("Test"),
     Purpose.DAILY: _("Daily statistics"),
     Purpose.HANDOVER: _("Hand-over"),
+    Purpose.REPLY: _("Reply"),
     Purpose.LINK: _("Personal link"),
     Purpose.NOTICE: _("Security notice"),
 }

@@ -15,7 +15,13 @@ import yaml
 
 from tocsin.channels.base import Capabilities, Limit, Outcome, ReceiptStatus
 from tocsin.channels.providers.http_sms.expressions import Expression, ExpressionError, condition, value
-from tocsin.channels.providers.http_sms.schema import ExtraSection, PresetFile, ReceiptsSection, RequestSection
+from tocsin.channels.providers.http_sms.schema import (
+    ExtraSection,
+    PresetFile,
+    ReceiptsSection,
+    RepliesSection,
+    RequestSection,
+)
 from tocsin.core.sentences import Sentence
 
 _NO_PRESET = Sentence("There is no preset %(name)s; there are %(names)s, or give the path of a YAML file.")
@@ -89,6 +95,15 @@ class ReceiptRules:
 
 
 @dataclass(frozen=True, slots=True)
+class RepliesRules:
+    each: str
+    when: Expression
+    sender: Expression
+    text: Expression
+    id: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
 class Preset:
     title: str
     needs: tuple[str, ...]
@@ -97,6 +112,7 @@ class Preset:
     extras: tuple[tuple[Expression, ExtraSection], ...]
     reply: ReplyRules
     receipts: ReceiptRules | None
+    replies: RepliesRules | None
     capabilities: Capabilities
 
 
@@ -190,6 +206,7 @@ def _compiled(file: PresetFile) -> Preset:
             ),
         ),
         receipts=_compiled_receipts(receipts) if receipts else None,
+        replies=_compiled_replies(file.replies) if file.replies else None,
         capabilities=Capabilities(
             has_receipts=receipts is not None,
             receipt_within=timedelta(seconds=receipts.within) if receipts else None,
@@ -213,6 +230,16 @@ def _compiled_receipts(receipts: ReceiptsSection) -> ReceiptRules:
         at=_optional(receipts.at, CALLBACK_NAMES),
         answer_type=receipts.answer.content_type,
         answer_body=receipts.answer.body.encode(),
+    )
+
+
+def _compiled_replies(replies: RepliesSection) -> RepliesRules:
+    return RepliesRules(
+        each=replies.each,
+        when=condition(replies.when, CALLBACK_NAMES),
+        sender=value(replies.sender, CALLBACK_NAMES),
+        text=value(replies.text, CALLBACK_NAMES),
+        id=_optional(replies.id, CALLBACK_NAMES),
     )
 
 

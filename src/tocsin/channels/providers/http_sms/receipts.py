@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tocsin.channels.base import CallbackReply, CallbackRequest, Config, Receipt
+from tocsin.channels.base import CallbackReply, CallbackRequest, Config, InboundText, Receipt
 from tocsin.channels.providers.http_sms.account import preset_of
 from tocsin.channels.providers.http_sms.expressions import Expression, lookup
-from tocsin.channels.providers.http_sms.preset import PresetError, ReceiptRules
+from tocsin.channels.providers.http_sms.preset import PresetError, ReceiptRules, RepliesRules
 from tocsin.channels.texts import one_line
 
 _MILLISECONDS_FROM = 10**11
@@ -20,12 +20,13 @@ _MOST = 1000
 
 def read_callback(config: Config, request: CallbackRequest) -> CallbackReply:
     try:
-        rules = preset_of(config).receipts
+        preset = preset_of(config)
     except PresetError:
         return CallbackReply(status=503)
-    if rules is None:
-        return CallbackReply(status=404)
-    facts = _facts_of(request)
+    rules, facts = preset.receipts, _facts_of(request)
+    replies = _replies(preset.replies, facts) if preset.replies is not None else ()
+    if rules is None or replies:
+        return CallbackReply(status=200 if replies else 404, replies=replies)
     receipts = tuple(
         receipt for item in _items(rules, facts) if (receipt := _receipt(rules, {**facts, "item": item})) is not None
     )
@@ -47,7 +48,17 @@ def _facts_of(request: CallbackRequest) -> dict[str, Any]:
     }
 
 
-def _items(rules: ReceiptRules, facts: Mapping[str, Any]) -> Iterable[Any]:
+def _replies(rules: RepliesRules, facts: Mapping[str, Any]) -> tuple[InboundText, ...]:
+    found = []
+    for item in _items(rules, facts):
+        known = {**facts, "item": item}
+        if rules.when.holds(known):
+            sender, text = _read(rules.sender, known)[:32], _read(rules.text, known)[:1000]
+            found.append(InboundText(sender, text, _read(rules.id, known)[:128]))
+    return tuple(reply for reply in found if reply.sender and reply.text)
+
+
+def _items(rules: ReceiptRules | RepliesRules, facts: Mapping[str, Any]) -> Iterable[Any]:
     if not rules.each:
         return (None,)
     found = lookup(facts, rules.each)

@@ -67,6 +67,14 @@ class ReceiptsSection(_Strict, frozen=True):
     within: int = 3600
 
 
+class RepliesSection(_Strict, frozen=True):
+    when: str
+    sender: str
+    text: str
+    each: str = ""
+    id: str = ""
+
+
 class LimitSection(_Strict, frozen=True):
     count: int
     seconds: int
@@ -82,3 +90,4 @@ class PresetFile(_Strict, frozen=True):
     concurrency: int = 16
     limit: LimitSection | None = None
     receipts: ReceiptsSection | None = None
+    replies: RepliesSection | None = None

@@ -1,0 +1,108 @@
+"""A reply to a text message acts on the newest open alert that its sender was told of, and is answered by a text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from tocsin.alerts.models import Alert
+from tocsin.channels.base import InboundText
+from tocsin.channels.models import ProviderAccount
+from tocsin.contacts.models import Contact
+from tocsin.contacts.rules import PageLimit
+from tocsin.contacts.services import count_request
+from tocsin.core.actors import Actor, ActorKind
+from tocsin.core.errors import TocsinError
+from tocsin.core.phones import PhoneError, parse
+from tocsin.delivery.acting import Act, act_on_alert
+from tocsin.delivery.models import Delivery
+from tocsin.delivery.notices import send_notice
+from tocsin.delivery.rules import Purpose
+from tocsin.delivery.rules.replies import read_reply
+from tocsin.events.retrying import retried
+
+REPLYING = PageLimit("reply", 20, timedelta(hours=1))
+"""Of one person: a machine that answers our answers ends here."""
+_LOOKED_AT = 50
+
+
+def act_on_replies(*, account: ProviderAccount, replies: Sequence[InboundText], now: datetime) -> None:
+    """Whoever is no contact with this verified number is not answered: their number may be forged, or anybody's."""
+    for reply in replies:
+        contact = _sender(reply.sender)
+        if contact is None:
+            continue
+        if reply.provider_id and _is_double(account, reply.provider_id, now):
+            continue
+        if count_request(limit=REPLYING, address="", about=str(contact.pk), now=now) is None:
+            _answer(contact, reply.text, now)
+
+
+def _answer(contact: Contact, text: str, now: datetime) -> None:
+    with translation.override(contact.language or settings.DEFAULT_LANGUAGE):
+        said = _act(contact, text, now)
+        _send(contact, said, now)
+
+
+@retried
+def _send(contact: Contact, said: str, now: datetime) -> None:
+    send_notice(contact, said, now)
+
+
+def _act(contact: Contact, text: str, now: datetime) -> str:
+    """What the answer says."""
+    alert = _newest_open_alert(contact)
+    if alert is None:
+        return _("There is no open alert of yours.")
+    read = read_reply(text)
+    if read is None:
+        return _("%(title)s: reply 1 to claim it, 2 to resolve it, 3 to escalate it.") % {"title": alert.title}
+    by = Actor(ActorKind.CONTACT, contact.name, contact.pk)
+    act = Act(read.act.value)
+    try:
+        act_on_alert(act, by=by, now=now, alert_id=alert.pk, how="text", text=read.text)
+    except TocsinError as error:
+        return f"{alert.title}: {error}"
+    done = {
+        Act.CLAIM: _("you have claimed it."),
+        Act.UNCLAIM: _("you gave it back."),
+        Act.RESOLVE: _("it is resolved."),
+        Act.ESCALATE: _("the next step of the escalation is told now."),
+        Act.MUTE: _("nothing is sent about it for an hour."),
+    }[act]
+    return f"{alert.title}: {done}"
+
+
+def _newest_open_alert(contact: Contact) -> Alert | None:
+    """Of the alerts that the contact was told of, by the newest message; it may have become part of another one."""
+    sent = Delivery.objects.filter(
+        recipient_id=contact.pk, purpose=Purpose.ALERT, started_at__isnull=False
+    ) | Delivery.objects.filter(recipient_id=contact.pk, purpose=Purpose.ALERT, state="merged")
+    newest = sent.order_by("-pk").values_list("notification__alert_id", flat=True)[:_LOOKED_AT]
+    ids = list(dict.fromkeys(newest))
+    known = Alert.objects.filter(pk__in=ids, resolved_at__isnull=True).in_bulk()
+    return next((known[pk] for pk in ids if pk in known), None)
+
+
+def _sender(number: str) -> Contact | None:
+    """Gateways write numbers with and without the plus."""
+    digits = number.strip()
+    for typed in dict.fromkeys((digits if digits.startswith("+") else f"+{digits}", digits)):
+        try:
+            phone = parse(typed, settings.DEFAULT_REGION)
+        except PhoneError:
+            continue
+        contact = Contact.objects.filter(phone=phone, phone_verified_at__isnull=False).first()
+        if contact is not None:
+            return contact
+    return None
+
+
+def _is_double(account: ProviderAccount, provider_id: str, now: datetime) -> bool:
+    """A gateway that got no answer in time comes again with the same id."""
+    once = PageLimit("reply-id", 1, timedelta(days=1))
+    return count_request(limit=once, address="", about=f"{account.pk}:{provider_id}", now=now) is not None

@@ -1,0 +1,118 @@
+"""Replies to text messages, from the gateway's request to the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from urllib.parse import urlencode
+
+import pytest
+import time_machine
+from django.test import Client
+
+from simulators.sms_gateway import SmsGatewaySimulator
+from tests.stories.harness import ADMIN, Story, begin
+from tocsin.alerts.services import claim_alert
+from tocsin.channels.models import ProviderAccount
+from tocsin.channels.services import disable_account
+from tocsin.contacts.models import Contact
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def story(now: datetime) -> Iterator[Story]:
+    with time_machine.travel(now, tick=False):
+        yield begin(now)
+
+
+@pytest.fixture
+def gateway() -> Iterator[SmsGatewaySimulator]:
+    with SmsGatewaySimulator(reports=()) as running:
+        yield running
+
+
+@pytest.fixture
+def account(story: Story, gateway: SmsGatewaySimulator) -> ProviderAccount:
+    for other in ProviderAccount.objects.filter(channel="sms"):
+        disable_account(by=ADMIN, now=story.now, account_id=other.pk)
+    return story.account(
+        "http_sms", preset="kannel", url=gateway.sendsms, username=gateway.username, password=gateway.password
+    )
+
+
+def told(story: Story, name: str = "Ann") -> Contact:
+    ann = story.contact(name)
+    story.policy({ann: ["sms"]}, group_wait=0)
+    story.fires("Disk full")
+    story.passes()
+    story.expect_text(ann)
+    return ann
+
+
+def writes(story: Story, account: ProviderAccount, sender: str, message: str, **more: str) -> None:
+    query = urlencode({"sender": sender, "message": message, **more})
+    reply = Client().get(f"/callbacks/http_sms/{account.callback_token}?{query}")
+    assert (reply.status_code, reply.content) == (200, b"")
+    story.passes()
+
+
+def test_a_reply_claims_the_alert_and_is_answered(story: Story, account: ProviderAccount) -> None:
+    ann = told(story)
+
+    writes(story, account, str(ann.phone).removeprefix("+"), "1")
+
+    alert = story.alert()
+    assert (alert.state, alert.claimed_by) == ("handling", "Ann")
+    story.expect_text(ann, "Disk full: you have claimed it.")
+    assert "Ann claimed it (by a reply to a text message)" in [entry.title for entry in story.timeline()]
+
+
+def test_a_chinese_reader_is_answered_in_chinese(story: Story, account: ProviderAccount) -> None:
+    ann = told(story)
+    Contact.objects.filter(pk=ann.pk).update(language="zh-hans")
+
+    writes(story, account, str(ann.phone), "认领")
+
+    story.expect_text(ann, "Disk full: 您已认领。")
+
+
+def test_who_was_slower_is_told_who_has_it(story: Story, account: ProviderAccount) -> None:
+    ann = told(story)
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+
+    writes(story, account, str(ann.phone), "1")
+
+    story.expect_text(ann, "Disk full: Ada Admin claimed this alert already.")
+    assert story.alert().claimed_by == "Ada Admin"
+
+
+def test_a_solution_is_kept_and_what_nobody_understands_is_explained(story: Story, account: ProviderAccount) -> None:
+    ann = told(story)
+
+    writes(story, account, str(ann.phone), "what is this?")
+    story.expect_text(ann, "reply 1 to claim it, 2 to resolve it")
+    writes(story, account, str(ann.phone), "2 deleted old logs")
+    story.expect_text(ann, "it is resolved")
+
+    assert [entry.text for entry in story.timeline() if entry.kind == "resolved"] == ["deleted old logs"]
+
+
+def test_the_same_reply_twice_is_answered_once(story: Story, account: ProviderAccount) -> None:
+    ann = told(story)
+
+    writes(story, account, str(ann.phone), "1", id="mo-1")
+    writes(story, account, str(ann.phone), "1", id="mo-1")
+
+    story.expect_text(ann, "you have claimed it")
+    story.expect_silence()
+
+
+def test_whoever_is_no_contact_is_not_answered(story: Story, account: ProviderAccount) -> None:
+    told(story)
+
+    writes(story, account, "+8613900000009", "1")
+    writes(story, account, "not a number", "1")
+
+    story.expect_silence()
+    assert story.alert().state == "pending"
