@@ -201,3 +201,21 @@ def test_deleting_an_account_says_who_carries_on_or_that_nobody_is_reached(story
     assert "Email: falls back to the outbox" in alone
     assert f"Email: {second.name} carries on." in with_another
     assert f"Email: {second.name} carries on." in change
+
+
+def test_an_account_that_rests_says_until_when_and_why(story: Story, mail: SmtpSimulator) -> None:
+    first, second = (smtp_account(story, mail) for _ in range(2))
+    ProviderAccount.objects.filter(pk=first.pk).update(
+        failures=3, pauses=1, opened_at=story.now, paused_until=story.now + timedelta(minutes=1),
+        last_failed_at=story.now, last_failure="503: try later",
+    )  # fmt: skip
+    client = signed_in(Role.ADMIN)
+
+    page = client.get(reverse("console:channels_provideraccount_change", args=[first.pk])).content.decode()
+    listed = client.get(reverse("console:channels_provideraccount_changelist")).content.decode()
+
+    assert "after 3 failures" in page
+    assert "503: try later" in page
+    assert "after 3 failures" in listed
+    assert listed.count("carries the channel now") == 3  # the second, and the outbox for calls and texts
+    assert second.name in listed

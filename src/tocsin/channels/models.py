@@ -28,6 +28,12 @@ class ProviderAccount(models.Model):
     last_accepted_at = models.DateTimeField(_("last success"), null=True, blank=True, editable=False)
     last_failed_at = models.DateTimeField(_("last failure"), null=True, blank=True, editable=False)
     last_failure = models.CharField(_("last failure says"), max_length=500, blank=True, editable=False)
+    failures = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    """In a row, since a message last went through."""
+    pauses = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    opened_at = models.DateTimeField(null=True, blank=True, editable=False)
+    paused_until = models.DateTimeField(null=True, blank=True, editable=False)
+    """Until then the other accounts of the channel come first; after it, one message tries whether it works again."""
     created_at = models.DateTimeField(_("created"), editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
 

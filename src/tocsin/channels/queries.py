@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from django.utils.translation import gettext as _
 
-from tocsin.channels.base import Capabilities, Limit, ProviderType
+from tocsin.channels.base import Capabilities, Limit, LimitScope, ProviderType
 from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.registry import PROVIDERS
@@ -94,7 +94,8 @@ def capabilities_of(account: ProviderAccount) -> Capabilities:
     capabilities = kind_of(account).capabilities_of(config_of(account))
     if not account.limit_count or not account.limit_seconds:
         return capabilities
-    limit = Limit(account.limit_count, timedelta(seconds=account.limit_seconds))
+    scope = capabilities.limit.scope if capabilities.limit is not None else LimitScope.ACCOUNT
+    limit = Limit(account.limit_count, timedelta(seconds=account.limit_seconds), scope)
     return replace(capabilities, limit=limit)
 
 

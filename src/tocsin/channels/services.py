@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from tocsin.accounts.audit import Action, Changes, record, record_many
@@ -106,6 +105,7 @@ def update_account(
         if not changes:
             return account
         account.version += 1
+        account.failures, account.pauses, account.opened_at, account.paused_until = 0, 0, None, None
         _save(account)
         record(by=by, action=Action.UPDATE, instance=account, changes=changes)
     return account
@@ -171,49 +171,6 @@ def try_account(*, account: ProviderAccount, to: str, text: str = "", subject: s
         text=text or _("This is a test of %(account)s. No action is needed.") % {"account": account.name},
     )
     return asyncio.run(_send_once(kind, config_of(account), message))
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """What a batch of sends showed of one account. A time that is None stays as it was."""
-
-    account_id: int
-    accepted_at: datetime | None = None
-    failed_at: datetime | None = None
-    failure: str = ""
-
-
-def record_health(entries: Sequence[Health]) -> None:
-    """One statement for any number of accounts; times only move forward. Not audited, and not an edit."""
-    if not entries:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH told AS (
-                SELECT id, max(accepted_at) AS accepted_at, max(failed_at) AS failed_at,
-                       (array_agg(failure ORDER BY failed_at DESC NULLS LAST))[1] AS failure
-                FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::text[])
-                     AS entry (id, accepted_at, failed_at, failure)
-                GROUP BY id
-            ), locked AS (
-                SELECT id FROM channels_provideraccount WHERE id IN (SELECT id FROM told) ORDER BY id FOR NO KEY UPDATE
-            )
-            UPDATE channels_provideraccount AS account
-            SET last_accepted_at = greatest(account.last_accepted_at, told.accepted_at),
-                last_failure = CASE WHEN told.failed_at >= coalesce(account.last_failed_at, '-infinity')
-                                    THEN told.failure ELSE account.last_failure END,
-                last_failed_at = greatest(account.last_failed_at, told.failed_at)
-            FROM told JOIN locked USING (id)
-            WHERE account.id = told.id
-            """,
-            [
-                [entry.account_id for entry in entries],
-                [entry.accepted_at for entry in entries],
-                [entry.failed_at for entry in entries],
-                [entry.failure[:500] for entry in entries],
-            ],
-        )
 
 
 async def _send_once(kind: ProviderType, config: Config, message: Message) -> SendResult:

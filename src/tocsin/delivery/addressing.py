@@ -12,13 +12,14 @@ from functools import partial
 from django.conf import settings
 
 from tocsin.channels.base import Capabilities, Config, Mention, Message, ProviderType
+from tocsin.channels.health import is_half_open
 from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import accounts_by_channel, capabilities_of, config_of, kind_of
 from tocsin.channels.registry import PROVIDERS, robot_provider
 from tocsin.contacts.models import Contact, PersonalLink, PhoneVerification, Robot, Webhook
 from tocsin.contacts.queries import contact_views, robot_config, webhook_config
-from tocsin.contacts.rules import ContactView, is_same_address, mention_id
+from tocsin.contacts.rules import ContactView, VerificationMethod, is_same_address, mention_id
 from tocsin.core.ids import to_base36
 from tocsin.delivery.contents import ContentText, read_contents
 from tocsin.delivery.handover_states import HandoverState, handover_states
@@ -60,6 +61,8 @@ class Addresses:
     contents: Mapping[int, ContentText]
     enclosures: Mapping[int, Enclosure]
     handovers: Mapping[int, HandoverState]
+    probed: set[int] = field(default_factory=set)
+    """Accounts whose pause is over, and that get one message of this batch."""
     _routes: dict[int, Route] = field(default_factory=dict)
 
     def why_not(self, row: QueueRow) -> Reason | None:
@@ -134,12 +137,41 @@ class Addresses:
             config = {"url": contact.legacy_chatbot_url, "secret": "", "keyword": ""}
             key = ("c", contact.pk, contact.version)
             return _outlet_route(robot_provider(Channel.DINGTALK), key, contact.name, config)
+        account = self._account_for(row)
+        return None if account is None else self._account_route(account, self._address(row))
+
+    def _account_for(self, row: QueueRow) -> ProviderAccount | None:
+        """By priority: one that was not tried and does not rest, or else not tried, or else the first.
+
+        One whose pause is over gets a single message, which shows whether it works again.
+        """
+        accounts = self._able(row)
+        untried = [item for item in accounts if item.pk not in row.tried_accounts]
+        for account in untried:
+            if is_half_open(account, self.now) and account.pk not in self.probed:
+                self.probed.add(account.pk)
+                return account
+            if account.paused_until is None:
+                return account
+        return next(iter(untried), next(iter(accounts), None))
+
+    def _able(self, row: QueueRow) -> Sequence[ProviderAccount]:
+        """What is a link goes over an account that carries links, where there is one."""
         accounts = self.accounts.get(Channel(row.channel), ())
-        account = next((item for item in accounts if item.pk not in row.tried_accounts), next(iter(accounts), None))
-        if account is None:
-            return None
-        address = self._address(row)
-        return self._account_route(account, address)
+        verification = self.verifications.get(row.verification_id or 0)
+        is_link = row.purpose == Purpose.LINK or (
+            verification is not None and verification.method == VerificationMethod.LINK
+        )
+        return [item for item in accounts if capabilities_of(item).carries_links] or accounts if is_link else accounts
+
+    def passed_over(self, row: QueueRow, route: Route) -> list[ProviderAccount]:
+        """Accounts that come first and were not tried, because they rest."""
+        accounts = self.accounts.get(Channel(row.channel), ())
+        places = [item.pk for item in accounts]
+        if route.account_id not in places:
+            return []
+        first = accounts[: places.index(route.account_id)]
+        return [item for item in first if item.paused_until is not None and item.pk not in row.tried_accounts]
 
     def last_route(self, row: QueueRow) -> Route | None:
         """Of the try before this one; None when its account is gone."""

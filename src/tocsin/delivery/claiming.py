@@ -10,7 +10,9 @@ from django.db import connection
 
 from tocsin.alerts.rules import AlertState
 from tocsin.channels.base import Limit, Message, Question
+from tocsin.channels.health import begin_probes
 from tocsin.channels.kinds import Channel
+from tocsin.core.sentences import Sentence
 from tocsin.delivery.addressing import Addresses, Route, read_addresses
 from tocsin.delivery.digests import write_digests
 from tocsin.delivery.fallbacks import follow_failed_calls
@@ -33,6 +35,7 @@ from tocsin.delivery.rules.hours import moment_for
 from tocsin.delivery.rules.sending import CALLS_MERGE_WITHIN, MAX_HELD_CALL, why_not_now
 from tocsin.events.retrying import retried
 
+_RESTS = Sentence("%(name)s rests: %(why)s", words=("why",))
 _CALL_CHECK_EVERY = timedelta(seconds=5)
 _GONE = (Reason.CONTACT_DELETED, Reason.ROBOT_DELETED, Reason.WEBHOOK_DELETED, Reason.REPLACED)
 
@@ -114,6 +117,7 @@ def claim(
     mark_held(held, now)
     mark_skipped(skips, now)
     contents = write_digests(merged)
+    begin_probes(addresses.probed & {route.account_id for _, route in ready if route.account_id is not None}, now)
     mark_sending([(row.id, route.account_id, route.lane) for row, route in ready], worker_id, now)
     follow_failed_calls([skip.id for skip in skips if skip.state is DeliveryState.FAILED], now)
     return [
@@ -130,6 +134,10 @@ def claim(
             tried_accounts=row.tried_accounts,
             started_at=now,
             doubt=_doubt(row, addresses, message),
+            passed_over="\n".join(
+                _RESTS % {"name": account.name, "why": account.last_failure or "?"}
+                for account in addresses.passed_over(row, route)
+            ),
         )
         for row, route in ready
     ]

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from tocsin.channels.base import Outcome
-from tocsin.channels.services import Health, record_health
+from tocsin.channels.health import Health, record_health
+from tocsin.channels.rules import Fault
 from tocsin.contacts.services import (
     OutletReach,
     ReachEntry,
@@ -27,6 +28,12 @@ from tocsin.delivery.rules.sending import Next, after_attempt
 from tocsin.delivery.sending import Sent
 from tocsin.events.retrying import in_transaction
 
+_FAULTS = {
+    Outcome.PERMANENT_CONFIG: Fault.SETUP,
+    Outcome.TRANSIENT: Fault.UNWELL,
+    Outcome.AMBIGUOUS: Fault.UNWELL,
+}
+
 
 def record(batch: Sequence[Sent], now: datetime) -> None:
     """Writes attempts and moves deliveries on. A row that moved meanwhile (a receipt was faster) keeps its state.
@@ -39,7 +46,7 @@ def record(batch: Sequence[Sent], now: datetime) -> None:
     recorded = [Recorded(sent, _what_follows(sent, now)) for sent in in_order]
     in_transaction(lambda: _record(recorded, now))
     # Apart: every batch of an account has this row in common, and no batch shall wait for another one's commit.
-    record_health(_health(recorded))
+    record_health(_health(recorded), now)
     record_reports(
         [
             (item.route.account_id, told)
@@ -104,16 +111,31 @@ def _blocked(recorded: Sequence[Recorded]) -> dict[str, datetime]:
 
 
 def _health(recorded: Sequence[Recorded]) -> list[Health]:
-    """The last word of each account in this batch."""
+    """The last word of each account in this batch, and what went wrong after its last success.
+
+    What is about one message or one number says nothing of the account.
+    """
     last: dict[int, Health] = {}
-    for item in recorded:
+    for item in sorted(recorded, key=lambda item: item.sent.finished_at):
         account_id, finished_at = item.claim.route.account_id, item.sent.finished_at
-        if account_id is None or item.sent.via is not None or item.result.outcome is Outcome.PERMANENT_TARGET:
+        if account_id is None or item.sent.via is not None or item.result.is_about_message:
             continue
+        if item.result.outcome is Outcome.PERMANENT_TARGET:
+            continue
+        before = last.get(account_id, Health(account_id))
         if item.is_accepted:
             last[account_id] = Health(account_id, accepted_at=finished_at)
-        else:
-            last[account_id] = Health(account_id, failed_at=finished_at, failure=item.sentence)
+            continue
+        fault = _FAULTS.get(item.result.outcome)
+        last[account_id] = Health(
+            account_id,
+            accepted_at=before.accepted_at,
+            failed_at=finished_at,
+            failure=item.sentence,
+            fault=Fault.SETUP if before.fault is Fault.SETUP else fault or before.fault,
+            failures=before.failures + (fault is not None),
+            started_at=item.claim.started_at if fault is not None else before.started_at,
+        )
     return list(last.values())
 
 

@@ -181,6 +181,9 @@ def _attempt_step(attempt: Attempt) -> Step:
         words = _("the provider had taken the try before, and nothing was sent again")
     told = ": ".join(filter(None, [attempt.code, translated(attempt.detail, _)])) if not is_good else ""
     text = _("try %(number)d: %(words)s") % {"number": attempt.number, "words": words}
+    if attempt.passed_over:
+        passed = "; ".join(translated(text, _) for text in attempt.passed_over.splitlines())
+        text += " " + _("(instead of the account that comes first: %(passed)s)") % {"passed": passed}
     level = Level.GOOD if is_good else Level.WARNING if attempt.outcome == "ambiguous" else Level.BAD
     return Step(
         at=attempt.finished_at,

@@ -9,6 +9,8 @@ from auditlog.models import LogEntry
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from tocsin.channels.base import Limit, LimitScope
+from tocsin.channels.health import Health, record_health
 from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import (
@@ -19,14 +21,13 @@ from tocsin.channels.queries import (
     config_of,
     masked_config,
 )
+from tocsin.channels.rules import Fault
 from tocsin.channels.services import (
-    Health,
     add_account,
     delete_account,
     disable_account,
     enable_account,
     ensure_outbox_accounts,
-    record_health,
     try_account,
     update_account,
 )
@@ -233,7 +234,7 @@ def test_a_test_message_through_the_outbox_is_accepted(now: datetime) -> None:
     assert len(result.provider_id) == 13
 
 
-def test_health_moves_forward_only_and_in_one_statement(now: datetime) -> None:
+def test_health_moves_forward_only_and_in_two_statements(now: datetime) -> None:
     first, second = add_smtp(now, "first"), add_smtp(now, "second")
     earlier, later = now, now + timedelta(minutes=1)
 
@@ -244,12 +245,13 @@ def test_health_moves_forward_only_and_in_one_statement(now: datetime) -> None:
                 Health(first.pk, accepted_at=later, failed_at=earlier, failure="mailbox full"),
                 Health(first.pk, failed_at=later, failure="refused"),
                 Health(second.pk, accepted_at=later),
-            ]
+            ],
+            now,
         )
-    record_health([Health(first.pk, accepted_at=earlier, failed_at=earlier, failure="old news")])
-    record_health([])
+    record_health([Health(first.pk, accepted_at=earlier, failed_at=earlier, failure="old news")], now)
+    record_health([], now)
 
-    assert len(queries) == 1
+    assert [query["sql"].split()[0] for query in queries if "provideraccount" in query["sql"]] == ["SELECT", "UPDATE"]
     first.refresh_from_db()
     second.refresh_from_db()
     assert (first.last_accepted_at, first.last_failed_at, first.last_failure) == (later, later, "refused")
@@ -260,7 +262,30 @@ def test_health_moves_forward_only_and_in_one_statement(now: datetime) -> None:
 def test_a_first_failure_is_kept(now: datetime) -> None:
     account = add_smtp(now)
 
-    record_health([Health(account.pk, failed_at=datetime(2026, 1, 1, tzinfo=UTC), failure="x" * 600)])
+    record_health([Health(account.pk, failed_at=datetime(2026, 1, 1, tzinfo=UTC), failure="x" * 600)], now)
 
     account.refresh_from_db()
     assert account.last_failure == "x" * 500
+
+
+def test_an_account_that_was_changed_is_tried_afresh(now: datetime) -> None:
+    account = add_smtp(now)
+    told = Health(account.pk, failed_at=now, failure="535", fault=Fault.SETUP, failures=1, started_at=now)
+    record_health([told], now)
+    account.refresh_from_db()
+    assert account.paused_until == now + timedelta(minutes=1)
+
+    changed = update_account(by=SHELL, now=now, account_id=account.pk, config={"password": "correct"})
+
+    assert (changed.failures, changed.pauses, changed.opened_at, changed.paused_until) == (0, 0, None, None)
+
+
+def test_an_accounts_own_limit_keeps_what_the_vendor_counts_by(now: datetime) -> None:
+    config = {
+        "access_key_id": "LTAI5t", "access_key_secret": "s3cret", "sign_name": "x", "template_code": "SMS_1",
+    }  # fmt: skip
+    account = add_account(
+        by=SHELL, now=now, name="aliyun", provider="aliyun_sms", config=config, limit_count=10, limit_seconds=3600
+    )
+
+    assert capabilities_of(account).limit == Limit(10, timedelta(hours=1), LimitScope.TARGET)

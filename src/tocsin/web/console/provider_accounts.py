@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from unfold.decorators import action, display
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
@@ -25,6 +29,7 @@ from unfold.widgets import (
 from tocsin.accounts.rules import Permission
 from tocsin.channels import queries, services
 from tocsin.channels.base import ConfigField, ProviderType
+from tocsin.channels.health import is_resting
 from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.registry import PROVIDERS
@@ -178,7 +183,7 @@ class ProviderAccountAdmin(ServiceAdmin):
         kind = PROVIDERS.get(account.provider)
         if kind is None or kind.read_callback is None:
             return NOTHING
-        return f"/callbacks/{account.provider}/{account.callback_token}"
+        return f"{settings.PUBLIC_URL}/callbacks/{account.provider}/{account.callback_token}"
 
     @display(description=_("last success"), ordering="last_accepted_at")
     def succeeded(self, account: ProviderAccount) -> SafeString | str:
@@ -212,10 +217,15 @@ def role_chip(account: ProviderAccount, carriers: Sequence[ProviderAccount]) -> 
     """Whether messages go through the account now."""
     if not account.is_enabled:
         return chip(_now("disabled"))
-    places = [other.pk for other in carriers]
-    if account.pk not in places:
+    if account.pk not in {other.pk for other in carriers}:
         return chip(_now("unused: a real account carries the channel"))
-    place = places.index(account.pk)
+    if account.paused_until is not None:
+        if not is_resting(account, utc_now()):
+            return chip(_now("rested; the next message tries it"), "warning")
+        until = date_format(timezone.localtime(account.paused_until), "TIME_FORMAT")
+        failures = ngettext("%(count)d failure", "%(count)d failures", account.failures) % {"count": account.failures}
+        return chip(_now("rests until %(time)s after %(failures)s") % {"time": until, "failures": failures}, "danger")
+    place = [other.pk for other in carriers if other.paused_until is None].index(account.pk)
     if place == 0:
         return chip(_now("carries the channel now"), "success")
     return chip(_now("stands by, number %(place)d") % {"place": place + 1}, "info")
