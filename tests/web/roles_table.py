@@ -172,6 +172,7 @@ ADDRESSES: dict[str, Door] = {
     "console/events/event/<path:object_id>/explain_event/": Door(VIEWER),
     "console/policies/notificationpolicy/match/": Door(MANAGER, status=(200, 405)),
     "console/policies/notificationpolicy/labels/": Door(MANAGER),
+    "console/policies/notificationpolicy/template/": Door(MANAGER, status=(400, 405)),
     "console/policies/notificationpolicy/reach/": Door(MANAGER, status=(200, 405)),
     "console/policies/notificationpolicy/<int:policy_id>/in-shadow/": Door(VIEWER),
     "console/policies/notificationpolicy/<path:object_id>/shadow-report/": Door(VIEWER),

@@ -134,3 +134,29 @@ def test_an_open_alert_is_put_on_the_current_policy_from_its_page(story: Story) 
 
     assert story.alert().policy_version_id == NotificationPolicy.objects.get().current_id
     assert "applied version 2 of the policy" in client.get(address).content.decode()
+
+
+def test_texts_are_previewed_with_a_real_event_and_their_errors_named(story: Story) -> None:
+    story.fires("Other")
+    story.fires("Disk full", team="db", note="<script>alert(1)</script>")
+    story.fires("Newest")
+    client = signed_in(Role.MANAGER)
+    address = reverse("console:policies_notificationpolicy_template")
+
+    def shown(source: str, field: str = "sms_content", rules: str = "team = db") -> str:
+        return client.post(address, {"field": field, "source": source, "rules": rules}).content.decode()
+
+    assert "With the newest event that the rules match, Disk full:" in shown("{{ title }}")
+    assert "&lt;script&gt;" in shown("{{ labels.note }}")
+    assert "<script>" not in shown("{{ labels.note }}")
+    assert "Line 2: there is no variable titel" in shown("a\n{{ titel }}")
+    assert "recovered" in shown("", "email_recover_content")
+    assert "With a made-up event" in shown("{{ title }}", rules="team = nobody")
+    assert client.post(address, {"field": "fax_content"}).status_code == 400
+
+    wrong = {"templates-sms_content": "{{ x }}", "templates-email_title": "{{ title }"}
+    reply = client.post(reverse(ADD), typed(story, **wrong))
+    assert reply.context["adminform"].form.errors["templates"] == [
+        "Email, Subject: Line 1: unexpected '}'",
+        "Text message, Text: Line 1: there is no variable x",
+    ]

@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from tocsin.channels.kinds import Channel
-from tocsin.delivery.render import Text, escape_markdown, zone_named
+from tocsin.delivery.dialects import escape_markdown
+from tocsin.delivery.render import Text, zone_named
 from tocsin.delivery.speech import plain_speech
 
 CHECK_IN_LINK = "{check-in link}"

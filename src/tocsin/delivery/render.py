@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,9 +17,11 @@ from django.utils.translation import ngettext
 
 from tocsin.channels.kinds import Channel
 from tocsin.core.redact import redact_prose
+from tocsin.delivery.dialects import escape_link, escape_markdown, on_one_line
 from tocsin.delivery.documents import document
 from tocsin.delivery.link_texts import link_in_text
 from tocsin.delivery.notes import Note, because
+from tocsin.delivery.own_texts import own_text
 from tocsin.delivery.rules import Cause
 from tocsin.delivery.speech import spoken_alert, spoken_digest
 
@@ -27,7 +29,6 @@ _EVENTS_IN_TEXT = 10
 _SMS_SUMMARY = 160
 _DESCRIPTION = 1000
 _MAIL_FIELDS = ("summary", "description", "runbook", "labels", "since", "url")
-_MARKDOWN = frozenset("\\`*_[]()<>#|~!")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ class AlertSummary:
     opened_at: datetime
     events: Sequence[EventSummary]
     note: Note | None = None
+    templates: Mapping[str, str] = field(default_factory=dict)
+    """The policy's own, by the names of `TEMPLATE_FIELDS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ class Text:
     html: str = ""
     markdown: str = ""
     data: str = ""
+    problem: str = ""
+    """Why a template of the policy made no text, so that this is the built-in one."""
 
 
 def alert_url(alert_id: int) -> str:
@@ -106,18 +111,25 @@ def render(alert: AlertSummary, channel: Channel, *, language: str, time_zone: s
     """The text of one notification for one channel. An unknown zone or language falls back to the installation's."""
     zone = zone_named(time_zone)
     with translation.override(language or settings.DEFAULT_LANGUAGE):
-        match channel:
-            case Channel.EMAIL:
-                return _email(alert, zone)
-            case Channel.SMS:
-                return Text("", _sms(alert), data=_variables(alert))
-            case Channel.PHONE:
-                return Text("", spoken_alert(alert, _headline(alert)), data=_variables(alert))
-            case Channel.WEBHOOK:
-                told = _group_message(alert, zone)
-                return Text(told.subject, told.text, data=document(alert, alert_url(alert.alert_id)))
-            case _:
-                return _group_message(alert, zone)
+        text = _built_in(alert, channel, zone)
+        if not alert.templates:
+            return text
+        return own_text(alert, channel, zone, text, _headline(alert), alert_url(alert.alert_id))
+
+
+def _built_in(alert: AlertSummary, channel: Channel, zone: ZoneInfo) -> Text:
+    match channel:
+        case Channel.EMAIL:
+            return _email(alert, zone)
+        case Channel.SMS:
+            return Text("", _sms(alert), data=_variables(alert))
+        case Channel.PHONE:
+            return Text("", spoken_alert(alert, _headline(alert)), data=_variables(alert))
+        case Channel.WEBHOOK:
+            told = _group_message(alert, zone)
+            return Text(told.subject, told.text, data=document(alert, alert_url(alert.alert_id)))
+        case _:
+            return _group_message(alert, zone)
 
 
 def render_digest(alerts: Sequence[AlertSummary], channel: Channel, *, language: str, time_zone: str) -> Text:
@@ -145,21 +157,6 @@ def render_digest(alerts: Sequence[AlertSummary], channel: Channel, *, language:
             page += "<p>" + escape(said) % {"url": f'<a href="{escape(url)}">{escape(url)}</a>'} + "</p>"
         body = "\n".join([why, "", *lines])
         return Text(subject, body, page if channel is Channel.EMAIL else "", marked)
-
-
-def escape_markdown(text: str) -> str:
-    """What users typed stays text: no links, images or emphasis of theirs in a chat tool."""
-    return "".join(f"\\{char}" if char in _MARKDOWN else char for char in " ".join(text.split()))
-
-
-def escape_link(url: str) -> str:
-    """An address inside a Markdown link: what would end it is percent-encoded."""
-    return url.replace("(", "%28").replace(")", "%29").replace("<", "%3C").replace(">", "%3E")
-
-
-def on_one_line(text: str) -> str:
-    """Line breaks and other control characters of a label are spaces, so that it cannot pose as another line."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def _cut(text: str, longest: int) -> str:

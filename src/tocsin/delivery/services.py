@@ -21,12 +21,12 @@ from tocsin.core.actors import Actor
 from tocsin.core.errors import NotFoundError
 from tocsin.core.phones import mask as mask_phone
 from tocsin.core.redact import mask_email
+from tocsin.delivery.dialects import escape_markdown
 from tocsin.delivery.documents import test_document
 from tocsin.delivery.doorbell import ring_send
 from tocsin.delivery.fallbacks import follow_failed_calls
 from tocsin.delivery.models import Content, Delivery
 from tocsin.delivery.receipts import apply_receipts, look_again, store_receipts
-from tocsin.delivery.render import escape_markdown
 from tocsin.delivery.rules import DeliveryState, Purpose, Reason
 from tocsin.events.retrying import retried
 from tocsin.events.statements import execute

@@ -39,8 +39,12 @@ def spoken_alert(alert: AlertSummary, headline: str) -> str:
         "org": plain_speech(settings.ORGANISATION),
         "severity": alert.severity,
     }
-    keys = [] if alert.cause is Cause.RECOVERED else _said_of_one()
-    return " ".join([opening, f"{_title(alert)}.", f"{headline}.", *_summary(alert), *keys])
+    return " ".join([opening, f"{_title(alert)}.", f"{headline}.", *_summary(alert), *keys_said(alert)])
+
+
+def keys_said(alert: AlertSummary) -> list[str]:
+    """What to press; nothing when it is over."""
+    return [] if alert.cause is Cause.RECOVERED else _said_of_one()
 
 
 def spoken_digest(alerts: Sequence[AlertSummary]) -> str:

@@ -74,7 +74,7 @@ def sample_events(alert_ids: list[int]) -> dict[int, list[EventSummary]]:
 def summaries(causes: Mapping[int, Cause]) -> dict[int, AlertSummary]:
     """What the texts of these alerts (id -> why they are told of now) are made from, in three statements."""
     ids = list(causes)
-    alerts = {alert.pk: alert for alert in Alert.objects.filter(pk__in=ids).select_related("policy")}
+    alerts = {alert.pk: alert for alert in Alert.objects.filter(pk__in=ids).select_related("policy", "policy_version")}
     counts, samples = count_events(ids), sample_events(ids)
     return {
         alert_id: summarise(alert, causes[alert_id], counts.get(alert_id, EventCounts()), samples[alert_id])
@@ -91,8 +91,14 @@ def told_alerts(delivery_ids: list[int]) -> dict[int, dict[int, Cause]]:
 
 
 def summarise(
-    alert: Alert, cause: Cause, counts: EventCounts, sample: list[EventSummary], note: Note | None = None
+    alert: Alert,
+    cause: Cause,
+    counts: EventCounts,
+    sample: list[EventSummary],
+    note: Note | None = None,
+    templates: Mapping[str, str] | None = None,
 ) -> AlertSummary:
+    """`templates`: of the policy's version; None reads them from the alert."""
     return AlertSummary(
         alert_id=alert.pk,
         title=alert.title,
@@ -105,6 +111,7 @@ def summarise(
         opened_at=alert.opened_at,
         events=sample,
         note=note,
+        templates=alert.policy_version.templates if templates is None else templates,
     )
 
 

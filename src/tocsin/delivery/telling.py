@@ -101,11 +101,18 @@ def tell(tellings: Sequence[Telling], now: datetime) -> list[NewActivity]:
             insert_contents({contents[key]: text for key, text in texts.items()})
             insert_deliveries(deliveries, now)
             ring_send()
-    return [
+    activities = [
         activity
         for at, (item, made) in enumerate(zip(tellings, plans, strict=True))
         for activity in _told(item, notifications[at], made)
     ]
+    faults = {(at, key[0], text.problem) for (at, key), text in texts.items() if text.problem}
+    return activities + [_faulty(tellings[at].alert, channel, why) for at, channel, why in sorted(faults)]
+
+
+def _faulty(alert: Alert, channel: Channel, why: str) -> NewActivity:
+    """The message went out with the built-in text."""
+    return NewActivity(alert.pk, ActivityKind.TEMPLATE_FAILED, data={"channel": channel.value, "problem": why})
 
 
 def _channels_of(item: Telling, people: Directory) -> Targets:
@@ -130,7 +137,7 @@ def _content_key(item: PlannedDelivery) -> tuple[Channel, str, str]:
 def _rendered(item: Telling, sample: list[EventSummary], key: tuple[Channel, str, str]) -> Text:
     """Once for each channel, language and zone."""
     channel, language, zone = key
-    summary = summarise(item.alert, item.cause, item.counts, sample, item.note)
+    summary = summarise(item.alert, item.cause, item.counts, sample, item.note, item.policy.templates)
     return render(summary, channel, language=language, time_zone=zone)
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from tocsin.alerts.models import Activity
 from tocsin.alerts.rules import ActivityKind
-from tocsin.channels.kinds import Channel
+from tocsin.channels.kinds import CHANNEL_TITLES, Channel
 from tocsin.core.sentences import translated
 from tocsin.delivery.acts import act_title
 from tocsin.delivery.models import Attempt, Delivery, Receipt
@@ -217,12 +217,17 @@ def _receipt_step(receipt: Receipt) -> Step:
     return Step(receipt.received_at, text, level)
 
 
+_WARNINGS = frozenset(
+    {ActivityKind.NOT_TOLD, ActivityKind.CLAIM_LAPSED, ActivityKind.PASSED_OVER, ActivityKind.TEMPLATE_FAILED}
+)
+
+
 def _activity_entry(activity: Activity) -> TimelineEntry:
     kind, data = ActivityKind(activity.kind), activity.data
     title, level = _activity_title(kind, activity), Level.NEUTRAL
     if kind is ActivityKind.NOBODY_TOLD:
         level = Level.BAD
-    elif kind in (ActivityKind.NOT_TOLD, ActivityKind.CLAIM_LAPSED, ActivityKind.PASSED_OVER):
+    elif kind in _WARNINGS:
         level = Level.WARNING
     elif kind in (ActivityKind.RESOLVED, ActivityKind.CLAIMED):
         level = Level.GOOD
@@ -263,6 +268,10 @@ def _activity_title(kind: ActivityKind, activity: Activity) -> str:
             return _("No longer silenced")
         case ActivityKind.RESOLVED if data.get("by") == "shadow":
             return _("Ended: the policy is no longer in shadow")
+        case ActivityKind.TEMPLATE_FAILED:
+            channel = _(CHANNEL_TITLES[data["channel"]])
+            text = _("%(channel)s: the policy's template failed, so the built-in text went out: %(problem)s")
+            return text % {"channel": channel, "problem": translated(data["problem"], _)}
         case ActivityKind.POLICY_APPLIED:
             text = _("%(name)s applied version %(to)d of the policy, instead of version %(from)d")
             return text % {"name": actor, "to": data["to"], "from": data["from"]}

@@ -39,6 +39,8 @@ class ActivityKind(StrEnum):
     ASSIGNED = "assigned"
     POLICY_APPLIED = "policy_applied"
     """From here on it goes by a newer version of its policy."""
+    TEMPLATE_FAILED = "template_failed"
+    """The built-in text went out instead of one by a template of the policy."""
     SEVERITY_CHANGED = "severity_changed"
     MUTED = "muted"
     UNMUTED = "unmuted"

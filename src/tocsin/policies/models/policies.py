@@ -74,6 +74,8 @@ class PolicyVersion(models.Model):
     """Channel -> the mildest severity that uses it (`rules/severities.py`); others are used for all."""
     sending_window = models.JSONField(null=True, blank=True)
     """When messages may go out (`rules/windows.py`); NULL: always."""
+    templates = models.JSONField(default=dict, db_default={})
+    """Texts instead of the built-in ones (`rules/templating.py`)."""
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=150)
 

@@ -23,7 +23,7 @@ from tocsin.policies.rules import Mismatch, Window, condition_holds, mismatches,
 _VERSIONS = """
 SELECT p.id, p.name, v.id, v.group_by::text, v.group_wait_seconds, v.group_interval_seconds,
        v.sends_recovery, v.repeat_seconds, v.escalation_id,
-       v.severity_limits::text, v.sending_window::text,
+       v.severity_limits::text, v.sending_window::text, v.templates::text,
        (SELECT coalesce(json_agg(json_build_array(t.object_id, t.channels) ORDER BY t.id), '[]')::text
         FROM policies_policytarget t WHERE t.policy_version_id = v.id)
 FROM policies_policyversion v JOIN policies_notificationpolicy p ON p.id = v.policy_id
@@ -69,6 +69,7 @@ class PolicyView:
     escalation_id: int | None = None
     severity_limits: Mapping[str, int] = field(default_factory=dict)
     window: Window | None = None
+    templates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +204,7 @@ def _views(condition: str, parameters: Sequence[Any] = ()) -> list[PolicyView]:
             escalation_id=escalation_id,
             severity_limits=json.loads(limits),
             window=window_of(json.loads(window)) if window else None,
+            templates=json.loads(templates),
         )
         for (
             policy_id,
@@ -216,6 +218,7 @@ def _views(condition: str, parameters: Sequence[Any] = ()) -> list[PolicyView]:
             escalation_id,
             limits,
             window,
+            templates,
             targets,
         ) in rows
     ]

@@ -21,12 +21,27 @@ from tocsin.policies.rules.matching import (
     stored_rules,
 )
 from tocsin.policies.rules.severities import LIMITED, ROBOTS, is_used, parse_limits
+from tocsin.policies.rules.templating import (
+    EVENT_FIELDS,
+    FILTERS,
+    TEMPLATE_FIELDS,
+    VARIABLES,
+    Record,
+    TemplateFault,
+    parse_templates,
+    why_not_a_template,
+    written,
+)
 from tocsin.policies.rules.walking import Matcher, Walk, taken_in_turn
 from tocsin.policies.rules.windows import Moment, Outside, Window, parse_window, when_to_send, window_of
 
 __all__ = [
+    "EVENT_FIELDS",
+    "FILTERS",
     "LIMITED",
     "ROBOTS",
+    "TEMPLATE_FIELDS",
+    "VARIABLES",
     "Chain",
     "Condition",
     "DailyPeriod",
@@ -35,10 +50,12 @@ __all__ = [
     "Moment",
     "Operator",
     "Outside",
+    "Record",
     "Rule",
     "RuleProblem",
     "RulesError",
     "Step",
+    "TemplateFault",
     "Until",
     "Walk",
     "Window",
@@ -50,11 +67,14 @@ __all__ = [
     "parse_group_by",
     "parse_limits",
     "parse_rules",
+    "parse_templates",
     "parse_window",
     "rules_as_json",
     "rules_match",
     "stored_rules",
     "taken_in_turn",
     "when_to_send",
+    "why_not_a_template",
     "window_of",
+    "written",
 ]

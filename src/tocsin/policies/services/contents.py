@@ -19,7 +19,15 @@ from tocsin.core.actors import Actor
 from tocsin.core.errors import InvalidInputError
 from tocsin.events.models import Integration
 from tocsin.policies.models import EscalationPolicy, NotificationPolicy, PolicyTarget, PolicyVersion
-from tocsin.policies.rules import Condition, parse_group_by, parse_limits, parse_rules, parse_window, rules_as_json
+from tocsin.policies.rules import (
+    Condition,
+    parse_group_by,
+    parse_limits,
+    parse_rules,
+    parse_templates,
+    parse_window,
+    rules_as_json,
+)
 
 TypedRules = Iterable[Iterable[Condition | Mapping[str, Any]]]
 TypedTargets = Iterable[tuple[int, Iterable[str]]]
@@ -55,6 +63,7 @@ class TypedContent(TypedDict, total=False):
     escalation_id: int | None
     severity_limits: Mapping[str, int]
     sending_window: Mapping[str, Any] | None
+    templates: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,7 @@ class PolicyContent:
     escalation_id: int | None
     severity_limits: dict[str, int]
     sending_window: dict[str, Any] | None
+    templates: dict[str, str]
     targets: list[tuple[int, list[str]]]
 
     def as_changes(self) -> dict[str, Any]:
@@ -103,6 +113,7 @@ def read_content(typed: TypedContent) -> PolicyContent:
         escalation_id=escalation_id,
         severity_limits=parse_limits(typed.get("severity_limits", {})),
         sending_window=parse_window(typed.get("sending_window")),
+        templates=parse_templates(typed.get("templates", {})),
         targets=clean_targets(typed.get("targets", ())),
     )
 

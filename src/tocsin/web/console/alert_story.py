@@ -39,6 +39,7 @@ _ICONS = {
     ActivityKind.MUTED: "notifications_paused",
     ActivityKind.UNMUTED: "notifications_active",
     ActivityKind.POLICY_APPLIED: "published_with_changes",
+    ActivityKind.TEMPLATE_FAILED: "edit_off",
     ActivityKind.ASKED: "stairs",
     ActivityKind.PASSED_OVER: "schedule",
 }

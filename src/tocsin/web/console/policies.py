@@ -35,6 +35,8 @@ from tocsin.web.console.policy_matching import labels, match, preview, rules_for
 from tocsin.web.console.policy_order import place_buttons
 from tocsin.web.console.policy_states import PolicyStateFilter, PolicyStates, policy_chip, warn_of_shortfalls
 from tocsin.web.console.policy_targets import reach, reach_html
+from tocsin.web.console.policy_templates import preview as template_preview
+from tocsin.web.console.policy_templates import templates_read
 from tocsin.web.console.policy_text import read_rules, write_rules
 from tocsin.web.console.service_admin import ServiceAdmin
 from tocsin.web.console.words import CHANNELS, refused
@@ -58,12 +60,15 @@ class NotificationPolicyAdmin(PolicyStates, ServiceAdmin):
         (_("When messages may go out"), {"fields": ("window",)}),
         (_("When events are told together"), {"fields": ("group_by", "group_wait", "group_interval")}),
         (_("When nobody reacts"), {"fields": ("repeat_every", "escalation")}),
+        (_("What messages say"), {"fields": ("templates",)}),
     )
     _lately = ((_("Lately"), {"fields": ("recent_alerts",)}),)
     _read_only = (
         (None, {"fields": ("name", "shown_state")}),
         (_("Which events"), {"fields": ("source_names", "rules_lines", "matched", "walk_goes_on")}),
-        (_("Who is told, and how"), {"fields": ("told_lines", "reached", "limits", "hours", "recovery", "grouping")}),
+        (_("Who is told, and how"), {"fields": ("told_lines", "reached", "limits", "recovery", "grouping")}),
+        (_("When messages may go out"), {"fields": ("hours",)}),
+        (_("What messages say"), {"fields": ("texts",)}),
         (_("When nobody reacts"), {"fields": ("insistence",)}),
         *_lately,
     )
@@ -74,6 +79,7 @@ class NotificationPolicyAdmin(PolicyStates, ServiceAdmin):
         return [
             path("match/", site.admin_view(match), name="policies_notificationpolicy_match"),
             path("labels/", site.admin_view(labels), name="policies_notificationpolicy_labels"),
+            path("template/", site.admin_view(template_preview), name="policies_notificationpolicy_template"),
             path("reach/", site.admin_view(self.reach), name="policies_notificationpolicy_reach"),
             path("<int:policy_id>/in-shadow/", site.admin_view(self.report_page), name="policy_shadow_report"),
             path("<int:policy_id>/up/", site.admin_view(self.move), {"places": -1}, name="policy_up"),
@@ -97,7 +103,7 @@ class NotificationPolicyAdmin(PolicyStates, ServiceAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: NotificationPolicy | None = None) -> Any:
         return (
             "shown_state", "source_names", "rules_lines", "matched", "walk_goes_on", "told_lines", "reached",
-            "limits", "hours",
+            "limits", "hours", "texts",
             "recovery", "grouping", "insistence", "recent_alerts",
         )  # fmt: skip
 
@@ -204,6 +210,10 @@ class NotificationPolicyAdmin(PolicyStates, ServiceAdmin):
     def limits(self, policy: NotificationPolicy) -> SafeString | str:
         return limits_read(policy.current.severity_limits if policy.current else {})
 
+    @display(description=_("texts"))
+    def texts(self, policy: NotificationPolicy) -> SafeString | str:
+        return templates_read(policy.current.templates if policy.current else {})
+
     @display(description=_("hours"))
     def hours(self, policy: NotificationPolicy) -> str:
         return window_read(policy.current.sending_window if policy.current else None)
@@ -268,6 +278,7 @@ def _content(data: dict[str, Any]) -> dict[str, Any]:
         "stops_here": data["stops_here"],
         "severity_limits": data["severity_limits"],
         "sending_window": data["window"],
+        "templates": data["templates"],
         "group_by": [name for name in (part.strip() for part in data["group_by"].split(",")) if name],
         "group_wait": timedelta(seconds=data["group_wait"]),
         "group_interval": timedelta(seconds=data["group_interval"]),

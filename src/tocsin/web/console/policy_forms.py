@@ -24,6 +24,7 @@ from tocsin.web.console.policy_hours import LimitsField, WindowField
 from tocsin.web.console.policy_lately import disabling_text
 from tocsin.web.console.policy_matching import RulesField
 from tocsin.web.console.policy_targets import TargetRow, TargetsField
+from tocsin.web.console.policy_templates import TemplatesField
 from tocsin.web.console.policy_text import write_rules
 from tocsin.web.console.service_admin import ServiceForm
 
@@ -67,6 +68,7 @@ class PolicyForm(ServiceForm):
     targets = TargetsField(label=_("notification objects"), required=False)
     severity_limits = LimitsField(label=_("channels by severity"), required=False)
     window = WindowField(label=_("hours"), required=False)
+    templates = TemplatesField(label=_("texts"), required=False)
     group_by = forms.CharField(
         label=_("group by"),
         required=False,
@@ -136,6 +138,7 @@ class PolicyForm(ServiceForm):
             stops_here=current.stops_here,
             severity_limits=current.severity_limits,
             window=current.sending_window,
+            templates=current.templates,
             group_by=", ".join(current.group_by),
             group_wait=current.group_wait_seconds,
             group_interval=current.group_interval_seconds,

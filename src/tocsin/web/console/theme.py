@@ -125,6 +125,7 @@ UNFOLD: dict[str, Any] = {
         f"{_VALUES}.matching_script",
         f"{_VALUES}.silences_script",
         f"{_VALUES}.on_call_script",
+        f"{_VALUES}.policies_script",
         f"{_VALUES}.access_script",
         f"{_VALUES}.escalation_script",
     ],

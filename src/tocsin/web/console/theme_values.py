@@ -37,6 +37,10 @@ def sign_in_stylesheet(request: HttpRequest) -> str:
     return static("console/sign-in.css")
 
 
+def policies_script(request: HttpRequest) -> str:
+    return static("console/policies.js")
+
+
 def policies_stylesheet(request: HttpRequest) -> str:
     return static("console/policies.css")
 

@@ -1,0 +1,112 @@
+"""Texts of a policy's own: for each channel, firing and recovered; labels stay text; a fault costs nobody a message."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stories.harness import Story
+from tocsin.alerts.models import Activity
+from tocsin.core.errors import InvalidInputError
+from tocsin.delivery.models import Delivery
+from tocsin.policies.models import NotificationPolicy, PolicyVersion
+
+HOSTILE = "<b>x</b> **y** @all <at id=all></at> [l](http://evil)"
+
+
+def test_each_channel_says_what_the_policy_wrote(story: Story) -> None:
+    ann = story.contact("Ann", language="en", time_zone="Asia/Shanghai")
+    story.policy(
+        {ann: ["phone", "sms", "email"]},
+        templates={
+            "email_title": "{{ severity }}: {{ title }}",
+            "email_content": "Since {{ opened_at }}\n{% for event in events %}- {{ event.labels.host }}{% endfor %}",
+            "sms_content": "{{ title }} on {{ labels.host }} {{ url }}",
+            "phone_content": "Please look at {{ title }}",
+        },
+    )
+
+    story.fires("DiskFull", host="db-7", severity="critical")
+    story.passes(5)
+
+    mail = story.expect_mail(ann, "P1: DiskFull\n", "Since 2026-11-23 20:00:00 CST", "- db-7")
+    assert mail.delivery.content is not None
+    assert "<br>" in mail.delivery.content.html
+    story.expect_text(ann, "DiskFull on db-7 https://tocsin.example/console/alerts/")
+    story.expect_call(ann, "Please look at Disk Full Press 1").answer()
+    assert not Activity.objects.filter(kind="template_failed").exists()
+
+
+def test_good_news_has_texts_of_its_own_and_else_the_built_in_ones(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy(
+        {ann: ["sms", "email"]}, templates={"sms_content": "{{ title }}!", "sms_recover_content": "{{ title }} is fine"}
+    )
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_text(ann, "Disk full!")
+    story.expect_mail(ann, "firing: 1 event")
+
+    story.recovers("Disk full")
+    story.passes(60)
+
+    story.expect_text(ann, "Disk full is fine")
+    story.expect_mail(ann, "recovered")
+
+
+def test_labels_inject_neither_markup_nor_mentions(story: Story) -> None:
+    ann = story.contact("Ann")
+    group = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
+    story.policy(
+        {ann: ["email"], group: []},
+        templates={"email_content": "<p>{{ labels.note }}</p>", "robot_content": "**{{ labels.note }}**"},
+    )
+
+    story.fires("Disk full", note=HOSTILE)
+    story.passes(5)
+
+    mail = story.expect_mail(ann)
+    assert mail.delivery.content is not None
+    assert "<p>&lt;b&gt;x&lt;/b&gt; **y**" in mail.delivery.content.html
+    content = Delivery.objects.get(channel="dingtalk").content
+    assert content is not None
+    assert content.markdown == (
+        "**\\<b\\>x\\</b\\> \\*\\*y\\*\\* @all \\<at id=all\\>\\</at\\> \\[l\\]\\(http://evil\\)**"
+    )
+
+
+def test_a_template_that_fails_at_the_moment_of_sending_costs_nobody_a_message(story: Story) -> None:
+    """What was saved was right; then it meets values that it cannot bear, or code that no longer knows a word of it."""
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms", "email"]}, templates={"sms_content": "{{ title }}"})
+    PolicyVersion.objects.update(templates={"sms_content": "line\n{{ no_longer }}"})
+
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_text(ann, "[P6] Disk full: firing: 1 event")
+    story.expect_mail(ann)
+    told = [entry.title for entry in story.timeline() if entry.kind == "template_failed"]
+    assert told == [
+        "Text message: the policy's template failed, so the built-in text went out: "
+        "Line 2: there is no variable no_longer"
+    ]
+
+
+def test_the_text_that_follows_an_unanswered_call_is_the_policys_own(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["phone"]}, templates={"sms_content": "Call back about {{ title }}"})
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_call(ann, "Disk full").ring_out()
+    story.passes(5)
+
+    story.expect_text(ann, "Call back about Disk full")
+
+
+def test_what_is_wrong_is_found_when_saving(story: Story) -> None:
+    with pytest.raises(InvalidInputError) as error:
+        story.policy({story.contact(): ["sms"]}, templates={"sms_content": "x\n{{ titel }}"})
+
+    assert error.value.fields == {"templates.sms_content": "Line 2: there is no variable titel"}
+    assert not NotificationPolicy.objects.exists()
