@@ -3,10 +3,12 @@
 `TOCSIN_DEMO_EMAIL=smtp://user:password@host:587?from=a@example.org&to=me@example.org`
 `TOCSIN_DEMO_DINGTALK=https://oapi.dingtalk.com/robot/send?access_token=...`, and for a robot with security settings
 `TOCSIN_DEMO_DINGTALK_SECRET=SEC...` or `TOCSIN_DEMO_DINGTALK_KEYWORD=...`
+`TOCSIN_DEMO_SIP=sip:me@192.168.1.5`, a softphone that takes calls without a registration
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -48,6 +50,20 @@ def read_reader_mail(text: str) -> ReaderMail | None:
     return ReaderMail(urlunsplit(parts._replace(query=urlencode(given))), address)
 
 
+_SOFTPHONE = re.compile(r"sip:[^@:;?/\s]+@(?P<server>[A-Za-z0-9.-]+(?::\d{1,5})?)")
+
+
+def read_softphone(text: str) -> str:
+    """As `tocsin provider add sip` reads it: every call goes there, one at a time; "" for none."""
+    if not text:
+        return ""
+    found = _SOFTPHONE.fullmatch(text)
+    if found is None:
+        raise DemoError("TOCSIN_DEMO_SIP is the address of your softphone: sip:me@192.168.1.5 or sip:me@127.0.0.1:5070")
+    fields = {"dial": text, "lines": "1", "ring_for": "20", "caller_id": "tocsin"}
+    return f"sip:{found['server']}?{urlencode(fields)}"
+
+
 class Outside:
     """The servers run inside `with`."""
 
@@ -60,6 +76,7 @@ class Outside:
             "keyword": environment.get("TOCSIN_DEMO_DINGTALK_KEYWORD", ""),
         }
         self._group = None if self._robot["url"] else DingtalkSimulator(secret=_SECRET, members=_MEMBERS)
+        self.sip_url = read_softphone(environment.get("TOCSIN_DEMO_SIP", ""))
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -105,4 +122,7 @@ class Outside:
     def names(self) -> str:
         mail = "a mail server on this machine" if self._mail else f"{self.reader_address}, for real"
         group = "a simulated DingTalk group" if self._group else "your DingTalk group, for real"
-        return f"Mail goes to {mail}, group messages to {group}; texts and calls go to the outbox."
+        calls = (
+            "texts go to the outbox, calls to your softphone" if self.sip_url else "texts and calls go to the outbox"
+        )
+        return f"Mail goes to {mail}, group messages to {group}; {calls}."

@@ -24,6 +24,7 @@ _HEADLINE = re.compile(r"^\*\*(.+?)\*\*", re.MULTILINE)
 _RINGS_FOR = timedelta(seconds=5)
 """Before it is given up. A simulated phone itself rings for 30 seconds, and both calls are ringing."""
 _PATIENCE = 30.0
+_READER_PATIENCE = 90.0
 
 
 class Story:
@@ -67,7 +68,16 @@ class Story:
         screen = self._screen
         screen.chapter("Something breaks")
         screen.say(source.what)
+        if self._outside.sip_url:
+            self._installation.command("provider", "add", "sip", "-", reads=self._outside.sip_url + "\n")
+            screen.say(
+                f"Your softphone rings twice: for {AWAKE}, and for {SLEEPER} in Chinese. Press 1 in one of the calls."
+            )
         source.break_something()
+        if self._outside.sip_url:
+            self._show_mails(0, 3)
+            self._show_group_messages(0, 1)
+            return
         calls = self._wait(lambda: _enough(self._ringing(), 2), "The calls")
         for call in calls:
             screen.quote(f"The phone of {call['to']} rings:", call["text"])
@@ -77,6 +87,8 @@ class Story:
         self._show_group_messages(0, 1)
 
     def nobody_picks_up(self) -> None:
+        if self._outside.sip_url:
+            return
         self._screen.chapter(f"{SLEEPER} sleeps: her phone rings out, and a text follows, in her language")
         rest = self._rang_at + _RINGS_FOR - datetime.now(UTC)
         time.sleep(max(rest.total_seconds(), 0))
@@ -85,9 +97,21 @@ class Story:
         self._screen.quote(f"The phone of {text['to']} shows:", text["text"])
 
     def somebody_claims(self) -> None:
+        if self._outside.sip_url:
+            self._reader_claims()
+            return
         self._screen.chapter(f"{AWAKE} picks up and presses 1")
         self._installation.command("outbox", "press", str(self._calls[AWAKE]))
         alert = self._wait(lambda: self._alert("handling"), "The claim")
+        self._screen.say(f"Alert #{alert['id']} is {alert['state']}, claimed by {alert['claimed_by']}.")
+
+    def _reader_claims(self) -> None:
+        self._screen.chapter("Your turn: pick up and press 1")
+        try:
+            alert = self._wait(lambda: self._alert("handling"), "The claim", within=_READER_PATIENCE)
+        except DemoError:
+            self._screen.say("Nobody pressed 1. Whoever was not reached got a text instead, as the timeline shows.")
+            return
         self._screen.say(f"Alert #{alert['id']} is {alert['state']}, claimed by {alert['claimed_by']}.")
 
     def mend(self, source: Source) -> None:
@@ -153,8 +177,8 @@ class Story:
             text = f"{message.title} - {headline[1]}" if headline else message.text
             self._screen.quote(f"The group, mentioning {mentioned}, reads:", text)
 
-    def _wait(self, look: Callable[[], T | None], what: str) -> T:
-        return wait_for(look, what=what, within=_PATIENCE, check=self._installation.check)
+    def _wait(self, look: Callable[[], T | None], what: str, within: float = _PATIENCE) -> T:
+        return wait_for(look, what=what, within=within, check=self._installation.check)
 
 
 def _enough(found: list[T] | None, count: int) -> list[T] | None:

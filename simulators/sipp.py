@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -96,10 +96,10 @@ class SipServer:
     registers: int = 0
     challenges: bool = False
     """Wants to know who calls, as 401 says, before anything else; who does not say so gets no further."""
-    _folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="sipp-")))
 
     def __enter__(self) -> Self:
         self.port = free_udp_port()
+        self._folder = Path(tempfile.mkdtemp(prefix="sipp-"))
         scenario = self._folder / "server.xml"
         scenario.write_text(self._scenario())
         program = shutil.which("sipp")

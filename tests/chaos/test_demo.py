@@ -16,6 +16,7 @@ import pytest
 
 from simulators.dingtalk import DingtalkSimulator
 from simulators.smtp import SmtpSimulator
+from simulators.softphone import Softphone
 from tests.chaos.processes import is_alive, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -118,6 +119,18 @@ def test_without_prometheus_it_says_so_and_it_reaches_the_readers_own_servers(te
     assert len(family) >= 4
     assert not [process.pid for process in family if is_alive(process.pid)]
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.thorough
+def test_it_calls_the_readers_own_softphone(temporary: Path) -> None:
+    with Softphone(presses="1") as phone:
+        demo = Demo(temporary, TOCSIN_DEMO_EXIT="1", TOCSIN_DEMO_SIP=phone.address)
+        code = demo.end()
+
+    assert code == 0, demo.said
+    assert "Alert #1 is handling, claimed by" in demo.said
+    assert "answered, pressed 1" in demo.said
+    assert "Traceback" not in demo.said
 
 
 def test_a_wrong_setting_is_said_in_a_sentence(temporary: Path) -> None:

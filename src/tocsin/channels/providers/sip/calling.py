@@ -102,10 +102,9 @@ class Call:
         begun = monotonic()
         rings_until = begun + self._told.ring_for
         while True:
-            if not self._is_replied_to() and monotonic() >= begun + _REPLY_WITHIN:
-                self._is_unanswered = True
-                return await self._give_up()
-            if monotonic() >= rings_until:
+            is_late = monotonic() >= begun + _REPLY_WITHIN and not self._is_replied_to()
+            if is_late or monotonic() >= rings_until:
+                self._is_unanswered = not self._is_replied_to()
                 return await self._give_up()
             event = await self._next_event(min(rings_until - monotonic(), 0.5))
             if event is None:
