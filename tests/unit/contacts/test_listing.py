@@ -10,6 +10,7 @@ import pytest
 from tests.stories.harness import ADMIN
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.models import Contact
+from tocsin.contacts.queries.contact_pages import contact_page
 from tocsin.contacts.queries.listing import (
     NumberState,
     Order,
@@ -176,3 +177,50 @@ def test_everybody_found_is_named_up_to_a_bound(people: dict[str, Contact]) -> N
     assert ids == [people["ann"].pk, people["zoe"].pk, people["wang"].pk]
     assert ids_found(everybody, most=1) == ids[:2]
     assert [list(chunk) for chunk in in_chunks(ids, 2)] == [ids[:2], ids[2:]]
+
+
+def pages(wanted: Wanted, size: int) -> list[tuple[list[str], int]]:
+    """Names and total of the first four pages."""
+    found = (contact_page(wanted, number=number, size=size, sees_addresses=True) for number in range(1, 5))
+    return [([contact.name for contact in page.contacts], page.total) for page in found]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Wanted(),
+        Wanted(text="person"),
+        Wanted(reach=Reachability.EMAIL),
+        Wanted(text="example", fallback=Fallback.DEFAULT),
+    ],
+    ids=str,
+)
+def test_pages_follow_each_other_without_gaps_and_know_how_many_there_are(now: datetime, wanted: Wanted) -> None:
+    for number in range(7):
+        create_contact(by=ADMIN, now=now, name=f"Person {number}", email=f"p{number}@example.org")
+
+    found = pages(wanted, 3)
+
+    names = [f"Person {number}" for number in range(7)]
+    assert found == [(names[:3], 7), (names[3:6], 7), (names[6:], 7), ([], 7)]
+
+
+def test_pages_of_a_group_count_its_members_alone(now: datetime) -> None:
+    ids = [create_contact(by=ADMIN, now=now, name=f"Person {n}", email=f"p{n}@example.org").pk for n in range(7)]
+    group = create_group(by=ADMIN, now=now, name="Even", contact_ids=ids[::2])
+
+    forwards, backwards, searched = (
+        pages(Wanted(group_id=group.pk, order=order, text=text), 3)
+        for order, text in ((Order.NAME, ""), (Order.NAME_BACKWARDS, ""), (Order.NAME, "4"))
+    )
+
+    assert forwards[:3] == [(["Person 0", "Person 2", "Person 4"], 4), (["Person 6"], 4), ([], 4)]
+    assert backwards[:2] == [(["Person 6", "Person 4", "Person 2"], 4), (["Person 0"], 4)]
+    assert searched[:2] == [(["Person 4"], 1), ([], 1)]
+
+
+def test_a_page_of_nothing_that_can_be_is_empty(now: datetime) -> None:
+    nobody = Wanted(number=NumberState.NONE, reach=Reachability.PHONE)
+
+    assert pages(nobody, 3) == [([], 0)] * 4
+    assert contact_page(Wanted(), number=10**6, size=50, sees_addresses=True).contacts == ()

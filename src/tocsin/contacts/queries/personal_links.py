@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Value
 from django.db.models.functions import Lower
 
 from tocsin.channels.kinds import Channel
-from tocsin.contacts.models import Contact, PersonalLink, VerificationSend
+from tocsin.contacts.models import Contact, PersonalLink
 from tocsin.contacts.queries.people import contact_views, is_storable
+from tocsin.contacts.queries.tokens import derived_token, row_by_token, sends_to
 from tocsin.contacts.rules import (
     LinkOutcome,
     PersonalLinkView,
@@ -25,8 +25,6 @@ from tocsin.contacts.rules import (
 )
 from tocsin.core import crypto
 from tocsin.core.phones import PhoneError, parse
-
-_LONGEST_LIMIT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ def link_prospects(channels: Mapping[int, Collection[Channel]], now: datetime) -
         for pk, wanted in channels.items()
         if pk in views
     }
-    sends = _sends({address for _channel, address in filter(None, chosen.values())}, now)
+    sends = sends_to({address for _channel, address in filter(None, chosen.values())}, link_send_digest, now)
     prospects = []
     for pk, wanted in channels.items():
         view = views.get(pk)
@@ -66,15 +64,6 @@ def link_prospects(channels: Mapping[int, Collection[Channel]], now: datetime) -
 def link_send_digest(address: str) -> str:
     """What an address's personal links are counted under."""
     return crypto.keyed_digest(settings.SECRET_KEYS[0], "personal-link-limit", address.lower()).hex()
-
-
-def _sends(addresses: Collection[str], now: datetime) -> dict[str, list[datetime]]:
-    by_digest = {link_send_digest(address): address for address in addresses}
-    sends: defaultdict[str, list[datetime]] = defaultdict(list)
-    recent = VerificationSend.objects.filter(phone_digest__in=by_digest, sent_at__gt=now - _LONGEST_LIMIT)
-    for digest, sent_at in recent.values_list("phone_digest", "sent_at"):
-        sends[by_digest[digest]].append(sent_at)
-    return sends
 
 
 def contact_by_own_address(typed: str) -> tuple[int, Channel] | None:
@@ -97,11 +86,7 @@ def contact_by_own_address(typed: str) -> tuple[int, Channel] | None:
 
 def personal_token_of(link: PersonalLink) -> str:
     """Derived anew; "" when the key it was made with is gone. Only for the message that carries it."""
-    for secret in settings.SECRET_KEYS:
-        token = personal_link_token(secret, link.pk, link.nonce)
-        if crypto.same(crypto.hash_token(token), link.token_digest):
-            return token
-    return ""
+    return derived_token(lambda secret: personal_link_token(secret, link.pk, link.nonce), link.token_digest)
 
 
 def personal_link_by_token(token: str, now: datetime) -> tuple[LinkOutcome, PersonalLinkView | None]:
@@ -115,11 +100,7 @@ def personal_link_by_token(token: str, now: datetime) -> tuple[LinkOutcome, Pers
 
 
 def find_personal_link(token: str) -> PersonalLink | None:
-    """Found by its digest, then compared with what our own key derives."""
-    digest = crypto.hash_token(token if token.isascii() else "")
-    rows = PersonalLink.objects.select_related("contact").defer("contact__legacy_chatbot_url")
-    row = rows.filter(token_digest=digest).first()
-    return row if row is not None and crypto.same(personal_token_of(row), token) else None
+    return row_by_token(PersonalLink.objects.all(), token, personal_token_of)
 
 
 def personal_link_view(row: PersonalLink, contact: Contact) -> PersonalLinkView:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
 
 from tocsin.channels.queries import simulated_account_names
-from tocsin.contacts.models import Contact, PhoneVerification, VerificationSend
+from tocsin.contacts.models import Contact, PhoneVerification
 from tocsin.contacts.queries.arrays import is_one_of
+from tocsin.contacts.queries.tokens import derived_token, row_by_token, sends_to
 from tocsin.contacts.rules import (
     IssueOutcome,
     VerificationMethod,
@@ -24,8 +24,6 @@ from tocsin.contacts.rules import (
     why_not_issued,
 )
 from tocsin.core import crypto
-
-_LONGEST_LIMIT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,40 +94,32 @@ class Prospect:
 
 def verification_prospects(contact_ids: Collection[int], now: datetime, called: Collection[int] = ()) -> list[Prospect]:
     """One for each id, in their order, in two statements. `called`: those that are to hear a code in a call."""
+    is_proved = ExpressionWrapper(Q(phone_verified_at__isnull=False), BooleanField())
+    contacts = Contact.objects.order_by().filter(is_one_of("pk", contact_ids)).annotate(is_verified=is_proved)
     found = {
-        pk: (name, phone or "", language, verified_at)
-        for pk, name, phone, language, verified_at in Contact.objects.order_by()
-        .filter(is_one_of("pk", contact_ids))
-        .values_list("pk", "name", "phone", "language", "phone_verified_at")
+        pk: (name, phone or "", language, is_verified)
+        for pk, name, phone, language, is_verified in contacts.values_list(
+            "pk", "name", "phone", "language", "is_verified"
+        )
     }
-    sends = _sends([phone for _name, phone, _language, verified_at in found.values() if phone and not verified_at], now)
+    unproved = [phone for _name, phone, _language, is_verified in found.values() if phone and not is_verified]
+    sends = sends_to(unproved, phone_digest, now)
+    hears = set(called)
     prospects = []
     for pk in dict.fromkeys(contact_ids):
         if pk not in found:
             prospects.append(Prospect(pk, "", "", "", IssueOutcome.UNKNOWN))
             continue
-        name, phone, language, verified_at = found[pk]
+        name, phone, language, is_verified = found[pk]
         outcome, retry_at = why_not_issued(
             phone=phone,
-            is_verified=verified_at is not None,
+            is_verified=is_verified,
             sent_at=sends.get(phone, ()),
             now=now,
-            is_call=pk in called,
+            is_call=pk in hears,
         )
         prospects.append(Prospect(pk, name, phone, language, outcome, retry_at))
     return prospects
-
-
-def _sends(phones: Collection[str], now: datetime) -> dict[str, list[datetime]]:
-    sends: defaultdict[str, list[datetime]] = defaultdict(list)
-    recent = VerificationSend.objects.filter(sent_at__gt=now - _LONGEST_LIMIT)
-    if not phones or not recent.exists():
-        return sends
-    by_digest = {phone_digest(phone): phone for phone in phones}
-    recent = recent.filter(phone_digest__in=by_digest)
-    for digest, sent_at in recent.values_list("phone_digest", "sent_at"):
-        sends[by_digest[digest]].append(sent_at)
-    return sends
 
 
 def phone_digest(phone: str) -> str:
@@ -139,11 +129,11 @@ def phone_digest(phone: str) -> str:
 
 def token_of(verification: PhoneVerification) -> str:
     """The link's token, derived anew; "" when the key it was made with is gone. Only for the text that carries it."""
-    for secret in settings.SECRET_KEYS:
-        token = verification_token(secret, verification.pk, verification.nonce)
-        if crypto.same(crypto.hash_token(token), verification.token_digest or ""):
-            return token
-    return ""
+
+    def derive(secret: str) -> str:
+        return verification_token(secret, verification.pk, verification.nonce)
+
+    return derived_token(derive, verification.token_digest or "")
 
 
 def code_of(verification: PhoneVerification) -> str:
@@ -171,11 +161,7 @@ def verification_by_token(token: str, now: datetime) -> tuple[VerifyOutcome, Ver
 
 
 def find_by_token(token: str) -> PhoneVerification | None:
-    """Found by its digest, then compared with what our own key derives."""
-    digest = crypto.hash_token(token if token.isascii() else "")
-    rows = PhoneVerification.objects.select_related("contact").defer("contact__legacy_chatbot_url")
-    row = rows.filter(token_digest=digest).first()
-    return row if row is not None and crypto.same(token_of(row), token) else None
+    return row_by_token(PhoneVerification.objects.all(), token, token_of)
 
 
 def verification_view(row: PhoneVerification, contact: Contact) -> VerificationView:
