@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -155,6 +156,18 @@ def test_a_substitute_who_begins_now_is_told_now_and_the_other_when_the_turn_is_
     story.expect_text(bob, "until 2026-11-23 17:00 UTC")
     story.passes(6 * HOUR)
     story.expect_text(ann, "since 2026-11-23 17:00 UTC")
+
+
+def test_vendors_that_take_only_variables_get_the_facts_and_no_link(story: Story) -> None:
+    ann, lead = story.contact("Ann"), story.contact("Lead")
+    story.schedule([ann], name="Database", tells_by=["sms"], lead_id=lead.pk, check_in_minutes=10)
+
+    story.passes()
+
+    data = json.loads(story.expect_text(ann).delivery.content.data)
+    assert data["title"] == "Database"
+    assert data["state"] == "You are on duty: Database"
+    assert "link" not in data["summary"]
 
 
 def with_check_in(story: Story, tells_by: list[str]) -> tuple[Schedule, Contact, Contact, Contact]:

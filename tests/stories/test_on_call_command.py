@@ -74,6 +74,8 @@ def test_explain_names_whoever_is_on_duty_at_the_moment_it_is_asked_for(story: S
         for at in (story.now, story.now + timedelta(days=1))
     )
 
+    [policy] = explain({"alertname": "Disk full"}, story.now).policies
+    assert policy.on_duty == ((rota.name, ("Ann",)),)
     assert ([item.name for item in today], [item.name for item in tomorrow]) == (["Ann"], ["Bob"])
 
 

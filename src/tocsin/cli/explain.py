@@ -93,6 +93,7 @@ def _details(policy: ExplainedPolicy) -> list[str]:
         lines.append("outside the hours of the policy: nothing is sent")
     elif policy.moment.at is not None:
         lines.append(f"outside the hours of the policy: waits until {policy.moment.at.isoformat()}")
+    lines += [f"on duty on {name}: {', '.join(people) or 'nobody'}" for name, people in policy.on_duty]
     lines += [f"tells {item.name} by {item.channel} {item.address_masked}".rstrip() for item in policy.deliveries]
     for lack in policy.shortfalls:
         who = " ".join(filter(None, [lack.name, f"({lack.channel})" if lack.channel else ""]))
@@ -117,6 +118,7 @@ def _as_json(found: Explanation) -> dict[str, Any]:
                 "why_not": list(policy.why_not),
                 "group": dict(policy.group_labels or {}),
                 "open_alert": policy.open_alert_id,
+                "on_duty": [{"schedule": name, "people": list(people)} for name, people in policy.on_duty],
                 "is_dropped": policy.moment.is_dropped,
                 "waits_until": policy.moment.at,
                 "tells": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -44,9 +45,9 @@ def turn_text(turn: Turn, channel: Channel, *, language: str, time_zone: str) ->
                     "org": plain_speech(settings.ORGANISATION),
                     "schedule": plain_speech(turn.schedule),
                 }
-                return Text("", " ".join([said, *asked]))
+                return Text("", " ".join([said, *asked]), data=_variables(turn, subject, what))
             case Channel.SMS:
-                return Text("", " ".join([what, *asked]))
+                return Text("", " ".join([what, *asked]), data=_variables(turn, subject, what))
             case _:
                 return Text(subject, "\n\n".join([what, *asked]))
 
@@ -77,11 +78,17 @@ def silence_text(turn: Turn, *, stays: bool, channel: Channel, language: str) ->
         elif turn.keeps:
             text += " " + _("%(keeps)s stays on duty until somebody does.") % values
         if channel is Channel.PHONE:
-            return Text("", plain_speech(text) + ".")
+            return Text("", plain_speech(text) + ".", data=_variables(turn, text, text))
         subject = _("Nobody checked in: %(schedule)s") % values
         if channel is Channel.SMS:
-            return Text("", text)
+            return Text("", text, data=_variables(turn, text, text))
         return Text(subject, text, markdown=escape_markdown(text))
+
+
+def _variables(turn: Turn, state: str, summary: str) -> str:
+    """For vendors that put variables into an approved template and take no free text: the names of alerts' ones."""
+    said = {"title": turn.schedule, "state": state, "summary": summary, "organisation": settings.ORGANISATION}
+    return json.dumps(said, ensure_ascii=False)
 
 
 def _first_sentence(turn: Turn, zone: ZoneInfo) -> str:

@@ -108,7 +108,7 @@ def _to_person(who: ContactView, channel: Channel, text: Text, row: Handover, no
         recipient_name=who.name,
         address_masked=mask_email(who.email) if channel is Channel.EMAIL else mask_phone(who.phone),
         channel=channel,
-        content=Content(subject=text.subject, text=text.text),
+        content=Content(subject=text.subject, text=text.text, data=text.data),
         language=who.language or settings.DEFAULT_LANGUAGE,
         priority=Priority.PHONE if channel is Channel.PHONE else Priority.NORMAL,
     )

@@ -13,6 +13,7 @@ from tocsin.alerts.models import Alert
 from tocsin.channels.kinds import PERSONAL_CHANNELS, ROBOT_PLATFORMS, Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.registry import PROVIDERS, robot_provider
+from tocsin.contacts.rules import Directory
 from tocsin.core.sentences import Sentence
 from tocsin.delivery.handover_states import HandoverState, handover_states
 from tocsin.delivery.models import NOT_ARRIVED, Delivery, Enclosure
@@ -24,7 +25,7 @@ from tocsin.events.rules import INITIAL_SEVERITY_MAP, IntegrationKey, match_labe
 from tocsin.events.statements import execute
 from tocsin.oncall.queries import directory_at
 from tocsin.policies.inhibiting import inhibition_of
-from tocsin.policies.queries import PolicyExplanation, existing_policies, explain_policies, policy_versions
+from tocsin.policies.queries import PolicyExplanation, PolicyView, existing_policies, explain_policies, policy_versions
 from tocsin.policies.queries.silences import SilenceView, silences_in_force
 from tocsin.policies.rules import Moment, group_of, when_to_send
 
@@ -61,6 +62,8 @@ class ExplainedPolicy:
     moment: Moment = _AT_ONCE
     """When the messages would go out."""
     is_shadow: bool = False
+    on_duty: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """The on-call schedules that it names, each with whoever is on duty at the moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +158,17 @@ def explain(labels: Mapping[str, str], now: datetime, *, integration: Integratio
             ExplainedPolicy(
                 item.policy_id, item.name, item.is_enabled, True, (), group_labels,
                 open_alerts.get((item.policy_id, key)), int(view.group_wait.total_seconds()), made.deliveries,
-                made.shortfalls, when_to_send(view.window, severity, now), item.is_shadow,
+                made.shortfalls, when_to_send(view.window, severity, now), item.is_shadow, _on_duty(view, people),
             )
         )  # fmt: skip
     seen = match_labels(labels, severity, integration.name)
     silence = next((silence for silence in silences_in_force(now) if silence.hides(seen, now)), None)
     return Explanation(dict(labels), severity, integration.name, now, tuple(explained), silence, inhibition_of(seen))
+
+
+def _on_duty(view: PolicyView, people: Directory) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    named = [people.schedules[pk] for pk, _channels in view.targets if pk in people.schedules]
+    return tuple((one.name, tuple(people.contacts[pk].name for pk in one.on_duty_ids)) for one in named)
 
 
 def _why_not(item: PolicyExplanation) -> tuple[str, ...]:
