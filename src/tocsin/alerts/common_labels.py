@@ -15,6 +15,14 @@ SELECT f.alert_id, l.key, l.value
 FROM firing f JOIN sizes s USING (alert_id) CROSS JOIN LATERAL jsonb_each_text(f.labels) AS l
 GROUP BY f.alert_id, l.key, l.value, s.total HAVING count(*) = s.total ORDER BY l.key
 """
+_COMMON_OF_ALL = """
+WITH firing AS MATERIALIZED (
+    SELECT DISTINCT ON (e.id) e.id, e.labels FROM alerts_alertevent m JOIN events_event e ON e.id = m.event_id
+    WHERE m.alert_id = ANY(%(ids)s) AND e.state <> 'resolved' ORDER BY e.id
+)
+SELECT l.key, l.value FROM firing f CROSS JOIN LATERAL jsonb_each_text(f.labels) AS l
+GROUP BY l.key, l.value HAVING count(*) = (SELECT count(*) FROM firing) ORDER BY l.key
+"""
 
 
 def labels_in_common(alert_ids: Collection[int]) -> dict[int, dict[str, str]]:
@@ -23,3 +31,8 @@ def labels_in_common(alert_ids: Collection[int]) -> dict[int, dict[str, str]]:
     for alert_id, key, value in execute(_COMMON, {"ids": list(alert_ids)}):
         common[alert_id][key] = value
     return common
+
+
+def labels_in_common_of_all(alert_ids: Collection[int]) -> dict[str, str]:
+    """Of all events that fire in any of these alerts."""
+    return dict(execute(_COMMON_OF_ALL, {"ids": list(alert_ids)}))

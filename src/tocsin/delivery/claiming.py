@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -33,6 +33,7 @@ from tocsin.delivery.queue_rows import (
 from tocsin.delivery.rules import Cause, DeliveryState, Purpose, Reason
 from tocsin.delivery.rules.hours import moment_for
 from tocsin.delivery.rules.sending import CALLS_MERGE_WITHIN, MAX_HELD_CALL, why_not_now
+from tocsin.delivery.storms import announce, count_sent, hold_back, rest_of_storms, stormy_pairs
 from tocsin.events.retrying import retried
 
 _RESTS = Sentence("%(name)s rests: %(why)s", words=("why",))
@@ -80,6 +81,7 @@ def claim(
     if not rows:
         return []
     rows += _calls_due_soon([row for row in rows if row.is_call], now)
+    rows += rest_of_storms(rows, now)
     addresses = read_addresses(rows, now)
     sent_firings = _sent_firings(row for row in rows if row.cause == Cause.RECOVERED)
 
@@ -107,7 +109,9 @@ def claim(
     held: list[Held] = []
     ready = _wait_for_running_calls(ready, now, held)
     ready, waited = _merge_waited(ready)
-    ready, merged = _merge(ready)
+    ready, had = hold_back(ready, now, held)
+    stormy = stormy_pairs(ready)
+    ready, merged = _merge(ready, stormy)
     ready = _pass_lanes(ready, now, held)
     skips += _give_up_held_calls(held, now)
 
@@ -118,6 +122,7 @@ def claim(
     mark_skipped(skips, now)
     contents = write_digests(merged)
     begin_probes(addresses.probed & {route.account_id for _, route in ready if route.account_id is not None}, now)
+    contents |= announce(count_sent(ready, stormy, had, now), ready, contents, addresses.contents)
     mark_sending([(row.id, route.account_id, route.lane) for row, route in ready], worker_id, now)
     follow_failed_calls([skip.id for skip in skips if skip.state is DeliveryState.FAILED], now)
     return [
@@ -224,8 +229,10 @@ def _merge_waited(
     return [(row, route) for row, route in ready if row.id not in gone], {rows[0].id: rows for rows in newest_first}
 
 
-def _merge(ready: Sequence[tuple[QueueRow, Route]]) -> tuple[list[tuple[QueueRow, Route]], dict[int, list[QueueRow]]]:
-    """Several calls to one person become one; so do messages that a limit held for one recipient.
+def _merge(
+    ready: Sequence[tuple[QueueRow, Route]], stormy: Collection[tuple[int, str]]
+) -> tuple[list[tuple[QueueRow, Route]], dict[int, list[QueueRow]]]:
+    """Several calls to one person become one; so do messages that a limit held for one recipient, and those of a storm.
 
     Returns what remains and, per surviving delivery id, the rows that it stands for (itself included, newest first).
     """
@@ -235,6 +242,8 @@ def _merge(ready: Sequence[tuple[QueueRow, Route]]) -> tuple[list[tuple[QueueRow
             continue
         if row.is_call:
             groups.setdefault(("call", row.recipient_id), []).append(row)
+        elif (row.recipient_id, row.channel) in stormy and route.capabilities.may_merge:
+            groups.setdefault(("storm", row.recipient_id, row.channel), []).append(row)
         elif row.state == DeliveryState.HELD and route.capabilities.may_merge:
             groups.setdefault((route.lane, row.recipient_id, row.channel), []).append(row)
     merged: dict[int, list[QueueRow]] = {}
@@ -275,6 +284,8 @@ def _give_up_held_calls(held: list[Held], now: datetime) -> list[Skip]:
     """A call that was held for a minute has failed; one that would be is looked at again in time."""
     given_up = []
     for item in [item for item in held if item.row.is_call and item.row.purpose == Purpose.ALERT]:
+        if item.reason is Reason.PERSON_CAP:
+            continue
         limit = (item.row.held_since or now) + MAX_HELD_CALL
         if limit <= now:
             held.remove(item)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from django.db import connection
 
+from tocsin.alerts.common_labels import labels_in_common_of_all
 from tocsin.channels.kinds import Channel
 from tocsin.delivery.contents import ContentText
 from tocsin.delivery.models import Content
@@ -23,7 +24,8 @@ def write_digests(merged: Mapping[int, Sequence[QueueRow]]) -> dict[int, Content
     contents = []
     for survivor, rows in merged.items():
         alerts = [known[alert_id] for alert_id in told[survivor] if alert_id in known]
-        text = render_digest(alerts, Channel(rows[0].channel), language=rows[0].language, time_zone="")
+        common = labels_in_common_of_all(told[survivor]) if len(alerts) > 1 else {}
+        text = render_digest(alerts, Channel(rows[0].channel), language=rows[0].language, time_zone="", common=common)
         contents.append(
             Content(subject=text.subject, text=text.text, html=text.html, markdown=text.markdown, data=text.data)
         )

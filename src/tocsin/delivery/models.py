@@ -274,6 +274,23 @@ class Receipt(models.Model):
         return f"{self.status} {self.reference or self.provider_id}"
 
 
+class Allowance(models.Model):
+    """What a recipient got over a channel in an hour, and until when a storm to it is gathered."""
+
+    recipient_id = models.BigIntegerField()
+    channel = models.CharField(max_length=16)
+    began_at = models.DateTimeField()
+    sent = models.PositiveIntegerField()
+    rests_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("allowance")
+        constraints = [models.UniqueConstraint(fields=["recipient_id", "channel"], name="allowance_once")]
+
+    def __str__(self) -> str:
+        return f"{self.recipient_id} {self.channel}"
+
+
 class Lane(models.Model):
     """A limit's bucket. `key` names the account or robot (and the number, where the limit is per number)."""
 

@@ -41,6 +41,12 @@ _READ_CALLS = f"""
 WHERE d.channel = 'phone' AND d.purpose = 'alert' AND d.next_at <= %(until)s AND d.recipient_id = ANY(%(people)s)
 ORDER BY d.priority, d.next_at, d.id LIMIT 1000 FOR NO KEY UPDATE OF d SKIP LOCKED
 """
+_READ_DUE_TO = f"""
+{_COLUMNS} FROM delivery_delivery d {_JOINS}
+WHERE d.purpose = 'alert' AND d.next_at <= %(until)s
+  AND (d.recipient_id, d.channel) IN (SELECT * FROM unnest(%(people)s::bigint[], %(channels)s::text[]))
+ORDER BY d.priority, d.next_at, d.id LIMIT 5000 FOR NO KEY UPDATE OF d SKIP LOCKED
+"""  # noqa: S608 (parts of the statement, all of them above)
 _NEXT = """
 SELECT min(d.next_at) FROM unnest(%(channels)s::text[]) AS c (channel)
 CROSS JOIN unnest(%(priorities)s::smallint[]) AS p (priority)
@@ -119,6 +125,7 @@ class Skip:
 class Held:
     row: QueueRow
     until: datetime
+    reason: Reason | None = None
 
 
 def read_due(until: datetime, rooms: Mapping[Channel, int], limit: int) -> list[QueueRow]:
@@ -135,6 +142,12 @@ def read_calls(until: datetime, people: Collection[int]) -> list[QueueRow]:
 def quiet_alerts(alert_ids: Collection[int]) -> set[int]:
     """Those that fire, and whose every firing event is silenced."""
     return {pk for (pk,) in execute(_QUIET_ALERTS, [list(alert_ids)])} if alert_ids else set()
+
+
+def read_due_to(pairs: Collection[tuple[int, str]], until: datetime) -> list[QueueRow]:
+    """Locks and returns what is due by `until` to these recipients over these channels."""
+    people, channels = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    return [_row(values) for values in execute(_READ_DUE_TO, {"until": until, "people": people, "channels": channels})]
 
 
 def next_delivery_at(channels: Collection[Channel]) -> datetime | None:
@@ -193,10 +206,10 @@ def mark_held(held: Sequence[Held], now: datetime) -> None:
         """
         UPDATE delivery_delivery d
         SET state = CASE WHEN d.state = 'ambiguous' THEN d.state ELSE 'held' END, next_at = u.until,
-            held_since = coalesce(d.held_since, %s)
-        FROM unnest(%s::bigint[], %s::timestamptz[]) AS u(id, until) WHERE d.id = u.id
+            held_since = coalesce(d.held_since, %s), reason = u.reason
+        FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[]) AS u(id, until, reason) WHERE d.id = u.id
         """,
-        [now, [item.row.id for item in held], [item.until for item in held]],
+        [now, [item.row.id for item in held], [item.until for item in held], [item.reason or "" for item in held]],
     )
 
 

@@ -21,6 +21,7 @@ from tocsin.delivery.dialects import escape_link, escape_markdown, on_one_line
 from tocsin.delivery.documents import document
 from tocsin.delivery.link_texts import link_in_text
 from tocsin.delivery.notes import Note, because
+from tocsin.delivery.overviews import made_of
 from tocsin.delivery.own_texts import own_text
 from tocsin.delivery.rules import Cause
 from tocsin.delivery.speech import spoken_alert, spoken_digest
@@ -84,6 +85,8 @@ class AlertSummary:
     note: Note | None = None
     templates: Mapping[str, str] = field(default_factory=dict)
     """The policy's own, by the names of `TEMPLATE_FIELDS`."""
+    common: Mapping[str, str] = field(default_factory=dict)
+    """What the events share beyond what groups them; told where not all of them are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,31 +135,37 @@ def _built_in(alert: AlertSummary, channel: Channel, zone: ZoneInfo) -> Text:
             return _group_message(alert, zone)
 
 
-def render_digest(alerts: Sequence[AlertSummary], channel: Channel, *, language: str, time_zone: str) -> Text:
-    """One text that stands for the notifications of several alerts, newest first."""
+def render_digest(
+    alerts: Sequence[AlertSummary],
+    channel: Channel,
+    *,
+    language: str,
+    time_zone: str,
+    common: Mapping[str, str] | None = None,
+) -> Text:
+    """One text that stands for the notifications of several alerts, newest first. `common`: labels they all share."""
     if len(alerts) == 1:
         return render(alerts[0], channel, language=language, time_zone=time_zone)
     with translation.override(language or settings.DEFAULT_LANGUAGE):
-        titles = [f"[P{alert.severity}] {alert.title}: {_headline(alert)}" for alert in alerts]
-        count = len(alerts)
         if channel is Channel.PHONE:
             return Text("", spoken_digest(alerts), data=_digest_variables(alerts))
-        subject = _("%(count)d notifications in one message") % {"count": count}
-        why = _("A limit held these back; this message stands for all of them.")
-        lines = [f"- {title}" for title in titles[:50]]
-        if count > len(lines):
-            lines.append(_("... and %(count)d more") % {"count": count - len(lines)})
+        subject = _("%(count)d notifications in one message") % {"count": len(alerts)}
+        told = made_of(alerts, common or {}, headline=_headline, escape_markdown=escape_markdown)
         if channel is Channel.SMS:
-            told = f"{subject}: " + "; ".join(titles[:3])
-            return Text("", f"{told} {link_in_text()}".strip(), data=_digest_variables(alerts))
-        marked = "\n".join([why, "", *(escape_markdown(line) for line in lines)])
-        page = "<p>" + escape(why) + "</p><ul>" + "".join(f"<li>{escape(title)}</li>" for title in titles) + "</ul>"
+            named = [told.counts, *told.groups[:2]] if told.groups else told.named[:3]
+            text = f"{subject}: " + "; ".join(named)
+            return Text("", f"{text} {link_in_text()}".strip(), data=_digest_variables(alerts))
+        lines, page = told.plain(), told.html()
+        marked = "\n".join(told.markdown())
         if channel is Channel.EMAIL and (url := link_in_text()):
             said = _("Claim, resolve and see the timeline: %(url)s")
             lines += ["", said % {"url": url}]
             page += "<p>" + escape(said) % {"url": f'<a href="{escape(url)}">{escape(url)}</a>'} + "</p>"
-        body = "\n".join([why, "", *lines])
-        return Text(subject, body, page if channel is Channel.EMAIL else "", marked)
+        if channel is Channel.EMAIL and (url := alerts_url()):
+            said = _("All alerts: %(url)s")
+            lines.append(said % {"url": url})
+            page += "<p>" + escape(said) % {"url": f'<a href="{escape(url)}">{escape(url)}</a>'} + "</p>"
+        return Text(subject, "\n".join(lines), page if channel is Channel.EMAIL else "", marked)
 
 
 def _cut(text: str, longest: int) -> str:
@@ -245,6 +254,11 @@ def _more(alert: AlertSummary, shown: int) -> str:
     return ngettext("... and %(count)d more event", "... and %(count)d more events", rest) % {"count": rest}
 
 
+def _shared(alert: AlertSummary) -> str:
+    labels = ", ".join(f"{key}={on_one_line(value)}" for key, value in sorted(alert.common.items()))
+    return _("All of them: %(labels)s") % {"labels": labels} if labels else ""
+
+
 def _group_message(alert: AlertSummary, zone: ZoneInfo) -> Text:
     subject = f"[P{alert.severity}] {alert.title}"
     events = _event_lines(alert, zone)
@@ -260,9 +274,9 @@ def _group_message(alert: AlertSummary, zone: ZoneInfo) -> Text:
         if event["runbook"]:
             plain.append(f"  {event['runbook']}")
             marked.append(f"  [{_('What to do')}]({escape_link(event['runbook'])})")
-    if more := _more(alert, len(events)):
+    for more in filter(None, (_more(alert, len(events)), _shared(alert))):
         plain.append(more)
-        marked.append(more)
+        marked.append(escape_markdown(more))
     if url := alert_url(alert.alert_id):
         plain.append(url)
         marked += ["", f"[{_('Open the alert')}]({url})"]
@@ -274,7 +288,7 @@ def _email(alert: AlertSummary, zone: ZoneInfo) -> Text:
     if alert.cause is not Cause.FIRED:
         subject = f"Re: {subject}"
     events = _event_lines(alert, zone)
-    more = _more(alert, len(events))
+    more = ". ".join(filter(None, (_more(alert, len(events)), _shared(alert))))
     lines = [f"{alert.title}: {_headline(alert)}", ""]
     for event in events:
         lines.append(f"* {event['state']}: {event['name']}")

@@ -13,7 +13,9 @@ from tocsin.delivery.render import AlertSummary, EventSummary
 from tocsin.delivery.rules import Cause
 from tocsin.events.statements import execute
 
-_SAMPLE = 10
+EVENTS_LISTED = 10
+_SAMPLED = 100
+"""A text of more alerts than this tells of none of their events."""
 
 _COUNTS = """
 SELECT m.alert_id, count(*), count(*) FILTER (WHERE e.state = 'active'),
@@ -66,7 +68,7 @@ def count_events(alert_ids: list[int]) -> dict[int, EventCounts]:
 def sample_events(alert_ids: list[int]) -> dict[int, list[EventSummary]]:
     """Up to ten events of each alert, active ones first, then the worst, then the newest."""
     samples: dict[int, list[EventSummary]] = {alert_id: [] for alert_id in alert_ids}
-    for alert_id, labels, notes, *rest in execute(_SAMPLES, [alert_ids, _SAMPLE]):
+    for alert_id, labels, notes, *rest in execute(_SAMPLES, [alert_ids, EVENTS_LISTED]):
         samples[alert_id].append(EventSummary(_json(labels), _json(notes), *rest))
     return samples
 
@@ -75,7 +77,8 @@ def summaries(causes: Mapping[int, Cause]) -> dict[int, AlertSummary]:
     """What the texts of these alerts (id -> why they are told of now) are made from, in three statements."""
     ids = list(causes)
     alerts = {alert.pk: alert for alert in Alert.objects.filter(pk__in=ids).select_related("policy", "policy_version")}
-    counts, samples = count_events(ids), sample_events(ids)
+    counts = count_events(ids)
+    samples = sample_events(ids) if len(ids) <= _SAMPLED else {alert_id: [] for alert_id in ids}
     return {
         alert_id: summarise(alert, causes[alert_id], counts.get(alert_id, EventCounts()), samples[alert_id])
         for alert_id, alert in alerts.items()
@@ -97,8 +100,11 @@ def summarise(
     sample: list[EventSummary],
     note: Note | None = None,
     templates: Mapping[str, str] | None = None,
+    common: Mapping[str, str] | None = None,
 ) -> AlertSummary:
-    """`templates`: of the policy's version; None reads them from the alert."""
+    """`templates`: of the policy's version; None reads them from the alert. `common`: the labels that its events share,
+    told where they are too many to be listed.
+    """
     return AlertSummary(
         alert_id=alert.pk,
         title=alert.title,
@@ -112,6 +118,7 @@ def summarise(
         events=sample,
         note=note,
         templates=alert.policy_version.templates if templates is None else templates,
+        common=common or {},
     )
 
 

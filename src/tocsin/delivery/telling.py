@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
+from tocsin.alerts.common_labels import labels_in_common
 from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import ActivityKind, DueStep
 from tocsin.alerts.services import NewActivity
@@ -29,7 +30,7 @@ from tocsin.delivery.render import EventSummary, Text, render
 from tocsin.delivery.rules import Cause
 from tocsin.delivery.rules.hours import begins_as
 from tocsin.delivery.rules.plan import Plan, PlannedDelivery, Shortfall, assignee_channels, plan
-from tocsin.delivery.summaries import EventCounts, sample_events, summarise
+from tocsin.delivery.summaries import EVENTS_LISTED, EventCounts, sample_events, summarise
 from tocsin.events.statements import together
 from tocsin.oncall.queries import directory_at
 from tocsin.policies.queries import PolicyView
@@ -79,13 +80,15 @@ def tell(tellings: Sequence[Telling], now: datetime) -> list[NewActivity]:
     people = directory_at(named | assigned, now)
     carried, mentions_by = carriers()
     samples = sample_events(list({item.alert.pk for item in tellings}))
+    many = {item.alert.pk for item in tellings if item.counts.active > EVENTS_LISTED}
+    common = labels_in_common(many) if many else {}
     plans = [
         plan(_channels_of(item, people), people, channels_carried=carried, mentions_by=mentions_by,
              is_recovery=item.cause is Cause.RECOVERED, severity=item.alert.severity, severity_limits=item.limits)
         for item in tellings
     ]  # fmt: skip
     texts = {
-        (at, key): _rendered(item, samples[item.alert.pk], key)
+        (at, key): _rendered(item, samples[item.alert.pk], common.get(item.alert.pk, {}), key)
         for at, (item, made) in enumerate(zip(tellings, plans, strict=True))
         for key in dict.fromkeys(map(_content_key, made.deliveries))
     }
@@ -134,10 +137,12 @@ def _content_key(item: PlannedDelivery) -> tuple[Channel, str, str]:
     return item.channel, item.language or settings.DEFAULT_LANGUAGE, item.time_zone
 
 
-def _rendered(item: Telling, sample: list[EventSummary], key: tuple[Channel, str, str]) -> Text:
+def _rendered(
+    item: Telling, sample: list[EventSummary], common: Mapping[str, str], key: tuple[Channel, str, str]
+) -> Text:
     """Once for each channel, language and zone."""
     channel, language, zone = key
-    summary = summarise(item.alert, item.cause, item.counts, sample, item.note, item.policy.templates)
+    summary = summarise(item.alert, item.cause, item.counts, sample, item.note, item.policy.templates, common)
     return render(summary, channel, language=language, time_zone=zone)
 
 

@@ -154,6 +154,8 @@ class Reason(StrEnum):
     OUTCOME_UNKNOWN = "outcome_unknown"
     TOO_LATE = "too_late"
     SILENCED = "silenced"
+    PERSON_CAP = "person_cap"
+    GATHERED = "gathered"
     SHADOW = "shadow"
     NOT_AT_SEVERITY = "not_at_severity"
     OUTSIDE_WINDOW = "outside_window"
@@ -201,6 +203,10 @@ REASON_TEXTS: dict[Reason, Sentence] = {
     Reason.SHADOW: Sentence("the policy is in shadow: this would have been sent"),
     Reason.NOT_AT_SEVERITY: Sentence("the policy keeps this channel for more severe alerts"),
     Reason.OUTSIDE_WINDOW: Sentence("it is outside the hours of the policy"),
+    Reason.PERSON_CAP: Sentence(
+        "the cap on calls or texts to one person in an hour is reached; it goes out with others when the hour is over"
+    ),
+    Reason.GATHERED: Sentence("many messages came at once; it is gathered with others for a minute"),
     Reason.SILENCED: Sentence("everything that fires here is silenced"),
     Reason.TOO_LATE: Sentence("no worker was there at its time, and half an hour later it says nothing any more"),
 }

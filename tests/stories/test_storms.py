@@ -1,0 +1,177 @@
+"""A storm becomes messages that a person can read, and nobody gets more calls and texts in an hour than is allowed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.stories.harness import Story
+from tocsin.contacts.rules import Fallback
+from tocsin.delivery.models import Attempt, Delivery
+from tocsin.delivery.pipeline import accept
+from tocsin.events.queries import key_of
+from tocsin.events.rules import Report
+
+
+def storm(story: Story, count: int, **labels: str) -> None:
+    reports = [
+        Report(
+            labels={"alertname": "Disk full" if number % 5 else "Node down", "host": f"db{number}", **labels},
+            starts_at=story.now,
+            ends_at=story.now + timedelta(days=1),
+        )
+        for number in range(count)
+    ]
+    for begin in range(0, count, 500):
+        accept(key_of(story.integration), reports[begin : begin + 500], story.now)
+
+
+def sent(story: Story) -> list[Delivery]:
+    out = [attempt.delivery for attempt in Attempt.objects.order_by("pk").select_related("delivery__content")]
+    story.expected |= set(Attempt.objects.values_list("pk", flat=True))
+    return out
+
+
+def texts_of(deliveries: list[Delivery]) -> list[str]:
+    return [delivery.content.text if delivery.content else "" for delivery in deliveries]
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(5000, marks=pytest.mark.thorough)])
+def test_thousands_of_events_of_one_policy_are_a_handful_of_messages(story: Story, count: int) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email", "sms"]}, group_by=["alertname", "host"])
+
+    storm(story, count, cluster="a", severity="warning")
+    story.passes(300)
+
+    mails = [item for item in sent(story) if item.channel == "email"]
+    texts = [item for item in sent(story) if item.channel == "sms"]
+    assert len(mails) <= 3
+    assert len(texts) <= 3
+    assert sum(item.stands_for for item in mails) == count
+    assert sum(item.stands_for for item in texts) == count
+    big = max(mails, key=lambda item: item.stands_for)
+    assert big.content is not None
+    read = big.content.text
+    assert big.content.subject == f"{big.stands_for} notifications in one message"
+    assert f"{big.stands_for} alerts: P3 {big.stands_for}; {big.stands_for} active events" in read
+    assert "All of them: cluster=a, severity=warning" in read
+    assert "- Disk full: " in read
+    assert "... and " in read
+    assert "/console/alerts/alert/" in read
+    assert len(read) < 6000
+    assert not Delivery.objects.exclude(state__in=["merged", "delivered", "accepted"]).exists()
+
+
+def test_one_alert_of_five_thousand_events_says_what_they_share(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]}, group_by=[])
+
+    storm(story, 5000, cluster="a")
+    story.passes(60)
+
+    mail = story.expect_mail(ann, "firing: 5000 events", "... and 4990 more events", "All of them: cluster=a")
+    assert len(mail.text) < 6000
+
+
+def test_after_a_storm_what_comes_next_is_gathered_for_a_minute(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]}, group_by=["host"], group_wait=0)
+    storm(story, 10)
+    story.passes(1)
+    story.expect_mail(ann, "10 notifications")
+
+    story.fires("Late", host="late1")
+    story.passes(5)
+    story.fires("Late", host="late2")
+    story.passes(5)
+    story.expect_silence()
+    assert story.delivery(ann, "email").reason == "gathered"
+    story.passes(60)
+
+    story.expect_mail(ann, "2 notifications", "late1", "late2")
+
+
+def test_few_messages_are_told_one_by_one(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]}, group_by=["host"])
+
+    storm(story, 4)
+    story.passes(60)
+
+    assert [item.stands_for for item in sent(story)] == [1, 1, 1, 1]
+
+
+def test_a_cap_on_texts_announces_itself_once_and_the_rest_goes_out_as_one(story: Story, settings: Any) -> None:
+    settings.TEXTS_PER_HOUR = 3
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]}, group_by=["host"], group_wait=0)
+    for number in range(6):
+        story.fires("Disk full", host=f"db{number}")
+        story.passes(120)
+
+    first = sent(story)
+    assert [item.stands_for for item in first] == [1, 1, 1]
+    told = texts_of(first)
+    assert [("Further text messages to you are held back until 13:00" in text) for text in told] == [False, False, True]
+    held = story.delivery(ann, "sms")
+    assert (held.state, held.reason) == ("held", "person_cap")
+    entry = next(entry for entry in story.timeline() if entry.kind == "delivery")
+    assert "the cap on calls or texts to one person in an hour is reached" in entry.reasons[0]
+    story.recovers("Disk full", host="db3")
+    story.passes(3600)
+
+    after = sent(story)[3:]
+    assert [item.stands_for for item in after] == [2]
+    assert "db3" not in texts_of(after)[0]
+    assert "Further" not in texts_of(after)[0]
+
+
+def test_the_first_call_of_an_alert_is_never_held_back_and_later_ones_are(story: Story, settings: Any) -> None:
+    settings.CALLS_PER_HOUR = 2
+    ann = story.contact("Ann", fallback=Fallback.NONE)
+    story.policy({ann: ["phone"]}, group_by=["alertname"], group_wait=0, group_interval=1)
+    for number in range(4):
+        story.fires("Disk full" if number != 2 else "Fire", host=f"db{number}")
+        story.passes(1)
+        if number < 3:
+            story.expect_call(ann, "Fire" if number == 2 else "Disk full").answer()
+        story.passes(120)
+
+    held = story.delivery(ann, "phone")
+    assert (held.state, held.reason) == ("held", "person_cap")
+    story.expect_silence()
+    story.passes(3600)
+
+    story.expect_call(ann, "Disk full").answer()
+
+
+def test_the_text_after_a_call_that_failed_is_not_held_back(story: Story, settings: Any) -> None:
+    settings.TEXTS_PER_HOUR = 1
+    ann = story.contact("Ann", fallback=Fallback.SMS)
+    bob = story.contact("Bob")
+    story.policy({ann: ["sms", "phone"], bob: ["sms"]}, group_wait=0)
+    story.fires("Disk full")
+    story.passes(1)
+    story.expect_text(ann)
+    story.expect_text(bob)
+    story.expect_call(ann).is_busy()
+    story.passes(1)
+
+    story.expect_text(ann, "Disk full")
+
+
+@pytest.mark.parametrize("channel", ["sms", "phone"])
+def test_no_cap_holds_nothing(story: Story, settings: Any, channel: str) -> None:
+    settings.TEXTS_PER_HOUR = settings.CALLS_PER_HOUR = 0
+    ann = story.contact("Ann", fallback=Fallback.NONE)
+    story.policy({ann: [channel]}, group_by=["host"], group_wait=0)
+    for number in range(4):
+        story.fires("Disk full", host=f"db{number}")
+        story.passes(1)
+        story.expect(ann, channel).arrive()
+        story.passes(120)
+
+    assert len(sent(story)) == 4
