@@ -16,6 +16,7 @@ CLOCK_READERS = {
     "cli", "config", "web", "core/clock.py", "delivery/worker.py", "delivery/sender.py", "delivery/sending.py",
     "delivery/waiting.py", "channels/providers/dingtalk/robot.py", "channels/providers/lark/robot.py",
     "channels/providers/webhook/sender.py", "channels/providers/aliyun/account.py",
+    "channels/providers/tencent/sms.py",
 }  # fmt: skip
 """Doors, the worker's loops, and a signature that the vendor checks against its own clock."""
 

@@ -12,6 +12,7 @@ from simulators.lark import LarkSimulator
 from simulators.raw import RawServer, http_answer
 from simulators.sms_gateway import SmsGatewaySimulator
 from simulators.smtp import SmtpSimulator
+from simulators.tencent import TencentSimulator
 from simulators.twilio import TwilioSimulator
 from simulators.webhook import WebhookReceiver
 from simulators.wecom import WecomSimulator
@@ -30,6 +31,12 @@ def http_config(provider: str, url: str) -> dict[str, str]:
         return {"url": f"{url}/open-apis/bot/v2/hook/{SECRET}", "secret": SECRET, "keyword": ""}
     if provider == "wecom":
         return {"url": f"{url}/cgi-bin/webhook/send?key={SECRET}"}
+    if provider == "tencent_sms":
+        return {
+            "secret_id": TencentSimulator.key, "secret_key": SECRET, "url": url, "app_id": TencentSimulator.app_id,
+            "sign_name": TencentSimulator.sign, "template_id": "1111",
+            "template_params": '["{text}"]', "longest": "100",
+        }  # fmt: skip
     if provider in ("aliyun_sms", "aliyun_voice"):
         config = {"access_key_id": AliyunSimulator.key, "access_key_secret": SECRET, "url": url}
         if provider == "aliyun_voice":
@@ -51,6 +58,7 @@ MESSAGES = {
     "http_sms": SMS,
     "twilio_sms": SMS,
     "aliyun_sms": SMS,
+    "tencent_sms": SMS,
     "aliyun_voice": CALL,
     "twilio_voice": CALL,
     "dingtalk": ROBOT,
@@ -84,6 +92,7 @@ GOOD_BODY = {
     "http_sms": (202, b"0: Accepted for delivery"),
     "twilio_sms": (201, b'{"sid":"SM1","status":"queued"}'),
     "aliyun_sms": (200, b'{"Code":"OK","Message":"OK","BizId":"1^2"}'),
+    "tencent_sms": (200, b'{"Response":{"SendStatusSet":[{"Code":"Ok","SerialNo":"1"}],"RequestId":"1"}}'),
     "aliyun_voice": (200, b'{"Code":"OK","Message":"OK","CallId":"1^2"}'),
     "twilio_voice": (201, b'{"sid":"CA1","status":"queued"}'),
     "dingtalk": (200, b'{"errcode":0,"errmsg":"ok"}'),
@@ -113,6 +122,11 @@ def working(provider: str) -> Iterator[tuple[dict[str, str], list[str]]]:
         with WecomSimulator(key=SECRET) as group:
             yield {"url": group.webhook}, texts
             texts += [message.text for message in group.messages]
+    elif provider == "tencent_sms":
+        with TencentSimulator(longest=100) as tencent:
+            tencent.secret = SECRET
+            yield http_config(provider, tencent.url), texts
+            texts += [text.text for text in tencent.texts]
     elif provider in ("aliyun_sms", "aliyun_voice"):
         with AliyunSimulator(longest=100) as aliyun:
             aliyun.secret = SECRET

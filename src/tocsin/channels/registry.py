@@ -11,6 +11,7 @@ from tocsin.channels.providers.lark import LARK
 from tocsin.channels.providers.outbox import OUTBOX_EMAIL, OUTBOX_PHONE, OUTBOX_SMS
 from tocsin.channels.providers.sip import SIP
 from tocsin.channels.providers.smtp import SMTP
+from tocsin.channels.providers.tencent import TENCENT_SMS
 from tocsin.channels.providers.twilio import TWILIO_SMS, TWILIO_VOICE
 from tocsin.channels.providers.webhook import WEBHOOK
 from tocsin.channels.providers.wecom import WECOM
@@ -28,6 +29,7 @@ PROVIDERS: dict[str, ProviderType] = {
         TWILIO_VOICE,
         SIP,
         ALIYUN_SMS,
+        TENCENT_SMS,
         ALIYUN_VOICE,
         DINGTALK,
         LARK,

@@ -25,7 +25,7 @@ from tocsin.channels.base import (
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.aliyun.account import CHINA, AliyunApi, check_account, number
 from tocsin.channels.providers.aliyun.pushes import answer, items_of, moment, said
-from tocsin.channels.providers.aliyun.templates import filled, problem_of, values_of
+from tocsin.channels.variables import filled, problem_of, values_of
 from tocsin.core.sentences import Sentence
 
 _NO_CODE_TEMPLATE = Sentence(

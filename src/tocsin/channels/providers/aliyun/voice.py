@@ -25,8 +25,8 @@ from tocsin.channels.base import (
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.aliyun.account import AliyunApi, check_account
 from tocsin.channels.providers.aliyun.pushes import answer, items_of, moment, said
-from tocsin.channels.providers.aliyun.templates import filled, problem_of, values_of
 from tocsin.channels.texts import national_number
+from tocsin.channels.variables import filled, problem_of, values_of
 from tocsin.core.sentences import Sentence
 
 _ONLY_MAINLAND = Sentence("Alibaba Cloud calls numbers of the mainland only.")
