@@ -1,4 +1,4 @@
-"""Escalation and acting as somebody does them: the editor of steps, the alert's page, the page behind a message's link."""
+"""Escalation and acting as somebody does them: the editor, the alert's page, the page behind a message's link."""
 
 from __future__ import annotations
 

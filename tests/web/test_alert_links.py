@@ -16,8 +16,10 @@ from tocsin.alerts.services import claim_alert
 from tocsin.contacts.services import update_contact
 from tocsin.core.redact import redact
 from tocsin.delivery.alert_links import alert_link
+from tocsin.delivery.group_codes import code_message
 from tocsin.delivery.link_texts import token_for, with_link
 from tocsin.delivery.models import Content, Delivery
+from tocsin.delivery.planning import plan_due
 
 pytestmark = pytest.mark.django_db
 PUBLIC = "https://tocsin.example.org"
@@ -169,3 +171,68 @@ def test_a_message_that_stands_for_several_alerts_leads_to_a_list(story: Story, 
     assert "Net down" in shown
     assert "You act as Ann." in client.get(links[0].replace("&amp;", "&")).content.decode()
     assert "Net down" not in client.get(f"{page}?alert=999999").context["rows"][1][0].title
+
+
+def group_link(story: Story) -> str:
+    """The page behind the link of a chatbot's message, as it was planned."""
+    robot = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
+    story.policy({robot: []}, group_wait=0)
+    story.fires("Disk full")
+    plan_due(story.now)
+    delivery = Delivery.objects.get(channel="dingtalk")
+    assert delivery.content is not None
+    assert f"[Open the alert]({PUBLIC}/a/{'*' * 22})" in delivery.content.markdown
+    Delivery.objects.update(next_at=None)
+    return f"/a/{token_for(delivery.pk)}"
+
+
+def posted(client: Client, page: str, **fields: str) -> Any:
+    client.get(page)
+    return client.post(page, {**fields, "csrfmiddlewaretoken": client.cookies["csrftoken"].value}, follow=True)
+
+
+def test_a_link_in_a_group_asks_once_who_one_is(story: Story) -> None:
+    ann, page = story.contact("Ann"), group_link(story)
+    client = Client(enforce_csrf_checks=True)
+
+    asked = client.get(page).content.decode()
+    posted(client, page, do="ask", number=str(ann.phone))
+    story.passes()
+    story.expect_text(ann)
+    told = code_message(ann.pk, str(ann.phone), "en", story.now)
+    code = re.search(r"\d{8}", told)
+    assert code is not None
+    wrong = posted(client, page, do="code", number=str(ann.phone), code="00000000").content.decode()
+    right = posted(client, page, do="code", number=str(ann.phone), code=code[0]).content.decode()
+
+    assert "Who are you?" in asked
+    assert "What happened" not in asked
+    assert "This is not the code" in wrong
+    assert "You act as Ann." in right
+    assert "You act as Ann." in client.get(page).content.decode()
+    assert not Content.objects.filter(text__contains=code[0]).exists()
+    posted(client, page, do="claim")
+    assert story.alert().claimed_by == "Ann"
+
+
+def test_whoever_is_no_contact_gets_the_same_answer_and_no_code(story: Story) -> None:
+    page = group_link(story)
+    client = Client(enforce_csrf_checks=True)
+
+    reply = posted(client, page, do="ask", number="+8613900000009").content.decode()
+
+    assert "If this is the verified number of a contact, a code is on its way to it." in reply
+    assert not Delivery.objects.filter(purpose="code").exists()
+
+
+def test_five_wrong_codes_close_the_door_for_the_right_one(story: Story) -> None:
+    ann, page = story.contact("Ann"), group_link(story)
+    client = Client(enforce_csrf_checks=True)
+    code = re.search(r"\d{8}", code_message(ann.pk, str(ann.phone), "en", story.now))
+    assert code is not None
+    for _ in range(5):
+        posted(client, page, do="code", number=str(ann.phone), code="00000000")
+
+    late = posted(client, page, do="code", number=str(ann.phone), code=code[0])
+
+    assert "This is not the code" in late.content.decode()

@@ -22,6 +22,7 @@ from tocsin.contacts.queries import contact_views, robot_config, webhook_config
 from tocsin.contacts.rules import ContactView, VerificationMethod, is_same_address, mention_id
 from tocsin.core.ids import to_base36
 from tocsin.delivery.contents import ContentText, read_contents
+from tocsin.delivery.group_codes import code_message
 from tocsin.delivery.handover_states import HandoverState, handover_states
 from tocsin.delivery.link_texts import with_link
 from tocsin.delivery.models import Enclosure
@@ -192,6 +193,8 @@ class Addresses:
         text, variables = content.text, _variables(content, channel)
         if (verification := self.verifications.get(row.verification_id or 0)) is not None:
             text, variables = verification_message(verification, row.language), verification_variables(verification)
+        if row.purpose == Purpose.CODE:
+            text = code_message(row.recipient_id, row.phone, row.language, self.now)
         keys = call_keys(row.language) if row.is_call and _can_be_answered(row) else {}
         if (handover := self.handovers.get(row.id)) is not None:
             text = handover.filled(text, row.language, carries_links=route.capabilities.carries_links)

@@ -117,7 +117,7 @@ def render(alert: AlertSummary, channel: Channel, *, language: str, time_zone: s
         text = _built_in(alert, channel, zone)
         if not alert.templates:
             return text
-        return own_text(alert, channel, zone, text, _headline(alert), alert_url(alert.alert_id))
+        return own_text(alert, channel, zone, text, _headline(alert), _link(alert, channel))
 
 
 def _built_in(alert: AlertSummary, channel: Channel, zone: ZoneInfo) -> Text:
@@ -129,10 +129,15 @@ def _built_in(alert: AlertSummary, channel: Channel, zone: ZoneInfo) -> Text:
         case Channel.PHONE:
             return Text("", spoken_alert(alert, _headline(alert)), data=_variables(alert))
         case Channel.WEBHOOK:
-            told = _group_message(alert, zone)
+            told = _group_message(alert, zone, _link(alert, channel))
             return Text(told.subject, told.text, data=document(alert, alert_url(alert.alert_id)))
         case _:
-            return _group_message(alert, zone)
+            return _group_message(alert, zone, _link(alert, channel))
+
+
+def _link(alert: AlertSummary, channel: Channel) -> str:
+    """People act by the link of their message; programs are led to the console."""
+    return alert_url(alert.alert_id) if channel is Channel.WEBHOOK else link_in_text()
 
 
 def render_digest(
@@ -259,7 +264,7 @@ def _shared(alert: AlertSummary) -> str:
     return _("All of them: %(labels)s") % {"labels": labels} if labels else ""
 
 
-def _group_message(alert: AlertSummary, zone: ZoneInfo) -> Text:
+def _group_message(alert: AlertSummary, zone: ZoneInfo, url: str) -> Text:
     subject = f"[P{alert.severity}] {alert.title}"
     events = _event_lines(alert, zone)
     plain, marked = [_headline(alert), ""], [f"**{escape_markdown(_headline(alert))}**", ""]
@@ -277,7 +282,7 @@ def _group_message(alert: AlertSummary, zone: ZoneInfo) -> Text:
     for more in filter(None, (_more(alert, len(events)), _shared(alert))):
         plain.append(more)
         marked.append(escape_markdown(more))
-    if url := alert_url(alert.alert_id):
+    if url:
         plain.append(url)
         marked += ["", f"[{_('Open the alert')}]({url})"]
     return Text(subject, "\n".join(plain), markdown="\n".join(marked))

@@ -30,6 +30,8 @@ class Purpose(StrEnum):
     """Tells the owner of an address that somebody has just changed it."""
     DAILY = "daily"
     """What a robot tells of the day at chosen times."""
+    CODE = "code"
+    """By which somebody in a group says who they are; made when it is sent, and stored nowhere."""
     REPLY = "reply"
     """Says what became of a reply or a pressed key."""
     HANDOVER = "handover"

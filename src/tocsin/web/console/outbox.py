@@ -21,6 +21,7 @@ from tocsin.channels.kinds import Channel
 from tocsin.channels.registry import PROVIDERS
 from tocsin.core.clock import utc_now
 from tocsin.core.ids import to_base36
+from tocsin.core.redact import redact
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.queries import OutboxMessage, outbox_messages
 from tocsin.delivery.rules import Purpose
@@ -32,6 +33,8 @@ from tocsin.web.console.home import simulated_channels
 from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, COLOURS, reason_text
 
 _SHOWN = 100
+_SECRET = (Purpose.VERIFICATION, Purpose.LINK, Purpose.HANDOVER, Purpose.CODE)
+"""Their texts prove who somebody is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +98,12 @@ def answer(request: HttpRequest, context: dict[str, Any], delivery_id: int, answ
 
 
 def _entry(message: OutboxMessage, may_manage: bool) -> dict[str, Any]:
-    """The text of a verification proves a number, so only those who may change contacts read it."""
+    """The text of a verification proves a number, and a link acts for its recipient: not for every reader."""
     delivery = message.delivery
-    is_hidden = delivery.purpose in (Purpose.VERIFICATION, Purpose.LINK, Purpose.HANDOVER) and not may_manage
+    is_hidden = delivery.purpose in _SECRET and not may_manage
     return {
         "delivery": delivery,
-        "text": "" if is_hidden else message.text,
+        "text": "" if is_hidden else message.text if may_manage else redact(message.text),
         "is_hidden": is_hidden,
         "channel": CHANNELS.get(delivery.channel, delivery.channel),
         "icon": CHANNEL_ICONS.get(delivery.channel, "send"),

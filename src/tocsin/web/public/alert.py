@@ -32,7 +32,9 @@ from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError, TocsinError
 from tocsin.delivery.acting import Act, act_on_alert
 from tocsin.delivery.alert_links import AlertLink, alert_link
+from tocsin.delivery.render import alert_url
 from tocsin.delivery.timeline import timeline
+from tocsin.web.public.who import ask_who, known_contact
 from tocsin.web.shared.addresses import client_address
 from tocsin.web.shared.csrf import csrf_by_token
 from tocsin.web.shared.headers import secret_page
@@ -74,9 +76,11 @@ def open_alert(request: HttpRequest, token: str) -> HttpResponse:
     found = _TOKEN.match(token)
     token = found[0] if found else ""
     link = alert_link(token, now)
-    if link is None or link.contact is None:
+    if link is None:
         return _note(request, "unknown")
-    contact = link.contact
+    contact = link.contact or known_contact(request)
+    if contact is None:
+        return ask_who(request, link, now)
     with translation.override(contact.language or translation.get_language()), timezone.override(_zone(contact)):
         alert = _chosen(link.alerts, request.GET.get("alert", ""))
         if alert is None:
@@ -134,6 +138,7 @@ def _page(
         "problem": problem,
         "typed": typed,
         "action": _address(token, alert),
+        "console": alert_url(alert.pk),
         "list": reverse("open-alert", args=[token]) if len(link.alerts) > 1 else "",
     }
     return render(request, "public/alert.html", context)

@@ -31,6 +31,7 @@ PURPOSES: Words = {
     Purpose.DAILY: _("Daily statistics"),
     Purpose.HANDOVER: _("Hand-over"),
     Purpose.REPLY: _("Reply"),
+    Purpose.CODE: _("Code"),
     Purpose.LINK: _("Personal link"),
     Purpose.NOTICE: _("Security notice"),
 }
