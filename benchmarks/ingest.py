@@ -26,6 +26,7 @@ _ROUNDS = 3
 _SECONDS = 5.0
 _CASES = {64: 8, 1: 16}
 """Alerts in a post: connections."""
+_NO_ROUTES = "route: {receiver: nobody, group_by: [alertname]}\nreceivers: [{name: nobody}]\n"
 
 
 def main() -> list[Figure]:
@@ -82,13 +83,13 @@ def tocsin(folder: Path) -> Iterator[tuple[int, str]]:
 
 
 @contextmanager
-def alertmanager(folder: Path) -> Iterator[int]:
+def alertmanager(folder: Path, routes: str = _NO_ROUTES) -> Iterator[int]:
     program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
     if program is None:
         sys.exit("prometheus-alertmanager is not installed: apt install prometheus-alertmanager")
     port = free_port()
     config = folder / "alertmanager.yml"
-    config.write_text("route: {receiver: nobody, group_by: [alertname]}\nreceivers: [{name: nobody}]\n")
+    config.write_text(routes)
     command = [program, f"--config.file={config}", f"--storage.path={folder / 'alertmanager'}",
                f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="]  # fmt: skip
     with running(command, port, dict(os.environ)):

@@ -64,17 +64,18 @@ def plan(
     `targets`: notification object id and, for people, its channels. `channels_carried`: those with an account (or,
     for robots, a provider). `mentions_by`: per platform what a mention can use ("phone", "user_id"). Good news wakes
     nobody: a recovery is texted to those who would be called, where text messages are carried. `severity_limits`:
-    channels that are kept for alerts at least so severe; each that would be used otherwise is one shortfall.
+    channels that are kept for alerts at least so severe; each that would be used otherwise is one shortfall. The order
+    in which objects, members or people are named makes no difference.
     """
     people: dict[int, set[Channel]] = {}
-    robots: list[int] = []
-    webhooks: list[int] = []
+    robots: set[int] = set()
+    webhooks: set[int] = set()
     shortfalls: list[Shortfall] = []
-    for object_id, channels in targets:
+    for object_id, channels in sorted(targets, key=lambda target: target[0]):
         if object_id in directory.robots:
-            robots.append(object_id)
+            robots.add(object_id)
         elif object_id in directory.webhooks:
-            webhooks.append(object_id)
+            webhooks.add(object_id)
         elif object_id in directory.contacts:
             people.setdefault(object_id, set()).update(channels)
         elif (group := directory.groups.get(object_id)) is not None:
@@ -90,12 +91,13 @@ def plan(
     if not targets:
         shortfalls.append(Shortfall(0, "", "", Reason.NO_TARGETS))
 
+    people = dict(sorted(people.items()))
     deliveries: list[PlannedDelivery] = []
     for contact_id, wanted in people.items():
         if is_recovery and Channel.PHONE in wanted and Channel.SMS in channels_carried:
             wanted = wanted - {Channel.PHONE} | {Channel.SMS}
         _plan_person(directory.contacts[contact_id], wanted, channels_carried, deliveries, shortfalls)
-    for robot_id in robots:
+    for robot_id in sorted(robots):
         robot = directory.robots[robot_id]
         if not robot.is_enabled:
             shortfalls.append(Shortfall(robot_id, robot.name, robot.platform, Reason.ROBOT_DISABLED))
@@ -120,7 +122,7 @@ def plan(
                 mention_ids=tuple(mentioned),
             )
         )
-    for webhook_id in webhooks:
+    for webhook_id in sorted(webhooks):
         webhook = directory.webhooks[webhook_id]
         if webhook.is_enabled:
             deliveries.append(PlannedDelivery(webhook_id, webhook.name, Channel.WEBHOOK, language=webhook.language))
