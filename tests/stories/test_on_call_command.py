@@ -9,6 +9,7 @@ import pytest
 
 from tests.stories.harness import Story
 from tocsin.cli.oncall import show
+from tocsin.contacts.queries import uses_by_phone
 from tocsin.contacts.services import delete_contacts
 from tocsin.core.actors import SHELL
 from tocsin.core.errors import InvalidInputError, NotFoundError
@@ -77,6 +78,14 @@ def test_explain_names_whoever_is_on_duty_at_the_moment_it_is_asked_for(story: S
     [policy] = explain({"alertname": "Disk full"}, story.now).policies
     assert policy.on_duty == ((rota.name, ("Ann",)),)
     assert ([item.name for item in today], [item.name for item in tomorrow]) == (["Ann"], ["Bob"])
+
+
+def test_a_changed_number_names_the_policies_that_call_the_contact_by_its_schedule(story: Story) -> None:
+    ann = story.contact("Ann")
+    rota = story.schedule([ann], name="Database", tells_by=["email"])
+    story.policy({rota: ["phone"]}, name="Storage")
+
+    assert [(use.kind, use.name) for use in uses_by_phone(ann.pk)] == [("policy", "Storage")]
 
 
 def test_a_deleted_contact_is_on_duty_no_more_and_the_others_turns_move_up(story: Story) -> None:

@@ -131,6 +131,8 @@ def test_times_of_the_dialog_are_those_of_the_schedule(story: Story) -> None:
     assert (row.starts_at, row.ends_at) == (datetime(2026, 11, 24, 12, tzinfo=UTC), datetime(2026, 11, 25, tzinfo=UTC))
     refused = browser.post(address("substitute", rota.pk), typed | {"ends_at": "2026-11-24T20:00"}).content.decode()
     assert "This must be later than the beginning" in refused
+    wrong = browser.post(address("substitute", rota.pk), typed | {"ends_at": "tomorrow"}).content.decode()
+    assert "Write a date and a time" in wrong
     browser.post(address("end_substitute", rota.pk, row.pk))
     assert not Substitute.objects.exists()
 

@@ -35,6 +35,7 @@ SELECT 1 FROM contacts_contact WHERE id IN (
     WHERE l.schedule_id = ANY(%(ids)s)
     UNION SELECT contact_id FROM oncall_substitute WHERE schedule_id = ANY(%(ids)s)
     UNION SELECT handed_to_id FROM oncall_schedule WHERE id = ANY(%(ids)s)
+    UNION SELECT keeps_id FROM oncall_handover WHERE schedule_id = ANY(%(ids)s) AND awaits_check_in
 ) ORDER BY id FOR KEY SHARE
 """
 

@@ -63,8 +63,7 @@ def create_schedule(
         created_at=now,
     )
     with transaction.atomic():
-        lock_contacts("layers", {person for draft in drafts for person in draft.people})
-        lock_contacts("lead_id", {lead_id} - {None})
+        lock_contacts({"layers": _people(drafts), "lead_id": {lead_id} - {None}})
         _refuse_unknown_robot(robot_id)
         if Schedule.objects.count() >= MAX_SCHEDULES:
             raise InvalidInputError({"": _("There are %(count)d schedules already.") % {"count": MAX_SCHEDULES}})
@@ -103,8 +102,7 @@ def update_schedule(
         wanted["tells_by"] = list(tells_by)
     drafts = parse_layers(layers) if layers is not None else None
     with transaction.atomic():
-        lock_contacts("layers", {person for draft in drafts or () for person in draft.people})
-        lock_contacts("lead_id", {wanted.get("lead_id")} - {None})
+        lock_contacts({"layers": _people(drafts or ()), "lead_id": {wanted.get("lead_id")} - {None}})
         _refuse_unknown_robot(wanted.get("robot_id"))
         schedule = locked(schedule_id, version)
         before, layers_before = _facts(schedule), stored_layers(schedule)
@@ -170,11 +168,20 @@ def locked(schedule_id: int, version: int | None) -> Schedule:
     return schedule
 
 
-def lock_contacts(field: str, ids: Collection[Any]) -> None:
-    """So that none is deleted before what names it is committed. Contacts are locked before schedules everywhere."""
-    locked = Contact.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk")
+def lock_contacts(fields: Mapping[str, Collection[Any]]) -> None:
+    """So that none is deleted before what names it is committed: all in one order, and before schedules everywhere.
+
+    `fields`: the contacts that each field names.
+    """
+    wanted = {pk for ids in fields.values() for pk in ids}
+    locked = Contact.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
     known = list(locked.values_list("pk", flat=True))
-    refuse_unknown_ids(field, ids, known, _("There is no contact %(ids)s (any more)."))
+    for field, ids in fields.items():
+        refuse_unknown_ids(field, ids, known, _("There is no contact %(ids)s (any more)."))
+
+
+def _people(drafts: Iterable[LayerDraft]) -> set[int]:
+    return {person for draft in drafts for person in draft.people}
 
 
 def _write_layers(schedule: Schedule, drafts: Sequence[LayerDraft]) -> None:

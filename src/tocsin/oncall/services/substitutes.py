@@ -35,8 +35,7 @@ def substitute(
     starts_at = max(starts_at, now)
     _refuse_wrong(starts_at, ends_at, contact_id, replaces_id)
     with transaction.atomic():
-        lock_contacts("contact_id", {contact_id})
-        lock_contacts("replaces_id", {replaces_id} - {None})
+        lock_contacts({"contact_id": {contact_id}, "replaces_id": {replaces_id} - {None}})
         schedule = locked(schedule_id, None)
         if schedule.substitutes.filter(ends_at__gt=now).count() >= MAX_SUBSTITUTES:
             raise InvalidInputError({"": _("There are %(count)d substitutes already.") % {"count": MAX_SUBSTITUTES}})

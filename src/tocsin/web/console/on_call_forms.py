@@ -84,8 +84,20 @@ class ScheduleForm(ServiceForm):
             self.initial["tells_by"] = self.instance.tells_by
 
 
+class WallTimeField(forms.CharField):
+    """A date and time without a zone; what it means is for the schedule's zone to say, not for the reader's."""
+
+    widget = UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"})
+
+    def clean(self, value: Any) -> datetime:
+        try:
+            return datetime.fromisoformat(super().clean(value)).replace(tzinfo=None)
+        except ValueError as error:
+            raise forms.ValidationError(_("Write a date and a time, like 2026-11-30 09:00.")) from error
+
+
 class SubstituteForm(forms.Form):
-    """Times are those of the schedule's zone. `given` is of this schedule: fields cannot take arguments."""
+    """Times are those of the schedule's zone."""
 
     contact = forms.ModelChoiceField(label=_("who stands in"), queryset=Contact.objects.all(), widget=Picker("contact"))
     replaces = forms.ModelChoiceField(
@@ -95,19 +107,13 @@ class SubstituteForm(forms.Form):
         widget=Picker("contact"),
         help_text=_("Takes this person's turns in that time. Nobody: takes the whole schedule."),
     )
-    starts_at = forms.DateTimeField(
-        label=_("from"), input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
-        widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"}),
-    )  # fmt: skip
-    ends_at = forms.DateTimeField(
-        label=_("until"), input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
-        widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"}),
-    )  # fmt: skip
+    starts_at = WallTimeField(label=_("from"))
+    ends_at = WallTimeField(label=_("until"))
 
 
 def moment_in(schedule: Schedule, typed: datetime) -> datetime:
     """What was typed, by the clocks of the schedule."""
-    return moment_of(typed.replace(tzinfo=None), ZoneInfo(schedule.time_zone))
+    return moment_of(typed, ZoneInfo(schedule.time_zone))
 
 
 def typed_in(schedule: Schedule, moment: datetime) -> str:
