@@ -130,7 +130,8 @@ def _looked_into(client: Any, page: Page) -> Page:
             reply = client.get(path) if page.form is None else client.post(path, page.form)
             assert reply.status_code == 200, (reply.status_code, path)
             reply.content  # noqa: B018 (renders it)
-        reads = [query["sql"] for query in captured.captured_queries if query["sql"].startswith(("SELECT", "\nSELECT"))]
+        asked = [query["sql"].lstrip() for query in captured.captured_queries]
+        reads = [sql for sql in asked if sql.startswith(("SELECT", "WITH"))]
         statements += len(captured.captured_queries)
         for sql in reads:
             tables = set() if sql.endswith(" LIMIT 1") else tables_scanned(sql)

@@ -21,6 +21,7 @@ from tocsin.contacts.queries import (
     contact_page,
     contacts_found,
     group_counts,
+    groups_losing,
 )
 from tocsin.contacts.rules import Fallback
 
@@ -131,6 +132,14 @@ def test_the_facts_of_a_page_are_read_by_index(crowd: dict[str, Any]) -> None:
     (statement,) = read(lambda: contact_facts(page))
 
     assert scans(statement) == set()
+
+
+def test_what_deleting_a_page_of_contacts_does_to_groups_is_read_by_index(crowd: dict[str, Any]) -> None:
+    page = list(Contact.objects.order_by("pk").values_list("pk", flat=True)[:50])
+
+    (statement,) = read(lambda: groups_losing(page, most=200))
+
+    assert scans(statement) <= {"contacts_contactgroup"}  # so few groups are read whole
 
 
 def test_every_way_to_search_finds_the_same(crowd: dict[str, Any]) -> None:
