@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from simulators.softphone import Softphone
 from tests.stories.harness import Story
+from tocsin.channels.services import try_account
 
 
 def test_a_telephone_rings_is_answered_and_key_one_claims(story: Story) -> None:
@@ -22,3 +25,13 @@ def test_a_telephone_rings_is_answered_and_key_one_claims(story: Story) -> None:
     assert "Ann claimed it by pressing a key" in [entry.title for entry in story.timeline()]
     assert heard.loudness > 500, "the person heard nothing"
     assert heard.seconds > 1
+
+
+@pytest.mark.thorough
+def test_a_test_of_the_account_says_how_the_call_went(story: Story) -> None:
+    with Softphone() as phone:
+        account = story.account("sip", server=f"127.0.0.1:{phone.port}", register="no", dial=phone.address)
+
+        result = try_account(account=account, to="+8613800000000")
+
+    assert (result.outcome, result.detail) == ("accepted", "A person answered.")

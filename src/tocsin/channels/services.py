@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 
 from tocsin.accounts.audit import Action, Changes, record, record_many
 from tocsin.channels.base import Config, Message, ProviderType, SendResult
-from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import PERSONAL_CHANNELS
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import config_of, kind_of
 from tocsin.channels.registry import PROVIDERS, provider_type
+from tocsin.channels.trials import send_once
 from tocsin.core.actors import SYSTEM, Actor
 from tocsin.core.crypto import to_base62
 from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
@@ -161,7 +161,7 @@ def ensure_outbox_accounts(*, now: datetime) -> list[ProviderAccount]:
 
 
 def try_account(*, account: ProviderAccount, to: str, text: str = "", subject: str = "") -> SendResult:
-    """Sends one message now, past the queue and its limits. No receipt is asked for."""
+    """Sends one message now, past the queue and its limits. No receipt is asked for; a call is waited for."""
     kind = kind_of(account)
     message = Message(
         reference="t" + to_base62(secrets.token_bytes(16), 12).lower(),
@@ -170,19 +170,7 @@ def try_account(*, account: ProviderAccount, to: str, text: str = "", subject: s
         subject=subject or _("Test message from %(organisation)s") % {"organisation": settings.ORGANISATION},
         text=text or _("This is a test of %(account)s. No action is needed.") % {"account": account.name},
     )
-    return asyncio.run(_send_once(kind, config_of(account), message))
-
-
-async def _send_once(kind: ProviderType, config: Config, message: Message) -> SendResult:
-    http = HttpClient(allow=settings.OUTGOING_ALLOW)
-    try:
-        provider = kind.open(config, http)
-        try:
-            return await provider.send(message)
-        finally:
-            await provider.aclose()
-    finally:
-        await http.aclose()
+    return asyncio.run(send_once(kind, config_of(account), message))
 
 
 def _new_token() -> str:

@@ -20,7 +20,7 @@ from tocsin.channels import services
 from tocsin.channels.base import Outcome, SendResult
 from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
-from tocsin.channels.queries import capabilities_of
+from tocsin.channels.queries import capabilities_of, kind_of
 from tocsin.core.errors import TocsinError
 from tocsin.core.phones import PhoneError, parse
 from tocsin.web.console.display import span
@@ -123,6 +123,8 @@ def explained(account: ProviderAccount, result: SendResult) -> Answer:
 
 def _meaning_of_acceptance(account: ProviderAccount) -> str:
     capabilities = capabilities_of(account)
+    if kind_of(account).reports:
+        return ""
     if capabilities.is_simulated:
         return _now("A simulation: nothing left this machine.")
     if capabilities.accepted_is_delivered:
