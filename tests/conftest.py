@@ -12,10 +12,9 @@ from urllib.parse import quote
 
 import django
 import pytest
-from django.conf import settings
 from django.utils import translation
 
-from tests.quick import SETTINGS
+from tests.quick import make_quick
 from tocsin.config.embedded_postgres import EmbeddedPostgres, connection_settings
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tocsin.config.settings"
@@ -39,8 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["TOCSIN_DATABASE_URL"] = f"postgresql://tocsin@/tocsin?host={sockets}"
         os.environ.setdefault("TOCSIN_DATA_DIR", str(folder))
     django.setup()
-    for name, value in SETTINGS.items():
-        setattr(settings, name, value)
+    make_quick()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -28,6 +28,7 @@ _FUNCTIONS: dict[str, Any] = {
 _FUNCTIONS |= {f"{name}_lazy": places for name, places in _FUNCTIONS.items()}
 _FUNCTIONS |= {"gettext_noop": None, "Sentence": None}
 _MODULES = ("django.utils.translation", "tocsin.core.sentences")
+_MARKED = re.compile("|".join(map(re.escape, _MODULES)))
 
 
 class Message(NamedTuple):
@@ -48,7 +49,10 @@ def messages_in(*folders: str) -> Iterator[tuple[str, Message]]:
 def messages_of(path: Path) -> Iterator[Message]:
     """Those of one file; none for a file that is neither Python nor a template."""
     if path.suffix == ".py":
-        source, functions = path.read_text(), _imported(ast.parse(path.read_text()))
+        source = path.read_text()
+        functions = _imported(ast.parse(source)) if _MARKED.search(source) else {}
+        if not functions:
+            return
     elif path.suffix in (".html", ".txt"):
         lines = templatize(path.read_text(), origin=str(path)).splitlines()
         source = "\n".join(line.lstrip() for line in lines)  # the indentation of HTML is none of Python's
@@ -152,6 +156,7 @@ _DJANGOS_SHOWN = (
     "forms/", "utils/", "views/",
 )  # fmt: skip
 """What of Django itself people may read: its own Chinese lacks some of it."""
+_SUFFIXES = {".py", ".html", ".txt"}
 _NOT_READ = {"tests", "migrations", "management", "idp", "providers", "headless"}
 _IN_DOCSTRINGS = {"addedname", "changedname", "deletedname"}
 
@@ -160,7 +165,7 @@ def library_messages() -> Iterator[tuple[str, Message]]:
     """Messages of the installed packages whose pages and errors the console shows."""
     folders = {Path(app.path) for app in apps.get_app_configs() if not app.name.startswith(("tocsin.", "django."))}
     for folder in sorted(folders):
-        for path in sorted(folder.rglob("*")):
+        for path in sorted(path for path in folder.rglob("*") if path.suffix in _SUFFIXES):
             nearest = max(
                 (other for other in folders if path.is_relative_to(other)), key=lambda other: len(other.parts)
             )
@@ -168,17 +173,17 @@ def library_messages() -> Iterator[tuple[str, Message]]:
             if nearest == folder and not is_of_an_extra and not _NOT_READ & set(path.relative_to(folder).parts):
                 yield from ((f"{folder.name}/{path.relative_to(folder)}", message) for message in messages_of(path))
     django = Path(apps.get_app_config("auth").path).parents[1]
-    for path in sorted(django.rglob("*")):
+    for path in sorted(path for path in django.rglob("*") if path.suffix in _SUFFIXES):
         where = str(path.relative_to(django))
         if where.startswith(_DJANGOS_SHOWN) and not _NOT_READ & set(path.parts):
             yield from ((f"django/{where}", message) for message in messages_of(path))
 
 
-def untranslated_of_libraries() -> list[tuple[str, Message]]:
+def untranslated_of_libraries(messages: Iterable[tuple[str, Message]]) -> list[tuple[str, Message]]:
     """Neither their own Chinese nor ours has them."""
     missing = []
     known = trans_real.translation("zh-hans")._catalog  # type: ignore[attr-defined]
-    for where, message in library_messages():
+    for where, message in messages:
         key = f"{message.context}\x04{message.text}" if message.context else message.text
         if not (known.get(key) or known.get((key, 0)) or message.text in _IN_DOCSTRINGS):
             missing.append((where, message))
