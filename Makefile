@@ -16,17 +16,19 @@ demo: .venv/dev.stamp ## watch an alert reach three people, then look around in 
 run: .venv/run.stamp ## run Tocsin on http://127.0.0.1:8000 until Ctrl-C
 	$(VENV)/tocsin serve
 
-test: .venv/dev.stamp ## lint, then the tests on the embedded database, then the stories on Debian's PostgreSQL
+test: .venv/dev.stamp ## lint, then the stories on Debian's PostgreSQL and all other tests on the embedded one
 	@tools/debian-packages.sh $(DEBIAN_FOR_TESTS)
 	@tools/debian-packages.sh --optional chromium-headless-shell
 	@$(MAKE) --no-print-directory lint
-	$(VENV)/pytest $(IN_PARALLEL) $(THOROUGH) < /dev/null
-	tools/with-debian-postgres.sh $(VENV)/pytest $(IN_PARALLEL) $(THOROUGH) tests/stories < /dev/null
+	$(VENV)/pytest $(IN_PARALLEL) $(EMBEDDED) < /dev/null
+	tools/with-debian-postgres.sh $(VENV)/pytest $(IN_PARALLEL) $(STORIES) tests/stories < /dev/null
 
-test-all: THOROUGH := -m ''
-test-all: test ## the same with the thorough tests: other languages and widths, long variants
+test-all: EMBEDDED := -m ''
+test-all: STORIES := -m ''
+test-all: test ## every test, with other languages, widths and long variants, and the stories on both databases
 
 IN_PARALLEL := -n 2 --dist worksteal
+EMBEDDED := --ignore tests/stories
 
 lint: .venv/dev.stamp ## style, types, the direction of imports, missing migrations
 	$(VENV)/ruff check

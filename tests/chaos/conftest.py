@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.serving import tocsin
+from tests.chaos.serving import Serve, tocsin
 
 
 @contextmanager
@@ -47,3 +47,12 @@ def installed(folder: Path, installation: Path) -> Path:
     """A new data folder, as the first `tocsin serve` finds it after `tocsin migrate`."""
     subprocess.run(["cp", "--archive", installation, folder], check=True)
     return folder
+
+
+@pytest.fixture(scope="module")
+def running(installation: Path) -> Iterator[Serve]:
+    """A `tocsin serve` for those who end nothing of it."""
+    with _open_folder() as parent:
+        subprocess.run(["cp", "--archive", installation, parent / "data"], check=True)
+        with Serve(parent / "data") as serve:
+            yield serve

@@ -42,6 +42,7 @@ class Serve:
     """Started and ready inside `with`; ended afterwards if the test has not."""
 
     def __init__(self, folder: Path, *words: str, **more: str) -> None:
+        self.folder = folder
         self._command = [sys.executable, "-m", "tocsin.cli", "serve", "--port", "0", *words]
         self._environment = environment(folder, **more)
         self.lines: list[str] = []

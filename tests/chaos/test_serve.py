@@ -50,7 +50,7 @@ def test_the_first_start_shows_the_administrators_password_once(folder: Path) ->
     assert policies == (0,)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.thorough), signal.SIGTERM])
 def test_a_signal_ends_everything(installed: Path, number: signal.Signals) -> None:
     with Serve(installed) as serve:
         family = serve.family()
@@ -62,26 +62,20 @@ def test_a_signal_ends_everything(installed: Path, number: signal.Signals) -> No
     assert not (installed / "postgres" / "data" / "postmaster.pid").exists()
 
 
-def test_a_second_serve_on_the_folder_says_so_and_ends(installed: Path) -> None:
-    with Serve(installed) as serve:
-        second = tocsin(installed, "serve", "--port", "0")
+def test_a_second_serve_on_the_folder_says_so_and_ends(running: Serve) -> None:
+    second = tocsin(running.folder, "serve", "--port", "0")
 
-        assert (second.returncode, second.stdout) == (1, "")
-        assert second.stderr == f"`tocsin serve` (process {serve.process.pid}) already runs on {installed}.\n"
-        assert serve.is_ready()
+    assert (second.returncode, second.stdout) == (1, "")
+    assert second.stderr == f"`tocsin serve` (process {running.process.pid}) already runs on {running.folder}.\n"
+    assert running.is_ready()
 
 
-def test_other_commands_know_where_it_listens(installed: Path) -> None:
-    with Serve(installed) as serve:
-        made = tocsin(installed, "integration", "create", "--name", "Here", "--json")
-        named = tocsin(
-            installed, "integration", "create", "--name", "There", "--json", TOCSIN_PUBLIC_URL="https://alerts.example"
-        )
-    after = tocsin(installed, "integration", "rotate-token", "Here", "--json")
+def test_other_commands_know_where_it_listens(running: Serve) -> None:
+    create = ("integration", "create", "--json", "--name")
+    made = tocsin(running.folder, *create, "Here")
+    named = tocsin(running.folder, *create, "There", TOCSIN_PUBLIC_URL="https://alerts.example")
 
-    target = f"- targets: ['{urlsplit(serve.url).netloc}']"
-    assert target in json.loads(made.stdout)["prometheus_yml"]
-    assert target in json.loads(after.stdout)["prometheus_yml"]
+    assert f"- targets: ['{urlsplit(running.url).netloc}']" in json.loads(made.stdout)["prometheus_yml"]
     assert "- targets: ['alerts.example']" in json.loads(named.stdout)["prometheus_yml"]
 
 
@@ -97,19 +91,33 @@ def test_a_port_in_use_is_said_before_anything_starts(folder: Path) -> None:
     assert not folder.exists()
 
 
-@pytest.mark.parametrize("name", ["postgres", "web", "worker"])
-def test_a_killed_child_is_started_again(installed: Path, name: str) -> None:
+def test_whichever_child_is_killed_is_started_again(installed: Path) -> None:
     with Serve(installed) as serve:
-        killed = serve.child(name)
-        offspring = killed.children(recursive=True)
-
-        killed.kill()
-
-        wait_until(lambda: not is_alive(killed.pid))
-        wait_until(lambda: has_child(serve, name))
+        for name in ("worker", "web", "postgres"):
+            kill_and_wait(serve, name)
+        process_of_web = serve.child("web").children()[0]
+        process_of_web.kill()
+        wait_until(lambda: not is_alive(process_of_web.pid))
         wait_until(serve.is_ready)
-        wait_until(lambda: are_gone(offspring))
-        assert end(serve) == 0
+        family = serve.family()
+
+        code = end(serve)
+
+        assert code == 0
+        assert are_gone(family)
+    after = tocsin(installed, "integration", "create", "--name", "Here", "--json")
+    assert f"- targets: ['{urlsplit(serve.url).netloc}']" in json.loads(after.stdout)["prometheus_yml"]
+
+
+def kill_and_wait(serve: Serve, name: str) -> None:
+    """Until there is another one, and nothing is left of the first."""
+    killed = serve.child(name)
+    offspring = killed.children(recursive=True)
+    killed.kill()
+    wait_until(lambda: not is_alive(killed.pid))
+    wait_until(lambda: has_child(serve, name))
+    wait_until(serve.is_ready)
+    wait_until(lambda: are_gone(offspring))
 
 
 def has_child(serve: Serve, name: str) -> bool:
@@ -117,16 +125,6 @@ def has_child(serve: Serve, name: str) -> bool:
         return serve.child(name).is_running()
     except (StopIteration, psutil.Error):
         return False
-
-
-def test_a_killed_web_process_is_replaced(installed: Path) -> None:
-    with Serve(installed) as serve:
-        killed = serve.child("web").children()[0]
-
-        killed.kill()
-
-        wait_until(lambda: not is_alive(killed.pid))
-        wait_until(serve.is_ready)
 
 
 def test_nothing_outlives_a_killed_serve_and_the_next_one_recovers(installed: Path) -> None:
@@ -144,8 +142,6 @@ def test_nothing_outlives_a_killed_serve_and_the_next_one_recovers(installed: Pa
 
 
 def test_the_database_of_another_version_is_refused(installed: Path) -> None:
-    with Serve(installed):
-        pass
     (installed / "postgres" / "data" / "PG_VERSION").write_text("17\n")
 
     refused = tocsin(installed, "serve", "--port", "0")
@@ -155,14 +151,13 @@ def test_the_database_of_another_version_is_refused(installed: Path) -> None:
     assert refused.stderr.count("\n") == 1
 
 
-def test_commands_use_the_database_that_serve_runs(installed: Path) -> None:
-    with Serve(installed) as serve:
-        migrate = tocsin(installed, "migrate", "--json")
-        wait_until(lambda: has_beaten(installed))
-        doctor = tocsin(installed, "doctor", "--json")
-        upgrade = tocsin(installed, "database", "upgrade")
+def test_commands_use_the_database_that_serve_runs(running: Serve) -> None:
+    migrate = tocsin(running.folder, "migrate", "--json")
+    wait_until(lambda: has_beaten(running.folder))
+    doctor = tocsin(running.folder, "doctor", "--json")
+    upgrade = tocsin(running.folder, "database", "upgrade")
 
-        assert serve.is_ready()
+    assert running.is_ready()
     assert json.loads(migrate.stdout) == {"applied": 0}
     found = {finding["name"]: finding["level"] for finding in json.loads(doctor.stdout)}
     assert (found["database"], found["migrations"], found["sms account"], found["worker"]) == (
@@ -180,32 +175,26 @@ def has_beaten(folder: Path) -> bool:
         return connection.execute("SELECT count(*) FROM delivery_beat").fetchone() != (0,)
 
 
-def test_commands_run_the_database_while_serve_is_down(folder: Path) -> None:
+def test_commands_run_the_database_while_serve_is_down_and_wait_for_each_other(folder: Path) -> None:
     before = tocsin(folder, "doctor", "--json")
-    first = tocsin(folder, "migrate", "--json")
-    second = tocsin(folder, "migrate", "--json")
-
-    assert before.returncode == 1
-    assert json.loads(first.stdout)["applied"] > 30
-    assert json.loads(second.stdout) == {"applied": 0}
-    assert not (folder / "postgres" / "data" / "postmaster.pid").exists()
-
-
-def test_commands_at_once_wait_for_each_other(folder: Path) -> None:
     command = [sys.executable, "-m", "tocsin.cli", "migrate", "--json"]
     both = [
         subprocess.Popen(command, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-
     answers = [process.communicate(timeout=120) for process in both]
+    again = tocsin(folder, "migrate", "--json")
 
+    assert before.returncode == 1
     applied = sorted(json.loads(out)["applied"] for out, _ in answers)
     assert applied[0] == 0
     assert applied[1] > 30
     assert [errors for _, errors in answers] == ["", ""]
+    assert json.loads(again.stdout) == {"applied": 0}
+    assert not (folder / "postgres" / "data" / "postmaster.pid").exists()
 
 
+@pytest.mark.thorough
 def test_faces_limit_the_doors(installed: Path) -> None:
     with Serve(installed, TOCSIN_FACES="operator") as serve:
         answers = [serve.get(path)[0] for path in ("/healthz", "/console/", "/")]
