@@ -140,6 +140,7 @@ ADDRESSES: dict[str, Door] = {
     "console/^(?P<app_label>{apps})/$": Door(VIEWER, at="console/alerts/"),
     "console/(?P<url>.*)$": Door(VIEWER, at="console/nowhere/", status=(404,)),
     "console/explain/": Door(VIEWER),
+    "console/coverage/": Door(VIEWER, status=(200, 405)),
     "console/first-run/hide/": Door(MANAGER, status=(302, 405)),
     "console/contact-imports/": Door(MANAGER),
     "console/contact-imports/template.<slug:format>": Door(MANAGER, status=(200, 405)),

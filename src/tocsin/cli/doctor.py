@@ -73,7 +73,9 @@ def _examine_database() -> Iterator[Finding]:
         from tocsin.accounts.queries import administrators_without_second_factor
         from tocsin.channels.queries import accounts_by_channel, kind_of  # models need Django set up
         from tocsin.contacts.queries import count_simulated_proofs
+        from tocsin.delivery.coverage import coverage
         from tocsin.delivery.models import Beat
+        from tocsin.delivery.rules.coverage import TITLES
 
         are_simulated = {
             channel: all(kind_of(account).capabilities.is_simulated for account in accounts)
@@ -84,6 +86,11 @@ def _examine_database() -> Iterator[Finding]:
         yield checks.check_public_url(settings.PUBLIC_URL, has_text_provider=has_text_provider)
         yield from checks.check_accounts(are_simulated)
         yield checks.check_second_factors(user.username for user in administrators_without_second_factor())
+        yield from checks.check_coverage(
+            (str(TITLES[section.dead_end]), section.total, [item.name for item in section.items])
+            for section in coverage(utc_now(), shown=3)
+            if not section.is_advice
+        )
         if has_text_provider:
             yield checks.check_simulated_proofs(count_simulated_proofs())
 

@@ -47,6 +47,7 @@ GROUPS = {
         Group("user", "tocsin.cli.users", "Who signs in: list, create, new password, second factor."),
         Group("outbox", "tocsin.cli.outbox", "What would have been sent, and a simulated phone."),
         Group("oncall", "tocsin.cli.oncall", "Say who is on duty on the on-call schedules."),
+        Group("coverage", "tocsin.cli.coverage", "Find what would leave an alert untold: dead ends."),
         Group("explain", "tocsin.cli.explain", "Say who would be told of an event, and why others are not."),
     )
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -156,3 +156,13 @@ def check_worker(last_beat: datetime | None, now: datetime) -> Finding:
 
 def failed(name: str, error: TocsinError) -> Finding:
     return Finding(name, Level.FAILURE, str(error))
+
+
+def check_coverage(found: Iterable[tuple[str, int, Sequence[str]]]) -> Iterator[Finding]:
+    """One row for each kind of dead end that there is: its title, how many, and names of some."""
+    rows = [
+        Finding("coverage", Level.WARNING, f"{title}: {total} ({', '.join([*names, '...'][:total])})")
+        for title, total, names in found
+        if total
+    ]
+    yield from rows or [Finding("coverage", Level.OK, "every enabled policy reaches somebody; no dead ends")]

@@ -14,6 +14,7 @@ from tocsin.alerts.rules import AlertState
 from tocsin.channels.kinds import Channel
 from tocsin.channels.queries import accounts_by_channel
 from tocsin.channels.registry import PROVIDERS
+from tocsin.delivery.coverage import count_dead_ends
 from tocsin.delivery.queries import count_not_arrived
 from tocsin.events.models import Event
 from tocsin.events.queries import count_unmatched
@@ -27,7 +28,7 @@ _SHOWN = 8
 
 
 def context(request: HttpRequest, now: datetime) -> dict[str, Any]:
-    """Twelve statements at the most, whatever the size of the installation."""
+    """Fifteen statements at the most, whatever the size of the installation."""
     accounts = accounts_by_channel()
     simulated = simulated_channels(accounts)
     alerts = Alert.objects.filter(resolved_at__isnull=True, is_shadow=False).aggregate(
@@ -50,6 +51,7 @@ def context(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "simulated": [str(CHANNELS[channel]) for channel in simulated],
         "may_add_account": may(request, Permission.ADMINISTER) and any(map(is_carried_for_real, simulated)),
         "unmatched_lately": count_unmatched(now - _DAY),
+        "dead_ends": count_dead_ends(now),
         "checklist": checklist_for(request, accounts),
     }
 

@@ -99,7 +99,7 @@ class OutletAdmin(ServiceAdmin):
     def last_failure(self, row: Any) -> SafeString | str:
         if not row.fares or not row.fares.failed_at:
             return NOTHING
-        text = _sentence(row.fares)
+        text = failure_text(row.fares.failure)
         cut = text if len(text) <= _SHOWN_OF_FAILURE else text[:_SHOWN_OF_FAILURE].rstrip() + "…"
         when = moment(row.fares.failed_at, utc_now())
         return format_html(
@@ -113,7 +113,7 @@ class OutletAdmin(ServiceAdmin):
         if fares and fares.delivered_at:
             lines.append(_now("last success %(ago)s") % {"ago": ago(fares.delivered_at, now)})
         if fares and fares.failed_at:
-            told = {"time": clock(fares.failed_at), "why": _sentence(fares)}
+            told = {"time": clock(fares.failed_at), "why": failure_text(fares.failure)}
             lines.append(_now("last failure at %(time)s: %(why)s") % told)
         return format_html_join("", "<div>{}</div>", ((line,) for line in lines or [_now("Nothing was sent yet.")]))
 
@@ -133,10 +133,10 @@ class OutletAdmin(ServiceAdmin):
         )
 
 
-def _sentence(fares: ObjectReach) -> str:
+def failure_text(failure: str) -> str:
     """In the reader's language, behind the code."""
-    code, colon, detail = fares.failure.partition(": ")
-    return f"{code}: {said(detail)}" if colon else said(fares.failure)
+    code, colon, detail = failure.partition(": ")
+    return f"{code}: {said(detail)}" if colon else said(failure)
 
 
 def _failure_class(fares: ObjectReach) -> str:

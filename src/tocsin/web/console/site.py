@@ -18,6 +18,7 @@ from tocsin.web.console import (
     contact_exports,
     contact_imports,
     contact_page,
+    coverage,
     explain,
     first_run,
     home,
@@ -47,6 +48,7 @@ class ConsoleSite(UnfoldAdminSite):
     def extra_urls(self) -> list[URLPattern]:
         return [
             path("explain/", self.admin_view(self._page(explain.page)), name="explain"),
+            path("coverage/", self.admin_view(self._page(coverage.page)), name="coverage"),
             path("help/", self.admin_view(self._page(contact_page.help_page)), name="help"),
             path("picker/", self.admin_view(self._page(picker.search)), name="picker"),
             path("my-contact/", self.admin_view(self._page(my_contact.page)), name="my-contact"),

@@ -45,6 +45,7 @@ NAVIGATION = [
             _item(_("Silence Policies"), "notifications_paused", "policies_silencepolicy_changelist"),
             _item(_("On-call"), "calendar_month", "oncall_schedule_changelist"),
             _item(_("Explain"), "help_center", "explain"),
+            _item(_("Coverage"), "health_and_safety", "coverage"),
             _item(_("Notification Objects"), "groups", "contacts_contact_changelist"),
         ],
     },
