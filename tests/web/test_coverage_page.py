@@ -34,7 +34,7 @@ def test_each_dead_end_leads_to_where_it_is_mended_and_the_front_page_counts_the
         assert f'href="/console/{row}/' in page
     assert page.count("/verify/") == 1
     assert f"/console/contacts/contact/{bob.pk}/overview/" in page
-    assert "<b>3</b><span>dead ends" in home
+    assert "3 dead ends: somebody would not be told" in home
     assert "/verify/" not in signed_in(Role.VIEWER).get("/console/coverage/").text
 
 
