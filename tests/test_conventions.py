@@ -59,6 +59,12 @@ def test_links_are_never_built_from_what_a_browser_calls_us() -> None:
     assert [where(path) for path in MODULES if host.search(path.read_text())] == [], "Build it from PUBLIC_URL"
 
 
+def test_who_has_chosen_no_language_gets_the_installations() -> None:
+    code = re.compile(r"settings\.LANGUAGE_CODE")
+
+    assert [where(path) for path in MODULES if code.search(path.read_text())] == [], "Use settings.DEFAULT_LANGUAGE"
+
+
 def test_no_test_is_skipped() -> None:
     skips = re.compile(r"pytest\.(?:skip|importorskip|xfail)\b|mark\.(?:skip|skipif|xfail)\b|unittest\.skip")
     tests = [path for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__)]

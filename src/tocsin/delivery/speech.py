@@ -62,7 +62,7 @@ def spoken_digest(alerts: Sequence[AlertSummary]) -> str:
 
 def call_keys(language: str) -> dict[str, CallKey]:
     """What the texts above offer, with what is said when it is pressed."""
-    with translation.override(language or settings.LANGUAGE_CODE):
+    with translation.override(language or settings.DEFAULT_LANGUAGE):
         return {
             CLAIM: CallKey(_("Thank you. You claim it. Goodbye.")),
             RESOLVE: CallKey(

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from benchmarks.contact_pages import BIG, tables_scanned
 from benchmarks.crowd import fill
 from tocsin.contacts.models import Contact
 from tocsin.contacts.queries import (
@@ -26,10 +27,6 @@ from tocsin.contacts.queries import (
 from tocsin.contacts.rules import Fallback
 
 pytestmark = pytest.mark.django_db
-BIG = {
-    "contacts_contact", "contacts_contactgroup", "contacts_contactgroupmember", "contacts_contactreach",
-    "contacts_notificationobject",
-}  # fmt: skip
 PEOPLE, GROUPS = 20_000, 1_000
 
 
@@ -45,20 +42,6 @@ def crowd(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, A
             cursor.execute(f"ANALYZE {', '.join(sorted(BIG))}")
         yield made
         transaction.set_rollback(True)
-
-
-def scans(statement: str) -> set[str]:
-    """The big tables that a statement reads from end to end."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (FORMAT JSON) {statement}")
-        (plan,) = cursor.fetchone()
-    nodes, found = [plan[0]["Plan"]], set()
-    while nodes:
-        node = nodes.pop()
-        nodes += node.get("Plans", [])
-        if node["Node Type"] == "Seq Scan" and node["Relation Name"] in BIG:
-            found.add(node["Relation Name"])
-    return found
 
 
 def read(act: Any) -> list[str]:
@@ -97,7 +80,7 @@ WANTED = {
 def test_no_list_of_contacts_reads_the_whole_table(crowd: dict[str, Any], wanted: Wanted) -> None:
     statements = read(lambda: contact_page(wanted, number=1, size=50, sees_addresses=True))
 
-    assert [sql for sql in statements if "TABLESAMPLE" not in sql and scans(sql)] == []
+    assert [sql for sql in statements if "TABLESAMPLE" not in sql and tables_scanned(sql)] == []
 
 
 @pytest.mark.parametrize("wanted", WANTED.values(), ids=WANTED.keys())
@@ -109,7 +92,7 @@ def test_a_server_that_was_not_told_of_its_fast_disks_reads_no_whole_table_eithe
 
     statements = read(lambda: contact_page(wanted, number=1, size=50, sees_addresses=True))
 
-    assert [sql for sql in statements if "TABLESAMPLE" not in sql and scans(sql)] == []
+    assert [sql for sql in statements if "TABLESAMPLE" not in sql and tables_scanned(sql)] == []
 
 
 def test_a_group_of_the_usual_size_is_read_from_its_members(crowd: dict[str, Any]) -> None:
@@ -117,13 +100,13 @@ def test_a_group_of_the_usual_size_is_read_from_its_members(crowd: dict[str, Any
 
     statements = read(lambda: contact_page(wanted, number=1, size=50, sees_addresses=False))
 
-    assert [sql for sql in statements if "TABLESAMPLE" not in sql and scans(sql)] == []
+    assert [sql for sql in statements if "TABLESAMPLE" not in sql and tables_scanned(sql)] == []
 
 
 def test_the_groups_beside_the_list_are_read_by_index(crowd: dict[str, Any]) -> None:
     statements = read(lambda: group_counts(limit=20)) + read(lambda: group_counts("00012"))
 
-    assert [scans(sql) for sql in statements] == [set()] * 4
+    assert [tables_scanned(sql) for sql in statements] == [set()] * 4
 
 
 def test_the_facts_of_a_page_are_read_by_index(crowd: dict[str, Any]) -> None:
@@ -131,7 +114,7 @@ def test_the_facts_of_a_page_are_read_by_index(crowd: dict[str, Any]) -> None:
 
     (statement,) = read(lambda: contact_facts(page))
 
-    assert scans(statement) == set()
+    assert tables_scanned(statement) == set()
 
 
 def test_what_deleting_a_page_of_contacts_does_to_groups_is_read_by_index(crowd: dict[str, Any]) -> None:
@@ -139,7 +122,7 @@ def test_what_deleting_a_page_of_contacts_does_to_groups_is_read_by_index(crowd:
 
     (statement,) = read(lambda: groups_losing(page, most=200))
 
-    assert scans(statement) <= {"contacts_contactgroup"}  # so few groups are read whole
+    assert tables_scanned(statement) <= {"contacts_contactgroup"}  # so few groups are read whole
 
 
 def test_every_way_to_search_finds_the_same(crowd: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from tocsin.web.console.display import chip
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.outlet_forms import DailyForm, RobotForm
 from tocsin.web.console.outlet_test import outlet_test_page
-from tocsin.web.console.outlets import OutletAdmin
+from tocsin.web.console.outlets import OutletAdmin, write_only
 from tocsin.web.console.words import CHANNELS
 
 _FIELDS = (
@@ -73,8 +73,7 @@ class RobotAdmin(OutletAdmin):
             now=utc_now(),
             robot_id=row.pk,
             version=data["version"],
-            url=data["url"] or None,
-            secret="" if data.get("forgets_secret") else data.get("secret") or None,
+            **write_only(data),
             **given,
         )
 

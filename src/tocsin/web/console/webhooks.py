@@ -20,7 +20,7 @@ from tocsin.web.console.actors import actor_of
 from tocsin.web.console.display import read_once
 from tocsin.web.console.outlet_forms import WebhookForm
 from tocsin.web.console.outlet_test import outlet_test_page
-from tocsin.web.console.outlets import OutletAdmin
+from tocsin.web.console.outlets import OutletAdmin, write_only
 
 _FIELDS = (
     "name", "url", "method", "headers", "parameters", "body", "recovery_body", "secret", "language", "is_enabled",
@@ -63,8 +63,7 @@ class WebhookAdmin(OutletAdmin):
             now=utc_now(),
             webhook_id=row.pk,
             version=data["version"],
-            url=data["url"] or None,
-            secret="" if data.get("forgets_secret") else data["secret"] or None,
+            **write_only(data),
             **given,
         )
 
