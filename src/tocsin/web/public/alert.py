@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
+from tocsin.alerts.common_labels import labels_in_common
 from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import AlertState
 from tocsin.contacts.models import Contact
@@ -33,6 +34,7 @@ from tocsin.core.errors import InvalidInputError, TocsinError
 from tocsin.delivery.acting import Act, act_on_alert
 from tocsin.delivery.alert_links import AlertLink, alert_link
 from tocsin.delivery.render import alert_url
+from tocsin.delivery.summaries import sample_events
 from tocsin.delivery.timeline import timeline
 from tocsin.web.public.who import ask_who, known_contact
 from tocsin.web.shared.addresses import client_address
@@ -131,7 +133,8 @@ def _page(
         "is_claimed": alert.state == AlertState.HANDLING,
         "is_muted": alert.muted_until is not None and alert.muted_until > now,
         "has_escalation": is_open and alert.policy_version.escalation_id is not None,
-        "labels": sorted(alert.group_labels.items()),
+        "labels": sorted((labels_in_common([alert.pk]).get(alert.pk) or alert.group_labels).items()),
+        "summaries": list(dict.fromkeys(event.summary for event in sample_events([alert.pk])[alert.pk][:3])),
         "entries": list(reversed(timeline(alert.pk, limit=_ENTRIES))),
         "mutes": [(minutes, _span(minutes)) for minutes in MUTES],
         "done": str(_DONE[Act(did)]) if did in list(Act) else "",

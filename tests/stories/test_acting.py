@@ -1,0 +1,184 @@
+"""What people do to an alert, and what follows for the others."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.stories.harness import ADMIN, Story
+from tocsin.alerts.models import Alert
+from tocsin.alerts.services import (
+    assign_alert,
+    change_severity,
+    claim_alert,
+    mute_alert,
+    reopen_alert,
+    resolve_alert,
+)
+from tocsin.contacts.services import delete_contacts
+from tocsin.core.errors import ConflictError
+from tocsin.policies.rules import Condition, Operator
+from tocsin.policies.rules.silencing import Effect
+from tocsin.policies.services import StepInput, create_escalation
+from tocsin.policies.services.silences import create_silence, delete_silence
+
+MINUTE = 60
+
+
+def test_who_an_alert_is_given_to_is_told_over_the_channels_that_the_policy_has_for_them(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    story.policy({ann: ["sms"], story.group(bob): ["email"]})
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_text(ann)
+    story.expect_mail(bob)
+
+    assign_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, contact_id=bob.pk)
+    story.passes()
+
+    story.expect_mail(bob, "Ada Admin gave it to you; 1 event is active")
+    assert "Notification (assigned by Ada Admin): 1 messages planned" in [entry.title for entry in story.timeline()]
+
+
+def test_who_no_policy_names_is_told_by_text_and_mail_and_hears_of_the_recovery(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    story.policy({ann: ["sms"]})
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_text(ann)
+
+    assign_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, contact_id=bob.pk)
+    story.passes()
+    story.expect_text(bob, "gave it to you")
+    story.expect_mail(bob, "gave it to you")
+    story.recovers("Disk full")
+    story.passes(MINUTE)
+
+    story.expect_text(ann, "recovered")
+    story.expect_text(bob, "recovered")
+    story.expect_mail(bob, "recovered")
+
+
+def test_giving_it_away_ends_a_claim_and_escalation_goes_on_until_the_new_one_claims(story: Story) -> None:
+    ann, bob, cho = story.contact("Ann"), story.contact("Bob"), story.contact("Cho")
+    chosen = create_escalation(
+        by=ADMIN, now=story.now, name="Nights", steps=[StepInput(targets=[(cho.pk, ["sms"])])], rounds=0
+    )
+    story.policy({ann: ["sms"]}, escalation_id=chosen.pk)
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_text(ann)
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+
+    assign_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, contact_id=bob.pk)
+    story.passes(10 * MINUTE)
+
+    story.expect_text(bob, "gave it to you")
+    story.expect_mail(bob)
+    story.expect_text(cho, "nobody has claimed it for 10 minutes")
+
+
+def test_a_deleted_assignee_is_not_told_and_holds_nothing_up(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    story.policy({ann: ["sms"]})
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_text(ann)
+    assign_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, contact_id=bob.pk)
+    delete_contacts(by=ADMIN, now=story.now, ids=[bob.pk])
+
+    story.passes()
+    story.recovers("Disk full")
+    story.passes(MINUTE)
+
+    story.expect_text(ann, "recovered")
+
+
+def test_a_changed_severity_is_what_messages_say_and_events_change_it_no_more(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]})
+    story.fires("Disk full", instance="db1")
+    story.passes(5)
+    story.expect_text(ann, "[P6]")
+
+    change_severity(by=ADMIN, now=story.now, alert_id=story.alert().pk, severity=2)
+    story.fires("Disk full", instance="db2", severity="critical")
+    story.passes(MINUTE)
+
+    story.expect_text(ann, "[P2]")
+    assert "Ada Admin changed the severity from P6 to P2" in [entry.title for entry in story.timeline()]
+
+
+def test_a_message_planned_before_the_mute_is_not_sent_and_the_timeline_says_why(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["phone"]})
+    story.fires("Disk full")
+    story.passes(5)
+    call = story.expect_call(ann)
+    mute_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lasts=timedelta(hours=1))
+
+    call.ring_out()
+    story.passes(MINUTE)
+
+    assert story.delivery(ann, "sms").reason == "muted"
+
+
+def test_an_alert_that_recovers_while_muted_ends_in_silence(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]})
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_text(ann)
+    mute_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lasts=timedelta(hours=1))
+
+    story.recovers("Disk full")
+    story.passes(2 * 60 * MINUTE)
+
+    assert Alert.objects.get().state == "resolved"
+
+
+def test_what_was_resolved_too_early_is_opened_again_unless_it_is_over(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]})
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_text(ann)
+    alert = story.alert()
+    resolve_alert(by=ADMIN, now=story.now, alert_id=alert.pk)
+
+    reopen_alert(by=ADMIN, now=story.now, alert_id=alert.pk)
+
+    assert story.alert().state == "pending"
+    assert "Ada Admin opened it again" in [entry.title for entry in story.timeline()]
+    resolve_alert(by=ADMIN, now=story.now, alert_id=alert.pk)
+    story.recovers("Disk full")
+    with pytest.raises(ConflictError, match="All its events have recovered"):
+        reopen_alert(by=ADMIN, now=story.now, alert_id=alert.pk)
+
+
+def test_while_every_event_is_silenced_the_escalation_stands_still(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    chosen = create_escalation(
+        by=ADMIN, now=story.now, name="Nights", steps=[StepInput(targets=[(bob.pk, ["sms"])])], rounds=0
+    )
+    story.policy({ann: ["sms"]}, escalation_id=chosen.pk)
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_text(ann)
+    story.passes(4 * MINUTE)
+    silence = create_silence(
+        by=ADMIN, now=story.now, name="Work", rules=[[Condition("alertname", Operator.EQ, "Disk full")]],
+        effect=Effect.ALWAYS,
+    )  # fmt: skip
+    story.passes(60 * MINUTE)
+    story.expect_silence()
+
+    delete_silence(by=ADMIN, now=story.now, silence_id=silence.pk)
+    story.passes(5 * MINUTE)
+    story.passes(2 * MINUTE)
+
+    told = [message.split(" (")[0] for message in story._all_out()]
+    assert told.count("Text message to Bob") == 1
+    story.expect_text(bob, "nobody has claimed it for 10 minutes")
+    story.expected.update(story._out().filter(delivery__recipient_id=ann.pk).values_list("pk", flat=True))
