@@ -30,6 +30,7 @@ from tocsin.delivery.timeline import state_title
 from tocsin.web.console.actors import actor_of, may, require
 from tocsin.web.console.empties import OUTBOX, empty_context
 from tocsin.web.console.home import simulated_channels
+from tocsin.web.console.text_sizes import said_size
 from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, COLOURS, reason_text
 
 _SHOWN = 100
@@ -104,6 +105,7 @@ def _entry(message: OutboxMessage, may_manage: bool) -> dict[str, Any]:
     return {
         "delivery": delivery,
         "text": "" if is_hidden else message.text if may_manage else redact(message.text),
+        "size": said_size(delivery.channel, message.text) if delivery.channel == Channel.SMS else "",
         "is_hidden": is_hidden,
         "channel": CHANNELS.get(delivery.channel, delivery.channel),
         "icon": CHANNEL_ICONS.get(delivery.channel, "send"),

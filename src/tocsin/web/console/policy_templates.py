@@ -23,6 +23,7 @@ from tocsin.delivery.template_previews import preview_template
 from tocsin.policies.rules import EVENT_FIELDS, FILTERS, TEMPLATE_FIELDS, VARIABLES, parse_rules, parse_templates
 from tocsin.web.console.actors import require
 from tocsin.web.console.policy_text import read_rules
+from tocsin.web.console.text_sizes import said_size
 from tocsin.web.console.words import CHANNELS, said
 
 _LONGEST = 20_000
@@ -132,5 +133,6 @@ def preview(request: HttpRequest) -> HttpResponse:
         now=utc_now(),
     )  # fmt: skip
     title = format_html("{}", found.text.subject) if field.endswith("_title") else ""
-    context = {"found": found, "problem": said(found.problem), "title": title}
+    size = "" if title else said_size(field.partition("_")[0], found.text.text)
+    context = {"found": found, "problem": said(found.problem), "title": title, "size": size}
     return TemplateResponse(request, "console/template_preview.html", context)
