@@ -18,6 +18,7 @@ from tocsin.delivery.models import Delivery
 from tocsin.oncall.models import Handover, Schedule
 from tocsin.oncall.queries import on_duty_of
 from tocsin.oncall.services import check_in, substitute
+from tocsin.policies.services import StepInput, create_escalation
 
 HOUR = 3600.0
 
@@ -75,6 +76,20 @@ def test_with_nobody_on_duty_the_timeline_says_so_and_others_are_told(story: Sto
 
     story.expect_mail(bob, "Disk full")
     assert story.alert().reasons == [{"id": rota.pk, "name": "Nights", "channel": "", "reason": "nobody_on_duty"}]
+
+
+def test_an_escalation_tells_whoever_is_on_duty_when_its_step_comes(story: Story) -> None:
+    ann, bob, cem = story.contact("Ann"), story.contact("Bob"), story.contact("Cem")
+    rota = story.schedule([ann, bob], starts_on="2026-11-23", handover_time="12:30", tells_by=[])
+    step = StepInput(after_minutes=40, targets=[(rota.pk, ["sms"])])
+    escalation = create_escalation(by=ADMIN, now=story.now, name="Next", steps=[step], rounds=0)
+    story.policy({cem: ["email"], rota: ["email"]}, escalation_id=escalation.pk, sends_recovery=False)
+
+    story.fires("Disk full")
+    story.passes(45 * 60)
+
+    story.expect_mail(cem, "Disk full")
+    story.expect_text(ann, "Disk full")  # nobody was on duty when it began
 
 
 def test_who_is_named_twice_is_told_once(story: Story) -> None:

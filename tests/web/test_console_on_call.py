@@ -119,6 +119,25 @@ def test_the_list_and_the_page_say_who_is_on_duty_and_whom_nobody_can_call(story
     assert browser.get(address("change", rota.pk))["Location"] == address("page", rota.pk)
 
 
+def test_the_list_costs_the_same_statements_however_many_schedules_there_are(
+    story: Story, django_assert_max_num_queries: Any
+) -> None:
+    browser = signed_in(Role.MANAGER)
+    ann = story.contact("Ann")
+
+    def statements() -> int:
+        with django_assert_max_num_queries(60) as counted:
+            assert browser.get(address("changelist")).status_code == 200
+        return len(counted)
+
+    story.schedule([ann], tells_by=[])
+    few = statements()
+    for _ in range(12):
+        story.policy({story.schedule([ann, story.contact()], tells_by=[]): ["sms"]})
+
+    assert statements() <= few
+
+
 def test_times_of_the_dialog_are_those_of_the_schedule(story: Story) -> None:
     ann, bob = story.contact("Ann"), story.contact("Bob")
     rota = story.schedule([ann], name="Database", tells_by=[], zone="Asia/Shanghai")
@@ -165,6 +184,7 @@ def test_the_feeds_address_is_shown_made_anew_and_taken_away(story: Story) -> No
     shown = browser.get(address("feed", rota.pk)).content.decode()
     browser.post(address("feed", rota.pk))
     second = feed_token_of(Schedule.objects.get())
+    assert "Remove the address" in shown
     browser.post(address("feed", rota.pk), {"remove": "on"})
 
     assert f"https://tocsin.example/calendar/{first}.ics" in shown

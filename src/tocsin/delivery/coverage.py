@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import connection
 
 from tocsin.channels.kinds import Channel
 from tocsin.channels.queries import accounts_by_channel
 from tocsin.delivery.rules.coverage import DeadEnd, Item, Section
-from tocsin.oncall.models import Schedule
-from tocsin.oncall.queries import rotas
-from tocsin.oncall.rules import gaps
+from tocsin.oncall.queries import LOOKS_AHEAD, schedules_with_gaps
 
 SHOWN = 100
 COUNTED = 10_000
-LOOKS_AHEAD = timedelta(days=14)
-"""For gaps of schedules."""
 
 # Whom the enabled policies tell, themselves or by the steps of their escalation.
 _TOLD = """
@@ -120,13 +116,12 @@ def _section(dead_end: DeadEnd, now: datetime, carried: list[str], shown: int) -
 
 
 def _schedules(now: datetime, shown: int) -> Section:
-    ids = Schedule.objects.order_by("name").values_list("pk", flat=True)[:COUNTED]
-    found = rotas(list(ids), now, now + LOOKS_AHEAD)
-    holes = [(rota, hole[0]) for rota in found.values() if (hole := gaps(rota, now, now + LOOKS_AHEAD))]
+    found = schedules_with_gaps(now, LOOKS_AHEAD)
     items = tuple(
-        Item("schedule", rota.id, rota.name, since=hole.starts_at, until=hole.ends_at) for rota, hole in holes[:shown]
+        Item("schedule", item.schedule_id, item.name, since=item.gaps[0].starts_at, until=item.gaps[0].ends_at)
+        for item in found[:shown]
     )
-    return Section(DeadEnd.SCHEDULE, len(holes), items)
+    return Section(DeadEnd.SCHEDULE, len(found), items)
 
 
 def _limited(statement: str) -> str:

@@ -26,6 +26,7 @@ from tocsin.oncall.rules import (
     on_duty,
     shifts,
 )
+from tocsin.oncall.rules.calendar import days_of, month_days, span_of
 
 ANN, BOB, CEM, DAN = 1, 2, 3, 4
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -302,3 +303,17 @@ def test_how_much_of_a_week_a_restriction_leaves(
     restriction = Restriction(days, time.fromisoformat(starts), time.fromisoformat(ends), until_day)
 
     assert sum((window.lasts for window in restriction.windows()), timedelta()) == hours * HOUR
+
+
+def test_a_month_is_shown_in_whole_weeks_and_each_day_has_its_pieces() -> None:
+    first, count = month_days(date(2026, 11, 15))
+    begin, end = span_of(first, count, BERLIN)
+
+    days = days_of(shifts(berlin(daily(ANN, BOB)), begin, end), first, count, BERLIN)
+
+    assert (first, count, len(days)) == (date(2026, 10, 26), 42, 42)
+    tuesday = days[8]
+    assert tuesday.date == date(2026, 11, 3)
+    pieces = [(one.shift.contact_id, f"{one.starts_at:%H:%M}", f"{one.ends_at:%H:%M}") for one in tuesday.pieces]
+    assert pieces == [(ANN, "23:00", "08:00"), (BOB, "08:00", "23:00")]
+    assert all(day.pieces for day in days)

@@ -122,11 +122,6 @@ def shifts(rota: Rota, begin: datetime, end: datetime) -> list[Shift]:
     return found
 
 
-def layer_shifts(rota: Rota, number: int, begin: datetime, end: datetime) -> list[Shift]:
-    """What one layer alone would have planned."""
-    return shifts(Rota(rota.id, rota.name, rota.zone, rota.layers[number : number + 1]), begin, end)
-
-
 def gaps(rota: Rota, begin: datetime, end: datetime) -> list[Shift]:
     """When nobody is on duty."""
     return [shift for shift in shifts(rota, begin, end) if shift.contact_id is None]

@@ -206,9 +206,9 @@ class ScheduleAdmin(ServiceAdmin):
             text = _now("An address that calendars subscribe to. Whoever has it sees the schedule, without sign-in.")
             submit = _now("Make an address")
         context = self.admin_site.each_context(request)
-        return form_page(
-            request, context, forms.Form, act, title=_now("Calendar feed"), text=text, submit=submit
-        )  # fmt: skip
+        if address:
+            context |= {"second_button": ("remove", _now("Remove the address"))}
+        return form_page(request, context, forms.Form, act, title=_now("Calendar feed"), text=text, submit=submit)
 
     # The list.
 

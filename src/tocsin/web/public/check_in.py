@@ -56,7 +56,7 @@ def check_in_page(request: HttpRequest, token: str) -> HttpResponse:
     row = handover_by_token(found[0] if found else "")
     if row is None or row.contact is None:
         return _page(request, "unknown")
-    zone = ZoneInfo(row.contact.time_zone) if row.contact.time_zone else timezone.get_default_timezone()
+    zone = ZoneInfo(row.contact.time_zone or row.schedule.time_zone)
     with translation.override(row.contact.language or translation.get_language()), timezone.override(zone):
         return _page(request, _outcome(request, row, now), row)
 
