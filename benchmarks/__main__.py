@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import contact_import, contacts, fanout, ingest, latency, policies
+from benchmarks import contact_import, contacts, fanout, ingest, latency, policies, storm
 from benchmarks.figures import Figure, known, page, with_earlier
 
 BENCHMARKS = {
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "policies": policies.main,
     "import": contact_import.main,
     "contacts": contacts.main,
+    "storm": storm.main,
 }
 
 

@@ -118,6 +118,21 @@ def public_url() -> str:
     return url.rstrip("/")
 
 
+def peer() -> tuple[str, str]:
+    """`TOCSIN_PEER_URL` without a slash at its end, and `TOCSIN_PEER_TOKEN`; ("", "") for none. Neither is repeated."""
+    url, token = (os.environ.get(name, "").strip() for name in ("TOCSIN_PEER_URL", "TOCSIN_PEER_TOKEN"))
+    if not url:
+        return "", ""
+    parts = _parts(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\\\0@?#]", url):
+        raise ConfigurationError(
+            "TOCSIN_PEER_URL must be the other installation's address, like https://b.example.org."
+        )
+    if not token or not token.isascii() or not token.isprintable():
+        raise ConfigurationError("TOCSIN_PEER_URL needs TOCSIN_PEER_TOKEN, the token of an integration over there.")
+    return url.rstrip("/"), token
+
+
 def secret_keys(folder: Path) -> tuple[str, ...]:
     """Keys from `TOCSIN_SECRET_KEY` (comma-separated, newest first) or the data folder; () before the first start."""
     if os.environ.get("TOCSIN_SECRET_KEY"):

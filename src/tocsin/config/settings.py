@@ -15,6 +15,7 @@ from tocsin.config.environment import (
     enabled_faces,
     log_format,
     outgoing_allow,
+    peer,
     public_url,
     secret_keys,
     switch,
@@ -45,6 +46,8 @@ MACHINE_ANSWERS = switch("TOCSIN_MACHINE_ANSWERS")
 """A call that a machine answers has reached its person; otherwise it failed and the fallback follows."""
 ATTESTED_PHONES = switch("TOCSIN_ATTESTED_PHONES")
 """Administrators may vouch that a named source has proved a number, instead of the number's owner."""
+PEER_URL, PEER_TOKEN = peer()
+"""Another installation that is told every minute that this one lives."""
 CALLS_PER_HOUR = whole_number("TOCSIN_CALLS_PER_HOUR", 30, largest=10_000)
 TEXTS_PER_HOUR = whole_number("TOCSIN_TEXTS_PER_HOUR", 60, largest=10_000)
 RETENTION_DAYS = whole_number("TOCSIN_RETENTION_DAYS", 90, largest=36500)

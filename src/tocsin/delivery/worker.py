@@ -22,6 +22,7 @@ from tocsin.delivery.handovers import send_handovers
 from tocsin.delivery.importing import work_on_imports
 from tocsin.delivery.listener import Doorbell, Listener
 from tocsin.delivery.models import Delivery
+from tocsin.delivery.peers import TOLD_EVERY, tell_peer
 from tocsin.delivery.pipeline import look_again, rematch, sweep, tell_missed_heartbeats
 from tocsin.delivery.planning import PLANNED_AT_ONCE, next_due_at, plan_due
 from tocsin.delivery.recording import record
@@ -62,6 +63,7 @@ def run(*, stop: threading.Event) -> None:
         _Loop("crashes", release_crashed, stop, Doorbell(), then=rings_deliveries),
         _Loop("imports", lambda now: work_on_imports(now, stop.is_set), stop, imports),
         _Loop("retention", forget, stop, Doorbell(), ceiling=_FORGET_EVERY),
+        _Loop("peer", _tell_peer, stop, Doorbell(), ceiling=TOLD_EVERY),
         _Loop("audit", _audit, stop, Doorbell(), ceiling=_AUDIT_EVERY),
     ]
     for loop in loops:
@@ -122,6 +124,12 @@ def run_due(now: datetime, *, worker_id: int = 1) -> None:
 def _look_and_plan(now: datetime) -> int:
     """What an inhibition began or ceased to keep quiet is heard before anybody is told."""
     return look_again(now) + plan_due(now)
+
+
+def _tell_peer(now: datetime) -> int:
+    """Once in a round, whatever the peer says."""
+    tell_peer(now)
+    return 0
 
 
 def _audit(now: datetime) -> int:
