@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+import pytest
+
+from simulators.softphone import Softphone
 from tests.stories.harness import ADMIN, Story
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.services import disable_account
@@ -120,3 +123,18 @@ def test_a_code_that_was_spoken_ends_after_a_quarter_of_an_hour(story: Story) ->
     verified = verify_by_code(phone=ann.phone or "", code=code[0], address="", now=late)
 
     assert verified.outcome == VerifyOutcome.EXPIRED
+
+
+@pytest.mark.thorough
+def test_a_real_telephone_hears_the_code(story: Story) -> None:
+    ann = story.contact("Ann", verified=False)
+    with Softphone() as phone:
+        story.account("sip", server=f"127.0.0.1:{phone.port}", register="no", dial=phone.address)
+
+        send_verifications(by=ADMIN, now=story.now, contact_ids=[ann.pk])
+        story.passes()
+        heard = phone.call()
+
+    delivery = story.expect_call(ann).delivery
+    assert (delivery.state, delivery.purpose) == ("delivered", "verification")
+    assert heard.seconds > 6

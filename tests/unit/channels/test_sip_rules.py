@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from array import array
 from itertools import pairwise
 from typing import Any
@@ -245,6 +246,18 @@ def test_numbers_are_dialled_as_the_trunk_wants_them(dial: str, address: str) ->
 )
 def test_what_cannot_be_used_is_refused_by_its_field(field: str, value: str) -> None:
     assert set(SIP.problems(config(**{field: value}))) == {field}
+
+
+def test_nothing_but_a_number_is_dialled() -> None:
+    settings = settings_of(SIP.complete(config()))
+
+    assert settings.address_of("+86138@evil.example;x=") == "sip:+86138@pbx.example.com"
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "baresip", None)
+
+    assert "pip install 'tocsin[sip]'" in SIP.problems(config())["server"]
 
 
 def test_registration_needs_a_user() -> None:

@@ -28,6 +28,7 @@ _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]
 _NAME = re.compile(r"[^\s@:;<>\"?\\]+")
 _PATTERN = re.compile(r"[+0-9*#]*\{(?:e164|digits|national)\}[0-9*#]*")
 _ADDRESS = re.compile(r"sips?:[^\s@:;<>\"?\\]+@(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?")
+_DIALLED = frozenset("+0123456789")
 _TRANSPORTS: Mapping[str, Literal["udp", "tcp", "tls"]] = {"udp": "udp", "tcp": "tcp", "tls": "tls"}
 _NUMBERS = {"ring_for": (5, 120), "lines": (1, 50)}
 _URL = re.compile(r"(?P<scheme>sips?):(?:(?P<user>[^@:;?]*)(?::(?P<password>[^@?]*))?@)?(?P<host>[^;?/@]+)(?P<rest>.*)")
@@ -95,6 +96,7 @@ class Settings:
         """The SIP address that is called for a number."""
         if self.dial.startswith(("sip:", "sips:")):
             return self.dial
+        e164 = "".join(char for char in e164 if char in _DIALLED)
         number = self.dial.format(e164=e164, digits=e164.lstrip("+"), national=national_number(e164))
         return f"sip:{number}@{self.server}"
 

@@ -28,6 +28,8 @@ _AHEAD = 10 * _FRAME_BYTES
 """How much is handed to the stack before it is sent: what a late loop may cost without a gap."""
 _REPLY_WITHIN = 8.0
 """Seconds in which a server says at least 100 Trying."""
+_RINGS_WITHIN = 30.0
+"""Seconds in which it rings at last; some trunks take half of that."""
 _HANGS_UP_WITHIN = 3.0
 _TRACE_COMES_WITHIN = 0.1
 
@@ -100,7 +102,7 @@ class Call:
     async def _until_established(self) -> str | None:
         """None when it was answered; else the text with which it was closed, "" for our own time-out."""
         begun = monotonic()
-        rings_until = begun + self._told.ring_for
+        rings_until = begun + min(self._told.ring_for, _RINGS_WITHIN)
         while True:
             is_late = monotonic() >= begun + _REPLY_WITHIN and not self._is_replied_to()
             if is_late or monotonic() >= rings_until:

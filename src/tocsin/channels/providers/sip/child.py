@@ -63,13 +63,17 @@ class Child:
         await self._runtime.start(_stack(opened))
         self._runtime.on_dead = _end_at_once
         self._replies.listen()
-        self._registrar = await UserAgent.create(self._runtime, _account(opened, registers=opened.registers))
+        self._registrar = await self._agent(_account(opened, registers=opened.registers))
         self._registrar.on_incoming(self._refuse)
         has_other_name = opened.caller_id not in ("", opened.user) or opened.from_domain not in ("", opened.server)
         caller = _account(opened, registers=False, is_caller=True)
-        self._caller = await UserAgent.create(self._runtime, caller) if has_other_name else self._registrar
+        self._caller = await self._agent(caller) if has_other_name else self._registrar
         self._registration = asyncio.create_task(self._register())
         await asyncio.wait({self._registration})
+
+    async def _agent(self, account: Account) -> UserAgent:
+        """Nobody may make it call anybody else (a REFER)."""
+        return await UserAgent.create(self._runtime, account, transfer_policy="reject")
 
     def tell(self, event: Event) -> None:
         sys.stdout.buffer.write(line(event))
@@ -166,7 +170,6 @@ def _stack(opened: Open) -> Config:
         sip_trace=True,
         max_concurrent_calls=None,
         native_log_level="error",
-        rtp_timeout=30,
         extra_config_text="\n".join(lines),
     )
 
