@@ -9,7 +9,7 @@ from enum import IntEnum
 from tocsin.alerts.models import Alert
 from tocsin.channels.registry import PROVIDERS
 from tocsin.delivery.models import Delivery
-from tocsin.delivery.rules import Cause, DeliveryState
+from tocsin.delivery.rules import Cause, DeliveryState, Reason
 from tocsin.delivery.timeline import Level, state_title
 from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, reason_text
 
@@ -150,6 +150,8 @@ def gather(
 
 
 def _reached(delivery: Delivery) -> Reached:
+    if delivery.reason == Reason.SHADOW:
+        return Reached.UNDER_WAY
     return _REACHED.get(DeliveryState(delivery.state), Reached.NOT)
 
 

@@ -214,7 +214,7 @@ class NotificationPolicyAdmin(PolicyStates, ServiceAdmin):
     def texts(self, policy: NotificationPolicy) -> SafeString | str:
         return templates_read(policy.current.templates if policy.current else {})
 
-    @display(description=_("hours"))
+    @display(description=_("sending hours"))
     def hours(self, policy: NotificationPolicy) -> str:
         return window_read(policy.current.sending_window if policy.current else None)
 

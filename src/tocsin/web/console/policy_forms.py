@@ -67,7 +67,7 @@ class PolicyForm(ServiceForm):
     )
     targets = TargetsField(label=_("notification objects"), required=False)
     severity_limits = LimitsField(label=_("channels by severity"), required=False)
-    window = WindowField(label=_("hours"), required=False)
+    window = WindowField(label=_("sending hours"), required=False)
     templates = TemplatesField(label=_("texts"), required=False)
     group_by = forms.CharField(
         label=_("group by"),
