@@ -102,7 +102,7 @@ def running(command: list[str], port: int, environment: dict[str, str]) -> Itera
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 180
             while not takes_connections(port):
                 if process.poll() is not None or time.monotonic() > deadline:
                     output.seek(0)
