@@ -48,6 +48,7 @@ GROUPS = {
         Group("outbox", "tocsin.cli.outbox", "What would have been sent, and a simulated phone."),
         Group("oncall", "tocsin.cli.oncall", "Say who is on duty on the on-call schedules."),
         Group("coverage", "tocsin.cli.coverage", "Find what would leave an alert untold: dead ends."),
+        Group("drill", "tocsin.cli.drills", "Fire drills: ask people to confirm that a message reaches them."),
         Group("explain", "tocsin.cli.explain", "Say who would be told of an event, and why others are not."),
     )
 }

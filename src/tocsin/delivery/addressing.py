@@ -22,6 +22,8 @@ from tocsin.contacts.queries import contact_views, robot_config, webhook_config
 from tocsin.contacts.rules import ContactView, VerificationMethod, is_same_address, mention_id
 from tocsin.core.ids import to_base36
 from tocsin.delivery.contents import ContentText, read_contents
+from tocsin.delivery.drill_models import DrillMessage
+from tocsin.delivery.drill_texts import drill_keys, with_drill_link
 from tocsin.delivery.group_codes import code_message
 from tocsin.delivery.handover_states import HandoverState, handover_states
 from tocsin.delivery.link_texts import with_link
@@ -62,12 +64,16 @@ class Addresses:
     contents: Mapping[int, ContentText]
     enclosures: Mapping[int, Enclosure]
     handovers: Mapping[int, HandoverState]
+    confirmed: frozenset[int]
+    """Messages of drills whose recipient has confirmed meanwhile."""
     probed: set[int] = field(default_factory=set)
     """Accounts whose pause is over, and that get one message of this batch."""
     _routes: dict[int, Route] = field(default_factory=dict)
 
     def why_not(self, row: QueueRow) -> Reason | None:
         """What changed about the recipient since the plan; None when it can still be reached."""
+        if row.id in self.confirmed:
+            return Reason.CONFIRMED
         handover = self.handovers.get(row.id)
         if handover is not None and handover.why_not is not None:
             return handover.why_not
@@ -199,6 +205,9 @@ class Addresses:
         if (handover := self.handovers.get(row.id)) is not None:
             text = handover.filled(text, row.language, carries_links=route.capabilities.carries_links)
             keys = handover.keys(row.language) if row.is_call else {}
+        if row.purpose == Purpose.DRILL:
+            text = with_drill_link(text, row.id, carries_links=route.capabilities.carries_links)
+            keys = drill_keys(row.language) if row.is_call else {}
         linked = partial(with_link, delivery_id=row.id, carries_links=route.capabilities.carries_links)
         receipt_url = ""
         if route.capabilities.has_receipts and settings.PUBLIC_URL and route.callback_token:
@@ -294,4 +303,12 @@ def read_addresses(rows: Sequence[QueueRow], now: datetime) -> Addresses:
         contents=read_contents({row.content_id for row in rows if row.content_id}),
         enclosures=Enclosure.objects.select_related("link__contact").in_bulk(enclosing) if enclosing else {},
         handovers=handover_states(handing_over) if handing_over else {},
+        confirmed=_confirmed([row.id for row in rows if row.purpose == Purpose.DRILL]),
     )
+
+
+def _confirmed(drill_ids: Sequence[int]) -> frozenset[int]:
+    if not drill_ids:
+        return frozenset()
+    asked = DrillMessage.objects.filter(delivery_id__in=drill_ids, member__confirmed_at__isnull=False)
+    return frozenset(asked.values_list("delivery_id", flat=True))

@@ -11,6 +11,8 @@ from django.db import transaction
 from tocsin.alerts.services import claim_alert, escalate_alert, resolve_alert
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.errors import ConflictError, NotFoundError
+from tocsin.delivery.drill_texts import CONFIRM_KEY
+from tocsin.delivery.drills import confirm_drill
 from tocsin.delivery.handover_states import CHECK_IN_KEY
 from tocsin.delivery.models import Delivery, HandoverNotice
 from tocsin.delivery.notices import tell_that_it_was_too_late
@@ -20,11 +22,15 @@ from tocsin.oncall.services import check_in
 
 
 def act_on_keys(pressed: Sequence[tuple[Delivery, str]], now: datetime) -> None:
-    """1 claims, 2 resolves, 3 escalates now; others do nothing. In a call about a hand-over 1 checks in.
+    """1 claims, 2 resolves, 3 escalates now; others do nothing. In a call about a hand-over 1 checks in, in
+    that of a drill it confirms.
 
     Alerts are locked after deliveries here, by id: nobody who holds an alert waits for a delivery that exists.
     """
     _check_in(pressed, now)
+    for delivery, key in pressed:
+        if delivery.purpose == Purpose.DRILL and key == CONFIRM_KEY:
+            confirm_drill(now=now, delivery_id=delivery.pk, via="key")
     keys = {delivery.pk: (delivery, key) for delivery, key in pressed if key in (CLAIM, RESOLVE, ESCALATE)}
     if not keys:
         return

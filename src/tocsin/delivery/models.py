@@ -13,6 +13,7 @@ from tocsin.channels.fields import EncryptedTextField
 from tocsin.channels.kinds import CHANNEL_TITLES
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import NotificationObject, PersonalLink, PhoneVerification
+from tocsin.delivery import drill_models as drill_models  # so that Django finds its tables
 from tocsin.delivery.rules import Cause, DeliveryState, Priority, Purpose, Reason
 from tocsin.oncall.models import Handover
 

@@ -15,6 +15,7 @@ from tocsin.channels.models import ProviderAccount
 from tocsin.channels.registry import PROVIDERS, robot_provider
 from tocsin.contacts.rules import Directory
 from tocsin.core.sentences import Sentence
+from tocsin.delivery.drill_texts import with_drill_link
 from tocsin.delivery.handover_states import HandoverState, handover_states
 from tocsin.delivery.models import NOT_ARRIVED, Delivery, Enclosure
 from tocsin.delivery.personal_links import link_message
@@ -241,4 +242,6 @@ def _outbox_text(delivery: Delivery, handover: HandoverState | None) -> str:
     text = delivery.content.text
     if handover is not None:
         text = handover.filled(text, delivery.language)
+    if delivery.purpose == Purpose.DRILL:
+        text = with_drill_link(text, delivery.pk, carries_links=True)
     return "\n".join(filter(None, [delivery.content.subject, text]))

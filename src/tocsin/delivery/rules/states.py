@@ -34,6 +34,8 @@ class Purpose(StrEnum):
     """By which somebody in a group says who they are; made when it is sent, and stored nowhere."""
     REPLY = "reply"
     """Says what became of a reply or a pressed key."""
+    DRILL = "drill"
+    """A fire drill: whether this reaches its recipient, who confirms it."""
     HANDOVER = "handover"
     """Tells that a turn on an on-call schedule begins, or that nobody checked in."""
 
@@ -127,6 +129,7 @@ class Reason(StrEnum):
     NOBODY_ON_DUTY = "nobody_on_duty"
     NOT_ON_DUTY = "not_on_duty"
     CHECKED_IN = "checked_in"
+    CONFIRMED = "confirmed"
     ROBOT_DISABLED = "robot_disabled"
     WEBHOOK_DISABLED = "webhook_disabled"
     NO_TARGETS = "no_targets"
@@ -173,6 +176,7 @@ REASON_TEXTS: dict[Reason, Sentence] = {
     Reason.NOBODY_ON_DUTY: Sentence("nobody is on duty at that time"),
     Reason.NOT_ON_DUTY: Sentence("it is somebody else's turn by now"),
     Reason.CHECKED_IN: Sentence("the person on duty has checked in meanwhile"),
+    Reason.CONFIRMED: Sentence("the drill was confirmed by another message before this went out"),
     Reason.ROBOT_DISABLED: Sentence("the robot is disabled"),
     Reason.WEBHOOK_DISABLED: Sentence("the webhook is disabled"),
     Reason.NO_TARGETS: Sentence("the policy names nobody"),

@@ -111,6 +111,7 @@ class ContactGroupAdmin(ServiceAdmin):
     def acts(self, group: ContactGroup) -> SafeString:
         links = [
             (self.url("change", group.pk), _now("Edit"), group.name),
+            (f"{reverse('console:new-drill')}?object={group.pk}", _now("Fire drill"), group.name),
             (self.url("delete", group.pk), _now("Delete"), group.name),
         ]
         pattern = '<a class="text-link" href="{}" data-dialog>{}<span class="tc-hidden"> {}</span></a>'

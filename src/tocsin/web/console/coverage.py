@@ -55,6 +55,7 @@ def _shown(section: Section, *, may_manage: bool) -> dict[str, Any]:
         "rows": list(_rows(section.items)),
         "unshown": section.total - len(section.items),
         "to_verify": section.dead_end is DeadEnd.UNVERIFIED and may_manage,
+        "to_drill": section.dead_end is DeadEnd.UNPROVED and may_manage,
     }
 
 

@@ -34,7 +34,7 @@ from tocsin.web.console.text_sizes import said_size
 from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, COLOURS, reason_text
 
 _SHOWN = 100
-_SECRET = (Purpose.VERIFICATION, Purpose.LINK, Purpose.HANDOVER, Purpose.CODE)
+_SECRET = (Purpose.VERIFICATION, Purpose.LINK, Purpose.HANDOVER, Purpose.CODE, Purpose.DRILL)
 """Their texts prove who somebody is."""
 
 

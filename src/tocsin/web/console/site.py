@@ -19,6 +19,7 @@ from tocsin.web.console import (
     contact_imports,
     contact_page,
     coverage,
+    drills,
     explain,
     first_run,
     home,
@@ -49,6 +50,7 @@ class ConsoleSite(UnfoldAdminSite):
         return [
             path("explain/", self.admin_view(self._page(explain.page)), name="explain"),
             path("coverage/", self.admin_view(self._page(coverage.page)), name="coverage"),
+            *drills.urls(lambda view: self.admin_view(self._page(view))),
             path("help/", self.admin_view(self._page(contact_page.help_page)), name="help"),
             path("picker/", self.admin_view(self._page(picker.search)), name="picker"),
             path("my-contact/", self.admin_view(self._page(my_contact.page)), name="my-contact"),

@@ -29,6 +29,7 @@ PURPOSES: Words = {
     Purpose.VERIFICATION: _("Verification"),
     Purpose.TEST: _("Test"),
     Purpose.DAILY: _("Daily statistics"),
+    Purpose.DRILL: _("Fire drill"),
     Purpose.HANDOVER: _("Hand-over"),
     Purpose.REPLY: _("Reply"),
     Purpose.CODE: _("Code"),
