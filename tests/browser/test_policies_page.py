@@ -56,6 +56,12 @@ def test_rules_are_built_in_rows_with_what_was_seen_lately(console: Console, sto
     row.get_by_label("Phone call").uncheck()
     row.get_by_label("Text message").uncheck()
     expect(page.locator("[data-reach-said]")).to_contain_text("Everybody named here can be reached now")
+    page.locator(".tc-template-kind summary", has_text="Text message").click()
+    page.locator("[data-field=sms_content]").fill("{{ severity }} {{ titel }}")
+    said = page.locator(".tc-template", has=page.locator("[data-field=sms_content]")).locator("[data-said]")
+    expect(said).to_contain_text("Line 1: there is no variable titel")
+    page.locator("[data-field=sms_content]").fill("{{ severity }} on {{ labels.instance }}")
+    expect(said).to_contain_text("P6 on web-1")
     page.get_by_role("button", name="Save", exact=True).click()
 
     expect(page.get_by_role("link", name="Databases").first).to_be_visible()

@@ -7,6 +7,7 @@ import pytest
 from tests.stories.harness import Story
 from tocsin.alerts.models import Activity
 from tocsin.core.errors import InvalidInputError
+from tocsin.delivery.link_texts import link_in_text
 from tocsin.delivery.models import Delivery
 from tocsin.policies.models import NotificationPolicy, PolicyVersion
 
@@ -31,7 +32,7 @@ def test_each_channel_says_what_the_policy_wrote(story: Story) -> None:
     mail = story.expect_mail(ann, "P1: DiskFull\n", "Since 2026-11-23 20:00:00 CST", "- db-7")
     assert mail.delivery.content is not None
     assert "<br>" in mail.delivery.content.html
-    story.expect_text(ann, "DiskFull on db-7 https://tocsin.example/console/alerts/")
+    story.expect_text(ann, "DiskFull on db-7 https://tocsin.example/a/")
     story.expect_call(ann, "Please look at Disk Full Press 1").answer()
     assert not Activity.objects.filter(kind="template_failed").exists()
 
@@ -58,7 +59,10 @@ def test_labels_inject_neither_markup_nor_mentions(story: Story) -> None:
     group = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
     story.policy(
         {ann: ["email"], group: []},
-        templates={"email_content": "<p>{{ labels.note }}</p>", "robot_content": "**{{ labels.note }}**"},
+        templates={
+            "email_content": "<p>{{ labels.note }}</p>",
+            "robot_content": "**{{ labels.note }}** [{{ title }}]({{ url }})",
+        },
     )
 
     story.fires("Disk full", note=HOSTILE)
@@ -69,9 +73,10 @@ def test_labels_inject_neither_markup_nor_mentions(story: Story) -> None:
     assert "<p>&lt;b&gt;x&lt;/b&gt; **y**" in mail.delivery.content.html
     content = Delivery.objects.get(channel="dingtalk").content
     assert content is not None
-    assert content.markdown == (
+    assert content.markdown.partition(" [Disk full]")[0] == (
         "**\\<b\\>x\\</b\\> \\*\\*y\\*\\* @all \\<at id=all\\>\\</at\\> \\[l\\]\\(http://evil\\)**"
     )
+    assert content.markdown.endswith(f"[Disk full]({link_in_text()})"), "the place of the link is found when it is sent"
 
 
 def test_a_template_that_fails_at_the_moment_of_sending_costs_nobody_a_message(story: Story) -> None:

@@ -86,10 +86,12 @@ def _written(
     if channel is Channel.PHONE:
         said = on_one_line(text_of("content", plain_speech))
         return replace(built_in, text=" ".join([_cut(said, _LONGEST[channel]), *keys_said(alert)]))
+    url = str(values["url"])
+    marked = text_of("content", escape_markdown).replace(escape_markdown(url), url) if url else ""
     return replace(
         built_in,
         text=_cut(text_of("content", _line_by_line), _LONGEST_MESSAGE),
-        markdown=_cut(text_of("content", escape_markdown), _LONGEST_MESSAGE),
+        markdown=_cut(marked or text_of("content", escape_markdown), _LONGEST_MESSAGE),
     )
 
 
