@@ -102,6 +102,24 @@ asyncio.run(main())
     wait_until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie", what="the worker to end")
 
 
+@pytest.mark.thorough
+def test_calls_that_go_on_when_the_account_is_closed_are_ended_and_said_to_be_lost() -> None:
+    async def run(phone: Softphone) -> list[Receipt]:
+        account = cast(SipPhone, open_provider("sip", to_phone(phone, ring_for="60"), HttpClient()))
+        told = account.receipts()
+        await account.send(CALL)
+        await account._worker.aclose(0.5)
+        await account.aclose()
+        return [receipt async for receipt in told]
+
+    with Softphone(picks_up=None) as phone:
+        [receipt] = asyncio.run(run(phone))
+        phone.wait_for("ended")
+
+    assert receipt.status == ReceiptStatus.FAILED
+    assert receipt.detail == "The program that makes the calls ended during this one."
+
+
 # What people do
 
 

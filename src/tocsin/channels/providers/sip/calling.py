@@ -47,13 +47,18 @@ class Call:
         self._events: asyncio.Queue[StackEvent] = asyncio.Queue()
         self._call: Any = None
         self._sip_id = ""
-        self._is_established = self._rings = self._is_unanswered = False
+        self._is_established = self._rings = self._is_unanswered = self._is_dropped = False
         self._playing, self._place = b"", 0
 
     async def hang_up(self) -> None:
         if self._call is not None:
             with contextlib.suppress(BaresipError):
                 await self._call.hangup()
+
+    async def drop(self) -> None:
+        """Hung up because the process ends, whatever goes on."""
+        self._is_dropped = True
+        await self.hang_up()
 
     async def run(self, agent: UserAgent) -> Ended:
         told = self._told
@@ -200,6 +205,8 @@ class Call:
 
     async def _ended(self, closed: str) -> Ended:
         name = self._told.call
+        if self._is_dropped:
+            return Ended(name, protocol.LOST, sip_id=self._sip_id)
         if self._is_established:
             return Ended(name, protocol.HUNG_UP, sip_id=self._sip_id)
         if not closed:
@@ -207,8 +214,8 @@ class Call:
             return Ended(name, how, sip_id=self._sip_id)
         status, reason = split_status(closed)
         if status is None:
-            how = protocol.NO_REPLY if self._rings or "timed out" in closed.lower() else protocol.NOT_PLACED
-            return Ended(name, how, detail=reason, sip_id=self._sip_id)
+            how = protocol.NO_REPLY if "timed out" in closed.lower() else protocol.NOT_PLACED
+            return Ended(name, protocol.REFUSED if self._rings else how, detail=reason, sip_id=self._sip_id)
         await asyncio.sleep(_TRACE_COMES_WITHIN)
         reply = self._replies.last(self._sip_id)
         retry_after = reply.retry_after if reply is not None and reply.status == status else 0

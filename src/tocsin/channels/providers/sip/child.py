@@ -95,7 +95,7 @@ class Child:
         with contextlib.suppress(TimeoutError, BaresipError):
             async with asyncio.timeout(_GOODBYE):
                 for call in list(self._calls.values()):
-                    await call.hang_up()
+                    await call.drop()
                 if self._tasks:
                     await asyncio.wait(self._tasks)
                 if self._opened.registers:

@@ -26,6 +26,7 @@ from tocsin.channels.texts import one_line
 _LINE_WITHIN = 25.0
 """Seconds that a call waits for a free line, or for the end of an earlier call to the same number."""
 _LONGEST_TEXT = 1500
+_NUMBERS_KEPT = 256
 _ENDS_WITHIN = 20.0
 """Seconds that calls are given to end when the account is closed; then they are hung up."""
 
@@ -62,7 +63,7 @@ class SipPhone:
 
     async def send(self, message: Message) -> SendResult:
         """Returns when it rings, or when it is clear that it will not: the rest are receipts."""
-        number = self._numbers.setdefault(message.to, asyncio.Lock())
+        number = self._number(message.to)
         try:
             async with asyncio.timeout(_LINE_WITHIN):
                 await number.acquire()
@@ -88,6 +89,12 @@ class SipPhone:
             with contextlib.suppress(Exception):
                 await self._worker.tell(HangUp(name))
             raise
+
+    def _number(self, to: str) -> asyncio.Lock:
+        """Held while somebody is called there."""
+        if len(self._numbers) >= _NUMBERS_KEPT and to not in self._numbers:
+            self._numbers = {other: lock for other, lock in self._numbers.items() if lock.locked()}
+        return self._numbers.setdefault(to, asyncio.Lock())
 
     def receipts(self) -> AsyncIterator[Receipt]:
         self._worker.start()

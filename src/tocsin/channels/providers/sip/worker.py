@@ -36,8 +36,11 @@ class CallWorker:
         self._process: asyncio.subprocess.Process | None = None
         self._ready = asyncio.Event()
         self._calls: set[str] = set()
+        """Told to us, and not ended yet."""
+        self._handed: set[str] = set()
+        """Those of them that the process knows of: lost with it."""
         self._keeper: asyncio.Task[None] | None = None
-        self._is_closing = False
+        self._is_closing = self._is_resting = False
 
     @property
     def pid(self) -> int | None:
@@ -56,6 +59,8 @@ class CallWorker:
         try:
             async with asyncio.timeout(_READY_WITHIN):
                 await self._ready.wait()
+            if isinstance(command, Dial):
+                self._handed.add(command.call)
             await self._write(command)
         except (TimeoutError, OSError) as error:
             if isinstance(command, Dial) and command.call in self._calls:
@@ -73,7 +78,7 @@ class CallWorker:
             except TimeoutError:
                 self._process.kill()
         if self._keeper is not None:
-            if self._process is None:
+            if self._is_resting:
                 self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
@@ -89,7 +94,9 @@ class CallWorker:
             failures = 0 if was_ready else failures + 1
             if not self._is_closing:
                 logger.warning("a call worker ended; starting another")
+                self._is_resting = True
                 await asyncio.sleep(min(_FIRST_DELAY * 2 ** min(failures, 10), _LONGEST_DELAY))
+                self._is_resting = False
 
     async def _run(self) -> bool:
         """One process from its start to its end; whether it was ever ready."""
@@ -101,6 +108,8 @@ class CallWorker:
         was_ready = False
         try:
             await self._write(_introduction(self._settings))
+            if self._is_closing:  # while it was being started
+                await self._write(Close(0))
             assert process.stdout is not None  # noqa: S101 (it is a pipe)
             while text := await process.stdout.readline():
                 event = read_event(text)
@@ -116,7 +125,7 @@ class CallWorker:
         finally:
             self._ready.clear()
             await _end(process)
-            for call in sorted(self._calls) if was_ready else ():
+            for call in sorted(self._handed):
                 self._end(Ended(call, protocol.LOST))
         return was_ready
 
@@ -127,6 +136,7 @@ class CallWorker:
         await self._process.stdin.drain()
 
     def _end(self, ended: Ended) -> None:
+        self._handed.discard(ended.call)
         if ended.call in self._calls:
             self._calls.discard(ended.call)
             self._heard(ended)
