@@ -148,6 +148,19 @@ def test_the_first_call_of_an_alert_is_never_held_back_and_later_ones_are(story:
     story.expect_call(ann, "Disk full").answer()
 
 
+def test_the_first_text_of_a_p1_passes_the_cap(story: Story, settings: Any) -> None:
+    settings.TEXTS_PER_HOUR = 1
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]}, group_by=["host"], group_wait=0)
+    for number, severity in enumerate(("warning", "warning", "critical")):
+        story.fires("Disk full", host=f"db{number}", severity=severity)
+        story.passes(120)
+
+    story.expect_text(ann, "db0", "Further text messages to you are held back")
+    text = story.expect_text(ann, "db2").text
+    assert "Further" not in text
+
+
 def test_the_text_after_a_call_that_failed_is_not_held_back(story: Story, settings: Any) -> None:
     settings.TEXTS_PER_HOUR = 1
     ann = story.contact("Ann", fallback=Fallback.SMS)

@@ -1,8 +1,8 @@
 """Storms become few messages, and nobody gets more calls and texts in an hour than the installation allows.
 
 A message that waits here is *held*; what is held for one recipient is one message when the time comes, and what has
-recovered by then is not told. The first call of an alert to a person, and the text after a call that failed, are never
-held here.
+recovered by then is not told. The first call of an alert to a person, the text after a call that failed, and the first
+text of a P1 are never held by the cap.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from tocsin.delivery.contents import ContentText
 from tocsin.delivery.models import Content
 from tocsin.delivery.queue_rows import Held, QueueRow, read_due_to
 from tocsin.delivery.render import alerts_url, zone_named
-from tocsin.delivery.rules import DeliveryState, Purpose, Reason
+from tocsin.delivery.rules import Cause, DeliveryState, Purpose, Reason
 from tocsin.delivery.rules.storms import STORM_FROM, Allowance
+from tocsin.events.rules import Severity
 from tocsin.events.statements import execute, run
 
 Pair = tuple[int, str]
@@ -92,7 +93,7 @@ def hold_back(
         until, reason = None, Reason.GATHERED
         if allowance is not None and row.id not in first_calls and row.fallback_of_id is None:
             until = None if row.is_call else allowance.rests(now)
-            room = left[_pair(row)]
+            room = None if _is_news_of_the_worst(row) else left[_pair(row)]
             is_one = row.is_call or row.state == DeliveryState.HELD or _pair(row) in stormy
             if until is None and room is not None and room <= 0:
                 until, reason = allowance.at(now).ends_at, Reason.PERSON_CAP
@@ -168,6 +169,10 @@ def _with_notice(text: ContentText, row: QueueRow, until: datetime) -> ContentTe
 def _is_ruled(row: QueueRow, route: Route) -> bool:
     may = row.is_call or (row.channel in _GATHERED and route.capabilities.may_merge)
     return row.purpose == Purpose.ALERT and may
+
+
+def _is_news_of_the_worst(row: QueueRow) -> bool:
+    return row.cause is Cause.FIRED and row.severity == Severity.P1
 
 
 def _pair(row: QueueRow) -> Pair:
