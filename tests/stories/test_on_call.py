@@ -17,7 +17,7 @@ from tocsin.delivery.handovers import send_handovers
 from tocsin.delivery.models import Delivery
 from tocsin.oncall.models import Handover, Schedule
 from tocsin.oncall.queries import on_duty_of
-from tocsin.oncall.services import check_in, substitute
+from tocsin.oncall.services import check_in, substitute, update_schedule
 from tocsin.policies.services import StepInput, create_escalation
 
 HOUR = 3600.0
@@ -243,6 +243,18 @@ def test_who_was_kept_on_duty_stays_when_the_next_one_is_silent_too(story: Story
 
     story.expect_text(cem, "Until then Ann stays on duty.")
     assert on_duty_of([rota.pk], story.now) == {rota.pk: ann.pk}
+
+
+def test_without_a_check_in_any_more_whoever_has_the_turn_is_on_duty(story: Story) -> None:
+    rota, ann, bob, _lead = with_check_in(story, ["sms"])
+    story.passes(120)
+    story.expect_text(bob)
+    assert on_duty_of([rota.pk], story.now) == {rota.pk: ann.pk}
+
+    update_schedule(by=ADMIN, now=story.now, schedule_id=rota.pk, version=None, check_in_minutes=None)
+    story.passes(20 * 60)  # and the lead hears nothing
+
+    assert on_duty_of([rota.pk], story.now) == {rota.pk: bob.pk}
 
 
 def test_after_a_gap_there_is_nobody_to_keep_so_the_new_person_is_on_duty_at_once(story: Story) -> None:

@@ -120,6 +120,9 @@ def update_schedule(
             _write_layers(schedule, drafts)
         if not changes:
             return schedule
+        if schedule.check_in_minutes is None:  # whoever has the turn need not say so any more
+            waiting = schedule.handovers.filter(awaits_check_in=True)
+            waiting.update(awaits_check_in=False, check_in_due_at=None)
         schedule.version += 1
         schedule.due_at = now
         with naming_duplicates(lambda: _duplicate(schedule)):
