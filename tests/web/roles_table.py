@@ -92,6 +92,7 @@ ADDRESSES: dict[str, Door] = {
     "v/": Door(ANYBODY, status=(200, 403)),
     "v/<path:token>": Door(ANYBODY, status=(200, 403)),
     "d/<path:token>": Door(ANYBODY, status=(200, 403)),
+    "a/<path:token>": Door(ANYBODY, status=(200, 403)),
     "h/<path:token>": Door(ANYBODY, status=(200, 403)),
     "calendar/<str:token>.ics": Door(ANYBODY, status=(404, 405)),
     "c/": Door(ANYBODY, status=(200, 403)),
