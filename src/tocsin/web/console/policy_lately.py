@@ -63,7 +63,8 @@ def alerts_of(policy: NotificationPolicy, now: datetime) -> SafeString | str:
 
 def open_alerts(ids: Iterable[int]) -> list[SafeString]:
     """A line for each of the first few open alerts of the policies, which nobody would be told of any more."""
-    found = Alert.objects.filter(policy_id__in=list(ids), resolved_at__isnull=True).order_by("severity", "-pk")
+    real = Alert.objects.filter(is_shadow=False, resolved_at__isnull=True)
+    found = real.filter(policy_id__in=list(ids)).order_by("severity", "-pk")
     shown = list(found[: _SHOWN + 1])
     lines = [
         format_html(
@@ -83,7 +84,7 @@ def open_alerts(ids: Iterable[int]) -> list[SafeString]:
 def disabling_text(policy: NotificationPolicy) -> str:
     """What disabling does now, in a sentence or two; names the first open alerts."""
     titles = list(
-        Alert.objects.filter(policy=policy, resolved_at__isnull=True)
+        Alert.objects.filter(policy=policy, is_shadow=False, resolved_at__isnull=True)
         .order_by("severity", "-pk")
         .values_list("title", flat=True)[: _SHOWN + 1]
     )
