@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.web.messages import (
@@ -93,3 +98,24 @@ def test_no_text_is_there_twice() -> None:
     ids = re.findall(r'^((?:msgctxt ".+"\n)?msgid ".+")$', PO_FILE.read_text(), re.MULTILINE)
 
     assert sorted({text for text in ids if ids.count(text) > 1}) == []
+
+
+def test_the_pages_know_every_sentence_that_rules_providers_and_the_worker_say() -> None:
+    """In a process of its own: in this one everything is imported already."""
+    written = {
+        call.args[0].value
+        for path in SOURCE.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Sentence"
+        if call.args and isinstance(call.args[0], ast.Constant)
+    }
+    program = (
+        "import django, json; django.setup(); import tocsin.config.urls; "
+        "from tocsin.core.sentences import known_sentences; print(json.dumps(known_sentences()))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], check=True, capture_output=True, text=True,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tocsin.config.settings"},
+    )  # fmt: skip
+
+    assert written - set(json.loads(run.stdout.splitlines()[-1])) == set()

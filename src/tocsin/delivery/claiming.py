@@ -12,7 +12,6 @@ from tocsin.alerts.rules import AlertState
 from tocsin.channels.base import Limit, Message, Question
 from tocsin.channels.health import begin_probes
 from tocsin.channels.kinds import Channel
-from tocsin.core.sentences import Sentence
 from tocsin.delivery.addressing import Addresses, Route, read_addresses
 from tocsin.delivery.digests import write_digests
 from tocsin.delivery.fallbacks import follow_failed_calls
@@ -33,10 +32,10 @@ from tocsin.delivery.queue_rows import (
 from tocsin.delivery.rules import Cause, DeliveryState, Purpose, Reason
 from tocsin.delivery.rules.hours import moment_for
 from tocsin.delivery.rules.sending import CALLS_MERGE_WITHIN, MAX_HELD_CALL, why_not_now
+from tocsin.delivery.rules.told import RESTS
 from tocsin.delivery.storms import announce, count_sent, hold_back, rest_of_storms, stormy_pairs
 from tocsin.events.retrying import retried
 
-_RESTS = Sentence("%(name)s rests: %(why)s", words=("why",))
 _CALL_CHECK_EVERY = timedelta(seconds=5)
 _GONE = (Reason.CONTACT_DELETED, Reason.ROBOT_DELETED, Reason.WEBHOOK_DELETED, Reason.REPLACED)
 
@@ -140,7 +139,7 @@ def claim(
             started_at=now,
             doubt=_doubt(row, addresses, message),
             passed_over="\n".join(
-                _RESTS % {"name": account.name, "why": account.last_failure or "?"}
+                RESTS % {"name": account.name, "why": account.last_failure or "?"}
                 for account in addresses.passed_over(row, route)
             ),
         )

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from tocsin.channels.base import Outcome
-from tocsin.core.sentences import Sentence
 from tocsin.delivery.doorbell import ring_send
 from tocsin.delivery.models import Attempt
 from tocsin.delivery.rules import Reason
 from tocsin.delivery.rules.sending import MAX_AMBIGUOUS_TRIES, UNKNOWN_ASKED_AFTER, UNKNOWN_CALL_WITHIN
+from tocsin.delivery.rules.told import WORKER_ENDED
 from tocsin.events.retrying import retried
 from tocsin.events.statements import execute
 
@@ -22,7 +22,6 @@ _GRACE = timedelta(seconds=10)
 """A living worker whose connection was cut comes back within this and takes its lock again."""
 _SEND_AT_MOST = timedelta(minutes=5)
 _TRY_AGAIN_AFTER = timedelta(seconds=5)
-_ENDED = Sentence("The worker ended before the reply was recorded.")
 
 
 @retried
@@ -50,7 +49,7 @@ def release_crashed(now: datetime) -> int:
             """,
             [
                 Reason.OUTCOME_UNKNOWN,
-                _ENDED,
+                WORKER_ENDED,
                 now + _TRY_AGAIN_AFTER,
                 now + UNKNOWN_CALL_WITHIN,
                 now + UNKNOWN_ASKED_AFTER,
@@ -66,7 +65,7 @@ def release_crashed(now: datetime) -> int:
         [
             Attempt(
                 delivery_id=pk, number=number, started_at=started_at or now, finished_at=now,
-                outcome=Outcome.AMBIGUOUS, code="worker", detail=_ENDED,
+                outcome=Outcome.AMBIGUOUS, code="worker", detail=WORKER_ENDED,
             )
             for pk, number, started_at in rows
         ]

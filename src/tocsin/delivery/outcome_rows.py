@@ -9,16 +9,14 @@ from datetime import datetime
 import msgspec
 
 from tocsin.channels.base import Outcome, SendResult
-from tocsin.core.sentences import Sentence
 from tocsin.core.storable import storable
 from tocsin.delivery.addressing import Route
 from tocsin.delivery.claiming import Claimed
 from tocsin.delivery.rules import DeliveryState, Reason
 from tocsin.delivery.rules.sending import Next
+from tocsin.delivery.rules.told import CODED
 from tocsin.delivery.sending import Sent
 from tocsin.events.statements import execute, run
-
-_CODED = Sentence("%(code)s: %(detail)s", words=("detail",))
 
 _DETAIL = 500
 
@@ -89,7 +87,7 @@ class Recorded:
     def sentence(self) -> str:
         """What went wrong, for people."""
         result = self.result
-        text = _CODED % {"code": result.code, "detail": result.detail} if result.code else result.detail
+        text = CODED % {"code": result.code, "detail": result.detail} if result.code else result.detail
         return storable(text, _DETAIL)
 
     @property

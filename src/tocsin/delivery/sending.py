@@ -15,22 +15,15 @@ from django.conf import settings
 from tocsin.channels.base import AskableProvider, Outcome, Provider, Receipt, ReportingProvider, SendResult
 from tocsin.channels.http import HttpClient
 from tocsin.core.clock import utc_now
-from tocsin.core.sentences import Sentence
 from tocsin.delivery.addressing import Route
 from tocsin.delivery.claiming import Claimed
-
-_NOT_OPENED = Sentence("The account could not be opened: %(problem)s.")
-_NO_RESULT = Sentence("The provider gave no result in 60 seconds.")
-_FOUND = Sentence("The provider had taken the try before; nothing was sent again.")
-_FAULT = Sentence("The provider failed: %(problem)s.")
+from tocsin.delivery.rules.told import FAULT, FOUND, NO_RESULT, NOT_OPENED, TAKEN_BEFORE
 
 logger = logging.getLogger(__name__)
 
 _LONGEST_SEND = 60.0
 """Seconds after which a send that a provider never gave up on counts as ambiguous."""
 _LONGEST_QUESTION = 15.0
-FOUND = "found"
-"""The code of an attempt that sent nothing, since the one before had been taken."""
 _IDLE_ACCOUNTS_KEPT = 256
 _LAST_WORDS = 5.0
 """Seconds that a closed provider may still take to end its receipts."""
@@ -125,7 +118,7 @@ async def send(claim: Claimed, accounts: OpenAccounts, is_given_up: Callable[[],
         opened = accounts.get(claim.route)
     except Exception as error:
         logger.exception("provider %s could not be opened", claim.route.provider.name)
-        detail = _NOT_OPENED % {"problem": type(error).__name__}
+        detail = NOT_OPENED % {"problem": type(error).__name__}
         return Sent(claim, SendResult(Outcome.PERMANENT_CONFIG, "open", detail), utc_now())
     opened.users += 1
     try:
@@ -153,7 +146,7 @@ async def _look_up(claim: Claimed, accounts: OpenAccounts) -> Sent | None:
         return None
     if not finding.is_known:
         return None
-    result = SendResult(Outcome.ACCEPTED, FOUND, _FOUND, finding.provider_id)
+    result = SendResult(Outcome.ACCEPTED, FOUND, TAKEN_BEFORE, finding.provider_id)
     return Sent(claim, result, utc_now(), doubt.route, finding.receipts)
 
 
@@ -162,10 +155,10 @@ async def _attempt(claim: Claimed, provider: Provider) -> Sent:
         async with asyncio.timeout(_LONGEST_SEND):
             result = await provider.send(claim.message)
     except TimeoutError:
-        result = SendResult(Outcome.AMBIGUOUS, "timeout", _NO_RESULT)
+        result = SendResult(Outcome.AMBIGUOUS, "timeout", NO_RESULT)
     except Exception as error:
         logger.exception("provider %s failed in an unforeseen way", claim.route.provider.name)
-        result = SendResult(Outcome.AMBIGUOUS, "fault", _FAULT % {"problem": type(error).__name__})
+        result = SendResult(Outcome.AMBIGUOUS, "fault", FAULT % {"problem": type(error).__name__})
     return Sent(claim, result, utc_now())
 
 

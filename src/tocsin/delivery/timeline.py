@@ -21,9 +21,9 @@ from tocsin.delivery.acts import act_title
 from tocsin.delivery.models import Attempt, Delivery, Receipt
 from tocsin.delivery.notes import described
 from tocsin.delivery.rules import REASON_TEXTS, Cause, DeliveryState, Reason
+from tocsin.delivery.rules.told import FOUND
 
 _MOST = 2000
-FOUND = "found"
 
 
 class Level(StrEnum):
