@@ -21,6 +21,7 @@ from tocsin.channels.kinds import Channel
 from tocsin.contacts.services import import_contact
 from tocsin.core.clock import utc_now
 from tocsin.delivery.models import Delivery
+from tocsin.policies.services import StepInput, create_escalation
 from tocsin.policies.services.inhibitions import create_inhibition
 from tocsin.policies.services.silences import create_silence
 from tocsin.web.console.first_run import is_carried_for_real
@@ -52,6 +53,8 @@ def story(now: datetime) -> Iterator[Story]:
         rule = [[{"key": "team", "operator": "eq", "value": "web"}]]
         create_inhibition(by=ADMIN, now=now, name="Down", source_rules=rule, target_rules=rule)
         create_silence(by=ADMIN, now=now, name="Nights", rules=[[{"key": "team", "operator": "eq", "value": "batch"}]])
+        story.schedule([wei])
+        create_escalation(by=ADMIN, now=now, name="Nights", steps=[StepInput(targets=[(wei.pk, ["sms"])])])
         create_token(by=ADMIN, now=now, name="ci", role=Role.VIEWER)
         story.fires("DiskFull", summary="db-7 is full", severity="critical", instance="db-7")
         story.passes(60)

@@ -15,7 +15,7 @@ from tocsin.delivery.drill_texts import CONFIRM_KEY
 from tocsin.delivery.drills import confirm_drill
 from tocsin.delivery.handover_states import CHECK_IN_KEY
 from tocsin.delivery.models import Delivery, HandoverNotice
-from tocsin.delivery.notices import tell_that_it_was_too_late
+from tocsin.delivery.notices import tell_refusal
 from tocsin.delivery.rules import Purpose
 from tocsin.delivery.speech import CLAIM, ESCALATE, RESOLVE
 from tocsin.oncall.services import check_in
@@ -47,7 +47,7 @@ def act_on_keys(pressed: Sequence[tuple[Delivery, str]], now: datetime) -> None:
             with transaction.atomic():
                 _act(by, alert_id, key, now)
         except ConflictError as error:
-            tell_that_it_was_too_late(delivery.recipient_id, alert_id, error, now)
+            tell_refusal(delivery.recipient_id, alert_id, error, now)
 
 
 def _check_in(pressed: Sequence[tuple[Delivery, str]], now: datetime) -> None:

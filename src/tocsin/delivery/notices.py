@@ -35,8 +35,8 @@ def send_notice(contact: Contact, text: str, now: datetime) -> Delivery:
     return delivery
 
 
-def tell_that_it_was_too_late(contact_id: int, alert_id: int, error: TocsinError, now: datetime) -> None:
-    """To who pressed a key when somebody else already had the alert. Nobody is told of their own earlier press."""
+def tell_refusal(contact_id: int, alert_id: int, error: TocsinError, now: datetime) -> None:
+    """To who pressed a key that did nothing: somebody was faster, say. Nobody is told of their own earlier press."""
     contact = Contact.objects.filter(pk=contact_id, phone_verified_at__isnull=False).first()
     alert = Alert.objects.filter(pk=alert_id).first()
     if contact is None or alert is None or contact.name in (alert.claimed_by, alert.resolved_by):
