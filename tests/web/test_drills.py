@@ -58,6 +58,19 @@ def test_a_manager_starts_one_and_the_button_behind_the_link_confirms(story: Sto
     assert "Night shift" in signed_in(Role.VIEWER).get("/console/drills/").text
 
 
+def test_the_selected_contacts_of_the_list_are_asked(story: Story) -> None:
+    people = [story.contact(name) for name in ("Ann", "Bob")]
+    manager = signed_in(Role.MANAGER)
+    chosen = {"action": "drill_selected", "_selected_action": [str(person.pk) for person in people], "index": "0"}
+
+    asked = manager.post("/console/contacts/contact/", chosen)
+    nobody = manager.post("/console/drills/new/", {"channels": ["email"], "lasts": "30"})
+    manager.post(asked["Location"], {"channels": ["email"], "lasts": "30"})
+
+    assert "Choose somebody to ask." in nobody.text
+    assert sorted(DrillMember.objects.values_list("name", flat=True)) == ["Ann", "Bob"]
+
+
 def test_the_command_starts_lists_and_shows(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
     story.group(story.contact("Ann"), name="Night shift")
 

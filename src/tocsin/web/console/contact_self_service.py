@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
+from django.contrib import messages
 from django.contrib.admin import action as admin_action
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -25,6 +27,7 @@ from tocsin.core.clock import utc_now
 from tocsin.web.console.actors import actor_of, may
 from tocsin.web.console.contact_links import links_page
 from tocsin.web.console.display import NOTHING
+from tocsin.web.console.drills import MOST_NAMED
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.service_admin import ServiceAdmin
 
@@ -46,6 +49,16 @@ class SelfServiceOfContacts(ServiceAdmin):
         carried = [("action", "send_links"), ("select_across", across)]
         carried += [(ACTION_CHECKBOX_NAME, str(pk)) for pk in chosen]
         return links_page(request, self.admin_site.each_context(request), ids, self.url("changelist"), carried)
+
+    @admin_action(description=_("Fire drill"), permissions=["change"])
+    def drill_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        """Leads to the page that asks how; more than an address holds are a group."""
+        ids = self.chosen_ids(request, queryset)
+        if len(ids) > MOST_NAMED:
+            text = _now("Choose %(most)d contacts at most, or run the drill with a group.") % {"most": MOST_NAMED}
+            messages.error(request, text)
+            return None
+        return HttpResponseRedirect(f"{reverse('console:new-drill')}?{urlencode([('object', pk) for pk in ids])}")
 
     @action(
         description=_("Send a personal link"),

@@ -50,7 +50,7 @@ class ContactAdmin(ContactListAdmin):
     form = ContactForm
     writes = ("add", "change", "delete")
     change_form_template = "console/contact_form.html"
-    actions = ("verify_numbers", "remove_selected", "send_links", "export_selected")
+    actions = ("verify_numbers", "remove_selected", "send_links", "drill_selected", "export_selected")
     actions_list = ("default_configuration",)
     actions_detail = (
         "verify_number", "call_with_code", "attest_number", "send_test", "send_link", "link_user", "remove_chatbot",

@@ -26,7 +26,7 @@ from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.words import CHANNELS, OUTCOMES, reason_text
 
 _SHOWN = 50
-_MOST_NAMED = 1000
+MOST_NAMED = 300
 _VIA = {"link": _("by the link"), "key": _("by a pressed key")}
 
 
@@ -58,7 +58,7 @@ def list_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
 def new_page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     """`object` in the query names whom, as often as there are objects."""
     require(request, Permission.MANAGE)
-    named = request.GET.getlist("object")[:_MOST_NAMED]
+    named = request.GET.getlist("object")[:MOST_NAMED]
     ids = [int(value) for value in named if value.isascii() and value.isdecimal() and len(value) < 19]
 
     def start(data: dict[str, Any]) -> HttpResponse:
