@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.stories.harness import Story
+from tests.stories.harness import ADMIN, Story
 from tocsin.cli.explain import show
 from tocsin.core.errors import InvalidInputError
+from tocsin.delivery.explaining import explain
 from tocsin.delivery.models import Notification
-from tocsin.delivery.queries import explain
+from tocsin.policies.services import StepInput, create_escalation
 
 DISK = [[{"key": "alertname", "operator": "eq", "value": "Disk full"}]]
 
@@ -106,3 +108,78 @@ def test_a_label_that_no_event_can_have_is_named(story: Story, label: str, field
         show(label=[label])
 
     assert refusal.value.fields == {field: problem}
+
+
+def test_a_moment_to_come_is_explained_with_whoever_is_on_duty_then(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    rota = story.schedule([ann, bob], name="Primary", tells_by=[])
+    escalation = create_escalation(
+        by=ADMIN, now=story.now, name="Ladder", rounds=2,
+        steps=[
+            StepInput(after_minutes=10, targets=[(rota.pk, ["phone"])], repetitions=1),
+            StepInput(after_minutes=30, until="resolved", targets=[(bob.pk, ["sms"])]),
+        ],
+    )  # fmt: skip
+    story.policy({rota: ["sms"]}, escalation_id=escalation.pk)
+    later = story.now + timedelta(days=7)
+
+    [policy] = explain({"alertname": "Disk full"}, later, is_now=False).policies
+
+    first, second = policy.steps
+    assert policy.on_duty == (("Primary", ("Bob",)),)
+    assert [(item.name, item.channel) for item in policy.deliveries] == [("Bob", "sms")]
+    assert (first.at, first.until, first.repetitions) == (later + timedelta(seconds=5, minutes=10), "claimed", 1)
+    assert [(item.name, item.channel) for item in first.deliveries] == [("Bob", "phone")]
+    assert [(item.name, item.channel) for item in second.deliveries] == [("Bob", "sms")]
+    assert (policy.escalation, policy.rounds) == ("Ladder", 2)
+
+
+def test_a_hand_over_between_two_steps_is_seen(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    rota = story.schedule([ann, bob], handover_time="09:00", tells_by=[])
+    escalation = create_escalation(
+        by=ADMIN, now=story.now, name="Ladder",
+        steps=[StepInput(after_minutes=minutes, targets=[(rota.pk, ["sms"])]) for minutes in (5, 60)],
+    )  # fmt: skip
+    story.policy({ann: ["sms"]}, escalation_id=escalation.pk)
+    before = datetime(2026, 11, 24, 8, 30, tzinfo=UTC)
+
+    [policy] = explain({"alertname": "Disk full"}, before, is_now=False).policies
+
+    assert [step.on_duty[0][1] for step in policy.steps] == [("Ann",), ("Bob",)]
+
+
+def test_what_fires_now_says_nothing_of_another_moment(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["email"]})
+    story.fires("Disk full")
+
+    [now] = explain({"alertname": "Disk full"}, story.now).policies
+    [then] = explain({"alertname": "Disk full"}, story.now + timedelta(hours=5), is_now=False).policies
+
+    assert now.open_alert_id == story.alert().pk
+    assert then.open_alert_id is None
+
+
+def test_the_command_takes_a_moment_and_says_what_follows(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    escalation = create_escalation(
+        by=ADMIN, now=story.now, name="Ladder", rounds=1,
+        steps=[StepInput(after_minutes=10, targets=[(bob.pk, ["phone"])])],
+    )  # fmt: skip
+    story.policy({ann: ["sms"]}, escalation_id=escalation.pk)
+
+    with pytest.raises(SystemExit) as stopped:
+        show(label=["alertname=Disk full"], at="2026-12-24T18:00+01:00")
+
+    said = capsys.readouterr().out
+    assert stopped.value.code == 0
+    assert "at 2026-12-24T18:00:00+01:00, as policies and contacts are now" in said
+    assert "2026-12-24T18:10:05+01:00 unless claimed: Ladder, step 1" in said
+    assert "tells Bob by phone" in said
+    assert "then from the first step, 1 more times" in said
+
+
+def test_a_moment_that_is_none_is_refused(story: Story) -> None:
+    with pytest.raises(InvalidInputError, match="2026-12-24T18:00"):
+        show(label=["alertname=Disk full"], at="tomorrow")

@@ -13,7 +13,7 @@ from tocsin.contacts.queries import uses_by_phone
 from tocsin.contacts.services import delete_contacts
 from tocsin.core.actors import SHELL
 from tocsin.core.errors import InvalidInputError, NotFoundError
-from tocsin.delivery.queries import explain
+from tocsin.delivery.explaining import explain
 from tocsin.oncall.queries import on_duty_of, schedules_with_gaps
 
 

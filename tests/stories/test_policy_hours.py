@@ -11,8 +11,8 @@ from typing import Any
 from tests.stories.harness import ADMIN, Story
 from tocsin.alerts.services import claim_alert
 from tocsin.contacts.rules import Fallback
+from tocsin.delivery.explaining import explain
 from tocsin.delivery.models import Delivery
-from tocsin.delivery.queries import explain
 
 HOURS: dict[str, Any] = {"start": "09:00", "end": "18:00", "days": [1, 2, 3, 4, 5], "zone": "Asia/Shanghai"}
 UNTIL_NINE = timedelta(hours=13).total_seconds()

@@ -8,8 +8,8 @@ from django.db import connection
 from tests.stories.harness import ADMIN, Story
 from tocsin.alerts.models import Alert
 from tocsin.core.errors import ConflictError, InvalidInputError
+from tocsin.delivery.explaining import explain
 from tocsin.delivery.pipeline import accept
-from tocsin.delivery.queries import explain
 from tocsin.events.models import Event
 from tocsin.events.queries import key_of
 from tocsin.events.rules import Report

@@ -9,8 +9,8 @@ from tests.stories.harness import ADMIN, Story
 from tocsin.alerts.models import Activity, Alert
 from tocsin.alerts.services import apply_current_policy, apply_policy_to_alert
 from tocsin.delivery.dailies import day_counts
+from tocsin.delivery.explaining import explain
 from tocsin.delivery.models import Attempt, Delivery
-from tocsin.delivery.queries import explain
 from tocsin.delivery.shadows import shadow_report
 from tocsin.events.models import Event
 from tocsin.policies.services import delete_policy, disable_policy, enable_policy, save_policy, shadow_policy

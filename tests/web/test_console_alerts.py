@@ -20,6 +20,7 @@ from tocsin.contacts.models import Contact
 from tocsin.contacts.rules import Fallback
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.verifications import send_verifications
+from tocsin.policies.services import StepInput, create_escalation
 from tocsin.web.console.alert_people import Reached, people_of
 
 pytestmark = pytest.mark.django_db
@@ -196,6 +197,22 @@ def test_explain_names_who_would_be_told_and_who_not(story: Story) -> None:
     assert "Email: <b>Wei</b>" in shown
     assert "<b>Bob</b> the phone number is not verified" in shown
     assert not Delivery.objects.exists()
+
+
+def test_explain_tells_of_a_moment_and_of_the_escalation_that_would_follow(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    step = StepInput(after_minutes=10, targets=[(bob.pk, ["sms"])], repetitions=1)
+    ladder = create_escalation(by=ADMIN, now=story.now, name="Ladder", rounds=2, steps=[step])
+    story.policy({ann: ["email"]}, escalation_id=ladder.pk)
+    asked = {"labels": "alertname=DiskFull", "at": "2026-12-24T18:00"}
+
+    shown = signed_in(Role.VIEWER).get(reverse("console:explain"), asked).content.decode()
+
+    assert "Somebody would be told at" in shown
+    assert "If nobody reacts: Ladder" in shown
+    assert "step 1, if not claimed" in shown
+    assert "Then 2 more times from the first step." in shown
+    assert "Bob" in shown
 
 
 def test_explain_says_which_condition_failed(story: Story) -> None:

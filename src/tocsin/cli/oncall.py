@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from cyclopts import App, Parameter
-from django.conf import settings
 
-from tocsin.cli.shared import Json, say, show_json
+from tocsin.cli.shared import Json, moment_of, say, show_json
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import InvalidInputError, NotFoundError
+from tocsin.core.errors import NotFoundError
 from tocsin.oncall.queries import Standing, standings
 
 app = App(name="oncall", help="Say who is on duty on the on-call schedules.")
@@ -26,7 +24,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Exit code 0 when somebody is on duty everywhere, 3 when somewhere nobody is."""
-    found = [item for item in standings(_moment(at)) if not schedule or item.name == schedule]
+    found = [item for item in standings(moment_of(at) or utc_now()) if not schedule or item.name == schedule]
     if schedule and not found:
         raise NotFoundError(f"There is no schedule {schedule!r}.")
     if json:
@@ -37,17 +35,6 @@ def show(
         if not found:
             say("There is no on-call schedule.")
     sys.exit(0 if all(item.contact_id for item in found) else 3)
-
-
-def _moment(text: str) -> datetime:
-    """A time without an offset is the installation's."""
-    if not text:
-        return utc_now()
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidInputError({"at": f"Write --at 2026-12-24T18:00, not {text!r}."}) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
 
 
 def _line(item: Standing) -> str:

@@ -10,11 +10,14 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Any, NoReturn
+from zoneinfo import ZoneInfo
 
 import django
 from cyclopts import Parameter
 from cyclopts.validators import Number
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, ProgrammingError, connections
 from rich.console import Console
@@ -23,7 +26,7 @@ from rich.table import Table
 from tocsin.config.embedded_postgres import EmbeddedPostgres, FolderInUseError, Layout
 from tocsin.config.environment import data_folder, database_url, ensure_secret_key
 from tocsin.config.migrations import migrate
-from tocsin.core.errors import ConfigurationError, TocsinError
+from tocsin.core.errors import ConfigurationError, InvalidInputError, TocsinError
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of a table.")]
 PORT = Number(gte=0, lte=65535)
@@ -161,6 +164,17 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, columns: Mapping[s
 
 def show_json(value: Any) -> None:
     say(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def moment_of(text: str) -> datetime | None:
+    """A typed moment, or None for ""; a time without an offset is the installation's. InvalidInputError on `at`."""
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInputError({"at": f"Write --at 2026-12-24T18:00, not {text!r}."}) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
 
 
 def _cell(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tocsin.oncall.queries.directory import directory_at
+from tocsin.oncall.queries.directory import directories_at, directory_at
 from tocsin.oncall.queries.links import (
     check_in_token_of,
     feed_token_of,
@@ -26,6 +26,7 @@ __all__ = [
     "ScheduleGaps",
     "Standing",
     "check_in_token_of",
+    "directories_at",
     "directory_at",
     "feed_token_of",
     "handover_by_token",

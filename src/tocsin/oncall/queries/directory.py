@@ -17,16 +17,27 @@ def directory_at(object_ids: Collection[int], at: datetime) -> Directory:
 
     Two statements more where there are schedules, however many.
     """
+    return directories_at(object_ids, [at])[at]
+
+
+def directories_at(object_ids: Collection[int], moments: Collection[datetime]) -> dict[datetime, Directory]:
+    """`directory_at` for several moments (at least one), in as many statements as for one."""
     found = directory(object_ids)
     rest = set(object_ids).difference(found.contacts, found.groups, found.robots, found.webhooks)
-    known = rotas(rest, at, at) if rest else {}
+    known = rotas(rest, min(moments), max(moments)) if rest else {}
     if not known:
-        return found
-    duty = {pk: on_duty(rota, at) for pk, rota in known.items()}
-    wanted = {contact_id for contact_id in duty.values() if contact_id is not None} - found.contacts.keys()
+        return dict.fromkeys(moments, found)
+    duty = {at: {pk: on_duty(rota, at) for pk, rota in known.items()} for at in moments}
+    wanted = {one for turns in duty.values() for one in turns.values() if one is not None} - found.contacts.keys()
     contacts = {**found.contacts, **(contact_views(wanted) if wanted else {})}
-    schedules = {
-        pk: ScheduleView(pk, rota.name, tuple(one for one in (duty[pk],) if one in contacts))
-        for pk, rota in known.items()
+    return {
+        at: replace(
+            found,
+            contacts=contacts,
+            schedules={
+                pk: ScheduleView(pk, rota.name, tuple(one for one in (turns[pk],) if one in contacts))
+                for pk, rota in known.items()
+            },
+        )
+        for at, turns in duty.items()
     }
-    return replace(found, contacts=contacts, schedules=schedules)

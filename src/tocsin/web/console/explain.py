@@ -1,7 +1,8 @@
-"""Explain: who would be told of these labels now, who not, and why; the planner's own answer."""
+"""Explain: who would be told of these labels now or at a moment, who not, and why; the planner's own answer."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -14,11 +15,13 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from tocsin.accounts.rules import Permission
 from tocsin.core.clock import utc_now
 from tocsin.core.labels import label_errors
-from tocsin.delivery.queries import Explanation, explain
+from tocsin.delivery.explaining import ANY_SOURCE, ExplainedPolicy, ExplainedStep, Explanation, explain
 from tocsin.events.models import Event, Integration
 from tocsin.events.queries import key_of
 from tocsin.web.console.actors import require
+from tocsin.web.console.escalation_steps import UNTIL
 from tocsin.web.console.form_pages import capitalise_labels
+from tocsin.web.console.silence_forms import MomentWidget
 from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, reason_text
 
 
@@ -55,6 +58,12 @@ class ExplainForm(forms.Form):
         empty_label=_("Any"),
         widget=UnfoldAdminSelectWidget,
     )
+    at = forms.DateTimeField(
+        label=_("at"),
+        required=False,
+        widget=MomentWidget,
+        help_text=_("Empty: now. Policies and contacts as they are; schedules, silences and hours as they will be."),
+    )
 
 
 def page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
@@ -87,8 +96,9 @@ def _event(typed: str) -> Event | None:
 def _answer(form: ExplainForm, event: Event | None) -> dict[str, Any]:
     labels = event.labels if event is not None else form.cleaned_data["labels"]
     integration: Integration | None = form.cleaned_data["integration"]
-    given = {"integration": key_of(integration)} if integration else {}
-    explanation = explain(labels, utc_now(), **given)
+    at: datetime | None = form.cleaned_data["at"]
+    source = key_of(integration) if integration else ANY_SOURCE
+    explanation = explain(labels, at or utc_now(), integration=source, is_now=at is None)
     return {
         "explanation": explanation,
         "policies": _policies(explanation),
@@ -101,24 +111,31 @@ def _policies(explanation: Explanation) -> list[dict[str, Any]]:
     return [
         {
             "policy": policy,
-            "told": [
-                {
-                    "name": delivery.name,
-                    "address": delivery.address_masked,
-                    "channel": CHANNELS.get(delivery.channel, delivery.channel),
-                    "icon": CHANNEL_ICONS.get(delivery.channel, "send"),
-                    "mentions": len(delivery.mention_ids),
-                }
-                for delivery in policy.deliveries
-            ],
-            "not_told": [
-                {
-                    "name": shortfall.name,
-                    "channel": CHANNELS.get(shortfall.channel, shortfall.channel),
-                    "why": reason_text(shortfall.reason),
-                }
-                for shortfall in policy.shortfalls
-            ],
+            **_people(policy),
+            "steps": [{"step": step, "until": UNTIL[step.until], **_people(step)} for step in policy.steps],
         }
         for policy in sorted(explanation.policies, key=lambda item: (not item.is_match, not item.is_enabled))
     ]
+
+
+def _people(told: ExplainedPolicy | ExplainedStep) -> dict[str, Any]:
+    return {
+        "told": [
+            {
+                "name": delivery.name,
+                "address": delivery.address_masked,
+                "channel": CHANNELS.get(delivery.channel, delivery.channel),
+                "icon": CHANNEL_ICONS.get(delivery.channel, "send"),
+                "mentions": len(delivery.mention_ids),
+            }
+            for delivery in told.deliveries
+        ],
+        "not_told": [
+            {
+                "name": shortfall.name,
+                "channel": CHANNELS.get(shortfall.channel, shortfall.channel),
+                "why": reason_text(shortfall.reason),
+            }
+            for shortfall in told.shortfalls
+        ],
+    }

@@ -1,0 +1,239 @@
+"""Who would be told of an event, who not and why: what the worker would do, said before it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from tocsin.alerts.linking import shadow_key
+from tocsin.alerts.models import Alert
+from tocsin.channels.kinds import Channel
+from tocsin.core.sentences import Sentence
+from tocsin.delivery.queries import carriers
+from tocsin.delivery.rules.plan import Plan, PlannedDelivery, Shortfall, plan
+from tocsin.events.rules import INITIAL_SEVERITY_MAP, IntegrationKey, match_labels, severity_of
+from tocsin.oncall.queries import directories_at
+from tocsin.policies.inhibiting import inhibition_of
+from tocsin.policies.queries import (
+    PolicyExplanation,
+    PolicyView,
+    chains,
+    existing_policies,
+    explain_policies,
+    policy_versions,
+)
+from tocsin.policies.queries.silences import SilenceView, silences_in_force
+from tocsin.policies.rules import Chain, Moment, Step, Until, group_of, when_to_send
+
+Targets = Sequence[tuple[int, tuple[Channel, ...]]]
+OnDuty = tuple[tuple[str, tuple[str, ...]], ...]
+"""Names of schedules, each with the names of whoever is on duty."""
+_AT_ONCE = Moment()
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedStep:
+    """A step of an escalation, were an alert opened at the moment and nobody to react: `at` is its first time.
+
+    `is_passed_over`: its notification period is shut then. It has no other hours than these.
+    """
+
+    number: int
+    until: Until
+    at: datetime
+    repetitions: int
+    every: timedelta
+    is_passed_over: bool
+    deliveries: tuple[PlannedDelivery, ...]
+    shortfalls: tuple[Shortfall, ...]
+    on_duty: OnDuty
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedPolicy:
+    """What one policy would do. `why_not` says per rule what failed; () when it matches.
+
+    `deliveries` and `shortfalls` are those of the real plan, also for a disabled policy (which sends nothing).
+    """
+
+    policy_id: int
+    name: str
+    is_enabled: bool
+    is_match: bool
+    why_not: tuple[str, ...] = ()
+    group_labels: Mapping[str, str] | None = None
+    open_alert_id: int | None = None
+    group_wait_seconds: int = 0
+    deliveries: tuple[PlannedDelivery, ...] = ()
+    shortfalls: tuple[Shortfall, ...] = ()
+    moment: Moment = _AT_ONCE
+    """When the messages would go out."""
+    is_shadow: bool = False
+    on_duty: OnDuty = ()
+    """The on-call schedules that it names, each with whoever is on duty at the moment."""
+    repeat_every: timedelta | None = None
+    escalation: str = ""
+    rounds: int = 0
+    """How often the escalation's chain begins again. The steps of an alert that is open go on by its own clocks."""
+    steps: tuple[ExplainedStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Who would be told of an event with these labels at a moment, and who not and why.
+
+    `is_now`: what fires and which alerts are open is known, and was looked at.
+    """
+
+    labels: Mapping[str, str]
+    severity: int
+    integration: str
+    at: datetime
+    policies: tuple[ExplainedPolicy, ...]
+    is_now: bool = True
+    silence: SilenceView | None = None
+    """In force then; an event would be recorded and told to nobody."""
+    inhibition: tuple[int, str] | None = None
+    """Id and name of one whose source fires now; such an event would be quiet."""
+
+    @property
+    def silenced_until(self) -> datetime | None:
+        return self.silence.times.next_change(self.at) if self.silence is not None else None
+
+    @property
+    def is_anybody_told(self) -> bool:
+        if self.silence is not None or self.inhibition is not None:
+            return False
+        return any(policy.is_enabled and policy.deliveries and not policy.moment.is_dropped for policy in self.policies)
+
+
+_OTHER_SOURCE = Sentence("it does not listen to this integration")
+_STOPPED = Sentence("it matches, and the policy %(policy)s stops before it")
+ANY_SOURCE = IntegrationKey(id=0, name="", severity_map=INITIAL_SEVERITY_MAP,
+                             auto_resolve_after=timedelta(minutes=5))  # fmt: skip
+
+
+def explain(
+    labels: Mapping[str, str], now: datetime, *, integration: IntegrationKey = ANY_SOURCE, is_now: bool = True
+) -> Explanation:
+    """The planner's own answer, in a handful of statements; nothing is stored.
+
+    With `is_now` False, `now` is any moment: policies, contacts and accounts are as they are, schedules, silences and
+    hours as they will be then; what fires then, and which alert is open, nobody knows.
+    """
+    matched = explain_policies(labels, integration)
+    severity = severity_of(labels, integration.severity_map)
+    current = {policy.pk: policy.current_id for policy in existing_policies() if policy.current_id}
+    views = policy_versions(
+        {current[item.policy_id] for item in matched if item.is_match and item.policy_id in current}
+    )
+    ladders = chains({view.escalation_id for view in views.values() if view.escalation_id is not None})
+    planner = _Planner(views, ladders, severity, now)
+    open_alerts = _open_alerts(views) if is_now else {}
+    explained = []
+    for item in matched:
+        view = views.get(current.get(item.policy_id, 0))
+        if not item.is_match or view is None:
+            explained.append(ExplainedPolicy(item.policy_id, item.name, item.is_enabled, False, _why_not(item)))
+            continue
+        key, group_labels = group_of(view.group_by, labels)
+        made = planner.plan(view.targets, now, view.severity_limits)
+        ladder = ladders.get(view.escalation_id or 0)
+        open_alert_id = open_alerts.get((item.policy_id, shadow_key(key) if item.is_shadow else key))
+        explained.append(
+            ExplainedPolicy(
+                policy_id=item.policy_id,
+                name=item.name,
+                is_enabled=item.is_enabled,
+                is_match=True,
+                group_labels=group_labels,
+                open_alert_id=open_alert_id,
+                group_wait_seconds=int(view.group_wait.total_seconds()),
+                deliveries=made.deliveries,
+                shortfalls=made.shortfalls,
+                moment=when_to_send(view.window, severity, now),
+                is_shadow=item.is_shadow,
+                on_duty=planner.on_duty(view.targets, now),
+                repeat_every=view.repeat_every,
+                escalation=ladder.name if ladder is not None else "",
+                rounds=ladder.rounds if ladder is not None else 0,
+                steps=planner.steps(view, ladder) if ladder is not None and open_alert_id is None else (),
+            )
+        )
+    seen = match_labels(labels, severity, integration.name)
+    silence = next((silence for silence in silences_in_force(now) if silence.hides(seen, now)), None)
+    inhibition = inhibition_of(seen) if is_now else None
+    return Explanation(dict(labels), severity, integration.name, now, tuple(explained), is_now, silence, inhibition)
+
+
+class _Planner:
+    """The planner with everything it needs to know at each moment, read once."""
+
+    def __init__(
+        self, views: Mapping[int, PolicyView], ladders: Mapping[int, Chain], severity: int, now: datetime
+    ) -> None:
+        self._severity, self._now = severity, now
+        ahead = [(step, begun + step.after) for view in views.values() for begun, step in self._ladder(view, ladders)]
+        named = {pk for view in views.values() for pk, _ in view.targets}
+        named |= {pk for step, _at in ahead for pk, _ in step.targets}
+        self._directories = directories_at(named, {now, *(at for _step, at in ahead)})
+        self._carried, self._mentions_by = carriers()
+
+    def _ladder(self, view: PolicyView, ladders: Mapping[int, Chain]) -> list[tuple[datetime, Step]]:
+        ladder = ladders.get(view.escalation_id or 0)
+        return [(self._now + view.group_wait, step) for step in ladder.steps] if ladder is not None else []
+
+    def plan(self, targets: Targets, at: datetime, limits: Mapping[str, int] | None = None) -> Plan:
+        return plan(
+            targets,
+            self._directories[at],
+            channels_carried=self._carried,
+            mentions_by=self._mentions_by,
+            severity=self._severity,
+            severity_limits=limits or {},
+        )
+
+    def on_duty(self, targets: Targets, at: datetime) -> OnDuty:
+        people = self._directories[at]
+        named = [people.schedules[pk] for pk, _channels in targets if pk in people.schedules]
+        return tuple((one.name, tuple(people.contacts[pk].name for pk in one.on_duty_ids)) for one in named)
+
+    def steps(self, view: PolicyView, ladder: Chain) -> tuple[ExplainedStep, ...]:
+        """In the order in which they are taken, the chain's first round."""
+        explained = []
+        for begun, step in sorted(self._ladder(view, {ladder.id: ladder}), key=lambda item: item[1].after):
+            at = begun + step.after
+            made = self.plan(step.targets, at)
+            explained.append(
+                ExplainedStep(
+                    number=step.number,
+                    until=step.until,
+                    at=at,
+                    repetitions=step.repetitions,
+                    every=step.every,
+                    is_passed_over=step.period is not None and not step.period.holds(at),
+                    deliveries=made.deliveries,
+                    shortfalls=made.shortfalls,
+                    on_duty=self.on_duty(step.targets, at),
+                )
+            )
+        return tuple(explained)
+
+
+def _open_alerts(views: Mapping[int, PolicyView]) -> dict[tuple[int, UUID], int]:
+    """(policy, group) -> id."""
+    alerts = Alert.objects.filter(policy_id__in=[view.policy_id for view in views.values()], resolved_at__isnull=True)
+    return {(policy_id, key): pk for pk, policy_id, key in alerts.values_list("pk", "policy_id", "group_key")}
+
+
+def _why_not(item: PolicyExplanation) -> tuple[str, ...]:
+    reasons = [
+        f'rule {miss.rule}: {miss.condition}, but {miss.condition.key} is "{miss.actual}"' for miss in item.mismatches
+    ]
+    if item.is_other_source:
+        reasons.append(str(_OTHER_SOURCE))
+    if item.stopped_by:
+        reasons.append(_STOPPED % {"policy": item.stopped_by})
+    return tuple(reasons)
