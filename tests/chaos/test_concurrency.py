@@ -31,7 +31,7 @@ from tocsin.delivery.claiming import Claimed, claim
 from tocsin.delivery.crashes import release_crashed
 from tocsin.delivery.models import Attempt, Delivery, Notification
 from tocsin.delivery.models import Receipt as ReceiptRow
-from tocsin.delivery.pipeline import accept, rematch, sweep
+from tocsin.delivery.pipeline import accept, look_again, rematch, sweep
 from tocsin.delivery.planning import plan_due
 from tocsin.delivery.recording import record
 from tocsin.delivery.sending import Sent
@@ -42,6 +42,8 @@ from tocsin.events.rules import IntegrationKey, Report
 from tocsin.events.services import create_integration
 from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.services import create_policy, save_policy
+from tocsin.policies.services.inhibitions import create_inhibition, delete_inhibition
+from tocsin.policies.services.silences import create_silence, delete_silence, turn_silences
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -413,6 +415,22 @@ class Everything:
             group_interval=timedelta(seconds=chance.randrange(1, 9)),
         )  # fmt: skip
 
+    def change_quiet(self, chance: random.Random) -> None:
+        """Silences and an inhibition come, turn and go."""
+        now = self.now()
+        host = [[{"key": "host", "operator": "eq", "value": str(chance.randrange(8))}]]
+        ends_at = now + timedelta(seconds=chance.randrange(1, 40))
+        silence = create_silence(by=SHELL, now=now, name="Some host", rules=host, effect="period", ends_at=ends_at)
+        if chance.random() < 0.3:
+            delete_silence(by=SHELL, now=self.now(), silence_id=silence.pk)
+        turn_silences(self.now())
+        target = [[{"key": "group", "operator": "re", "value": ".*"}]]
+        inhibition = create_inhibition(
+            by=SHELL, now=self.now(), name="Host", source_rules=host, target_rules=target, equal=["group"]
+        )
+        if chance.random() < 0.7:
+            delete_inhibition(by=SHELL, now=self.now(), inhibition_id=inhibition.pk)
+
     def change_account(self, chance: random.Random) -> None:
         account = ProviderAccount.objects.get(channel="sms")
         update_account(by=SHELL, now=self.now(), account_id=account.pk, priority=chance.randrange(1000))
@@ -433,7 +451,7 @@ class Everything:
             self.change_people, self.verify, self.change_policy, self.change_account,
             lambda _: plan_due(self.now()), lambda _: plan_due(self.now()), lambda _: sweep(self.now()),
             lambda _: rematch(self.now(), 5), lambda _: expire_deadlines(self.now()),
-            lambda _: release_crashed(self.now()),
+            lambda _: release_crashed(self.now()), self.change_quiet, lambda _: look_again(self.now(), 5),
         ]  # fmt: skip
 
 

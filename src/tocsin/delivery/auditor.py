@@ -44,11 +44,12 @@ def find_faults(now: datetime) -> list[Finding]:
                     WHERE state = 'active' AND matched_policies IS NULL AND changed_at < %(late)s),
                    (SELECT count(*) FROM events_event e
                     WHERE e.state = 'active' AND e.matched_policies > 0 AND e.changed_at < %(late)s
-                      AND NOT EXISTS (SELECT FROM alerts_alertevent m WHERE m.event_id = e.id))
+                      AND NOT EXISTS (SELECT FROM alerts_alertevent m WHERE m.event_id = e.id)),
+                   (SELECT count(*) FROM policies_silencepolicy WHERE next_change_at < %(late)s)
             """,
             {"late": now - _LATE, "stuck": now - _STUCK},
         )
-        alerts, deliveries, sending, receipts, unmatched, alone = cursor.fetchone() or (0, 0, 0, 0, 0, 0)
+        alerts, deliveries, sending, receipts, unmatched, alone, silences = cursor.fetchone() or (0,) * 7
     texts = {
         "TocsinAlertsLate": (alerts, _("alerts wait for a decision for more than a minute")),
         "TocsinDeliveriesLate": (deliveries, _("messages wait to be sent for more than a minute")),
@@ -57,6 +58,7 @@ def find_faults(now: datetime) -> list[Finding]:
         "TocsinEventsUnmatched": (unmatched, _("active events were never compared with the policies")),
         "TocsinEventsWithoutAlert": (alone, _("active events that a policy takes are in no alert")),
     }
+    texts["TocsinSilencesLate"] = (silences, _("silences began or ended more than a minute ago, unseen"))
     return [Finding(kind, count, f"{count} {text}") for kind, (count, text) in texts.items() if count]
 
 

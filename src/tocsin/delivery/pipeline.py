@@ -15,7 +15,7 @@ from datetime import datetime
 from tocsin.alerts.linking import Linked, Taken, end_left_shadows, link_events, policies_that_have
 from tocsin.delivery.doorbell import ring_due
 from tocsin.delivery.heartbeats import hear_heartbeat, is_heartbeat, miss_heartbeats
-from tocsin.delivery.quieting import Heard, fall_silent, hear, tell_heard
+from tocsin.delivery.quieting import Heard, hear, tell_heard
 from tocsin.events.models import Integration
 from tocsin.events.queries import key_of
 from tocsin.events.retrying import in_transaction
@@ -75,7 +75,7 @@ def sweep(now: datetime, limit: int = 1000) -> int:
     def work() -> tuple[int, bool]:
         swept = sweep_events(now, limit)
         resolved = [event.id for event in swept.resolved]
-        fall_silent(resolved)
+        hear([], now, resolved)
         _ring(link_events([], resolved, now))
         return len(swept.resolved), swept.is_done
 
@@ -136,8 +136,7 @@ def _consider(events: Sequence[ChangedEvent], now: datetime) -> None:
 
 def _link_changed(changed: Sequence[ChangedEvent], now: datetime) -> Linked:
     ended = [event.id for event in changed if event.state is EventState.RESOLVED]
-    heard = _heard([event for event in changed if event.state is EventState.ACTIVE], now)
-    fall_silent(ended)
+    heard = _heard([event for event in changed if event.state is EventState.ACTIVE], now, ended)
     taken = _taken(heard.loud)
     record_matches(_counts(heard.loud, taken))
     linked = link_events(taken, [*ended, *heard.turned], now)
@@ -146,11 +145,10 @@ def _link_changed(changed: Sequence[ChangedEvent], now: datetime) -> Linked:
     return linked
 
 
-def _heard(events: Sequence[ChangedEvent], now: datetime) -> Heard:
-    if not events:
-        return Heard()
-    lock_policies_for_reading()
-    return hear(events, now)
+def _heard(events: Sequence[ChangedEvent], now: datetime, ended: Sequence[int] = ()) -> Heard:
+    if events:
+        lock_policies_for_reading()
+    return hear(events, now, ended)
 
 
 def _taken(events: Sequence[ChangedEvent]) -> list[Taken]:

@@ -10,7 +10,7 @@ from tocsin.alerts.quieting import forget_told, tell_silenced
 from tocsin.delivery.doorbell import ring_due
 from tocsin.events.rules import ChangedEvent, EventState, Quiet
 from tocsin.events.services import quieten_events, wake_events
-from tocsin.policies.inhibiting import enabled_inhibitions, join_inhibitions, leave_inhibitions
+from tocsin.policies.inhibiting import enabled_inhibitions, settle_inhibitions
 from tocsin.policies.queries.silences import silences_in_force
 from tocsin.policies.services.silences import note_hidden
 
@@ -29,12 +29,13 @@ class Heard:
         return [*self.quietened, *self.woken]
 
 
-def hear(events: Sequence[ChangedEvent], now: datetime) -> Heard:
+def hear(events: Sequence[ChangedEvent], now: datetime, ended: Sequence[int] = ()) -> Heard:
     """Records which of these events, none of them resolved, are silenced, and which no longer are.
 
-    Inside the caller's transaction, which holds the events and, shared, the policies' lock.
+    `ended`: ids of events that have resolved; what they inhibited is looked at again, before the next plan. Inside the
+    caller's transaction, which holds the events and, where some fire, shared, the policies' lock.
     """
-    quiet, names = _quiet(events, now)
+    quiet, names = _quiet(events, ended, now)
     note_hidden(quieten_events(quiet, now), now)
     quietened = {
         event.id: names[event.id] for event in events if event.id in quiet and event.state is EventState.ACTIVE
@@ -50,19 +51,13 @@ def tell_heard(heard: Heard, now: datetime) -> None:
     forget_told(heard.woken, now)
 
 
-def fall_silent(ended: Sequence[int]) -> None:
-    """What these resolved events inhibited is looked at again, before the next plan."""
-    if leave_inhibitions(ended):
-        ring_due()
-
-
-def _quiet(events: Sequence[ChangedEvent], now: datetime) -> tuple[dict[int, Quiet], dict[int, str]]:
+def _quiet(
+    events: Sequence[ChangedEvent], ended: Sequence[int], now: datetime
+) -> tuple[dict[int, Quiet], dict[int, str]]:
     """By event id: what keeps it quiet, and what that is called: silences come before inhibitions."""
-    silences, inhibitions = silences_in_force(now), enabled_inhibitions()
-    if not silences and not inhibitions:
-        return {}, {}
-    labels = {event.id: event.match_labels for event in events}
-    inhibited, is_asked = join_inhibitions(inhibitions, labels)
+    silences, inhibitions = (silences_in_force(now), enabled_inhibitions()) if events else ([], {})
+    labels = {event.id: event.match_labels for event in events} if silences or inhibitions else {}
+    inhibited, is_asked = settle_inhibitions(inhibitions, labels, ended)
     if is_asked:
         ring_due()
     quiet = {pk: Quiet(None, inhibition) for pk, inhibition in inhibited.items()}

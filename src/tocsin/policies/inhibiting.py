@@ -74,38 +74,31 @@ def enabled_inhibitions() -> Inhibitions:
     return {pk: (name, *_content(version, *texts)) for pk, name, version, *texts in execute(_ENABLED)}
 
 
-def join_inhibitions(inhibitions: Inhibitions, events: Mapping[int, Mapping[str, str]]) -> tuple[dict[int, int], bool]:
-    """Events (id -> what rules match on) take their places. Returns event -> the inhibition that keeps it quiet, and
-    whether others have to be looked at again because of new sources.
+def settle_inhibitions(
+    inhibitions: Inhibitions, events: Mapping[int, Mapping[str, str]], ended: Sequence[int] = ()
+) -> tuple[dict[int, int], bool]:
+    """Events that fire (id -> what rules match on) take their places, resolved ones (ids) give theirs up.
 
-    Their events are locked by the caller.
+    Returns event -> the inhibition that keeps it quiet, and whether others have to be looked at again, because sources
+    came or went. The caller has locked the events. All keys are locked at once, in their order.
     """
-    if not inhibitions or not events:
-        return {}, False
-    rows = [row for pk, labels in events.items() for row in _places(inhibitions, pk, labels)]
+    rows = [row for pk, labels in events.items() for row in _places(inhibitions, pk, labels)] if inhibitions else []
+    left = execute(_KEYS, [list(ended)]) if ended else []
+    gone = [(inhibition, key) for inhibition, key, is_source in left if is_source]
     _lock(
         shared=[(row["inhibition_id"], row["key"]) for row in rows if not row["is_source"]],
-        alone=[(row["inhibition_id"], row["key"]) for row in rows if row["is_source"]],
+        alone=[*gone, *((row["inhibition_id"], row["key"]) for row in rows if row["is_source"])],
     )
-    values = {"rows": msgspec.json.encode(rows).decode(), "events": list(events)}
-    run(_LEAVE, values)
-    joined = execute(_JOIN, values) if rows else []
-    sources = [(inhibition, key) for inhibition, key, is_source in joined if is_source]
-    is_asked = _ask(sources, but=list(events))
+    if left:
+        run("DELETE FROM policies_inhibitionmember WHERE event_id = ANY(%s)", [list(ended)])
+    come: list[Key] = []
+    if inhibitions and events:
+        values = {"rows": msgspec.json.encode(rows).decode(), "events": list(events)}
+        run(_LEAVE, values)
+        joined = execute(_JOIN, values) if rows else []
+        come = [(inhibition, key) for inhibition, key, is_source in joined if is_source]
+    is_asked = _ask([*gone, *come], but=list(events))
     return dict(execute(_INHIBITED, {"events": list(events)})) if rows else {}, is_asked
-
-
-def leave_inhibitions(event_ids: Sequence[int]) -> bool:
-    """Resolved events give up their places. Returns whether what they inhibited has to be looked at again."""
-    if not event_ids:
-        return False
-    rows = execute(_KEYS, [list(event_ids)])
-    if not rows:
-        return False
-    sources = [(inhibition, key) for inhibition, key, is_source in rows if is_source]
-    _lock(shared=[], alone=sources)
-    run("DELETE FROM policies_inhibitionmember WHERE event_id = ANY(%s)", [list(event_ids)])
-    return _ask(sources, but=[])
 
 
 def inhibition_of(labels: Mapping[str, str]) -> tuple[int, str] | None:
