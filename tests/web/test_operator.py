@@ -59,6 +59,8 @@ def test_metrics_count_what_is_open_and_waiting(client: Client, now: datetime) -
     assert samples["tocsin_alerts_open", "handling"] == 0
     assert samples["tocsin_events_active",] == 1
     assert samples["tocsin_events_active_unmatched",] == 0
+    assert samples["tocsin_receipts_asked_24h",] == 0
+    assert samples["tocsin_provider_account_resting", "Outbox (email)", "email"] == 0
     assert "Wei" not in reply.content.decode()
     assert "13800001234" not in reply.content.decode()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Sum
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, generate_latest
@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import AlertState
+from tocsin.channels.models import ProviderAccount
 from tocsin.core.clock import utc_now
 from tocsin.delivery.models import Beat, Delivery
 from tocsin.delivery.rules import DeliveryState
@@ -41,6 +42,7 @@ class TableCollector(Collector):
         yield from self._alerts()
         yield from self._events()
         yield from self._deliveries()
+        yield from self._accounts()
         yield from self._beats()
 
     def _alerts(self) -> Iterator[Metric]:
@@ -87,6 +89,23 @@ class TableCollector(Collector):
         rows = Delivery.objects.filter(planned_at__gte=self._now - _DAY).values_list("channel", "state")
         for channel, state, count in rows.annotate(Count("pk")).order_by("channel", "state"):
             family.add_metric([channel, state], count)
+        yield family
+
+    def _accounts(self) -> Iterator[Metric]:
+        lately = Delivery.objects.filter(planned_at__gte=self._now - _DAY, asked_count__gt=0)
+        yield GaugeMetricFamily(
+            "tocsin_receipts_asked_24h",
+            "How often vendors were asked for a missing receipt, of deliveries planned in the last 24 hours.",
+            value=lately.aggregate(asked=Sum("asked_count"))["asked"] or 0,
+        )
+        family = GaugeMetricFamily(
+            "tocsin_provider_account_resting",
+            "1 while others of its channel come first.",
+            labels=["channel", "account"],
+        )
+        accounts = ProviderAccount.objects.filter(is_enabled=True).order_by("channel", "name")
+        for channel, name, paused_until in accounts.values_list("channel", "name", "paused_until"):
+            family.add_metric([channel, name], float(paused_until is not None and paused_until > self._now))
         yield family
 
     def _beats(self) -> Iterator[Metric]:
