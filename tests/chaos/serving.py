@@ -59,7 +59,7 @@ class Serve:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            wait_until(lambda: _ADDRESS.search(self.output) or self.process.poll() is not None)
+            wait_until(lambda: _ADDRESS.search(self.output) or self.process.poll() is not None, seconds=120)
             assert self.process.poll() is None, "it ended"
             wait_until(self.is_ready)
         except AssertionError as error:
