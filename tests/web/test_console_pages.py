@@ -76,7 +76,7 @@ def test_each_role_opens_the_rows_of_its_lists_and_no_others(story: Story, role:
     client = signed_in(role)
 
     for name in NAMES:
-        reply = client.get(reverse(f"console:{name}_change", args=[pk_of(name)]))
+        reply = client.get(reverse(f"console:{name}_change", args=[pk_of(name)]), follow=True)
         assert reply.status_code == (200 if may_see(role, name) else 403), name
 
 
