@@ -35,7 +35,7 @@ _CASES = {
 }
 _BATCH = 500
 _POSTERS = 4
-_PATIENCE = float(os.environ.get("TOCSIN_BENCH_PATIENCE", "300"))
+_PATIENCE = float(os.environ.get("TOCSIN_BENCH_PATIENCE", "900"))
 """Seconds after which whatever was told by then counts."""
 _SCALE = float(os.environ.get("TOCSIN_BENCH_SCALE", "1"))
 """For a short try: 0.1 is a tenth of the events and groups."""
