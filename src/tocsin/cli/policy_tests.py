@@ -1,0 +1,50 @@
+"""`tocsin test FILE`: whether the policies tell whom a file says they do."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from cyclopts import App, Parameter
+
+from tocsin.cli.shared import Json, say, show_json
+from tocsin.core.clock import utc_now
+from tocsin.core.errors import InvalidInputError
+from tocsin.delivery.policy_tests import parse_tests, run_tests
+
+app = App(name="test", help="Check that policies tell whom a file says they do.")
+
+
+@app.default
+def run(
+    file: Annotated[Path, Parameter(help="YAML with a list `tests`; docs/policies.md shows one.")],
+    /,
+    *,
+    json: Json = False,
+) -> None:
+    """Nothing is stored or sent. Exit code 0 when every test holds, 3 when one does not, 1 when the file is wrong."""
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInputError({"file": f"{file}: {error.strerror}"}) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidInputError({"file": f"{file} is not YAML: {error}"}) from error
+    results = run_tests(parse_tests(document, utc_now()))
+    failed = [result for result in results if result.problems]
+    if json:
+        show_json(
+            [
+                {"name": result.test.name, "at": result.test.at, "holds": not result.problems,
+                 "problems": list(result.problems)}
+                for result in results
+            ]
+        )  # fmt: skip
+    else:
+        for result in results:
+            say(f"{'fails' if result.problems else 'holds'}  {result.test.name}")
+            for problem in result.problems:
+                say(f"       {problem}")
+        say(f"{len(results) - len(failed)} of {len(results)} hold.")
+    sys.exit(3 if failed else 0)
