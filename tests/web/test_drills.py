@@ -35,6 +35,7 @@ def test_a_manager_starts_one_and_the_button_behind_the_link_confirms(story: Sto
 
     refused = signed_in(Role.RESPONDER).post(address, {"channels": ["sms"], "lasts": "30"})
     started = manager.post(address, {"channels": ["sms"], "lasts": "30"})
+    waiting = manager.get(started["Location"]).text
     story.passes(5)
     link = re.search(r"https://tocsin\.example(/d/\w{22})", outbox_messages()[0].text)
     assert link
@@ -52,6 +53,7 @@ def test_a_manager_starts_one_and_the_button_behind_the_link_confirms(story: Sto
     assert opened == 0
     assert all("Confirmed, thank you" in text for text in pressed)
     assert "This link is not valid" in browser.get("/d/" + "x" * 22).text
+    assert "Text message: waits to be sent" in waiting
     assert "1 of 2 confirmed" in report
     assert "the phone number is not verified" in report
     assert "13800001234" not in report

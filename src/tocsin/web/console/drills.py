@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
-from unfold.widgets import UnfoldAdminIntegerFieldWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminIntegerFieldWidget
 
 from tocsin.accounts.rules import Permission
 from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
@@ -23,7 +23,8 @@ from tocsin.delivery.drills import MemberReport, drill_report, drills, start_dri
 from tocsin.delivery.rules import DeliveryState
 from tocsin.web.console.actors import actor_of, require
 from tocsin.web.console.form_pages import form_page
-from tocsin.web.console.words import CHANNELS, OUTCOMES, reason_text
+from tocsin.web.console.words import CHANNELS, reason_text
+from tocsin.web.shared.words import OUTCOMES
 
 _SHOWN = 50
 MOST_NAMED = 300
@@ -34,7 +35,7 @@ class DrillForm(forms.Form):
     channels = forms.MultipleChoiceField(
         label=_("over"),
         choices=[(channel.value, CHANNELS[channel]) for channel in PERSONAL_CHANNELS],
-        widget=forms.CheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
     lasts = forms.IntegerField(
         label=_("minutes to confirm"), min_value=1, max_value=7 * 24 * 60, widget=UnfoldAdminIntegerFieldWidget
