@@ -17,6 +17,7 @@ import queue
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from array import array
 from dataclasses import asdict, dataclass, field
@@ -70,12 +71,13 @@ class Softphone:
         script = Script(
             self.port, self.picks_up, self.is_busy, self.presses, self.pause, self.talks_for, self.hangs_up_after
         )
+        self._folder = tempfile.TemporaryDirectory(prefix="softphone-")  # what the stack leaves when it is ended
         root = str(Path(__file__).resolve().parent.parent)
         self._process = subprocess.Popen(  # noqa: S603 (ourselves)
             [sys.executable, "-m", "simulators.softphone", json.dumps(asdict(script))],
             stdout=subprocess.PIPE,
             cwd=root,
-            env={**os.environ, "PYTHONPATH": f"{root}/src:{root}"},
+            env={**os.environ, "PYTHONPATH": f"{root}/src:{root}", "TMPDIR": self._folder.name},
         )
         threading.Thread(target=self._read, daemon=True).start()
         self.wait_for("ready")
@@ -88,6 +90,7 @@ class Softphone:
         self._process.wait(_PATIENCE)
         if self._process.stdout is not None:
             self._process.stdout.close()
+        self._folder.cleanup()
 
     @property
     def address(self) -> str:
