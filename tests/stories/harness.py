@@ -249,6 +249,12 @@ class Story:
     def expect_webhook(self, who: Webhook, *words: str) -> SentMessage:
         return self.expect(who, "webhook", *words)
 
+    def expect_many(self, count: int) -> None:
+        """So many messages have gone out that were not expected one by one."""
+        found = {item.pk for item in self._out().exclude(pk__in=self.expected)}
+        assert len(found) == count
+        self.expected |= found
+
     def expect_silence(self) -> None:
         """Nothing has gone out that was not expected."""
         unexpected = [str(item) for item in self._out().exclude(pk__in=self.expected)]

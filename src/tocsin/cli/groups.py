@@ -50,6 +50,7 @@ GROUPS = {
         Group("coverage", "tocsin.cli.coverage", "Find what would leave an alert untold: dead ends."),
         Group("drill", "tocsin.cli.drills", "Fire drills: ask people to confirm that a message reaches them."),
         Group("explain", "tocsin.cli.explain", "Say who would be told of an event, and why others are not."),
+        Group("replay", "tocsin.cli.replay", "Say what policies would have told of what fired lately."),
         Group("test", "tocsin.cli.policy_tests", "Check that policies tell whom a file says they do."),
     )
 }

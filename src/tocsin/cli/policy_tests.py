@@ -6,12 +6,10 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from cyclopts import App, Parameter
 
-from tocsin.cli.shared import Json, say, show_json
+from tocsin.cli.shared import Json, read_yaml, say, show_json
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import InvalidInputError
 from tocsin.delivery.policy_tests import parse_tests, run_tests
 
 app = App(name="test", help="Check that policies tell whom a file says they do.")
@@ -25,13 +23,7 @@ def run(
     json: Json = False,
 ) -> None:
     """Nothing is stored or sent. Exit code 0 when every test holds, 3 when one does not, 1 when the file is wrong."""
-    try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidInputError({"file": f"{file}: {error.strerror}"}) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidInputError({"file": f"{file} is not YAML: {error}"}) from error
-    results = run_tests(parse_tests(document, utc_now()))
+    results = run_tests(parse_tests(read_yaml(file), utc_now()))
     failed = [result for result in results if result.problems]
     if json:
         show_json(

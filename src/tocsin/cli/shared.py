@@ -11,10 +11,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 from zoneinfo import ZoneInfo
 
 import django
+import yaml
 from cyclopts import Parameter
 from cyclopts.validators import Number
 from django.conf import settings
@@ -175,6 +177,16 @@ def moment_of(text: str) -> datetime | None:
     except ValueError as error:
         raise InvalidInputError({"at": f"Write --at 2026-12-24T18:00, not {text!r}."}) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
+
+
+def read_yaml(file: Path) -> Any:
+    """InvalidInputError on `file` for what cannot be read."""
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInputError({"file": f"{file}: {error.strerror}"}) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidInputError({"file": f"{file} is not YAML: {error}"}) from error
 
 
 def _cell(value: Any) -> str:

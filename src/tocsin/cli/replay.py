@@ -1,0 +1,91 @@
+"""`tocsin replay [DRAFT]`: what policies would have told of what really fired."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from tocsin.channels.kinds import Channel
+from tocsin.cli.shared import Json, read_yaml, say, show_json
+from tocsin.core.clock import utc_now
+from tocsin.core.errors import InvalidInputError
+from tocsin.delivery.replaying import Replay, Tally, replay_period
+from tocsin.policies.drafts import parse_drafts
+
+app = App(name="replay", help="Say what policies would have told of what fired lately.")
+
+_SHOWN = 20
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_NOUNS = {Channel.PHONE: ("call", "calls"), Channel.SMS: ("text", "texts"), Channel.EMAIL: ("email", "emails")}
+
+
+@app.default
+def show(
+    draft: Annotated[Path | None, Parameter(help="YAML with a list `policies`; docs/policies.md shows one.")] = None,
+    /,
+    *,
+    since: Annotated[str, Parameter(help="How far back, such as 12h, 30d or 2w.")] = "30d",
+    json: Json = False,
+) -> None:
+    """With DRAFT, its policies beside those in force. Nothing is stored or sent."""
+    now = utc_now()
+    drafts = parse_drafts(read_yaml(draft)) if draft is not None else None
+    found = replay_period(now - _length(since), now, drafts)
+    if json:
+        show_json(_as_json(found))
+    else:
+        _print(found)
+
+
+def _length(text: str) -> timedelta:
+    match = re.fullmatch(r"([1-9][0-9]{0,4})([mhdw])", text.strip())
+    if match is None:
+        raise InvalidInputError({"since": f"Write --since 30d (m, h, d or w), not {text!r}."})
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _print(found: Replay) -> None:
+    say(f"{found.firings} times an event fired since {found.since.isoformat(timespec='minutes')}.")
+    told = found.draft or found.current
+    for channel in Channel:
+        count, before = told.messages.get(channel, 0), found.current.messages.get(channel, 0)
+        if count or before:
+            instead = f" instead of {before}" if found.draft is not None else ""
+            say(f"{count} {_noun(channel, count)}{instead}")
+    instead = f" instead of {found.current.alerts}" if found.draft is not None else ""
+    alerts = f"{told.alerts} alerts{instead}; {_reach(len(told.unreached))}"
+    say(f"{alerts}; no policy takes {told.unmatched} of the firings.")
+    for title in told.unreached[:_SHOWN]:
+        say(f"  reaches nobody: {title}")
+    if len(told.unreached) > _SHOWN:
+        say(f"  and {len(told.unreached) - _SHOWN} more")
+    for name, count in told.people.items():
+        say(f"  {name}: {count} calls and texts")
+
+
+def _noun(channel: Channel, count: int) -> str:
+    one, many = _NOUNS.get(channel, (f"{channel} message", f"{channel} messages"))
+    return one if count == 1 else many
+
+
+def _reach(count: int) -> str:
+    return f"{count} {'alert reaches' if count == 1 else 'alerts reach'} nobody"
+
+
+def _as_json(found: Replay) -> dict[str, Any]:
+    return {
+        "since": found.since,
+        "until": found.until,
+        "firings": found.firings,
+        "current": _tally(found.current),
+        "draft": _tally(found.draft) if found.draft is not None else None,
+    }
+
+
+def _tally(tally: Tally) -> dict[str, Any]:
+    return asdict(tally)
