@@ -98,3 +98,20 @@ def test_an_alert_that_cannot_be_planned_keeps_no_other_one_waiting(source: Inte
     broken, told = Alert.objects.order_by("pk")
     assert (broken.notified_at, broken.due_at is not None) == (None, True)
     assert told.notified_at is not None
+
+
+def test_a_message_that_cannot_be_claimed_keeps_no_other_channel_waiting(source: IntegrationKey) -> None:
+    now = utc_now()
+    crowd(1, now)
+    ann = Contact.objects.get()
+    Contact.objects.filter(pk=ann.pk).update(phone="+8613800000001", phone_verified_at=now)
+    Delivery.objects.create(
+        purpose="test", recipient_id=ann.pk, channel="sms", attempt_count=32767, planned_at=now, next_at=now
+    )
+    create_policy(by=SHELL, now=now, name="All", targets=[(ann.pk, ["email"])], group_wait=timedelta(0))
+    fire(source, "Disk full")
+
+    with working():
+        wait_until(lambda: sent_over("email") == 1)
+
+    assert Delivery.objects.get(channel="sms").state == "planned"

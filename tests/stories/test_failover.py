@@ -158,3 +158,21 @@ def test_a_link_goes_over_an_account_that_carries_links_even_if_it_rests(
     story.expect_text(ann)
     assert aliyun.texts == []
     assert "/v/" in twilio.messages[0].body
+
+
+def test_a_link_that_no_account_carries_any_more_fails_and_holds_up_nobody(
+    story: Story,
+    twilio: TwilioSimulator,
+    aliyun: AliyunSimulator,
+    accounts: tuple[ProviderAccount, ProviderAccount],
+) -> None:
+    ann, bob = story.contact("Ann", verified=False), story.contact("Bob")
+    story.policy({bob: ["sms"]})
+    twilio.auth_token = "rolled over"
+
+    send_verifications(by=ADMIN, now=story.now, contact_ids=[ann.pk])
+    fires(story, bob, 1)
+
+    delivery = story.delivery(ann, "sms")
+    assert (delivery.state, delivery.reason, delivery.attempt_count) == ("failed", "refused", 1)
+    assert len(aliyun.texts) == 1

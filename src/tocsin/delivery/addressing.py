@@ -173,7 +173,7 @@ class Addresses:
 
     def passed_over(self, row: QueueRow, route: Route) -> list[ProviderAccount]:
         """Accounts that come first and were not tried, because they rest."""
-        accounts = self.accounts.get(Channel(row.channel), ())
+        accounts = self._able(row)
         places = [item.pk for item in accounts]
         if route.account_id not in places:
             return []
@@ -187,8 +187,9 @@ class Addresses:
         return None if account is None else self._account_route(account, self._address(row))
 
     def has_other_account(self, row: QueueRow, route: Route) -> bool:
+        """One that `route` would give next, and that was not tried yet."""
         tried = {*row.tried_accounts, route.account_id}
-        return any(item.pk not in tried for item in self.accounts.get(Channel(row.channel), ()))
+        return any(item.pk not in tried for item in self._able(row))
 
     def message(self, row: QueueRow, route: Route, content: ContentText | None) -> Message:
         """The text of `content`, or else as planned; for verifications and personal links it exists only here."""

@@ -100,10 +100,12 @@ class Sender:
         return found
 
     async def _claim(self, rooms: Mapping[Channel, int]) -> list[Claimed]:
-        """A fault of ours in one channel (a secret that cannot be read, say) leaves the others going."""
+        """A fault of ours in one channel (a secret that cannot be read, a value that does not fit) leaves the others
+        going; a database that is away is waited for.
+        """
         try:
             return await self._claim_of(rooms)
-        except DatabaseFault:
+        except (OperationalError, InterfaceError):
             raise
         except Exception:
             logger.exception("messages could not be claimed; trying channel by channel")
@@ -111,7 +113,7 @@ class Sender:
         for channel, room in rooms.items():
             try:
                 claims += await self._claim_of({channel: room})
-            except DatabaseFault:
+            except (OperationalError, InterfaceError):
                 if claims:
                     break
                 raise

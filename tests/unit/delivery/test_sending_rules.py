@@ -126,6 +126,10 @@ def test_a_broken_account_gives_way_to_the_next_one_at_once() -> None:
     )
 
 
+def test_broken_accounts_give_way_to_others_no_more_often_than_anything_is_tried() -> None:
+    assert follow(Outcome.PERMANENT_CONFIG, other=True, tries=MAX_TRIES) == Next(DeliveryState.FAILED, Reason.REFUSED)
+
+
 def test_a_broken_account_without_another_one_is_a_failure() -> None:
     assert follow(Outcome.PERMANENT_CONFIG) == Next(DeliveryState.FAILED, Reason.REFUSED)
 

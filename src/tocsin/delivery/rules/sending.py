@@ -123,7 +123,7 @@ def after_attempt(
             if has_other_account and tries > 1 and result.retry_after is None:
                 return Next(DeliveryState.PLANNED, next_at=now, gives_up_account=True)
             return Next(DeliveryState.PLANNED, next_at=now + (result.retry_after or backoff(tries, random)))
-        case Outcome.PERMANENT_CONFIG if has_other_account:
+        case Outcome.PERMANENT_CONFIG if has_other_account and tries < MAX_TRIES:
             return Next(DeliveryState.PLANNED, next_at=now, gives_up_account=True)
         case Outcome.AMBIGUOUS if is_call(channel):
             within = capabilities.receipt_within or UNKNOWN_CALL_WITHIN
