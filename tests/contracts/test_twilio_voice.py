@@ -263,6 +263,19 @@ def test_a_call_is_looked_up_by_its_sid(twilio: TwilioSimulator) -> None:
     assert [receipt.status for receipt in later.receipts] == [ReceiptStatus.MACHINE]
 
 
+def test_a_call_that_goes_on_is_answered_by_nobody_until_it_is_known_by_whom(twilio: TwilioSimulator) -> None:
+    send_one("twilio_voice", twilio.config, MESSAGE)
+    [call] = twilio.calls
+    call.status = "in-progress"
+
+    before = look_up(twilio, provider_id=call.sid)
+    call.answered_by = "machine_start"
+    after = look_up(twilio, provider_id=call.sid)
+
+    assert before == Finding(True, call.sid)
+    assert [receipt.status for receipt in after.receipts] == [ReceiptStatus.MACHINE]
+
+
 def test_a_call_without_a_reply_is_found_by_its_number(twilio: TwilioSimulator) -> None:
     twilio.loses_replies = True
     assert send_one("twilio_voice", twilio.config, MESSAGE).outcome is Outcome.AMBIGUOUS

@@ -100,7 +100,7 @@ class TwilioVoice:
     def _finding(self, call: Mapping[str, Any], question: Question) -> Finding:
         sid = str(call.get("sid") or question.provider_id)[:64]
         said = {"CallStatus": str(call.get("status")), "AnsweredBy": str(call.get("answered_by") or "")}
-        status = _status(said, awaits_detection=False)
+        status = _status(said, awaits_detection=self._detects and call.get("status") == "in-progress")
         if status is ReceiptStatus.QUEUED:
             return Finding(True, sid)
         return Finding(True, sid, [Receipt(status, question.reference, sid)])
