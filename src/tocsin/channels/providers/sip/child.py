@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from baresip import Account, Config, Runtime, UserAgent
 from baresip.errors import BaresipError, RegistrationError
@@ -49,8 +49,8 @@ _GOODBYE = 2.0
 class Child:
     """One account, its registration and its calls. Everything runs on one event loop, speech in a thread."""
 
-    def __init__(self, opened: Open) -> None:
-        self._opened = opened
+    def __init__(self, opened: Open, out: BinaryIO) -> None:
+        self._opened, self._out = opened, out
         self._runtime = Runtime()
         self._replies = Replies()
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="speech")
@@ -76,8 +76,8 @@ class Child:
         return await UserAgent.create(self._runtime, account, transfer_policy="reject")
 
     def tell(self, event: Event) -> None:
-        sys.stdout.buffer.write(line(event))
-        sys.stdout.buffer.flush()
+        self._out.write(line(event))
+        self._out.flush()
 
     def dial(self, told: Dial) -> None:
         task = asyncio.create_task(self._call(told))
@@ -228,13 +228,21 @@ def _read_stdin(loop: asyncio.AbstractEventLoop, told: asyncio.Queue[bytes]) -> 
     os._exit(0)
 
 
+def own_stdout() -> BinaryIO:
+    """Stdout, for the protocol alone: what native code writes there goes to stderr from now on."""
+    ours = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return ours
+
+
 async def main() -> None:
+    out = own_stdout()
     told: asyncio.Queue[bytes] = asyncio.Queue()
     threading.Thread(target=_read_stdin, args=(asyncio.get_running_loop(), told), daemon=True).start()
     opened = read_command(await told.get())
     if not isinstance(opened, Open):
         raise SystemExit(2)
-    child = Child(opened)
+    child = Child(opened, out)
     await child.start()
     child.tell(Ready())
     while text := await told.get():

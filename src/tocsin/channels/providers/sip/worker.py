@@ -11,8 +11,10 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+
+import msgspec
 
 import tocsin
 from tocsin.channels.providers.sip import protocol
@@ -91,6 +93,9 @@ class CallWorker:
             except OSError as error:
                 was_ready = False
                 logger.error("the call worker could not be started: %s", error)
+            except Exception:
+                was_ready = False
+                logger.exception("a call worker is ended, since it could not be followed")
             failures = 0 if was_ready else failures + 1
             if not self._is_closing:
                 logger.warning("a call worker ended; starting another")
@@ -111,8 +116,7 @@ class CallWorker:
             if self._is_closing:  # while it was being started
                 await self._write(Close(0))
             assert process.stdout is not None  # noqa: S101 (it is a pipe)
-            while text := await process.stdout.readline():
-                event = read_event(text)
+            async for event in _said(process.stdout):
                 if isinstance(event, Ready):
                     was_ready = True
                     self._ready.set()
@@ -140,6 +144,19 @@ class CallWorker:
         if ended.call in self._calls:
             self._calls.discard(ended.call)
             self._heard(ended)
+
+
+async def _said(stdout: asyncio.StreamReader) -> AsyncIterator[Event]:
+    """Until it ends. A line that cannot be read, or is too long, is skipped: it is not the protocol's."""
+    while True:
+        try:
+            if not (text := await stdout.readline()):
+                return
+            event = read_event(text)
+        except (msgspec.MsgspecError, ValueError):
+            logger.warning("a call worker said something that cannot be read")
+            continue
+        yield event
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
