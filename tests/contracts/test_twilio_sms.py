@@ -225,6 +225,7 @@ def test_a_message_without_a_reply_is_found_by_its_text(twilio: TwilioSimulator)
     assert look_up(twilio, text="Something else") == Finding(is_known=False)
     assert look_up(twilio, sent_at=NOW + timedelta(minutes=5)) == Finding(is_known=False)
     assert look_up(twilio, to="+8613900000000") == Finding(is_known=False)
+    assert look_up(twilio, others=frozenset([message.sid])) == Finding(is_known=False), "that one is another delivery's"
 
 
 def test_who_cannot_be_asked_says_nothing(twilio: TwilioSimulator) -> None:

@@ -284,6 +284,7 @@ def test_a_call_without_a_reply_is_found_by_its_number(twilio: TwilioSimulator) 
     assert look_up(twilio) == Finding(True, call.sid)
     assert look_up(twilio, sent_at=NOW + timedelta(minutes=5)) == Finding(is_known=False)
     assert look_up(twilio, to="+8613900000000") == Finding(is_known=False)
+    assert look_up(twilio, others=frozenset([call.sid])) == Finding(is_known=False), "that one is another delivery's"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from simulators.aliyun import AliyunSimulator
 from simulators.twilio import TwilioSimulator
 from tests.stories.harness import Story
+from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.rules import Fallback
 from tocsin.delivery.models import Attempt, Receipt
 
@@ -174,3 +175,48 @@ def test_who_cannot_be_asked_leaves_things_as_they_were(story: Story, twilio: Tw
 
     assert story.delivery(ann, "phone").reason == "no_receipt"
     story.expect_text(ann)
+
+
+def test_the_call_before_is_not_taken_for_one_that_the_vendor_never_got(story: Story, twilio: TwilioSimulator) -> None:
+    story.account("twilio_voice", **twilio.config)
+    ann = story.contact("Ann", fallback=Fallback.NONE)
+    story.policy({ann: ["phone"]}, group_interval=5)
+    story.fires("DiskFull", instance="a")
+    story.passes(5)
+    story.expect_call(ann).press("1")
+    [before] = twilio.calls
+    before.status = "completed"
+    twilio.loses_replies = True
+    story.fires("HighLoad", instance="b")
+    story.passes(6)
+    story.expect_call(ann)
+    assert twilio.calls.pop() is not before
+    twilio.loses_replies = False
+
+    story.passes(12)
+
+    story.expect_call(ann)
+    delivery = story.delivery(ann, "phone")
+    assert len(twilio.calls) == 2
+    assert (delivery.state, delivery.provider_id) == ("accepted", twilio.calls[-1].sid)
+
+
+def test_after_a_fail_over_the_first_vendor_is_asked_for_its_own_text(
+    story: Story, twilio: TwilioSimulator, aliyun: AliyunSimulator
+) -> None:
+    first = story.account("twilio_sms", priority=10, **twilio.config)
+    story.account("aliyun_sms", priority=20, **aliyun.sms_config)
+    ProviderAccount.objects.filter(pk=first.pk).update(failures=2)
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]})
+    twilio.loses_replies = True
+    story.fires("DiskFull")
+    story.passes(5)
+    story.expect_text(ann)
+    twilio.loses_replies = False
+
+    story.passes(30)
+
+    story.expect_text(ann)
+    assert (len(twilio.messages), len(aliyun.texts)) == (1, 0)
+    assert outcomes() == [("ambiguous", "no-reply"), ("accepted", "found")]

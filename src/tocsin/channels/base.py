@@ -190,6 +190,8 @@ class Question:
     provider_id: str = ""
     """"" when the vendor's reply never came."""
     text: str = field(default="", repr=False)
+    others: frozenset[str] = frozenset()
+    """The vendor's ids of other messages to this recipient: none of them is this one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from tocsin.core.storable import storable
 from tocsin.delivery.contents import read_contents
 from tocsin.delivery.doorbell import ring_send
 from tocsin.delivery.models import Delivery
+from tocsin.delivery.queue_rows import ids_of_others
 from tocsin.delivery.rules import DeliveryState
 from tocsin.delivery.rules.sending import MAX_CALL_TRIES
 from tocsin.delivery.services import record_receipts
@@ -50,7 +51,10 @@ _IDENTIFY = """
 UPDATE delivery_delivery d
 SET provider_id = u.provider_id, state = 'accepted', reason = '', detail = '', accepted_at = %(now)s
 FROM (SELECT * FROM unnest(%(ids)s::bigint[], %(provider_ids)s::text[]) AS x(id, provider_id) ORDER BY id) u
-WHERE d.id = u.id AND d.state = 'ambiguous'
+WHERE d.id = u.id AND d.state = 'ambiguous' AND NOT EXISTS (
+    SELECT FROM delivery_delivery o
+    WHERE o.account_id = d.account_id AND o.provider_id = u.provider_id AND o.provider_id <> '' AND o.id <> d.id)
+RETURNING d.id
 """
 # The vendor never got it: it may be sent, and nobody hears it twice.
 _SEND = """
@@ -95,6 +99,7 @@ def _questions(rows: Sequence[tuple[object, ...]]) -> list[_Asked]:
     accounts = ProviderAccount.objects.in_bulk({cast(int, row[2]) for row in open_rows})
     able = {pk: account for pk, account in accounts.items() if capabilities_of(account).can_be_asked}
     contents = read_contents({cast(int, row[4]) for row in open_rows if row[4]})
+    others = ids_of_others([cast(int, row[0]) for row in open_rows if not row[3]])
     return [
         _Asked(
             delivery_id,
@@ -102,6 +107,7 @@ def _questions(rows: Sequence[tuple[object, ...]]) -> list[_Asked]:
             Question(
                 to_base36(delivery_id), phone, started_at, provider_id,
                 text=contents[content_id].text if content_id in contents else "",
+                others=others.get(delivery_id, frozenset()),
             ),
             is_ambiguous=state == DeliveryState.AMBIGUOUS,
         )
@@ -144,21 +150,26 @@ def _record(asked: Sequence[_Asked], now: datetime) -> None:
     doubtful = [item for item in asked if item.is_ambiguous]
     known = [item for item in doubtful if item.finding.is_known]
     never_got = [item.delivery_id for item in doubtful if item.finding.is_known is False]
-    _settle(known, never_got, now)
+    identified = _settle(known, never_got, now)
     by_account: defaultdict[int, list[Receipt]] = defaultdict(list)
     accounts: Mapping[int, ProviderAccount] = {item.account.pk: item.account for item in asked}
     for item in asked:
-        by_account[item.account.pk] += item.finding.receipts
+        if not item.is_ambiguous or item.delivery_id in identified:
+            by_account[item.account.pk] += item.finding.receipts
     for account_id, receipts in sorted(by_account.items()):
         if receipts:
             record_receipts(account=accounts[account_id], receipts=receipts, now=now)
 
 
 @retried
-def _settle(known: Sequence[_Asked], never_got: Sequence[int], now: datetime) -> None:
+def _settle(known: Sequence[_Asked], never_got: Sequence[int], now: datetime) -> set[int]:
+    """Returns which were found: what another delivery has already is not theirs."""
+    identified = set()
     if known:
         ids = [item.delivery_id for item in known]
         provider_ids = [storable(item.finding.provider_id, 128) for item in known]
-        execute(_IDENTIFY + " RETURNING d.id", {"ids": ids, "provider_ids": provider_ids, "now": now})
+        rows = execute(_IDENTIFY, {"ids": ids, "provider_ids": provider_ids, "now": now})
+        identified = {pk for (pk,) in rows}
     if never_got and execute(_SEND, {"ids": list(never_got), "now": now, "most": MAX_CALL_TRIES}):
         ring_send()
+    return identified

@@ -20,6 +20,7 @@ from tocsin.delivery.queue_rows import (
     Held,
     QueueRow,
     Skip,
+    ids_of_others,
     mark_held,
     mark_merged,
     mark_sending,
@@ -122,6 +123,7 @@ def claim(
     contents = write_digests(merged)
     begin_probes(addresses.probed & {route.account_id for _, route in ready if route.account_id is not None}, now)
     contents |= announce(count_sent(ready, stormy, had, now), ready, contents, addresses.contents)
+    others = ids_of_others([row.id for row, _ in ready if row.state == DeliveryState.AMBIGUOUS])
     mark_sending([(row.id, route.account_id, route.lane) for row, route in ready], worker_id, now)
     follow_failed_calls([skip.id for skip in skips if skip.state is DeliveryState.FAILED], now)
     return [
@@ -133,11 +135,11 @@ def claim(
             recipient_id=row.recipient_id,
             verification_id=row.verification_id,
             route=route,
-            message=(message := addresses.message(row, route, contents.get(row.id))),
+            message=addresses.message(row, route, contents.get(row.id)),
             has_other_account=addresses.has_other_account(row, route),
             tried_accounts=row.tried_accounts,
             started_at=now,
-            doubt=_doubt(row, addresses, message),
+            doubt=_doubt(row, addresses, others.get(row.id, frozenset())),
             passed_over="\n".join(
                 RESTS % {"name": account.name, "why": account.last_failure or "?"}
                 for account in addresses.passed_over(row, route)
@@ -147,13 +149,15 @@ def claim(
     ]
 
 
-def _doubt(row: QueueRow, addresses: Addresses, message: Message) -> Doubt | None:
+def _doubt(row: QueueRow, addresses: Addresses, others: frozenset[str]) -> Doubt | None:
+    """What was sent over the route of that try: another vendor's text is another one."""
     if row.state != DeliveryState.AMBIGUOUS or row.last_started_at is None:
         return None
     route = addresses.last_route(row)
     if route is None or not route.capabilities.can_be_asked:
         return None
-    return Doubt(route, Question(message.reference, message.to, row.last_started_at, text=message.text))
+    sent = addresses.message(row, route, None)
+    return Doubt(route, Question(sent.reference, sent.to, row.last_started_at, text=sent.text, others=others))
 
 
 def _why_not(

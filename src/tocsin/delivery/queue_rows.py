@@ -64,6 +64,14 @@ WHERE EXISTS (SELECT FROM events_event WHERE state = 'silenced')
   AND NOT EXISTS (SELECT FROM alerts_alertevent m JOIN events_event e ON e.id = m.event_id
                   WHERE m.alert_id = a.id AND e.state = 'active')
 """
+# As many as a vendor lists at most.
+_OTHERS = """
+SELECT d.id, o.provider_id FROM delivery_delivery d CROSS JOIN LATERAL (
+    SELECT provider_id FROM delivery_delivery w
+    WHERE w.recipient_id = d.recipient_id AND w.channel = d.channel AND w.id <> d.id AND w.provider_id <> ''
+    ORDER BY w.id DESC LIMIT 100
+) o WHERE d.id = ANY(%s)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +150,14 @@ def read_calls(until: datetime, people: Collection[int]) -> list[QueueRow]:
 def quiet_alerts(alert_ids: Collection[int]) -> set[int]:
     """Those that fire, and whose every firing event is silenced."""
     return {pk for (pk,) in execute(_QUIET_ALERTS, [list(alert_ids)])} if alert_ids else set()
+
+
+def ids_of_others(delivery_ids: Collection[int]) -> dict[int, frozenset[str]]:
+    """By delivery, the vendors' ids of the newest other messages to its recipient over its channel."""
+    found: dict[int, set[str]] = {}
+    for pk, provider_id in execute(_OTHERS, [list(delivery_ids)]) if delivery_ids else ():
+        found.setdefault(pk, set()).add(provider_id)
+    return {pk: frozenset(ids) for pk, ids in found.items()}
 
 
 def read_due_to(pairs: Collection[tuple[int, str]], until: datetime) -> list[QueueRow]:

@@ -144,7 +144,7 @@ async def _look_up(claim: Claimed, accounts: OpenAccounts) -> Sent | None:
     except Exception:
         logger.exception("provider %s could not be asked", doubt.route.provider.name)
         return None
-    if not finding.is_known:
+    if not finding.is_known or finding.provider_id in doubt.question.others:
         return None
     result = SendResult(Outcome.ACCEPTED, FOUND, TAKEN_BEFORE, finding.provider_id)
     return Sent(claim, result, utc_now(), doubt.route, finding.receipts)

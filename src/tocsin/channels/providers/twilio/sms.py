@@ -75,7 +75,7 @@ class TwilioSms:
         return await self._api.create("Messages", fields, message.to, body)
 
     async def look_up(self, question: Question) -> Finding:
-        """By its SID; without one, the newest to this number with this very text."""
+        """By its SID; without one, the newest to this number with this very text that is no other's."""
         if question.provider_id:
             found = await self._api.get(f"Messages/{quote(question.provider_id, safe='')}")
             return Finding() if found is None else _finding(found, question)
@@ -84,7 +84,10 @@ class TwilioSms:
             return Finding()
         body, since = self._body(question.text), question.sent_at - _CLOCKS_DIFFER_BY
         for sent in listed["messages"]:
-            if isinstance(sent, dict) and sent.get("body") == body and moment(sent.get("date_created")) >= since:
+            is_ours = (
+                isinstance(sent, dict) and sent.get("body") == body and str(sent.get("sid")) not in question.others
+            )
+            if is_ours and moment(sent.get("date_created")) >= since:
                 return _finding(sent, question)
         return Finding(is_known=False)
 

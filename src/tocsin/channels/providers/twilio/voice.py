@@ -80,7 +80,7 @@ class TwilioVoice:
         return await self._api.create("Calls", fields, message.to, message.text)
 
     async def look_up(self, question: Question) -> Finding:
-        """By its SID; without one, the newest to this number. Nobody is called twice at a time."""
+        """By its SID; without one, the newest to this number that is no other's. Nobody is called twice at a time."""
         if question.provider_id:
             found = await self._api.get(f"Calls/{quote(question.provider_id, safe='')}")
             return Finding() if found is None else self._finding(found, question)
@@ -90,7 +90,7 @@ class TwilioVoice:
         since = question.sent_at - _CLOCKS_DIFFER_BY
         for call in listed["calls"]:
             is_ours = isinstance(call, dict) and call.get("from") == self._sender
-            if is_ours and moment(call.get("date_created")) >= since:
+            if is_ours and str(call.get("sid")) not in question.others and moment(call.get("date_created")) >= since:
                 return self._finding(call, question)
         return Finding(is_known=False)
 
