@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 from tests.stories.harness import ADMIN, Story
 from tocsin.alerts.models import Alert
@@ -408,6 +408,38 @@ def test_a_receipt_that_names_nothing_we_sent_is_kept_and_does_nothing(story: St
     assert new == 2
     assert text.delivery.state == "accepted"
     assert list(ReceiptRow.objects.values_list("delivery_id", "effect")) == [(None, ""), (None, "")]
+
+
+def test_a_receipt_with_an_odd_date_counts_without_it_and_so_do_the_others_of_its_push(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["sms"]})
+    story.fires("Disk full")
+    story.passes(5)
+    text = story.expect_text(ann)
+    account = text.delivery.account
+    assert account is not None
+    hours_east = timezone(timedelta(hours=8))
+    odd = [
+        datetime(1, 1, 1, tzinfo=hours_east),
+        datetime(1999, 12, 31, tzinfo=UTC),
+        story.now + timedelta(days=2),
+        datetime.max.replace(tzinfo=timezone(-timedelta(hours=8))),
+    ]
+
+    new = record_receipts(
+        account=account,
+        receipts=[
+            *(Receipt(ReceiptStatus.DELIVERED, provider_id=f"odd{n}", occurred_at=at) for n, at in enumerate(odd)),
+            Receipt(ReceiptStatus.DELIVERED, reference=to_base36(text.delivery_id), occurred_at=story.now),
+        ],
+        now=story.now,
+    )
+
+    assert (new, text.delivery.state) == (5, "delivered")
+    assert set(ReceiptRow.objects.values_list("delivery_id", "occurred_at")) == {
+        (None, None),
+        (text.delivery_id, story.now),
+    }
 
 
 def test_a_receipt_of_another_account_is_no_proof(story: Story) -> None:

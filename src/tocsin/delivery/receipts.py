@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 
@@ -24,6 +24,8 @@ from tocsin.events.statements import execute, run
 _LOCKS = 0x70C52
 """First half of an advisory lock; the account's id is the second."""
 _LARGEST_ID = 2**63 - 1
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_CLOCKS_DIFFER_BY = timedelta(days=1)
 
 _STORE = """
 INSERT INTO delivery_receipt (account_id, received_at, count, effect, reference, provider_id, status, key,
@@ -66,7 +68,7 @@ def store_receipts(
     account: ProviderAccount, receipts: Sequence[ProviderReceipt], now: datetime
 ) -> list[tuple[int, int | None, bool]]:
     """Receipts as (receipt id, delivery id or None, whether it is new); doubles are only counted."""
-    rows = {row[:4]: row for row in map(_row, receipts)}
+    rows = {row[:4]: row for row in (_row(receipt, now) for receipt in receipts)}
     if not rows:
         return []
     names = ("references", "provider_ids", "statuses", "keys", "codes", "details", "times", "delivery_ids")
@@ -143,7 +145,7 @@ def apply_receipts(delivery_ids: Collection[int], now: datetime) -> list[ReachEn
     return reach
 
 
-def _row(receipt: ProviderReceipt) -> tuple[object, ...]:
+def _row(receipt: ProviderReceipt, now: datetime) -> tuple[object, ...]:
     return (
         storable(receipt.reference, 16),
         storable(receipt.provider_id, 128),
@@ -151,9 +153,16 @@ def _row(receipt: ProviderReceipt) -> tuple[object, ...]:
         storable(receipt.key, 4),
         storable(receipt.code, 64),
         storable(receipt.detail, 500),
-        receipt.occurred_at,
+        _believed(receipt.occurred_at, now),
         _delivery_id(receipt.reference),
     )
+
+
+def _believed(occurred_at: datetime | None, now: datetime) -> datetime | None:
+    """None for a moment that cannot be: the receipt counts without it, and so do the others of its push."""
+    if occurred_at is None or not _EARLIEST <= occurred_at <= now + _CLOCKS_DIFFER_BY:
+        return None
+    return occurred_at
 
 
 def _delivery_id(reference: str) -> int | None:
