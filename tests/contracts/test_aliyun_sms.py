@@ -112,6 +112,14 @@ def test_a_message_without_variables_is_told_by_its_text(aliyun: AliyunSimulator
     assert aliyun.texts[0].params == {"severity": "-", "title": "This is a test.", "state": "-", "summary": "-"}
 
 
+def test_a_text_that_was_taken_without_an_id_may_have_been_sent(aliyun: AliyunSimulator) -> None:
+    aliyun.answer_next("OK")
+
+    result = send_one("aliyun_sms", aliyun.sms_config, MESSAGE)
+
+    assert (result.outcome, result.code) == (Outcome.AMBIGUOUS, "OK")
+
+
 def test_a_forged_key_is_refused(aliyun: AliyunSimulator) -> None:
     wrong = send_one("aliyun_sms", {**aliyun.sms_config, "access_key_secret": "not it"}, MESSAGE)
     unknown = send_one("aliyun_sms", {**aliyun.sms_config, "access_key_id": "LTAI5tOther"}, MESSAGE)

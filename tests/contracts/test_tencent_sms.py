@@ -109,6 +109,14 @@ def test_each_code_has_its_class_wherever_it_stands(
     assert tencent.texts == []
 
 
+def test_a_text_that_was_taken_without_an_id_may_have_been_sent(tencent: TencentSimulator) -> None:
+    tencent.answer_next("Ok", for_number=True)
+
+    result = send_one("tencent_sms", tencent.config, MESSAGE)
+
+    assert (result.outcome, result.code) == (Outcome.AMBIGUOUS, "Ok")
+
+
 def test_a_forged_key_is_refused(tencent: TencentSimulator) -> None:
     result = send_one("tencent_sms", {**tencent.config, "secret_key": "not it"}, MESSAGE)
 

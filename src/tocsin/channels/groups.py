@@ -57,6 +57,11 @@ def without_code(reply: HttpReply, platform: str, *, says_refused: Sentence = _N
     return SendResult(Outcome.AMBIGUOUS, code, _UNREADABLE % {"platform": platform})
 
 
+def without_id(code: str, platform: str) -> SendResult:
+    """It says that it took the message, and not as what: nothing is sent again before it was asked."""
+    return SendResult(Outcome.AMBIGUOUS, code, _UNREADABLE % {"platform": platform})
+
+
 def webhook_parts(url: str) -> SplitResult | None:
     """The parts of an https address (http on this machine only); None for anything else."""
     try:

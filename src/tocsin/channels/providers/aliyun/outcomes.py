@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tocsin.channels.base import Outcome, SendResult
-from tocsin.channels.groups import without_code
+from tocsin.channels.groups import without_code, without_id
 from tocsin.channels.http import HttpReply
 from tocsin.channels.texts import concealed
 from tocsin.core.sentences import Sentence
@@ -45,14 +45,16 @@ _NOT_NOW = frozenset({"isv.VOICE_ROBOT_NOT_PERIOD", "isv.VOICE_CALL_PERIOD_ERROR
 
 
 def read(reply: HttpReply, name_of_id: str, *hidden: str) -> SendResult:
-    """Only OK with an id is success; a code that is not known is tried again."""
+    """Only OK with an id is success, and without one nobody knows; a code that is not known is tried again."""
     try:
         answer = reply.json()
         code, says = str(answer["Code"]), str(answer.get("Message") or "")
         provider_id = str(answer.get(name_of_id) or "")
     except (ValueError, TypeError, KeyError, AttributeError):
         return without_code(reply, _VENDOR, says_refused=_NOT_ALIYUN)
-    if code == "OK" and reply.status == 200 and provider_id:
+    if code == "OK" and reply.status == 200:
+        if not provider_id:
+            return without_id("OK", _VENDOR)
         return SendResult(Outcome.ACCEPTED, "OK", _TOOK_IT, provider_id[:128])
     code = concealed(code, *hidden)[:64]
     detail = concealed(_REFUSED % {"code": code, "says": says}, *hidden)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tocsin.channels.base import Outcome, SendResult
-from tocsin.channels.groups import without_code
+from tocsin.channels.groups import without_code, without_id
 from tocsin.channels.http import HttpReply
 from tocsin.channels.texts import concealed
 from tocsin.core.sentences import Sentence
@@ -38,7 +38,7 @@ _MESSAGE = (
 
 
 def read(reply: HttpReply, *hidden: str) -> SendResult:
-    """Only `Ok` for the one number is success."""
+    """Only `Ok` for the one number, with an id, is success; without one nobody knows."""
     try:
         answer = reply.json()["Response"]
         told = answer["Error"] if "Error" in answer else answer["SendStatusSet"][0]
@@ -46,7 +46,9 @@ def read(reply: HttpReply, *hidden: str) -> SendResult:
         provider_id = str(told.get("SerialNo") or "")
     except (ValueError, TypeError, KeyError, IndexError, AttributeError):
         return without_code(reply, _VENDOR, says_refused=_NOT_TENCENT)
-    if code == "Ok" and reply.status == 200 and provider_id:
+    if code == "Ok" and reply.status == 200:
+        if not provider_id:
+            return without_id("Ok", _VENDOR)
         return SendResult(Outcome.ACCEPTED, "Ok", _TOOK_IT, provider_id[:128])
     code = concealed(code, *hidden)[:64]
     detail = concealed(_REFUSED % {"code": code, "says": says}, *hidden)
