@@ -13,6 +13,7 @@ from django.test import Client
 
 from tests.stories.harness import ADMIN, Story, begin
 from tocsin.alerts.services import claim_alert
+from tocsin.contacts.models import Contact
 from tocsin.contacts.services import update_contact
 from tocsin.core.redact import redact
 from tocsin.delivery.alert_links import alert_link
@@ -236,3 +237,28 @@ def test_five_wrong_codes_close_the_door_for_the_right_one(story: Story) -> None
     late = posted(client, page, do="code", number=str(ann.phone), code=code[0])
 
     assert "This is not the code" in late.content.decode()
+
+
+def test_a_link_ends_when_the_address_changes_to_one_that_looks_alike(story: Story) -> None:
+    ann = story.contact("Oncall", email="alice@corp.example", phone=None)
+    story.policy({ann: ["email"]}, group_wait=0)
+    story.fires("Disk full")
+    story.passes()
+    token = token_for(story.expect_mail(ann).delivery_id)
+    before = alert_link(token, story.now)
+
+    Contact.objects.filter(pk=ann.pk).update(email="anna@corp.example")
+
+    assert before is not None
+    assert alert_link(token, story.now) is None
+    Contact.objects.filter(pk=ann.pk).update(email="alice@corp.example")
+    assert alert_link(token, story.now) is not None
+
+
+def test_a_link_from_before_addresses_were_kept_goes_by_the_masked_one(story: Story) -> None:
+    _ann, page = texted(story)
+    Delivery.objects.update(address_digest=None)
+
+    assert alert_link(page.removeprefix("/a/"), story.now) is not None
+    Contact.objects.update(phone="+8613900139000")
+    assert alert_link(page.removeprefix("/a/"), story.now) is None

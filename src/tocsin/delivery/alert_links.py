@@ -18,7 +18,7 @@ from tocsin.contacts.models import Contact, Robot
 from tocsin.core.phones import mask as mask_phone
 from tocsin.core.redact import mask_email
 from tocsin.core.tickets import read_ticket
-from tocsin.delivery.link_texts import PURPOSE
+from tocsin.delivery.link_texts import PURPOSE, is_address_of
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.rules import Purpose
 from tocsin.delivery.summaries import told_alerts
@@ -65,8 +65,11 @@ def alert_link(token: str, now: datetime) -> AlertLink | None:
 
 
 def _is_still_theirs(delivery: Delivery, contact: Contact) -> bool:
-    if delivery.channel == Channel.EMAIL:
-        return delivery.address_masked == mask_email(contact.email or "")
-    if delivery.channel in (Channel.SMS, Channel.PHONE):
-        return delivery.address_masked == mask_phone(contact.phone or "")
-    return True
+    """Rows from before digests were kept are compared by their masked address, which others can share."""
+    if delivery.channel not in (Channel.EMAIL, Channel.SMS, Channel.PHONE):
+        return True
+    is_email = delivery.channel == Channel.EMAIL
+    address = (contact.email if is_email else contact.phone) or ""
+    if delivery.address_digest is not None:
+        return bool(address) and is_address_of(bytes(delivery.address_digest), address)
+    return delivery.address_masked == (mask_email(address) if is_email else mask_phone(address))

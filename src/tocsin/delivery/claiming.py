@@ -124,7 +124,7 @@ def claim(
     begin_probes(addresses.probed & {route.account_id for _, route in ready if route.account_id is not None}, now)
     contents |= announce(count_sent(ready, stormy, had, now), ready, contents, addresses.contents)
     others = ids_of_others([row.id for row, _ in ready if row.state == DeliveryState.AMBIGUOUS])
-    mark_sending([(row.id, route.account_id, route.lane) for row, route in ready], worker_id, now)
+    mark_sending([(row, route.account_id, route.lane) for row, route in ready], worker_id, now)
     follow_failed_calls([skip.id for skip in skips if skip.state is DeliveryState.FAILED], now)
     return [
         Claimed(

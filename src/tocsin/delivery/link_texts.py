@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
+
 from django.conf import settings
 
+from tocsin.core.crypto import keyed_digest
 from tocsin.core.tickets import DIGITS, ticket
 
 PURPOSE = "alert-link"
@@ -23,6 +26,16 @@ def with_link(text: str, delivery_id: int, *, carries_links: bool) -> str:
     if not carries_links:
         return text.replace(f" {stars}", "").replace(stars, "").rstrip()
     return text.replace(stars, f"{settings.PUBLIC_URL}/a/{token_for(delivery_id)}")
+
+
+def address_digest(address: str) -> bytes:
+    """What the address of a message with a link is kept as, beside it."""
+    return keyed_digest(settings.SECRET_KEYS[0], PURPOSE, "address", address)
+
+
+def is_address_of(digest: bytes, address: str) -> bool:
+    known = [keyed_digest(secret, PURPOSE, "address", address) for secret in settings.SECRET_KEYS]
+    return any(hmac.compare_digest(digest, one) for one in known)
 
 
 def token_for(delivery_id: int) -> str:

@@ -92,6 +92,8 @@ class Delivery(models.Model):
     )
     recipient_name = models.CharField(_("to"), max_length=64)
     address_masked = models.CharField(_("address"), max_length=254, blank=True)
+    address_digest = models.BinaryField(null=True, blank=True)
+    """Of the address that a message with a link went to, keyed; NULL before it is sent and for older rows."""
     channel = models.CharField(_("channel"), max_length=16)
     content = models.ForeignKey(Content, models.PROTECT, null=True, blank=True, related_name="deliveries")
     language = models.CharField(max_length=16, default="en")

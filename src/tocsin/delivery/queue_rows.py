@@ -9,7 +9,8 @@ from datetime import datetime
 
 from tocsin.alerts.rules import AlertState
 from tocsin.channels.kinds import Channel
-from tocsin.delivery.rules import Cause, DeliveryState, Priority, Reason
+from tocsin.delivery.link_texts import address_digest
+from tocsin.delivery.rules import Cause, DeliveryState, Priority, Purpose, Reason
 from tocsin.events.statements import execute, run
 from tocsin.policies.rules import Window, window_of
 
@@ -186,20 +187,30 @@ def _ids(text: object) -> tuple[int, ...]:
     return () if text == "[]" else tuple(json.loads(str(text)))
 
 
-def mark_sending(claims: Sequence[tuple[int, int | None, str]], worker_id: int, now: datetime) -> None:
+def mark_sending(claims: Sequence[tuple[QueueRow, int | None, str]], worker_id: int, now: datetime) -> None:
     """(delivery, account, lane): the intent is committed before any provider is called."""
     if not claims:
         return
-    ids, accounts, lanes = zip(*claims, strict=True)
+    rows, accounts, lanes = zip(*claims, strict=True)
+    ids, digests = [row.id for row in rows], [_digest(row) for row in rows]
     run(
         """
         UPDATE delivery_delivery d
         SET state = 'sending', reason = '', started_at = %s, next_at = NULL, attempt_count = d.attempt_count + 1,
-            worker_id = %s, account_id = u.account_id, lane = u.lane
-        FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS u(id, account_id, lane) WHERE d.id = u.id
+            worker_id = %s, account_id = u.account_id, lane = u.lane, address_digest = u.digest
+        FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bytea[]) AS u(id, account_id, lane, digest)
+        WHERE d.id = u.id
         """,
-        [now, worker_id, list(ids), list(accounts), list(lanes)],
+        [now, worker_id, ids, list(accounts), list(lanes), digests],
     )
+
+
+def _digest(row: QueueRow) -> bytes | None:
+    """Of the address that it goes to now: a link in it works while its contact has that."""
+    if row.purpose != Purpose.ALERT or not row.is_contact:
+        return None
+    address = {Channel.EMAIL: row.email, Channel.SMS: row.phone, Channel.PHONE: row.phone}.get(Channel(row.channel))
+    return address_digest(address) if address else None
 
 
 def mark_skipped(skips: Sequence[Skip], now: datetime) -> None:
