@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
 
 from simulators.aliyun import AliyunSimulator
 from tests.stories.harness import ADMIN, Story
+from tocsin.channels.kinds import Channel
 from tocsin.contacts.queries import code_of
+from tocsin.delivery.drills import drill_report, start_drill
+from tocsin.delivery.group_codes import is_code_of, send_code
 from tocsin.delivery.verifications import send_verifications
 
 
@@ -67,3 +70,30 @@ def test_a_report_of_nobodys_message_moves_nothing(story: Story, aliyun: AliyunS
     delivery = story.delivery(ann, "sms")
 
     assert (delivery.account_id, delivery.state) == (mine.pk, "accepted")
+
+
+def test_a_code_that_says_who_one_is_goes_over_the_template_of_codes(story: Story, aliyun: AliyunSimulator) -> None:
+    story.account("aliyun_sms", **aliyun.sms_config)
+    ann = story.contact("Ann")
+
+    send_code(ann, story.now)
+    story.passes()
+
+    story.expect_text(ann)
+    [text] = aliyun.texts
+    assert (text.template, list(text.params)) == ("SMS_CODE", ["code"])
+    assert is_code_of(ann, text.params["code"], story.now)
+
+
+def test_a_key_that_the_report_names_confirms_a_drill(story: Story, aliyun: AliyunSimulator) -> None:
+    account = story.account("aliyun_voice", **aliyun.ivr_config)
+    ann = story.contact("Ann")
+    hour = timedelta(hours=1)
+    drill = start_drill(by=ADMIN, now=story.now, object_ids=[ann.pk], channels=[Channel.PHONE], lasts=hour)
+    story.passes(5)
+    story.expect_call(ann)
+
+    report = aliyun.voice_report(aliyun.calls[0], "200000", dtmf="1")
+    Client().post(f"/callbacks/aliyun_voice/{account.callback_token}", report, content_type="application/json")
+
+    assert drill_report(drill.pk).confirmed == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +11,11 @@ import time_machine
 from django.test import Client
 
 from simulators.twilio import SignedRequest, TwilioSimulator
-from tests.stories.harness import Story, begin
+from tests.stories.harness import ADMIN, Story, begin
+from tocsin.channels.kinds import Channel
 from tocsin.contacts.rules import Fallback
+from tocsin.delivery.drills import drill_report, start_drill
+from tocsin.oncall.models import Handover
 
 pytestmark = pytest.mark.django_db
 
@@ -104,3 +107,30 @@ def test_a_forged_key_does_nothing(story: Story, twilio: TwilioSimulator) -> Non
 
     assert (forged.status_code, forged.content) == (403, b"")
     assert story.alert().state == "pending"
+
+
+def test_a_key_confirms_a_drill(story: Story, twilio: TwilioSimulator) -> None:
+    ann = story.contact("Ann")
+    hour = timedelta(hours=1)
+    drill = start_drill(by=ADMIN, now=story.now, object_ids=[ann.pk], channels=[Channel.PHONE], lasts=hour)
+    story.passes(5)
+    story.expect_call(ann, "Press 1 to confirm")
+
+    said = press(twilio, "1")
+
+    assert "This is confirmed" in said
+    assert drill_report(drill.pk).confirmed == 1
+
+
+def test_a_key_checks_in_for_a_hand_over(story: Story, twilio: TwilioSimulator) -> None:
+    ann = story.contact("Ann")
+    rota = story.schedule([ann], starts_on="2026-11-23", handover_time="12:01", tells_by=["phone"],
+                          lead_id=ann.pk, check_in_minutes=10)  # fmt: skip
+    story.passes(90)
+    story.expect_call(ann, "Press 1 to check in.")
+
+    again, said = press(twilio, "9"), press(twilio, "1")
+
+    assert "Press 1 to check in." in again
+    assert "You are on duty" in said
+    assert Handover.objects.get(schedule=rota).checked_in_via == "key"

@@ -24,7 +24,7 @@ from tocsin.core.ids import to_base36
 from tocsin.delivery.contents import ContentText, read_contents
 from tocsin.delivery.drill_models import DrillMessage
 from tocsin.delivery.drill_texts import drill_keys, with_drill_link
-from tocsin.delivery.group_codes import code_message
+from tocsin.delivery.group_codes import code_message, code_variables
 from tocsin.delivery.handover_states import HandoverState, handover_states
 from tocsin.delivery.link_texts import with_link
 from tocsin.delivery.models import Enclosure
@@ -202,6 +202,7 @@ class Addresses:
             text, variables = verification_message(verification, row.language), verification_variables(verification)
         if row.purpose == Purpose.CODE:
             text = code_message(row.recipient_id, row.phone, row.language, self.now)
+            variables = code_variables(row.recipient_id, row.phone, self.now)
         keys = call_keys(row.language) if row.is_call and _can_be_answered(row) else {}
         if (handover := self.handovers.get(row.id)) is not None:
             text = handover.filled(text, row.language, carries_links=route.capabilities.carries_links)

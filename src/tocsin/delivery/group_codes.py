@@ -73,12 +73,17 @@ def is_code_of(contact: Contact, typed: str, now: datetime) -> bool:
 
 def code_message(contact_id: int, phone: str, language: str, now: datetime) -> str:
     """Made at the moment of sending."""
-    code = _code(settings.SECRET_KEYS[0], contact_id, phone, now)
+    code = code_variables(contact_id, phone, now)
     with translation.override(language or settings.DEFAULT_LANGUAGE):
-        return _("%(organisation)s: your code is %(code)s. It says who you are where an alert is shown.") % {
-            "organisation": settings.ORGANISATION,
-            "code": code,
-        }
+        return _("%(organisation)s: your code is %(code)s. It says who you are where an alert is shown.") % code
+
+
+def code_variables(contact_id: int, phone: str, now: datetime) -> dict[str, str]:
+    """For vendors that take no free text."""
+    return {
+        "code": _code(settings.SECRET_KEYS[0], contact_id, phone, now),
+        "organisation": settings.ORGANISATION,
+    }
 
 
 def _code(secret: str, contact_id: int, phone: str, at: datetime) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from tocsin.channels.base import Script
+from tocsin.channels.base import CallKey, Script
 from tocsin.channels.kinds import Channel
 from tocsin.core.ids import from_base36
+from tocsin.delivery.drill_texts import drill_keys
+from tocsin.delivery.handover_states import handover_states
 from tocsin.delivery.models import Delivery
-from tocsin.delivery.rules import Cause
+from tocsin.delivery.rules import Cause, Purpose
 from tocsin.delivery.speech import call_keys
 
 _LARGEST_ID = 2**63 - 1
@@ -24,5 +26,14 @@ def call_script(account_id: int, reference: str) -> Script | None:
     call = calls.select_related("content", "notification").first()
     if call is None or call.content is None:
         return None
+    text, keys = call.content.text, _keys(call)
+    if call.purpose == Purpose.HANDOVER and (state := handover_states([call.pk]).get(call.pk)) is not None:
+        text, keys = state.filled(text, call.language, carries_links=False), state.keys(call.language)
+    return Script(text, call.language, keys)
+
+
+def _keys(call: Delivery) -> dict[str, CallKey]:
+    if call.purpose == Purpose.DRILL:
+        return drill_keys(call.language)
     can_be_answered = call.notification is not None and call.notification.cause != Cause.RECOVERED
-    return Script(call.content.text, call.language, call_keys(call.language) if can_be_answered else {})
+    return call_keys(call.language) if can_be_answered else {}
