@@ -138,7 +138,7 @@ def test_a_forged_key_is_refused(aliyun: AliyunSimulator) -> None:
         ("ServiceUnavailable", Outcome.TRANSIENT, False),
         ("isv.SOMETHING_NEW", Outcome.TRANSIENT, False),
         ("isv.MOBILE_NUMBER_ILLEGAL", Outcome.PERMANENT_TARGET, False),
-        ("isv.DOMESTIC_NUMBER_NOT_SUPPORTED", Outcome.PERMANENT_TARGET, False),
+        ("isv.DOMESTIC_NUMBER_NOT_SUPPORTED", Outcome.PERMANENT_CONFIG, True),
         ("isv.BLACK_KEY_CONTROL_LIMIT", Outcome.PERMANENT_CONFIG, True),
         ("isv.PARAM_NOT_SUPPORT_URL", Outcome.PERMANENT_CONFIG, True),
         ("isv.SMS_TEMPLATE_ILLEGAL", Outcome.PERMANENT_CONFIG, False),

@@ -21,14 +21,15 @@ _NOT_ALIYUN = Sentence("The API address answers with HTTP %(code)s, and not as A
 _MINUTE = timedelta(minutes=1)
 _SHORTLY = timedelta(seconds=5)
 _LIMIT = "isv.BUSINESS_LIMIT_CONTROL"
-_TARGET = frozenset({"isv.MOBILE_NUMBER_ILLEGAL", "isv.DOMESTIC_NUMBER_NOT_SUPPORTED", "isv.COMPLAINT_REJECT"})
+_TARGET = frozenset({"isv.MOBILE_NUMBER_ILLEGAL", "isv.COMPLAINT_REJECT"})
 _MESSAGE = frozenset(
     {
         *("isv.BLACK_KEY_CONTROL_LIMIT", "isv.PARAM_LENGTH_LIMIT", "isv.PARAM_NOT_SUPPORT_URL"),
         *("isv.SMS_CONTENT_ILLEGAL", "isv.INVALID_JSON_PARAM", "isv.TEMPLATE_PARAMS_ILLEGAL"),
+        "isv.DOMESTIC_NUMBER_NOT_SUPPORTED",
     }
 )
-"""About what is in this one message: another account may take it, and this one is well."""
+"""About what is in this one message, or where it goes: another account may take it, and this one is well."""
 _CONFIG = frozenset(
     {
         *("isv.SMS_TEMPLATE_ILLEGAL", "isv.SMS_SIGNATURE_ILLEGAL", "isv.SMS_SIGN_ILLEGAL", "isv.SIGN_STATE_ILLEGAL"),
