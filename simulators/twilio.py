@@ -39,7 +39,7 @@ _MESSAGES = {
     21602: (400, "Message body is required."),
     21603: (400, "A 'From' phone number is required."),
     21608: (400, "The number {to} is unverified. Trial accounts cannot send messages to unverified numbers"),
-    21609: (400, "Invalid 'StatusCallback' URL"),
+    21609: (400, "The StatusCallback URL {callback} is not a valid URL"),
     21610: (400, "Attempt to send to unsubscribed recipient"),
     21614: (400, "'To' number is not a valid mobile number: {to}"),
     21617: (400, "The concatenated message body exceeds the 1600 character limit."),
@@ -208,7 +208,7 @@ class TwilioSimulator(HttpServer):
         sent = {name: str(value) for name, value in form.items()}
         to, body = sent.get("To", ""), sent.get("Body", "")
         if (problem := self._problem(request, sent)) is not None:
-            return _error(problem, to)
+            return _error(problem, to, sent.get("StatusCallback", ""))
         if not sent.get("From") and not sent.get("MessagingServiceSid"):
             return _error(21603, to)
         if not body:
@@ -246,7 +246,7 @@ class TwilioSimulator(HttpServer):
         sent = {name: str(value) for name, value in form.items()}
         to = sent.get("To", "")
         if (problem := self._problem(request, sent)) is not None:
-            return _error(problem, to)
+            return _error(problem, to, sent.get("StatusCallback", ""))
         if sent.get("From") != self.number:
             return _error(21210, to)
         if sum(name in sent for name in ("Twiml", "Url", "ApplicationSid")) != 1:
@@ -322,9 +322,9 @@ def _shown_call(call: TwilioCall) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _error(code: int, to: str) -> web.Response:
+def _error(code: int, to: str, callback: str = "") -> web.Response:
     status, says = _MESSAGES.get(code, (400, "Something is wrong with {to}"))
     more = f"https://www.twilio.com/docs/errors/{code}"
     headers = {"Retry-After": "7"} if status == 429 else {}
-    answer = {"code": code, "message": says.format(to=to), "more_info": more, "status": status}
+    answer = {"code": code, "message": says.format(to=to, callback=callback), "more_info": more, "status": status}
     return web.json_response(answer, status=status, headers=headers)

@@ -124,12 +124,10 @@ def test_a_long_text_is_cut_to_the_accounts_parts(twilio: TwilioSimulator, alpha
         (30008, Outcome.TRANSIENT),
         (99999, Outcome.TRANSIENT),
         (21211, Outcome.PERMANENT_TARGET),
-        (21612, Outcome.PERMANENT_TARGET),
         (21614, Outcome.PERMANENT_TARGET),
         (21610, Outcome.PERMANENT_TARGET),
         (30006, Outcome.PERMANENT_TARGET),
         (21212, Outcome.PERMANENT_CONFIG),
-        (21408, Outcome.PERMANENT_CONFIG),
         (21608, Outcome.PERMANENT_CONFIG),
         (30002, Outcome.PERMANENT_CONFIG),
         (30034, Outcome.PERMANENT_CONFIG),
@@ -144,6 +142,25 @@ def test_each_error_has_its_class(twilio: TwilioSimulator, code: int, outcome: O
     assert SMS.to not in result.detail
     assert twilio.messages == []
     assert (result.retry_after == timedelta(seconds=7)) == (code == 20429)
+
+
+@pytest.mark.parametrize("code", [21408, 21612])
+def test_an_account_that_does_not_reach_a_country_is_well_and_another_may_reach_it(
+    twilio: TwilioSimulator, code: int
+) -> None:
+    twilio.answer_next(code)
+
+    result = send_one("twilio_sms", twilio.config, MESSAGE)
+
+    assert (result.outcome, result.is_about_message) == (Outcome.PERMANENT_CONFIG, True)
+
+
+def test_the_address_for_receipts_is_kept_out_of_what_twilio_says_of_it(twilio: TwilioSimulator) -> None:
+    twilio.answer_next(21609)
+
+    result = send_one("twilio_sms", twilio.config, MESSAGE)
+
+    assert result.detail == "Twilio did not take it: 21609 The StatusCallback URL ***?reference=k3x9 is not a valid URL"
 
 
 @pytest.mark.parametrize(

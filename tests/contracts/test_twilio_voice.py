@@ -235,7 +235,6 @@ def test_a_key_that_is_not_signed_is_refused(twilio: TwilioSimulator) -> None:
         (21214, Outcome.PERMANENT_TARGET),
         (21217, Outcome.PERMANENT_TARGET),
         (21210, Outcome.PERMANENT_CONFIG),
-        (21215, Outcome.PERMANENT_CONFIG),
         (21219, Outcome.PERMANENT_CONFIG),
         (10001, Outcome.PERMANENT_CONFIG),
     ],
@@ -245,6 +244,25 @@ def test_each_refusal_has_its_class(twilio: TwilioSimulator, code: int, outcome:
 
     assert send_one("twilio_voice", twilio.config, MESSAGE).outcome is outcome
     assert twilio.calls == []
+
+
+@pytest.mark.parametrize("code", [21215, 13227])
+def test_an_account_that_does_not_reach_a_country_is_well_and_another_may_reach_it(
+    twilio: TwilioSimulator, code: int
+) -> None:
+    twilio.answer_next(code)
+
+    result = send_one("twilio_voice", twilio.config, MESSAGE)
+
+    assert (result.outcome, result.is_about_message) == (Outcome.PERMANENT_CONFIG, True)
+
+
+def test_the_address_for_receipts_is_kept_out_of_what_twilio_says_of_it(twilio: TwilioSimulator) -> None:
+    twilio.answer_next(21609)
+
+    result = send_one("twilio_voice", twilio.config, MESSAGE)
+
+    assert result.detail == "Twilio did not take it: 21609 The StatusCallback URL ***?reference=k3x9 is not a valid URL"
 
 
 def test_a_call_is_looked_up_by_its_sid(twilio: TwilioSimulator) -> None:

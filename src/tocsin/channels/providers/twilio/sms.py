@@ -72,7 +72,7 @@ class TwilioSms:
         ]
         if message.receipt_url:
             fields.append(("StatusCallback", f"{message.receipt_url}?reference={quote(message.reference)}"))
-        return await self._api.create("Messages", fields, message.to, body)
+        return await self._api.create("Messages", fields, message.receipt_url, message.to, body)
 
     async def look_up(self, question: Question) -> Finding:
         """By its SID; without one, the newest to this number with this very text that is no other's."""

@@ -77,7 +77,7 @@ class TwilioVoice:
         if self._detects:
             fields += [("MachineDetection", "Enable"), ("AsyncAmd", "true")]
             fields += [("AsyncAmdStatusCallback", report)] if message.receipt_url else []
-        return await self._api.create("Calls", fields, message.to, message.text)
+        return await self._api.create("Calls", fields, message.receipt_url, message.to, message.text)
 
     async def look_up(self, question: Question) -> Finding:
         """By its SID; without one, the newest to this number that is no other's. Nobody is called twice at a time."""
