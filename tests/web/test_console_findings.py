@@ -20,6 +20,9 @@ from tocsin.contacts.models import Contact
 from tocsin.contacts.queries import get_defaults
 from tocsin.events.models import Event, Integration
 from tocsin.policies.models import NotificationPolicy
+from tocsin.policies.services import StepInput, create_escalation
+from tocsin.policies.services.inhibitions import create_inhibition
+from tocsin.policies.services.silences import create_silence
 from tocsin.web.console.pages import console
 
 pytestmark = pytest.mark.django_db
@@ -194,6 +197,7 @@ def test_explain_of_no_event_finds_nothing(event: str) -> None:
     assert signed_in(Role.VIEWER).get(reverse("console:explain"), {"event": event}).status_code == 404
 
 
+TEST_MACHINE = {"key": "env", "operator": "eq", "value": "test"}
 SAYS_NO_VERSION = "This form does not say which version of the row it was opened from."
 CHANGED = [model for model in MODELS if "change" in getattr(console._registry[model], "writes", ())]
 
@@ -203,6 +207,12 @@ def test_a_change_that_does_not_say_what_was_opened_is_refused(story: Story, mod
     story.group(story.contact("Ming"))
     story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
     story.webhook("https://hooks.example.org/alerts")
+    story.schedule([story.contact("Lin")], name="Primary")
+    create_escalation(by=ADMIN, now=story.now, name="Ladder",
+                      steps=[StepInput(after_minutes=5, targets=[(story.contact("Wei").pk, ["sms"])])])  # fmt: skip
+    create_silence(by=ADMIN, now=story.now, name="Test machines", rules=[[TEST_MACHINE]])
+    create_inhibition(by=ADMIN, now=story.now, name="Cluster", source_rules=[[TEST_MACHINE]],
+                      target_rules=[[{**TEST_MACHINE, "value": "live"}]])  # fmt: skip
     client = signed_in(Role.ADMIN)
     row = model._default_manager.order_by("pk")[:1].get()
     url = reverse(f"console:{name_of(model)}_change", args=[row.pk])

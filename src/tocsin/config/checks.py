@@ -11,7 +11,6 @@ from enum import StrEnum
 from pathlib import Path
 
 from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
-from tocsin.channels.registry import PROVIDERS
 from tocsin.core.errors import TocsinError
 from tocsin.core.links import is_private
 
@@ -88,15 +87,7 @@ def check_accounts(are_simulated: Mapping[Channel, bool]) -> list[Finding]:
             text = "No account is enabled, so nothing goes out. Add one: `tocsin provider add --help`."
             findings.append(Finding(f"{channel} account", Level.FAILURE, text))
         elif are_simulated[channel]:
-            is_possible = any(
-                kind.channel is channel and not kind.capabilities.is_simulated for kind in PROVIDERS.values()
-            )
-            way_out = (
-                "Add an account: `tocsin provider add --help`."
-                if is_possible
-                else "This version has no provider for it; each contact's fallback follows, at first a text message."
-            )
-            text = f"Messages go to the outbox and reach nobody. {way_out}"
+            text = "Messages go to the outbox and reach nobody. Add an account: `tocsin provider add --help`."
             findings.append(Finding(f"{channel} account", Level.WARNING, text))
         else:
             findings.append(Finding(f"{channel} account", Level.OK, "enabled"))

@@ -14,9 +14,15 @@ class _IsOneOf(Func):
     conditional = True
 
 
+_LARGEST = 2**63 - 1
+
+
 def id_array(ids: Iterable[int]) -> str:
-    """As PostgreSQL reads it, for `%s::bigint[]`: written at once, where a list is adapted number by number."""
-    return f"{{{','.join(map(str, ids))}}}"
+    """As PostgreSQL reads it, for `%s::bigint[]`: written at once, where a list is adapted number by number.
+
+    What is no bigint is the id of nothing, and left out.
+    """
+    return f"{{{','.join(str(pk) for pk in ids if -_LARGEST <= pk <= _LARGEST)}}}"
 
 
 def is_one_of(field: str, ids: Iterable[int]) -> Q:
