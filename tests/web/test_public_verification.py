@@ -352,7 +352,7 @@ def test_links_are_counted_too_and_nothing_is_kept_for_long(browser: Client, clo
     browser.get(f"/v/{UNKNOWN}")
     AddressCount.objects.update(count=OPENING_LINKS.count)
     assert browser.get(f"/v/{UNKNOWN}").status_code == 429
-    clock.passes(timedelta(hours=2))
+    clock.passes(timedelta(days=1))
 
     Client(REMOTE_ADDR="203.0.113.10").get(f"/v/{UNKNOWN}")
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
 import time_machine
+from django.db import DatabaseError, connection
 from django.test import Client
 
 from simulators.sms_gateway import SmsGatewaySimulator
@@ -18,6 +19,16 @@ from tocsin.channels.services import disable_account
 from tocsin.contacts.models import Contact
 
 pytestmark = pytest.mark.django_db
+
+_BREAKS = """
+CREATE FUNCTION pg_temp.break_down() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_setting('tests.broken') = 'yes' THEN RAISE 'out of order'; END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER broken BEFORE UPDATE ON alerts_alert FOR EACH ROW EXECUTE FUNCTION pg_temp.break_down();
+SET LOCAL tests.broken = 'yes';
+"""
 
 
 @pytest.fixture
@@ -106,6 +117,33 @@ def test_the_same_reply_twice_is_answered_once(story: Story, account: ProviderAc
 
     story.expect_text(ann, "you have claimed it")
     story.expect_silence()
+
+
+def test_the_same_reply_hours_later_is_still_the_same(story: Story, account: ProviderAccount, now: datetime) -> None:
+    ann = told(story)
+    writes(story, account, str(ann.phone), "1", id="mo-1")
+    story.expect_text(ann, "you have claimed it")
+
+    with time_machine.travel(now + timedelta(hours=23), tick=False):
+        writes(story, account, str(ann.phone), "what is this?", id="mo-2")
+        texts = story.delivery(ann, "sms").pk
+        writes(story, account, str(ann.phone), "1", id="mo-1")
+
+    assert story.delivery(ann, "sms").pk == texts
+
+
+def test_a_reply_whose_act_failed_acts_when_it_comes_again(story: Story, account: ProviderAccount) -> None:
+    ann = told(story)
+    with connection.cursor() as cursor:
+        cursor.execute(_BREAKS)
+    with pytest.raises(DatabaseError, match="out of order"):
+        writes(story, account, str(ann.phone), "1", id="mo-1")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL tests.broken = ''")
+
+    writes(story, account, str(ann.phone), "1", id="mo-1")
+
+    story.expect_text(ann, "you have claimed it")
 
 
 def test_whoever_is_no_contact_is_not_answered(story: Story, account: ProviderAccount) -> None:

@@ -13,8 +13,8 @@ from tocsin.alerts.models import Alert
 from tocsin.channels.base import InboundText
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import Contact
-from tocsin.contacts.rules import PageLimit
-from tocsin.contacts.services import count_request
+from tocsin.contacts.rules import LONGEST_PERIOD, PageLimit
+from tocsin.contacts.services import count_request, uncount_request
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.errors import TocsinError
 from tocsin.core.phones import PhoneError, parse
@@ -27,6 +27,8 @@ from tocsin.events.retrying import retried
 
 REPLYING = PageLimit("reply", 20, timedelta(hours=1))
 """Of one person: a machine that answers our answers ends here."""
+_ONCE = PageLimit("reply-id", 1, LONGEST_PERIOD)
+"""Of one id of a gateway's: it comes again with the same one when it got no answer in time."""
 _LOOKED_AT = 50
 
 
@@ -36,16 +38,19 @@ def act_on_replies(*, account: ProviderAccount, replies: Sequence[InboundText], 
         contact = _sender(reply.sender)
         if contact is None:
             continue
-        if reply.provider_id and _is_double(account, reply.provider_id, now):
+        about = f"{account.pk}:{reply.provider_id}" if reply.provider_id else ""
+        if about and count_request(limit=_ONCE, address="", about=about, now=now) is not None:
             continue
-        if count_request(limit=REPLYING, address="", about=str(contact.pk), now=now) is None:
-            _answer(contact, reply.text, now)
-
-
-def _answer(contact: Contact, text: str, now: datetime) -> None:
-    with translation.override(contact.language or settings.DEFAULT_LANGUAGE):
-        said = _act(contact, text, now)
-        _send(contact, said, now)
+        if count_request(limit=REPLYING, address="", about=str(contact.pk), now=now) is not None:
+            continue
+        with translation.override(contact.language or settings.DEFAULT_LANGUAGE):
+            try:
+                said = _act(contact, reply.text, now)
+            except Exception:
+                if about:  # when the gateway comes again, it is no double
+                    uncount_request(limit=_ONCE, address="", about=about)
+                raise
+            _send(contact, said, now)
 
 
 @retried
@@ -100,9 +105,3 @@ def _sender(number: str) -> Contact | None:
         if contact is not None:
             return contact
     return None
-
-
-def _is_double(account: ProviderAccount, provider_id: str, now: datetime) -> bool:
-    """A gateway that got no answer in time comes again with the same id."""
-    once = PageLimit("reply-id", 1, timedelta(days=1))
-    return count_request(limit=once, address="", about=f"{account.pk}:{provider_id}", now=now) is not None

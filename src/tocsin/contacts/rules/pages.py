@@ -7,10 +7,13 @@ from datetime import timedelta
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address, ip_network
 
+LONGEST_PERIOD = timedelta(days=1)
+"""Counts are kept for so long."""
+
 
 @dataclass(frozen=True, slots=True)
 class PageLimit:
-    """At most `count` requests of one kind from one address in `per`."""
+    """At most `count` requests of one kind from one address in `per`, which is LONGEST_PERIOD at most."""
 
     purpose: str
     count: int

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import connection
 from django.db.models import F
 
 from tocsin.contacts.models import AddressCount
-from tocsin.contacts.rules import PageLimit, address_key
+from tocsin.contacts.rules import LONGEST_PERIOD, PageLimit, address_key
 
 _COUNT = """
 INSERT INTO contacts_addresscount AS known (key, count, started_at) VALUES (%(key)s, 1, %(now)s)
@@ -17,7 +17,6 @@ ON CONFLICT (key) DO UPDATE SET
     started_at = CASE WHEN known.started_at <= %(over)s THEN excluded.started_at ELSE known.started_at END
 RETURNING count, started_at
 """
-_KEPT_FOR = timedelta(hours=1)
 
 
 def count_request(*, limit: PageLimit, address: str, now: datetime, about: str = "") -> datetime | None:
@@ -27,7 +26,7 @@ def count_request(*, limit: PageLimit, address: str, now: datetime, about: str =
         cursor.execute(_COUNT, {"key": key, "now": now, "over": now - limit.per})
         count, started_at = cursor.fetchone()
     if count == 1:
-        old = AddressCount.objects.filter(started_at__lte=now - _KEPT_FOR).select_for_update(skip_locked=True)
+        old = AddressCount.objects.filter(started_at__lte=now - LONGEST_PERIOD).select_for_update(skip_locked=True)
         AddressCount.objects.filter(pk__in=old.values("pk")).delete()
     return None if count <= limit.count else started_at + limit.per
 
