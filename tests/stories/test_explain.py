@@ -6,8 +6,11 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.stories.harness import ADMIN, Story
+from tocsin.alerts.models import Alert
 from tocsin.cli.explain import show
 from tocsin.core.errors import InvalidInputError
 from tocsin.delivery.explaining import explain
@@ -48,6 +51,20 @@ def test_explain_says_the_same_as_what_then_happens(story: Story) -> None:
     story.expect_mail(bob)
     assert [(lack.name, lack.channel, lack.reason) for lack in policy.shortfalls] == [("Bob", "sms", "no_phone")]
     assert story.alert().reasons == [{"id": bob.pk, "name": "Bob", "channel": "sms", "reason": "no_phone"}]
+
+
+def test_explain_reads_no_alert_of_other_groups(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["email"]})
+    for number in range(3):
+        story.fires(f"Disk {number} full")
+
+    with CaptureQueriesContext(connection) as asked:
+        [policy] = explain({"alertname": "Disk 1 full"}, story.now).policies
+
+    assert policy.open_alert_id == Alert.objects.get(title__contains="Disk 1").pk
+    [read] = [query["sql"] for query in asked if 'FROM "alerts_alert"' in query["sql"]]
+    assert '"group_key" IN' in read
 
 
 def test_explain_knows_the_open_alert_that_an_event_would_join(story: Story) -> None:

@@ -12,10 +12,12 @@ import time_machine
 from django.test import Client
 
 from tests.stories.harness import ADMIN, Story, begin
+from tocsin.alerts.models import Alert
 from tocsin.alerts.services import claim_alert
 from tocsin.contacts.models import Contact
 from tocsin.contacts.services import update_contact
 from tocsin.core.redact import redact
+from tocsin.delivery import alert_links
 from tocsin.delivery.alert_links import alert_link
 from tocsin.delivery.group_codes import code_message
 from tocsin.delivery.link_texts import token_for, with_link
@@ -172,6 +174,30 @@ def test_a_message_that_stands_for_several_alerts_leads_to_a_list(story: Story, 
     assert "Net down" in shown
     assert "You act as Ann." in client.get(links[0].replace("&amp;", "&")).content.decode()
     assert "Net down" not in client.get(f"{page}?alert=999999").context["rows"][1][0].title
+
+
+def test_a_message_of_a_storm_lists_some_alerts_counts_the_others_and_opens_any(
+    story: Story, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert_links, "LISTED", 2)
+    ann = story.contact("Ann")
+    story.policy({ann: ["phone"]}, group_wait=0)
+    for name in ("Disk full", "Net down", "Fan broken", "Door open"):
+        story.fires(name)
+    story.passes()
+    page = f"/a/{token_for(story.expect_call(ann).delivery_id)}"
+    oldest = Alert.objects.order_by("pk")[0]
+    story.fires("Of nobody's message")
+    story.passes()
+
+    shown = client.get(page)
+    other = client.get(f"{page}?alert={Alert.objects.order_by('-pk')[0].pk}")
+
+    assert len(shown.context["rows"]) == 2
+    assert "4 alerts" in shown.content.decode()
+    assert "... and 2 more" in shown.content.decode()
+    assert "You act as Ann." in client.get(f"{page}?alert={oldest.pk}").content.decode()
+    assert "rows" in other.context
 
 
 def group_link(story: Story) -> str:

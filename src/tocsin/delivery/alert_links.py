@@ -6,11 +6,13 @@ the contact still has the address that the message went to, and for a week after
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import Q, QuerySet
 
 from tocsin.alerts.models import Alert
 from tocsin.channels.kinds import Channel
@@ -19,12 +21,13 @@ from tocsin.core.phones import mask as mask_phone
 from tocsin.core.redact import mask_email
 from tocsin.core.tickets import read_ticket
 from tocsin.delivery.link_texts import PURPOSE, is_address_of
-from tocsin.delivery.models import Delivery
+from tocsin.delivery.models import Delivery, Notification
 from tocsin.delivery.rules import Purpose
-from tocsin.delivery.summaries import told_alerts
 
 LINK_OUTLIVES = timedelta(days=7)
 """How long after an alert was resolved its links still open it."""
+LISTED = 200
+"""How many alerts of one message are listed; of a storm it may stand for thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,9 @@ class AlertLink:
     contact: Contact | None
     robot_name: str
     alerts: Sequence[Alert]
-    """Those it tells of, the newest first."""
+    """Those it tells of, the newest first and `LISTED` at most."""
+    count: int
+    """How many these are, with those that are not listed."""
 
 
 def alert_link(token: str, now: datetime) -> AlertLink | None:
@@ -53,15 +58,28 @@ def alert_link(token: str, now: datetime) -> AlertLink | None:
     if contact is None and robot is None:
         return None
     is_group = contact is None or delivery.is_legacy_chatbot
-    ids = list(told_alerts([delivery.pk])[delivery.pk])
-    known = {
-        alert.pk: alert
-        for alert in Alert.objects.filter(pk__in=ids).select_related("policy")
-        if alert.resolved_at is None or alert.resolved_at > now - LINK_OUTLIVES
-    }
-    alerts = [known[pk] for pk in ids if pk in known]
+    told = _told(delivery.pk, now)
+    alerts = list(told.order_by("-pk")[: LISTED + 1])
+    count = told.count() if len(alerts) > LISTED else len(alerts)
     name = robot.name if robot is not None else ""
-    return AlertLink(delivery.pk, None if is_group else contact, name, alerts) if alerts else None
+    return AlertLink(delivery.pk, None if is_group else contact, name, alerts[:LISTED], count) if alerts else None
+
+
+def chosen_alert(link: AlertLink, typed: str, now: datetime) -> Alert | None:
+    """The only one, or the one of the address, listed or not; None: there are several."""
+    if link.count == 1:
+        return link.alerts[0]
+    if not re.fullmatch(r"[0-9]{1,18}", typed):
+        return None
+    return _told(link.delivery_id, now).filter(pk=int(typed)).first()
+
+
+def _told(delivery_id: int, now: datetime) -> QuerySet[Alert]:
+    """The alerts of a message, and of those it stands for, that its link still opens."""
+    messages = Delivery.objects.filter(Q(pk=delivery_id) | Q(merged_into=delivery_id)).order_by()
+    notifications = Notification.objects.filter(pk__in=messages.values("notification_id")).order_by()
+    is_recent = Q(resolved_at__isnull=True) | Q(resolved_at__gt=now - LINK_OUTLIVES)
+    return Alert.objects.filter(is_recent, pk__in=notifications.values("alert_id")).select_related("policy")
 
 
 def _is_still_theirs(delivery: Delivery, contact: Contact) -> bool:

@@ -131,17 +131,19 @@ def explain(
     )
     ladders = chains({view.escalation_id for view in views.values() if view.escalation_id is not None})
     planner = _Planner(views, ladders, severity, now)
-    open_alerts = _open_alerts(views) if is_now else {}
+    groups = {view.policy_id: group_of(view.group_by, labels) for view in views.values()}
+    keys = {item.policy_id: _key(groups[item.policy_id][0], item) for item in matched if item.policy_id in groups}
+    open_alerts = _open_alerts(keys) if is_now else {}
     explained = []
     for item in matched:
         view = views.get(current.get(item.policy_id, 0))
         if not item.is_match or view is None:
             explained.append(ExplainedPolicy(item.policy_id, item.name, item.is_enabled, False, _why_not(item)))
             continue
-        key, group_labels = group_of(view.group_by, labels)
+        _group, group_labels = groups[item.policy_id]
         made = planner.plan(view.targets, now, view.severity_limits)
         ladder = ladders.get(view.escalation_id or 0)
-        open_alert_id = open_alerts.get((item.policy_id, shadow_key(key) if item.is_shadow else key))
+        open_alert_id = open_alerts.get((item.policy_id, keys[item.policy_id]))
         explained.append(
             ExplainedPolicy(
                 policy_id=item.policy_id,
@@ -222,9 +224,13 @@ class _Planner:
         return tuple(explained)
 
 
-def _open_alerts(views: Mapping[int, PolicyView]) -> dict[tuple[int, UUID], int]:
-    """(policy, group) -> id."""
-    alerts = Alert.objects.filter(policy_id__in=[view.policy_id for view in views.values()], resolved_at__isnull=True)
+def _key(group: UUID, item: PolicyExplanation) -> UUID:
+    return shadow_key(group) if item.is_shadow else group
+
+
+def _open_alerts(keys: Mapping[int, UUID]) -> dict[tuple[int, UUID], int]:
+    """(policy, group) -> id, of the one group of each policy: in a storm a policy has thousands that are open."""
+    alerts = Alert.objects.filter(policy_id__in=list(keys), group_key__in=set(keys.values()), resolved_at__isnull=True)
     return {(policy_id, key): pk for pk, policy_id, key in alerts.values_list("pk", "policy_id", "group_key")}
 
 

@@ -6,7 +6,6 @@ GET never acts, since message apps fetch links beforehand; a POST does, and lead
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import datetime
 from math import ceil
 from typing import Any
@@ -20,6 +19,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from tocsin.alerts.common_labels import labels_in_common
@@ -32,7 +32,7 @@ from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError, TocsinError
 from tocsin.delivery.acting import Act, act_on_alert
-from tocsin.delivery.alert_links import AlertLink, alert_link
+from tocsin.delivery.alert_links import AlertLink, alert_link, chosen_alert
 from tocsin.delivery.render import alert_url
 from tocsin.delivery.summaries import sample_events
 from tocsin.delivery.timeline import timeline
@@ -84,7 +84,7 @@ def open_alert(request: HttpRequest, token: str) -> HttpResponse:
     if contact is None:
         return ask_who(request, link, now)
     with translation.override(contact.language or translation.get_language()), timezone.override(_zone(contact)):
-        alert = _chosen(link.alerts, request.GET.get("alert", ""))
+        alert = chosen_alert(link, request.GET.get("alert", ""), now)
         if alert is None:
             return _list(request, link, token)
         if request.method == "POST":
@@ -105,7 +105,7 @@ def _act(request: HttpRequest, alert: Alert, contact: Contact, token: str, now: 
         link = alert_link(token, now)
         if link is None:
             return _note(request, "unknown")
-        again = _chosen(link.alerts, str(alert.pk))
+        again = chosen_alert(link, str(alert.pk), now)
         return _page(request, again or alert, contact, link, token, now, problem=_said(error), typed=text)
     return HttpResponseRedirect(_address(token, alert, did=act))
 
@@ -142,15 +142,17 @@ def _page(
         "typed": typed,
         "action": _address(token, alert),
         "console": alert_url(alert.pk),
-        "list": reverse("open-alert", args=[token]) if len(link.alerts) > 1 else "",
+        "list": reverse("open-alert", args=[token]) if link.count > 1 else "",
     }
     return render(request, "public/alert.html", context)
 
 
 def _list(request: HttpRequest, link: AlertLink, token: str) -> HttpResponse:
     rows = [(alert, _STATES[AlertState(alert.state)], _address(token, alert)) for alert in link.alerts]
-    title = _now("%(count)d alerts") % {"count": len(rows)}
-    context = {"title": title, "organisation": settings.ORGANISATION, "rows": rows}
+    title = _now("%(count)d alerts") % {"count": link.count}
+    more = link.count - len(rows)
+    rest = ngettext("... and %(count)d more", "... and %(count)d more", more) % {"count": more} if more else ""
+    context = {"title": title, "organisation": settings.ORGANISATION, "rows": rows, "rest": rest}
     return render(request, "public/alerts.html", context)
 
 
@@ -162,13 +164,6 @@ def _note(request: HttpRequest, state: str, *, status: int = 200, **context: Any
     }
     page = {"state": state, "title": titles[state], "organisation": settings.ORGANISATION, **context}
     return render(request, "public/alert_note.html", page, status=status)
-
-
-def _chosen(alerts: Sequence[Alert], typed: str) -> Alert | None:
-    """The only one, or the one of the address; None: there are several."""
-    if len(alerts) == 1:
-        return alerts[0]
-    return next((alert for alert in alerts if str(alert.pk) == typed), None)
 
 
 def _address(token: str, alert: Alert, did: str = "") -> str:
