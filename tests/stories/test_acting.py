@@ -18,6 +18,7 @@ from tocsin.alerts.services import (
 )
 from tocsin.contacts.services import delete_contacts
 from tocsin.core.errors import ConflictError
+from tocsin.delivery.timeline import timeline
 from tocsin.policies.rules import Condition, Operator
 from tocsin.policies.rules.silencing import Effect
 from tocsin.policies.services import StepInput, create_escalation
@@ -38,7 +39,7 @@ def test_who_an_alert_is_given_to_is_told_over_the_channels_that_the_policy_has_
     story.passes()
 
     story.expect_mail(bob, "Ada Admin gave it to you; 1 event is active")
-    assert "Notification (assigned by Ada Admin): 1 messages planned" in [entry.title for entry in story.timeline()]
+    assert "Notification (assigned by Ada Admin): 1 message planned" in [entry.title for entry in story.timeline()]
 
 
 def test_who_no_policy_names_is_told_by_text_and_mail_and_hears_of_the_recovery(story: Story) -> None:
@@ -182,3 +183,18 @@ def test_while_every_event_is_silenced_the_escalation_stands_still(story: Story)
     assert told.count("Text message to Bob") == 1
     story.expect_text(bob, "nobody has claimed it for 10 minutes")
     story.expected.update(story._out().filter(delivery__recipient_id=ann.pk).values_list("pk", flat=True))
+
+
+def test_the_timeline_counts_one_message_and_several_in_words(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    story.policy({ann: ["sms"]}, name="One")
+    story.policy({bob: ["sms", "email"]}, name="Two")
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_text(ann)
+    story.expect_text(bob)
+    story.expect_mail(bob)
+
+    titles = {entry.title for alert in Alert.objects.all() for entry in timeline(alert.pk)}
+
+    assert {"Notification (fired): 1 message planned", "Notification (fired): 2 messages planned"} <= titles

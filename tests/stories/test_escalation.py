@@ -69,7 +69,7 @@ def test_who_is_next_hears_of_it_when_nobody_has_claimed_it(story: Story) -> Non
     story.expect_call(cho, "nobody has claimed it for 30 minutes").answer()
 
     titles = [entry.title for entry in story.timeline()]
-    assert "Notification (step 1, nobody has claimed it for 10 minutes): 1 messages planned" in titles
+    assert "Notification (step 1, nobody has claimed it for 10 minutes): 1 message planned" in titles
 
 
 def test_a_claim_stops_it_and_what_waits_for_the_resolution_goes_on(story: Story) -> None:

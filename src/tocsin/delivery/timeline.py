@@ -252,10 +252,13 @@ def _activity_title(kind: ActivityKind, activity: Activity) -> str:
         case ActivityKind.EVENTS_RECOVERED:
             return _("Some events recovered; %(active)d still active") % {"active": data.get("active", 0)}
         case ActivityKind.NOTIFIED:
-            return _("Notification (%(cause)s): %(messages)d messages planned") % {
-                "cause": _why(data),
-                "messages": data.get("messages", 0),
-            }
+            count = data.get("messages", 0)
+            text = ngettext(
+                "Notification (%(cause)s): %(messages)d message planned",
+                "Notification (%(cause)s): %(messages)d messages planned",
+                count,
+            )
+            return text % {"cause": _why(data), "messages": count}
         case ActivityKind.NOBODY_TOLD:
             return _("Notification (%(cause)s): nobody could be told") % {"cause": _why(data)}
         case ActivityKind.NOT_TOLD:
