@@ -5,14 +5,18 @@ Stories begin on a Monday at noon UTC, which is 20:00 in Shanghai.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+
+import pytest
 
 from tests.stories.harness import ADMIN, Story
 from tocsin.alerts.services import claim_alert
 from tocsin.contacts.rules import Fallback
 from tocsin.delivery.explaining import explain
 from tocsin.delivery.models import Delivery
+from tocsin.policies.services import delete_policy, disable_policy, shadow_policy
 
 HOURS: dict[str, Any] = {"start": "09:00", "end": "18:00", "days": [1, 2, 3, 4, 5], "zone": "Asia/Shanghai"}
 UNTIL_NINE = timedelta(hours=13).total_seconds()
@@ -104,6 +108,22 @@ def test_what_recovered_or_was_claimed_in_the_night_is_not_told_in_the_morning(s
     story.passes(UNTIL_NINE)
 
     assert sorted(Delivery.objects.values_list("reason", flat=True)) == ["claimed", "firing_never_sent", "recovered"]
+
+
+@pytest.mark.parametrize("switch", [disable_policy, delete_policy, shadow_policy])
+def test_what_waits_is_not_sent_when_the_policy_is_no_longer_in_force(
+    story: Story, switch: Callable[..., object]
+) -> None:
+    ann = story.contact("Ann")
+    policy = story.policy({ann: ["email"]}, sending_window=HOURS)
+    story.fires("Disk full")
+    story.passes(5)
+
+    switch(by=ADMIN, now=story.now, policy_id=policy.pk)
+    story.passes(UNTIL_NINE)
+
+    delivery = Delivery.objects.get(channel="email", notification__alert__is_shadow=False)
+    assert (delivery.state, delivery.reason) == ("skipped", "policy_disabled")
 
 
 def test_outside_the_hours_messages_can_be_dropped(story: Story) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from simulators.twilio import TwilioSimulator
 from tests.stories.harness import Story
 from tocsin.contacts.rules import Fallback
 from tocsin.delivery.models import Attempt, Delivery
 from tocsin.delivery.pipeline import accept
+from tocsin.delivery.worker import run_due
 from tocsin.events.queries import key_of
 from tocsin.events.rules import Report
 
@@ -36,6 +39,12 @@ def sent(story: Story) -> list[Delivery]:
 
 def texts_of(deliveries: list[Delivery]) -> list[str]:
     return [delivery.content.text if delivery.content else "" for delivery in deliveries]
+
+
+@pytest.fixture
+def twilio(story: Story) -> Iterator[TwilioSimulator]:
+    with TwilioSimulator(clock=lambda: story.now) as running:
+        yield running
 
 
 @pytest.mark.parametrize("count", [300, pytest.param(5000, marks=pytest.mark.thorough)])
@@ -188,3 +197,76 @@ def test_no_cap_holds_nothing(story: Story, settings: Any, channel: str) -> None
         story.passes(120)
 
     assert len(sent(story)) == 4
+
+
+def test_when_the_message_of_a_storm_is_not_sent_what_it_stood_for_is_told(
+    story: Story, twilio: TwilioSimulator
+) -> None:
+    """The first try fails, and by the second one the alert whose message stands for all has recovered."""
+    ann = story.contact("Ann")
+    story.account("twilio_sms", priority=10, **twilio.config)
+    story.policy({ann: ["sms"]}, group_by=["host"], group_wait=0, group_interval=1, sends_recovery=False)
+    twilio.answer_next(20500)
+    for number in range(6):
+        story.fires("Disk full", host=f"db{number}")
+    story.passes(1)
+    survivor = Delivery.objects.get(stands_for=6)
+    assert survivor.notification is not None
+    host = survivor.notification.alert.group_labels["host"]
+
+    story.recovers("Disk full", host=host)
+    story.passes(120)
+
+    survivor.refresh_from_db()
+    assert (survivor.state, survivor.reason, survivor.stands_for) == ("skipped", "recovered", 1)
+    assert sum(item.stands_for for item in Delivery.objects.filter(state="accepted")) == 5
+    assert host not in "".join(texts_of(list(Delivery.objects.filter(state="accepted").select_related("content"))))
+    sent(story)
+
+
+def test_when_a_call_for_several_alerts_is_not_made_the_others_are_called_about(
+    story: Story, twilio: TwilioSimulator
+) -> None:
+    ann = story.contact("Ann", fallback=Fallback.NONE)
+    story.account("twilio_voice", priority=10, **twilio.config)
+    story.policy({ann: ["phone"]}, group_by=["host"], group_wait=0, group_interval=1, sends_recovery=False)
+    twilio.answer_next(20500)
+    for number in range(2):
+        story.fires("Disk full", host=f"db{number}", severity="critical")
+    story.passes(1)
+    survivor = Delivery.objects.get(stands_for=2)
+    assert survivor.notification is not None
+
+    story.recovers("Disk full", host=survivor.notification.alert.group_labels["host"], severity="critical")
+    story.passes(30)
+
+    other = Delivery.objects.exclude(pk=survivor.pk).get()
+    assert (other.state, other.merged_into_id) == ("accepted", None)
+    sent(story)
+
+
+def test_when_the_call_for_several_alerts_has_to_wait_the_others_are_called_about(
+    story: Story, twilio: TwilioSimulator
+) -> None:
+    """It is tried in the last minute of its policy's hours and again after them; the other alert's policy has none."""
+    ann = story.contact("Ann", fallback=Fallback.NONE)
+    story.account("twilio_voice", priority=10, **twilio.config)
+    hours = {"start": "09:00", "end": "12:01", "zone": "UTC"}
+    fire, flood = ([{"key": "alertname", "operator": "eq", "value": name}] for name in ("Fire", "Flood"))
+    story.policy({ann: ["phone"]}, group_wait=0, rules=[fire])
+    story.policy({ann: ["phone"]}, group_wait=0, rules=[flood], sending_window=hours)
+    story.now += timedelta(seconds=59)
+    twilio.answer_next(20500)
+    story.fires("Fire")
+    story.fires("Flood")
+    run_due(story.now)
+    waits = Delivery.objects.get(stands_for=2)
+
+    story.passes(30)
+
+    other = Delivery.objects.exclude(pk=waits.pk).get()
+    waits.refresh_from_db()
+    assert (waits.reason, waits.stands_for, other.state) == ("outside_window", 1, "accepted")
+    assert waits.content is not None
+    assert "Fire" not in waits.content.text
+    sent(story)

@@ -29,6 +29,7 @@ from tocsin.delivery.queue_rows import (
     quiet_alerts,
     read_calls,
     read_due,
+    release_merged,
 )
 from tocsin.delivery.rules import Cause, DeliveryState, Purpose, Reason
 from tocsin.delivery.rules.hours import moment_for
@@ -120,6 +121,7 @@ def claim(
     mark_waiting(waits)
     mark_held(held, now)
     mark_skipped(skips, now)
+    _let_go(rows, skips, waits, now)
     contents = write_digests(merged)
     begin_probes(addresses.probed & {route.account_id for _, route in ready if route.account_id is not None}, now)
     contents |= announce(count_sent(ready, stormy, had, now), ready, contents, addresses.contents)
@@ -149,6 +151,14 @@ def claim(
     ]
 
 
+def _let_go(rows: Sequence[QueueRow], skips: Sequence[Skip], waits: Collection[int], now: datetime) -> None:
+    """What stands for others and does not go out takes none of them along, unless it is in doubt and may have told."""
+    unsent = {*waits} | {skip.id for skip in skips if skip.state is not DeliveryState.FAILED}
+    certain = {row.id: row for row in rows if row.id in unsent and row.state != DeliveryState.AMBIGUOUS}
+    left = release_merged(list(certain), now)
+    write_digests({pk: [certain[pk]] for pk in left if pk in waits})
+
+
 def _doubt(row: QueueRow, addresses: Addresses, others: frozenset[str]) -> Doubt | None:
     """What was sent over the route of that try: another vendor's text is another one."""
     if row.state != DeliveryState.AMBIGUOUS or row.last_started_at is None:
@@ -168,6 +178,8 @@ def _why_not(
         return reason
     if row.cause is None or row.alert_state is None or row.alert_id is None:
         return None
+    if not (row.is_policy_enabled or row.is_shadow):
+        return Reason.POLICY_DISABLED
     if row.alert_id in quiet and row.cause is not Cause.RECOVERED and row.alert_state is not AlertState.RESOLVED:
         return Reason.SILENCED
     was_sent = (row.alert_id, row.recipient_id, row.channel) in sent_firings

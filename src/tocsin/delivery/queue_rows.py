@@ -20,11 +20,13 @@ _COLUMNS = """
            d.verification_id, d.fallback_of_id, n.id, n.number, n.cause, n.alert_id, a.state,
            coalesce(n.reaches_claimed, false), a.muted_until,
            c.id IS NOT NULL, coalesce(c.phone, ''), c.phone_verified_at IS NOT NULL, coalesce(c.email, ''),
-           d.reason, a.severity, v.sending_window::text, coalesce(a.is_shadow, false), d.account_id, d.started_at
+           d.reason, a.severity, v.sending_window::text, coalesce(a.is_shadow, false), d.account_id, d.started_at,
+           coalesce(p.is_enabled AND p.deleted_at IS NULL, true)
 """
 _JOINS = """
     LEFT JOIN delivery_notification n ON n.id = d.notification_id
     LEFT JOIN alerts_alert a ON a.id = n.alert_id
+    LEFT JOIN policies_notificationpolicy p ON p.id = a.policy_id
     LEFT JOIN policies_policyversion v ON v.id = a.policy_version_id
     LEFT JOIN contacts_contact c ON c.id = d.recipient_id
 """
@@ -115,6 +117,8 @@ class QueueRow:
     last_account_id: int | None
     last_started_at: datetime | None
     """Of the try before this one."""
+    is_policy_enabled: bool
+    """One in shadow is not."""
 
     @property
     def is_call(self) -> bool:
@@ -269,3 +273,22 @@ def mark_merged(merged: Mapping[int, Sequence[QueueRow]], now: datetime) -> None
         """,
         [now, [pair[0] for pair in pairs], [pair[1] for pair in pairs]],
     )
+
+
+def release_merged(survivors: Collection[int], now: datetime) -> set[int]:
+    """What these deliveries stand for is due by itself. Returns those that stood for anything."""
+    if not survivors:
+        return set()
+    rows = execute(
+        """
+        UPDATE delivery_delivery d
+        SET state = 'planned', reason = '', merged_into_id = NULL, next_at = %s, held_since = NULL, finished_at = NULL
+        FROM delivery_delivery s
+        WHERE s.id = ANY(%s) AND d.merged_into_id = s.id AND d.state = 'merged' RETURNING s.id
+        """,
+        [now, list(survivors)],
+    )
+    left = {pk for (pk,) in rows}
+    if left:
+        run("UPDATE delivery_delivery SET stands_for = 1 WHERE id = ANY(%s)", [list(left)])
+    return left

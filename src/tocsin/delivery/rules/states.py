@@ -112,7 +112,7 @@ LEGAL_MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.FAILED: frozenset({DeliveryState.DELIVERED}),
     DeliveryState.DELIVERED: frozenset(),
     DeliveryState.SKIPPED: frozenset(),
-    DeliveryState.MERGED: frozenset(),
+    DeliveryState.MERGED: frozenset({DeliveryState.PLANNED}),
     DeliveryState.CANCELLED: frozenset(),
 }
 
