@@ -21,6 +21,7 @@ from tocsin.alerts.services import (
 )
 from tocsin.contacts.models import Contact
 from tocsin.core.errors import ConflictError, InvalidInputError
+from tocsin.delivery.pipeline import rematch
 from tocsin.delivery.worker import run_due
 from tocsin.policies.models import EscalationPolicy
 from tocsin.policies.services import (
@@ -32,6 +33,7 @@ from tocsin.policies.services import (
     enable_policy,
     save_policy,
 )
+from tocsin.policies.services.silences import create_silence, end_silence
 
 MINUTE = 60
 
@@ -240,6 +242,62 @@ def test_who_claimed_it_can_ask_for_help_until_every_step_was_taken(story: Story
     story.expect_text(bob, "Ada Admin asks for help")
     with pytest.raises(ConflictError, match="Every step"):
         escalate_alert(by=ADMIN, now=story.now, alert_id=alert.pk)
+
+
+def test_who_asks_for_the_next_step_takes_every_step_of_its_moment(story: Story) -> None:
+    ann, bob, cid = story.contact("Ann"), story.contact("Bob"), story.contact("Cid")
+    fires(story, ann, step({bob: ["sms"]}, 10), step({cid: ["sms"]}, 10))
+
+    escalate_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(60)
+
+    story.expect_text(bob)
+    story.expect_text(cid)
+
+
+def test_who_asks_for_a_repetition_takes_the_step_of_the_same_moment_too(story: Story) -> None:
+    ann, bob, cid = story.contact("Ann"), story.contact("Bob"), story.contact("Cid")
+    fires(story, ann, step({bob: ["sms"]}, 10, repetitions=1, every_minutes=10), step({cid: ["sms"]}, 20))
+    for _ in range(2):
+        escalate_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+        story.passes(60)
+        story.expect_text(bob)
+
+    story.expect_text(cid)
+
+
+def test_a_step_that_fell_due_before_a_silence_began_is_told_when_it_ends(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    fires(story, ann, step({bob: ["sms"]}, 10))
+    story.now += timedelta(minutes=12)  # no worker meanwhile
+    rules = [[{"key": "alertname", "operator": "eq", "value": "Disk full"}]]
+    ends_at = story.now + timedelta(minutes=5)
+    create_silence(by=ADMIN, now=story.now, name="Works", rules=rules, effect="period", ends_at=ends_at)
+    rematch(story.now)
+    story.passes(4 * MINUTE)
+    story.expect_silence()
+
+    story.passes(2 * MINUTE)
+
+    story.expect_text(ann)
+    story.expect_text(bob)
+
+
+def test_who_asks_for_a_step_while_everything_is_silenced_gets_it_when_the_silence_ends(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    fires(story, ann, step({bob: ["sms"]}, 10))
+    rules = [[{"key": "alertname", "operator": "eq", "value": "Disk full"}]]
+    silence = create_silence(by=ADMIN, now=story.now, name="Works", rules=rules)
+    story.passes(60)
+    escalate_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(60)
+    story.expect_silence()
+
+    end_silence(by=ADMIN, now=story.now, silence_id=silence.pk)
+    story.passes(35)
+
+    story.expect_text(ann)
+    story.expect_text(bob)
 
 
 def test_of_a_muted_alert_nothing_goes_out_and_the_mute_lapses_by_itself(story: Story) -> None:

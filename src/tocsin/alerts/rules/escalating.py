@@ -143,8 +143,11 @@ def next_escalation(state: EscalationState, now: datetime) -> Escalation:
             due.setdefault(rung.step.number, DueStep(rung.step, late, repetition=rung.repetition, round=rung.round))
     ahead = [rung for rung in ahead if rung.at > told.told(rung.step.until)]
     if state.is_asked and not due and ahead:
-        told = told.telling(ahead[0])
-        due[ahead[0].step.number] = DueStep(ahead[0].step, is_asked=True, round=ahead[0].round)
+        first = ahead[0]
+        told = told.telling(first)
+        for rung in ahead:
+            if (rung.at, rung.step.until) == (first.at, first.step.until):
+                due.setdefault(rung.step.number, DueStep(rung.step, is_asked=True, round=rung.round))
     waits_for = [
         now + rung.at - clocks.of(rung.step.until)
         for rung in ahead

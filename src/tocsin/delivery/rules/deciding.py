@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from tocsin.alerts.rules import AlertState, Clocks, DueStep, Escalation, EscalationState, next_escalation
+from tocsin.alerts.rules import AlertState, Clocks, DueStep, Escalation, EscalationState, advanced, next_escalation
 from tocsin.delivery.rules.states import Cause
 from tocsin.policies.rules import Chain, Step
 
@@ -66,7 +66,7 @@ class Decision:
 def decide(facts: AlertFacts, now: datetime) -> Decision:
     """Recounted events in, decision out; accept never decides."""
     if facts.active == 0 and facts.quiet:
-        return Decision(facts.state, clocks=_standing(_escalation(facts, now).clocks, stand=True), keeps_asking=True)
+        return Decision(facts.state, clocks=_stopped(facts, now), keeps_asking=True)
     if facts.active == 0:
         is_heard = facts.muted_until is None or facts.muted_until <= now
         wants = facts.sends_recovery and facts.is_policy_enabled and not facts.ended_quietly and is_heard
@@ -129,6 +129,14 @@ def _escalation(facts: AlertFacts, now: datetime) -> Escalation:
         facts.chain, facts.clocks, facts.state, facts.muted_until, facts.lapses_at, is_asked=facts.asks_step
     )
     return next_escalation(state, now)
+
+
+def _stopped(facts: AlertFacts, now: datetime) -> Clocks | None:
+    """They stand while everything is silenced; what fell due before is told when it is loud again."""
+    if facts.chain is None or facts.clocks is None:
+        return None
+    clocks = advanced(facts.clocks, now, facts.state, muted_until=facts.muted_until, lapses_at=facts.lapses_at)
+    return _standing(clocks, stand=True)
 
 
 def _standing(clocks: Clocks | None, *, stand: bool) -> Clocks | None:
