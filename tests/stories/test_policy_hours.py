@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.stories.harness import ADMIN, Story
-from tocsin.alerts.services import claim_alert
+from tocsin.alerts.services import assign_alert, claim_alert
 from tocsin.contacts.rules import Fallback
 from tocsin.delivery.explaining import explain
 from tocsin.delivery.models import Delivery
@@ -135,6 +135,22 @@ def test_outside_the_hours_messages_can_be_dropped(story: Story) -> None:
 
     delivery = story.delivery(ann, "email")
     assert (delivery.state, delivery.reason, delivery.next_at) == ("skipped", "outside_window", None)
+
+
+@pytest.mark.parametrize("outside", ["hold", "drop"])
+def test_who_is_assigned_outside_the_hours_is_told_at_once_whatever_the_severity(story: Story, outside: str) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    window = {**HOURS, "outside": outside}
+    limits = {"sms": 2, "email": 2}
+    story.policy({ann: ["email"], bob: ["email"]}, sending_window=window, severity_limits=limits)
+    story.fires("Disk full", severity="info")
+    story.passes(60)
+    story.expect_silence()
+
+    assign_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, contact_id=bob.pk)
+    story.passes(60)
+
+    story.expect_mail(bob, "Disk full")
 
 
 def test_what_is_urgent_can_go_out_at_once(story: Story) -> None:

@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 
 from simulators.twilio import TwilioSimulator
-from tests.stories.harness import Story
+from tests.stories.harness import ADMIN, Story
+from tocsin.alerts.models import Alert
+from tocsin.alerts.services import assign_alert
 from tocsin.contacts.rules import Fallback
-from tocsin.delivery.models import Attempt, Delivery
+from tocsin.delivery.models import Allowance, Attempt, Delivery
 from tocsin.delivery.pipeline import accept
 from tocsin.delivery.worker import run_due
 from tocsin.events.queries import key_of
 from tocsin.events.rules import Report
+from tocsin.policies.services import StepInput, create_escalation
 
 
 def storm(story: Story, count: int, **labels: str) -> None:
@@ -170,6 +173,33 @@ def test_the_first_text_of_a_p1_passes_the_cap(story: Story, settings: Any) -> N
     assert "Further" not in text
 
 
+@pytest.mark.parametrize("how", ["escalated", "assigned"])
+def test_the_first_text_of_a_p1_to_somebody_who_is_turned_to_passes_the_cap(
+    story: Story, settings: Any, how: str
+) -> None:
+    settings.TEXTS_PER_HOUR = 1
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    small, big = ([{"key": "alertname", "operator": "eq", "value": name}] for name in ("Small", "Big"))
+    step = StepInput(after_minutes=1, targets=[(bob.pk, ["sms"])])
+    escalation = create_escalation(by=ADMIN, now=story.now, name="Then Bob", steps=[step], rounds=0)
+    story.policy({bob: ["sms"]}, rules=[small])
+    story.policy({ann: ["sms"]}, rules=[big], escalation_id=escalation.pk if how == "escalated" else None)
+    story.fires("Small", severity="warning")
+    story.passes(10)
+    story.expect_text(bob, "Small")
+    story.fires("Big", severity="critical")
+    story.passes(10)
+    story.expect_text(ann, "Big")
+
+    if how == "assigned":
+        assign_alert(by=ADMIN, now=story.now, alert_id=Alert.objects.get(severity=1).pk, contact_id=bob.pk)
+    story.passes(120)
+
+    story.expect_text(bob, "Big")
+    if how == "assigned":
+        story.expect_mail(bob, "Big")
+
+
 def test_the_text_after_a_call_that_failed_is_not_held_back(story: Story, settings: Any) -> None:
     settings.TEXTS_PER_HOUR = 1
     ann = story.contact("Ann", fallback=Fallback.SMS)
@@ -270,3 +300,36 @@ def test_when_the_call_for_several_alerts_has_to_wait_the_others_are_called_abou
     assert waits.content is not None
     assert "Fire" not in waits.content.text
     sent(story)
+
+
+def test_a_text_that_is_tried_again_uses_the_cap_once(story: Story, settings: Any, twilio: TwilioSimulator) -> None:
+    settings.TEXTS_PER_HOUR = 2
+    ann = story.contact("Ann")
+    story.account("twilio_sms", priority=10, **twilio.config)
+    story.policy({ann: ["sms"]}, group_by=["host"], group_wait=0, group_interval=1)
+    twilio.answer_next(*[20500] * 3)
+    story.fires("Disk full", host="db0", severity="error")
+
+    story.passes(300)
+
+    delivery = Delivery.objects.select_related("content").get()
+    assert delivery.attempt_count > 2
+    assert delivery.state in ("accepted", "delivered")
+    assert "Further" not in texts_of([delivery])[0]
+    assert [item.sent for item in Allowance.objects.all()] == [1]
+    sent(story)
+
+
+def test_a_call_that_could_not_be_placed_is_placed_again_although_the_cap_is_reached(
+    story: Story, settings: Any, twilio: TwilioSimulator
+) -> None:
+    settings.CALLS_PER_HOUR = 1
+    ann = story.contact("Ann", fallback=Fallback.NONE)
+    story.account("twilio_voice", priority=10, **twilio.config)
+    story.policy({ann: ["phone"]}, group_wait=0)
+    twilio.answer_next(20500)
+    story.fires("Fire", severity="error")
+
+    story.passes(30)
+
+    story.expect_call(ann)

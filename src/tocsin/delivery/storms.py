@@ -2,7 +2,7 @@
 
 A message that waits here is *held*; what is held for one recipient is one message when the time comes, and what has
 recovered by then is not told. The first call of an alert to a person, the text after a call that failed, and the first
-text of a P1 are never held by the cap.
+text of a P1 are never held by the cap, nor is what was let through once and is tried again.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ def hold_back(
     for row, route in ready:
         allowance = known.get(_pair(row)) if _is_ruled(row, route) else None
         until, reason = None, Reason.GATHERED
-        if allowance is not None and row.id not in first_calls and row.fallback_of_id is None:
+        is_allowed = row.id in first_calls or row.fallback_of_id is not None or _was_counted(row)
+        if allowance is not None and not is_allowed:
             until = None if row.is_call else allowance.rests(now)
             room = None if _is_news_of_the_worst(row) else left[_pair(row)]
             is_one = row.is_call or row.state == DeliveryState.HELD or _pair(row) in stormy
@@ -119,11 +120,12 @@ def count_sent(
     notices: dict[int, datetime] = {}
     for pair, rows in sent.items():
         cap, before = _cap(pair[1]), known.get(pair, Allowance(now))
-        if not cap and pair not in storms:
+        new = [row for row in rows if not _was_counted(row)]
+        if pair not in storms and not (cap and new):
             continue
-        changed[pair] = after = before.after(len(rows), now, is_storm=pair in storms)
-        if before.reaches(len(rows), cap, now):
-            notices[rows[-1].id] = after.ends_at
+        changed[pair] = after = before.after(len(new), now, is_storm=pair in storms)
+        if before.reaches(len(new), cap, now):
+            notices[new[-1].id] = after.ends_at
     _write(changed, known, now)
     return notices
 
@@ -171,8 +173,14 @@ def _is_ruled(row: QueueRow, route: Route) -> bool:
     return row.purpose == Purpose.ALERT and may
 
 
+def _was_counted(row: QueueRow) -> bool:
+    """With its first try, whatever became of that: the cap counts messages, not tries."""
+    return row.attempt_count > 0
+
+
 def _is_news_of_the_worst(row: QueueRow) -> bool:
-    return row.cause is Cause.FIRED and row.severity == Severity.P1
+    """Whom an escalation or a colleague turns to hears of the alert for the first time."""
+    return row.cause in (Cause.FIRED, Cause.ESCALATED, Cause.ASSIGNED) and row.severity == Severity.P1
 
 
 def _pair(row: QueueRow) -> Pair:

@@ -61,8 +61,8 @@ class Telling:
 
     @property
     def limits(self) -> Mapping[str, int]:
-        """The steps of an escalation name their own channels."""
-        return {} if self.step is not None else self.policy.severity_limits
+        """Steps of an escalation name their own channels, and who is assigned is told whatever the severity."""
+        return {} if self.step is not None or self.cause is Cause.ASSIGNED else self.policy.severity_limits
 
 
 def assignment(alert: Alert, counts: EventCounts, policy: PolicyView, by: str) -> Telling:
