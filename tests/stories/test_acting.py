@@ -15,6 +15,8 @@ from tocsin.alerts.services import (
     mute_alert,
     reopen_alert,
     resolve_alert,
+    unclaim_alert,
+    unmute_alert,
 )
 from tocsin.contacts.services import delete_contacts
 from tocsin.core.errors import ConflictError
@@ -25,6 +27,7 @@ from tocsin.policies.services import StepInput, create_escalation
 from tocsin.policies.services.silences import create_silence, delete_silence
 
 MINUTE = 60
+AFTERNOON = {"start": "13:00", "end": "18:00", "zone": "UTC", "outside": "hold"}
 
 
 def test_who_an_alert_is_given_to_is_told_over_the_channels_that_the_policy_has_for_them(story: Story) -> None:
@@ -198,3 +201,66 @@ def test_the_timeline_counts_one_message_and_several_in_words(story: Story) -> N
     titles = {entry.title for alert in Alert.objects.all() for entry in timeline(alert.pk)}
 
     assert {"Notification (fired): 1 message planned", "Notification (fired): 2 messages planned"} <= titles
+
+
+def test_a_message_that_falls_due_during_a_mute_goes_out_when_the_mute_ends(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]}, sending_window=AFTERNOON)
+    story.fires("Disk full")
+    story.passes(55 * MINUTE)
+    mute_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lasts=timedelta(minutes=15))
+
+    story.passes(14 * MINUTE)
+    waiting = story.delivery(ann, "sms")
+    story.expect_silence()
+    story.passes(2 * MINUTE)
+
+    assert (waiting.state, waiting.reason) == ("planned", "muted")
+    story.expect_text(ann)
+
+
+def test_a_message_that_waits_for_a_mute_goes_out_once_it_is_lifted(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]}, sending_window=AFTERNOON)
+    story.fires("Disk full")
+    story.passes(55 * MINUTE)
+    mute_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lasts=timedelta(hours=4))
+    story.passes(10 * MINUTE)
+
+    unmute_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(10)
+
+    story.expect_text(ann)
+
+
+@pytest.mark.parametrize("lapses", [True, False], ids=["it lapses", "it is given back"])
+def test_a_message_that_a_claim_stopped_is_made_up_for_when_the_claim_ends(story: Story, lapses: bool) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]}, sending_window=AFTERNOON)
+    story.fires("Disk full")
+    story.passes(55 * MINUTE)
+    lasts = timedelta(minutes=10) if lapses else None
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lapses_after=lasts)
+    story.passes(9 * MINUTE)
+    story.expect_silence()
+
+    if not lapses:
+        unclaim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(2 * MINUTE)
+
+    story.expect_text(ann)
+
+
+def test_what_was_told_before_a_claim_is_not_told_again_when_it_ends(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]})
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_text(ann)
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(MINUTE)
+
+    unclaim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(MINUTE)
+
+    story.expect_silence()

@@ -90,13 +90,16 @@ def claim(
 
     skips: list[Skip] = []
     waits: dict[int, datetime] = {}
+    muted: dict[int, datetime] = {}
     ready: list[tuple[QueueRow, Route]] = []
     for row in rows:
         reason = _why_not(row, addresses, sent_firings, quiet, now)
         moment = moment_for(row.window, row.cause, row.severity, now)
         if reason is None and moment.is_dropped:
             reason = Reason.OUTSIDE_WINDOW
-        if reason is None and moment.at is not None:
+        if reason is Reason.MUTED and row.muted_until is not None and row.state != DeliveryState.AMBIGUOUS:
+            muted[row.id] = row.muted_until
+        elif reason is None and moment.at is not None:
             waits[row.id] = moment.at
         elif reason is None and row.is_shadow:
             skips.append(Skip(row.id, DeliveryState.SKIPPED, Reason.SHADOW))
@@ -119,9 +122,10 @@ def claim(
     mark_merged(waited, now)
     mark_merged(merged, now)
     mark_waiting(waits)
+    mark_waiting(muted, Reason.MUTED)
     mark_held(held, now)
     mark_skipped(skips, now)
-    _let_go(rows, skips, waits, now)
+    _let_go(rows, skips, waits | muted, now)
     contents = write_digests(merged)
     begin_probes(addresses.probed & {route.account_id for _, route in ready if route.account_id is not None}, now)
     contents |= announce(count_sent(ready, stormy, had, now), ready, contents, addresses.contents)
@@ -231,13 +235,14 @@ def _wait_for_running_calls(
 def _merge_waited(
     ready: Sequence[tuple[QueueRow, Route]],
 ) -> tuple[list[tuple[QueueRow, Route]], dict[int, list[QueueRow]]]:
-    """What waited for the hours of a policy: of one alert to one recipient only the newest message goes out.
+    """Of what waited for the hours of a policy, or for the end of a mute, only the newest message of one alert to one
+    recipient goes out.
 
     Returns as `_merge`; the newest keeps its text, which tells of the alert as a whole.
     """
     groups: dict[tuple[object, ...], list[QueueRow]] = {}
     for row, _route in ready:
-        if row.reason == Reason.OUTSIDE_WINDOW:
+        if row.reason in (Reason.OUTSIDE_WINDOW, Reason.MUTED):
             groups.setdefault((row.alert_id, row.recipient_id, row.channel), []).append(row)
     newest_first = [sorted(rows, key=lambda row: -row.id) for rows in groups.values() if len(rows) > 1]
     gone = {row.id for rows in newest_first for row in rows[1:]}

@@ -61,6 +61,16 @@ FROM json_to_recordset(%(rows)s) AS u (
     state text, reason text, next_at timestamptz
 )
 """
+_FORGET_STOPPED = """
+UPDATE alerts_alertevent m SET told_state = ''
+FROM (
+    SELECT t.id FROM alerts_alertevent t
+    JOIN delivery_notification n ON n.alert_id = t.alert_id AND n.created_at >= t.joined_at AND n.cause <> 'recovered'
+    JOIN delivery_delivery d ON d.notification_id = n.id
+    WHERE t.alert_id = ANY(%s) AND t.told_state = 'active'
+    GROUP BY t.id HAVING bool_and(d.state = 'skipped') AND bool_or(d.reason = 'claimed')
+) AS stopped WHERE m.id = stopped.id
+"""
 _ALERTS = """
 UPDATE alerts_alert a SET
     state = u.state, severity = u.severity, notified_at = u.notified_at, due_at = u.due_at,
@@ -158,6 +168,12 @@ def update_alerts(alerts: Sequence[Alert]) -> None:
         "handler_id", "resolved_at", "resolved_by", "reasons", "lapses_at", "muted_until", "escalation", "asked",
     )  # fmt: skip
     run(_ALERTS, [_json([{name: getattr(alert, name) for name in names} for alert in alerts])])
+
+
+def forget_stopped(alert_ids: Collection[int]) -> None:
+    """Events whose every message was stopped by a claim that is over are news again, in these alerts."""
+    if alert_ids:
+        run(_FORGET_STOPPED, [list(alert_ids)])
 
 
 def mark_told(membership_ids: Collection[int], told_state: str) -> None:

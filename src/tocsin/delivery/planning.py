@@ -12,7 +12,8 @@ from django.db import Error as DatabaseFault
 from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import ActivityKind, AlertState, clocks_from_json, taken_steps
 from tocsin.alerts.services import NewActivity, record_activities
-from tocsin.delivery.plan_rows import commit_without_waiting, lock_due_alerts, mark_told, update_alerts
+from tocsin.delivery.plan_rows import commit_without_waiting, forget_stopped, lock_due_alerts, mark_told, update_alerts
+from tocsin.delivery.queue_rows import wake_muted
 from tocsin.delivery.rules import Cause
 from tocsin.delivery.rules.deciding import AlertFacts, Decision, decide
 from tocsin.delivery.summaries import EventCounts, count_events
@@ -102,6 +103,8 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
     alerts = lock_due_alerts(now, limit, only)
     if not alerts:
         return 0
+    forget_stopped([alert.pk for alert in alerts if _has_claim_ended(alert, now)])
+    unmuted = [alert.pk for alert in alerts if _has_mute_ended(alert, now)]
     counts = count_events([alert.pk for alert in alerts])
     versions = policy_versions({alert.policy_version_id for alert in alerts})
     ladders = chains({view.escalation_id for view in versions.values() if view.escalation_id is not None})
@@ -121,6 +124,7 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
             item.alert.asked = {}
     with together():
         update_alerts(alerts)
+        wake_muted(unmuted, now)
         mark_told([pk for item in told for pk in item.counts.fresh_ids], "active")
         mark_told([pk for item in due for pk in item.counts.gone_ids], "resolved")
         record_activities(activities, at=now)
@@ -210,6 +214,15 @@ def _apply(item: _Due, now: datetime) -> list[NewActivity]:
     ]
     alert.state = decision.state
     return activities
+
+
+def _has_claim_ended(alert: Alert, now: datetime) -> bool:
+    has_lapsed = alert.state == AlertState.HANDLING and alert.lapses_at is not None and alert.lapses_at <= now
+    return has_lapsed or "unclaim" in alert.asked
+
+
+def _has_mute_ended(alert: Alert, now: datetime) -> bool:
+    return "unmute" in alert.asked or (alert.muted_until is not None and alert.muted_until <= now)
 
 
 def _asker(alert: Alert, what: str) -> str:

@@ -244,18 +244,34 @@ def mark_held(held: Sequence[Held], now: datetime) -> None:
     )
 
 
-def mark_waiting(waits: Mapping[int, datetime]) -> None:
-    """Delivery -> when its policy's hours begin."""
+def mark_waiting(waits: Mapping[int, datetime], reason: Reason = Reason.OUTSIDE_WINDOW) -> None:
+    """Delivery -> when its policy's hours begin, or the mute of its alert ends."""
     if not waits:
         return
     run(
         """
         UPDATE delivery_delivery d
-        SET state = CASE WHEN d.state = 'ambiguous' THEN d.state ELSE 'planned' END, reason = 'outside_window',
+        SET state = CASE WHEN d.state = 'ambiguous' THEN d.state ELSE 'planned' END, reason = %s,
             next_at = u.until, held_since = NULL
         FROM unnest(%s::bigint[], %s::timestamptz[]) AS u(id, until) WHERE d.id = u.id
         """,
-        [list(waits), list(waits.values())],
+        [reason, list(waits), list(waits.values())],
+    )
+
+
+def wake_muted(alert_ids: Collection[int], now: datetime) -> None:
+    """What waited for the end of these alerts' mutes is due."""
+    if not alert_ids:
+        return
+    run(
+        """
+        UPDATE delivery_delivery SET next_at = %s WHERE id IN (
+            SELECT d.id FROM delivery_delivery d JOIN delivery_notification n ON n.id = d.notification_id
+            WHERE n.alert_id = ANY(%s) AND d.state = 'planned' AND d.reason = 'muted'
+            ORDER BY d.id FOR NO KEY UPDATE OF d SKIP LOCKED
+        )
+        """,
+        [now, list(alert_ids)],
     )
 
 

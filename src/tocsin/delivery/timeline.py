@@ -142,13 +142,16 @@ _LEVELS = {
 }
 
 
+_WAITS = (Reason.OUTSIDE_WINDOW, Reason.MUTED)
+
+
 def state_title(delivery: Delivery) -> str:
     """The state in words; a pressed key and an answer say more than *delivered*."""
     if delivery.pressed_key:
         return _("answered, pressed %(key)s") % {"key": delivery.pressed_key}
     if delivery.answer == "answered":
         return _("answered")
-    if delivery.state == DeliveryState.PLANNED and delivery.reason == Reason.OUTSIDE_WINDOW and delivery.next_at:
+    if delivery.state == DeliveryState.PLANNED and delivery.reason in _WAITS and delivery.next_at:
         opens = date_format(timezone.localtime(delivery.next_at), "SHORT_DATETIME_FORMAT")
         return _("waits until %(time)s") % {"time": opens}
     if delivery.channel == Channel.PHONE and delivery.state == DeliveryState.ACCEPTED and delivery.deadline_at:

@@ -69,6 +69,7 @@ def unclaim_alert(*, by: Actor, now: datetime, alert_id: int, how: str = "") -> 
         raise ConflictError(_("Nobody has claimed this alert."))
     _advance(alert, now)
     _end_claim(alert, now)
+    alert.asked = {**alert.asked, "unclaim": {"by": by.name}}
     return _write(alert, ActivityKind.UNCLAIMED, by, now, how)
 
 
@@ -162,6 +163,7 @@ def unmute_alert(*, by: Actor, now: datetime, alert_id: int, how: str = "") -> A
         raise ConflictError(_("This alert is not muted."))
     _advance(alert, now)
     alert.muted_until = None
+    alert.asked = {**alert.asked, "unmute": {"by": by.name}}
     _hurry(alert, now)
     return _write(alert, ActivityKind.UNMUTED, by, now, how)
 
