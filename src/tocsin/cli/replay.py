@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
@@ -14,7 +14,7 @@ from tocsin.channels.kinds import Channel
 from tocsin.cli.shared import Json, read_yaml, say, show_json
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError
-from tocsin.delivery.replaying import Replay, Tally, replay_period
+from tocsin.delivery.replaying import Replay, replay_period
 from tocsin.policies.drafts import parse_drafts
 
 app = App(name="replay", help="Say what policies would have told of what fired lately.")
@@ -37,7 +37,7 @@ def show(
     drafts = parse_drafts(read_yaml(draft)) if draft is not None else None
     found = replay_period(now - _length(since), now, drafts)
     if json:
-        show_json(_as_json(found))
+        show_json(asdict(found))
     else:
         _print(found)
 
@@ -75,17 +75,3 @@ def _noun(channel: Channel, count: int) -> str:
 
 def _reach(count: int) -> str:
     return f"{count} {'alert reaches' if count == 1 else 'alerts reach'} nobody"
-
-
-def _as_json(found: Replay) -> dict[str, Any]:
-    return {
-        "since": found.since,
-        "until": found.until,
-        "firings": found.firings,
-        "current": _tally(found.current),
-        "draft": _tally(found.draft) if found.draft is not None else None,
-    }
-
-
-def _tally(tally: Tally) -> dict[str, Any]:
-    return asdict(tally)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -148,7 +147,7 @@ def _values(number: int, name: str, content: PolicyContent) -> tuple[Matcher, Po
         policy_id=number,
         name=name,
         version_id=number,
-        rules=stored_rules(json.loads(json.dumps(content.rules))),
+        rules=stored_rules(content.rules),
         group_by=tuple(content.group_by),
         group_wait=wait,
         sources=frozenset(content.sources),
