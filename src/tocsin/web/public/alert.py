@@ -5,9 +5,7 @@ GET never acts, since message apps fetch links beforehand; a POST does, and lead
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
-from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -26,8 +24,6 @@ from tocsin.alerts.common_labels import labels_in_common
 from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import AlertState
 from tocsin.contacts.models import Contact
-from tocsin.contacts.rules import OPENING_LINKS
-from tocsin.contacts.services import count_request
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError, TocsinError
@@ -36,12 +32,12 @@ from tocsin.delivery.alert_links import AlertLink, alert_link, chosen_alert
 from tocsin.delivery.render import alert_url
 from tocsin.delivery.summaries import sample_events
 from tocsin.delivery.timeline import timeline
+from tocsin.web.public.opening import minutes_of, refused, token_in
 from tocsin.web.public.who import ask_who, known_contact
 from tocsin.web.shared.addresses import client_address
 from tocsin.web.shared.csrf import csrf_by_token
 from tocsin.web.shared.headers import secret_page
 
-_TOKEN = re.compile(r"[0-9A-Za-z]*")
 _LONGEST_TEXT = 4001
 _ENTRIES = 60
 _DONE = {
@@ -71,12 +67,10 @@ def _no_cookie(request: HttpRequest) -> HttpResponse:
 def open_alert(request: HttpRequest, token: str) -> HttpResponse:
     """Whatever the link is worth, the status is 200: only who holds a real one learns more than from any other."""
     now = utc_now()
-    if (until := count_request(limit=OPENING_LINKS, address=client_address(request), now=now)) is not None:
-        response = _note(request, "too_often", status=429, minutes=max(1, ceil((until - now).total_seconds() / 60)))
-        response.headers["Retry-After"] = str(ceil((until - now).total_seconds()))
+    response = refused(request, now, lambda wait: _note(request, "too_often", status=429, minutes=minutes_of(wait)))
+    if response is not None:
         return response
-    found = _TOKEN.match(token)
-    token = found[0] if found else ""
+    token = token_in(token)
     link = alert_link(token, now)
     if link is None:
         return _note(request, "unknown")

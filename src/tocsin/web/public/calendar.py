@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from math import ceil
-
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from tocsin.contacts.rules import OPENING_LINKS
-from tocsin.contacts.services import count_request
 from tocsin.core.clock import utc_now
 from tocsin.oncall.feed import calendar_of
 from tocsin.oncall.queries import schedule_by_feed_token
-from tocsin.web.shared.addresses import client_address
+from tocsin.web.public.opening import refused
 from tocsin.web.shared.headers import secret_page
 
 
@@ -20,9 +16,9 @@ from tocsin.web.shared.headers import secret_page
 @require_safe
 def calendar_feed(request: HttpRequest, token: str) -> HttpResponse:
     now = utc_now()
-    until = count_request(limit=OPENING_LINKS, address=client_address(request), now=now)
-    if until is not None:
-        return HttpResponse(status=429, headers={"Retry-After": str(ceil((until - now).total_seconds()))})
+    response = refused(request, now, lambda _wait: HttpResponse(status=429))
+    if response is not None:
+        return response
     schedule = schedule_by_feed_token(token)
     if schedule is None:
         return HttpResponse(status=404)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
-from math import ceil
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -14,19 +12,17 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from tocsin.contacts.rules import OPENING_LINKS
-from tocsin.contacts.services import count_request
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import ConflictError, NotFoundError
 from tocsin.oncall.models import Handover
 from tocsin.oncall.queries import handover_by_token, is_latest
 from tocsin.oncall.services import check_in
+from tocsin.web.public.opening import refused, token_in
 from tocsin.web.shared.addresses import client_address
 from tocsin.web.shared.csrf import csrf_by_token
 from tocsin.web.shared.headers import secret_page
 
-_TOKEN = re.compile(r"[0-9A-Za-z]*")
 _TITLES = {
     "open": _("Check in"),
     "done": _("You are on duty"),
@@ -47,13 +43,10 @@ def _no_cookie(request: HttpRequest) -> HttpResponse:
 def check_in_page(request: HttpRequest, token: str) -> HttpResponse:
     """Whatever the link is worth, the status is 200: only who holds a real one learns more than from any other."""
     now = utc_now()
-    until = count_request(limit=OPENING_LINKS, address=client_address(request), now=now)
-    if until is not None:
-        response = _page(request, "too_often", status=429)
-        response.headers["Retry-After"] = str(ceil((until - now).total_seconds()))
+    response = refused(request, now, lambda _wait: _page(request, "too_often", status=429))
+    if response is not None:
         return response
-    found = _TOKEN.match(token)
-    row = handover_by_token(found[0] if found else "")
+    row = handover_by_token(token_in(token))
     if row is None or row.contact is None:
         return _page(request, "unknown")
     zone = ZoneInfo(row.contact.time_zone or row.schedule.time_zone)

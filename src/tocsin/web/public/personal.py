@@ -6,13 +6,11 @@ the console.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import wraps
-from math import ceil
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,10 +33,11 @@ from tocsin.contacts.rules import (
     PageLimit,
     PersonalLinkView,
 )
-from tocsin.contacts.services import close_personal_session, count_request, masked_address, open_personal_link
+from tocsin.contacts.services import close_personal_session, masked_address, open_personal_link
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.clock import utc_now
 from tocsin.delivery.personal_links import LinkSendOutcome, send_links, send_requested_link
+from tocsin.web.public.opening import minutes_of, refused, token_in
 from tocsin.web.shared.addresses import client_address
 from tocsin.web.shared.csrf import csrf_by_token
 from tocsin.web.shared.headers import secret_page
@@ -46,7 +45,6 @@ from tocsin.web.shared.own import Owner, own_message_page, own_page
 
 COOKIE = "tocsin_contact"
 _PATH = "/c/"
-_TOKEN = re.compile(r"[0-9A-Za-z]*")
 _LONGEST_ADDRESS = 254
 _ANSWER_AFTER = 0.25
 """Seconds. Sending takes a little longer than not to send, and nobody shall learn from that who is a contact."""
@@ -107,8 +105,7 @@ def ask_for_link(request: HttpRequest, now: datetime) -> HttpResponse:
 @_door
 def open_own_link(request: HttpRequest, now: datetime, token: str) -> HttpResponse:
     """Whatever the link is worth, the status is 200: only who holds a real one learns more than from any other."""
-    found = _TOKEN.match(token)
-    token, address = found[0] if found else "", client_address(request)
+    token, address = token_in(token), client_address(request)
     do = request.POST.get("do")
     outcome, view = personal_link_by_token(token, now)
     if do == "continue":
@@ -158,7 +155,7 @@ def _for_owner(
     contact = Contact.objects.only("language", "time_zone").get(pk=session.contact_id)
 
     def framed(template: str, context: dict[str, Any]) -> HttpResponse:
-        left = _minutes(session.expires_at - now)
+        left = minutes_of(session.expires_at - now)
         page = {
             "title": _now("How alerts reach you"),
             "organisation": settings.ORGANISATION,
@@ -189,7 +186,7 @@ def _send_another(request: HttpRequest, view: PersonalLinkView, address: str, no
     if result.outcome is LinkSendOutcome.SENT:
         return _note(request, "sent", view)
     if result.outcome is LinkSendOutcome.LIMITED and result.retry_at is not None:
-        return _note(request, "limited", view, minutes=_minutes(result.retry_at - now))
+        return _note(request, "limited", view, minutes=minutes_of(result.retry_at - now))
     return _note(request, "refused", view)
 
 
@@ -216,12 +213,9 @@ def _with_cookie(response: HttpResponse, secret: str) -> HttpResponse:
 
 
 def _limited(request: HttpRequest, limit: PageLimit, now: datetime) -> HttpResponse | None:
-    until = count_request(limit=limit, address=client_address(request), now=now)
-    if until is None:
-        return None
-    response = _note(request, "too_often", status=429, minutes=_minutes(until - now))
-    response.headers["Retry-After"] = str(ceil((until - now).total_seconds()))
-    return response
+    return refused(
+        request, now, lambda wait: _note(request, "too_often", status=429, minutes=minutes_of(wait)), limit=limit
+    )
 
 
 def _ask(request: HttpRequest, *, is_over: bool = False) -> HttpResponse:
@@ -244,7 +238,3 @@ def _as(language: str, time_zone: str) -> Iterator[None]:
     zone = ZoneInfo(time_zone) if time_zone else timezone.get_default_timezone()
     with translation.override(language or translation.get_language()), timezone.override(zone):
         yield
-
-
-def _minutes(wait: timedelta) -> int:
-    return max(1, ceil(wait / timedelta(minutes=1)))

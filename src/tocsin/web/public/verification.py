@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime, timedelta
-from math import ceil
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -18,20 +16,21 @@ from tocsin.contacts.rules import (
     ASKING_FOR_TEXTS,
     ENTERING_CODES,
     OPENING_LINKS,
+    PageLimit,
     VerificationMethod,
     VerificationView,
     VerifyOutcome,
 )
-from tocsin.contacts.services import count_request, verify_by_code, verify_by_link
+from tocsin.contacts.services import verify_by_code, verify_by_link
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.clock import utc_now
 from tocsin.core.phones import mask
 from tocsin.delivery.verifications import SendOutcome, send_verifications
+from tocsin.web.public.opening import minutes_of, refused, token_in
 from tocsin.web.shared.addresses import client_address
 from tocsin.web.shared.csrf import csrf_by_token
 from tocsin.web.shared.headers import secret_page
 
-_TOKEN = re.compile(r"[0-9A-Za-z]*")
 _TITLES = {
     "open": _("Confirm your number"),
     "code": _("Enter your code"),
@@ -63,9 +62,9 @@ def _no_cookie(request: HttpRequest) -> HttpResponse:
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
     """Whatever the link is worth, the status is 200: only who holds a real one learns more than from any other."""
     now, address = utc_now(), client_address(request)
-    if (until := count_request(limit=OPENING_LINKS, address=address, now=now)) is not None:
-        return _too_often(request, until, now)
-    token = _without_what_follows(token)
+    if (response := _refused(request, OPENING_LINKS, now)) is not None:
+        return response
+    token = token_in(token)
     if request.method == "POST" and request.POST.get("do") == "verify":
         verified = verify_by_link(token=token, address=address, now=now)
         pressed_again = verified.outcome is VerifyOutcome.USED
@@ -85,8 +84,8 @@ def enter_code(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _page(request, "code")
     now, address = utc_now(), client_address(request)
-    if (until := count_request(limit=ENTERING_CODES, address=address, now=now)) is not None:
-        return _too_often(request, until, now)
+    if (response := _refused(request, ENTERING_CODES, now)) is not None:
+        return response
     phone, code = request.POST.get("phone", "")[:_LONGEST_NUMBER], request.POST.get("code", "")[:_LONGEST_CODE]
     verified = verify_by_code(phone=phone, code=code, address=address, now=now)
     if verified.outcome in (VerifyOutcome.VERIFIED, VerifyOutcome.USED):
@@ -96,8 +95,8 @@ def enter_code(request: HttpRequest) -> HttpResponse:
 
 def _send_another(request: HttpRequest, view: VerificationView, address: str, now: datetime) -> HttpResponse:
     """To the same number, within the number's limits."""
-    if (until := count_request(limit=ASKING_FOR_TEXTS, address=address, now=now)) is not None:
-        return _too_often(request, until, now)
+    if (response := _refused(request, ASKING_FOR_TEXTS, now)) is not None:
+        return response
     by = Actor(ActorKind.CONTACT, view.contact_name, view.contact_id, address)
     (result,) = send_verifications(by=by, now=now, contact_ids=[view.contact_id])
     if result.outcome is SendOutcome.SENT:
@@ -105,16 +104,16 @@ def _send_another(request: HttpRequest, view: VerificationView, address: str, no
             return _page(request, "called", view, is_code=True)
         return _page(request, "sent", view, is_code=result.method is not VerificationMethod.LINK)
     if result.outcome is SendOutcome.LIMITED and result.retry_at is not None:
-        return _page(request, "limited", view, minutes=_minutes(result.retry_at - now))
+        return _page(request, "limited", view, minutes=minutes_of(result.retry_at - now))
     if result.outcome is SendOutcome.ALREADY_VERIFIED:
         return _page(request, VerifyOutcome.ALREADY_VERIFIED, view)
     return _page(request, "refused", view)
 
 
-def _too_often(request: HttpRequest, until: datetime, now: datetime) -> HttpResponse:
-    response = _page(request, "too_often", status=429, minutes=_minutes(until - now))
-    response.headers["Retry-After"] = str(ceil((until - now).total_seconds()))
-    return response
+def _refused(request: HttpRequest, limit: PageLimit, now: datetime) -> HttpResponse | None:
+    return refused(
+        request, now, lambda wait: _page(request, "too_often", status=429, minutes=minutes_of(wait)), limit=limit
+    )
 
 
 def _page(
@@ -124,13 +123,3 @@ def _page(
     context |= {"state": state, "title": _TITLES[state], "organisation": settings.ORGANISATION, **known}
     template = state if state in ("open", "code") else "note"
     return render(request, f"public/{template}.html", context, status=status)
-
-
-def _without_what_follows(token: str) -> str:
-    """Message apps like to take the punctuation after a link for a part of it."""
-    found = _TOKEN.match(token)
-    return found[0] if found else ""
-
-
-def _minutes(wait: timedelta) -> int:
-    return max(1, ceil(wait / timedelta(minutes=1)))
