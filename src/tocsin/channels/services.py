@@ -22,7 +22,7 @@ from tocsin.channels.registry import PROVIDERS, provider_type
 from tocsin.channels.trials import send_once
 from tocsin.core.actors import SYSTEM, Actor
 from tocsin.core.crypto import to_base62
-from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
 
 _MAX_PRIORITY = 32_767
 _TOKEN_DIGITS = 22
@@ -227,7 +227,7 @@ def _locked(account_id: int, version: int | None) -> ProviderAccount:
     if account is None:
         raise NotFoundError(_("There is no such provider account."))
     if version is not None and version != account.version:
-        raise ConflictError(
+        raise ChangedError(
             _("Somebody changed this account since you opened it. Load it again and repeat your change.")
         )
     return account

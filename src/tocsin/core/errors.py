@@ -22,7 +22,11 @@ class NotFoundError(TocsinError):
 
 
 class ConflictError(TocsinError):
-    """The row is not in a state that allows this, or somebody changed it since it was read."""
+    """The row is not in a state that allows this, or (a ChangedError) somebody changed it since it was read."""
+
+
+class ChangedError(ConflictError):
+    """Somebody changed the row since it was read."""
 
 
 class ForbiddenError(TocsinError):

@@ -21,7 +21,7 @@ from tocsin.accounts.queries import users_with_role
 from tocsin.accounts.rules import Role
 from tocsin.accounts.services.sessions import forget_sessions
 from tocsin.core.actors import Actor, ActorKind
-from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ChangedError, ConflictError, InvalidInputError, NotFoundError
 
 
 def create_user(
@@ -149,7 +149,7 @@ def locked_user(user_id: int, version: int | None) -> User:
     if user is None:
         raise NotFoundError(_("There is no such user."))
     if version is not None and version != user.version:
-        raise ConflictError(_("Somebody changed this user since you opened it. Load it again and repeat your change."))
+        raise ChangedError(_("Somebody changed this user since you opened it. Load it again and repeat your change."))
     return user
 
 

@@ -23,7 +23,7 @@ from tocsin.contacts.services.cleaning import (
     refuse_unknown_ids,
 )
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ConflictError, NotFoundError
+from tocsin.core.errors import ChangedError, NotFoundError
 
 _FIELDS = {"name": clean_name, "external_id": clean_external_id}
 
@@ -123,7 +123,7 @@ def _locked(group_id: int, version: int | None) -> ContactGroup:
     if group is None:
         raise NotFoundError(_("There is no such contact group."))
     if version is not None and version != group.version:
-        raise ConflictError(_("Somebody changed this group since you opened it. Load it again and repeat your change."))
+        raise ChangedError(_("Somebody changed this group since you opened it. Load it again and repeat your change."))
     return group
 
 

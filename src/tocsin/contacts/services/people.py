@@ -35,7 +35,7 @@ from tocsin.contacts.services.cleaning import (
 from tocsin.contacts.services.reach import forget_reach
 from tocsin.core import phones
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
 from tocsin.core.redact import mask_email
 
 _UNIQUE_FIELDS = ("phone", "email", "external_id")
@@ -187,7 +187,7 @@ def _locked(contact_id: int, version: int | None) -> Contact:
     if contact is None:
         raise NotFoundError(_("There is no such contact."))
     if version is not None and version != contact.version:
-        raise ConflictError(
+        raise ChangedError(
             _("Somebody changed this contact since you opened it. Load it again and repeat your change.")
         )
     return contact

@@ -32,7 +32,7 @@ from tocsin.contacts.services.cleaning import (
 )
 from tocsin.contacts.services.outlets import host_problem, private_problem
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
 
 _SECRETS = ("url", "secret")
 _CONFIG = ("url", "secret", "keyword")
@@ -233,7 +233,7 @@ def _locked(robot_id: int, version: int | None) -> Robot:
     if robot is None:
         raise NotFoundError(_("There is no such robot."))
     if version is not None and version != robot.version:
-        raise ConflictError(_("Somebody changed this robot since you opened it. Load it again and repeat your change."))
+        raise ChangedError(_("Somebody changed this robot since you opened it. Load it again and repeat your change."))
     return robot
 
 

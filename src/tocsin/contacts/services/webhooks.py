@@ -29,7 +29,7 @@ from tocsin.contacts.services.cleaning import (
 )
 from tocsin.contacts.services.outlets import private_problem
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
 
 KEPT = "***"
 """As a header's or parameter's value: what is stored under that name stays."""
@@ -212,7 +212,7 @@ def _locked(webhook_id: int, version: int | None) -> Webhook:
     if webhook is None:
         raise NotFoundError(_("There is no such webhook."))
     if version is not None and version != webhook.version:
-        raise ConflictError(
+        raise ChangedError(
             _("Somebody changed this webhook since you opened it. Load it again and repeat your change.")
         )
     return webhook

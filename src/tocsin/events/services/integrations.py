@@ -14,7 +14,7 @@ from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.core import crypto
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ChangedError, ConflictError, InvalidInputError, NotFoundError
 from tocsin.core.labels import text_error
 from tocsin.events.models import Integration
 from tocsin.events.queries import active_events_of
@@ -164,7 +164,7 @@ def _locked(integration_id: int, version: int | None) -> Integration:
     if integration is None:
         raise NotFoundError(_("There is no such integration."))
     if version is not None and version != integration.version:
-        raise ConflictError(
+        raise ChangedError(
             _("Somebody changed this integration since you opened it. Load it again and repeat your change.")
         )
     return integration

@@ -25,7 +25,7 @@ from tocsin.contacts.services.cleaning import (
     refuse_unknown_ids,
 )
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
 from tocsin.oncall.models import LayerPerson, Schedule, ScheduleLayer
 from tocsin.oncall.rules import LayerDraft, parse_layers, restrictions_as_json
 
@@ -165,7 +165,7 @@ def locked(schedule_id: int, version: int | None) -> Schedule:
     if schedule is None:
         raise NotFoundError(_("There is no such schedule."))
     if version is not None and version != schedule.version:
-        raise ConflictError(
+        raise ChangedError(
             _("Somebody changed this schedule since you opened it. Load it again and repeat your change.")
         )
     return schedule

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ChangedError, ConflictError, InvalidInputError, NotFoundError
 from tocsin.core.labels import text_error
 from tocsin.policies.locking import lock_policies_for_writing
 from tocsin.policies.models import EscalationPolicy, EscalationStep, EscalationTarget
@@ -110,9 +110,7 @@ def _locked(escalation_id: int, version: int | None) -> EscalationPolicy:
     if policy is None:
         raise NotFoundError(_("There is no such escalation policy."))
     if version is not None and version != policy.version:
-        raise ConflictError(
-            _("Somebody changed this policy since you opened it. Load it again and repeat your change.")
-        )
+        raise ChangedError(_("Somebody changed this policy since you opened it. Load it again and repeat your change."))
     return policy
 
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
 from tocsin.core.labels import text_error
 from tocsin.events.services import request_rematch
 from tocsin.events.statements import run
@@ -172,7 +172,7 @@ def _locked(silence_id: int, version: int | None) -> SilencePolicy:
     if silence is None:
         raise NotFoundError(_("There is no such silence policy."))
     if version is not None and version != silence.version:
-        raise ConflictError(
+        raise ChangedError(
             _("Somebody changed this silence policy since you opened it. Load it again and repeat your change.")
         )
     return silence
