@@ -41,9 +41,9 @@ def tocsin(folder: Path, *words: str, **more: str) -> subprocess.CompletedProces
 class Serve:
     """Started and ready inside `with`; ended afterwards if the test has not."""
 
-    def __init__(self, folder: Path, *words: str, **more: str) -> None:
+    def __init__(self, folder: Path, *words: str, port: int = 0, **more: str) -> None:
         self.folder = folder
-        self._command = [sys.executable, "-m", "tocsin.cli", "serve", "--port", "0", *words]
+        self._command = [sys.executable, "-m", "tocsin.cli", "serve", "--port", str(port), *words]
         self._environment = environment(folder, **more)
         self.lines: list[str] = []
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.stories.harness import Story
+from tests.stories.harness import ADMIN, Story
 from tocsin.alerts.models import Alert
 from tocsin.delivery.auditor import OWN_INTEGRATION, audit
 from tocsin.delivery.models import Beat, Delivery
 from tocsin.delivery.planning import plan_due
 from tocsin.events.models import Event, Rematch
+from tocsin.policies.services.silences import create_silence
+
+_DB1 = [[{"key": "host", "operator": "eq", "value": "db1"}]]
 
 
 def test_all_is_well(story: Story) -> None:
@@ -118,3 +121,28 @@ def test_a_call_whose_worker_is_gone_gives_way_to_its_fallback(story: Story) -> 
     story.passes(1)
 
     story.expect_text(ann, "Disk full")
+
+
+def test_a_silence_that_ended_unseen_is_found_and_told_until_it_was_seen(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]}, rules=[[{"key": "alertname", "operator": "eq", "value": "TocsinSilencesLate"}]])
+    ends_at = story.now + timedelta(minutes=10)
+    create_silence(by=ADMIN, now=story.now, name="Work", rules=_DB1, effect="period", ends_at=ends_at)
+    story.passes(1)
+    story.now = ends_at + timedelta(seconds=61)  # the loop of silences is dead
+
+    found = audit(story.now)
+    plan_due(story.now + timedelta(seconds=5))
+    event = Event.objects.get(integration__name=OWN_INTEGRATION)
+    story.passes(6)
+    again = audit(story.now)
+
+    assert [(finding.kind, finding.summary) for finding in found] == [
+        ("TocsinSilencesLate", "1 silences began or ended more than a minute ago, unseen")
+    ]
+    assert again == []
+    story.expect_mail(ann, "TocsinSilencesLate", "1 silences began or ended")
+    event.refresh_from_db()
+    assert (event.state, event.severity) == ("resolved", 1)
+    story.passes(60)
+    story.expect_mail(ann, "TocsinSilencesLate", "recovered")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
 
 from tests.stories.harness import ADMIN, Story
 from tocsin.channels.kinds import Channel
 from tocsin.channels.queries import accounts_by_channel
 from tocsin.channels.services import disable_account
-from tocsin.contacts.models import Contact, ObjectReach
-from tocsin.contacts.services import delete_contacts
+from tocsin.cli.doctor import doctor
+from tocsin.contacts.models import Contact, ContactGroup, ObjectReach
+from tocsin.contacts.services import delete_contacts, delete_groups
 from tocsin.delivery.coverage import count_dead_ends, coverage
 from tocsin.delivery.rules.coverage import DeadEnd, Item
 from tocsin.policies.services import StepInput, create_escalation
@@ -121,3 +126,33 @@ def test_as_many_statements_for_many_as_for_few(story: Story, django_assert_max_
         sections = coverage(story.now)
 
     assert [section.total for section in sections[:2]] == [30, 30]
+
+
+def test_doctor_warns_of_each_kind_of_dead_end_with_some_names(
+    story: Story, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ann = story.contact("Ann", verified=False)
+    Contact.objects.update(is_proved=True)
+    story.policy({ann: ["phone"]}, name="Nights")
+    for number in range(1, 5):
+        story.group(name=f"Empty {number}")
+
+    warned = said_by_doctor(story, capsys)
+    for group in ContactGroup.objects.all():
+        delete_groups(by=ADMIN, now=story.now, ids=[group.pk])
+    Contact.objects.update(phone_verified_at=story.now)
+
+    assert [text for level, text in warned if level == "warning"] == [
+        "Policies that reach nobody: 1 (Nights)",
+        "Contact groups without members: 4 (Empty 1, Empty 2, Empty 3, ...)",
+        "Told by phone or text message, but not verified: 1 (Ann)",
+    ]
+    assert said_by_doctor(story, capsys) == [("ok", "every enabled policy reaches somebody; no dead ends")]
+
+
+def said_by_doctor(story: Story, capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str]]:
+    """Level and text of its rows about coverage."""
+    with time_machine.travel(story.now, tick=False), pytest.raises(SystemExit):
+        doctor(as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    return [(row["level"], row["text"]) for row in found if row["name"] == "coverage"]
