@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from tocsin.accounts.rules import Role
+from tocsin.accounts.services import create_token
 from tocsin.core.actors import SHELL
 from tocsin.events.models import Event, Integration
 from tocsin.events.services import create_integration, delete_integration, disable_integration, rotate_token
@@ -355,3 +357,28 @@ def test_without_a_database_the_sender_is_asked_to_come_again(door: Door) -> Non
     assert reply.json == {"code": 503, "message": "The database does not answer."}
     assert door.post([{"labels": {"alertname": "A"}}]).status == 200
     assert names() == ["A"]
+
+
+def basic(name: str, token: str) -> str:
+    return "Basic " + base64.b64encode(f"{name}:{token}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "status"),
+    [
+        (Role.RESPONDER, "Prometheus", 200),
+        (Role.ADMIN, "Prometheus", 200),
+        (Role.VIEWER, "Prometheus", 401),
+        (Role.ADMIN, "Other", 401),
+        (Role.ADMIN, "", 401),
+    ],
+)
+def test_a_responders_token_posts_to_the_integration_that_the_user_name_calls(
+    door: Door, now: datetime, role: Role, name: str, status: int
+) -> None:
+    _row, secret = create_token(by=SHELL, now=now, name="grafana", role=role)
+
+    reply = door.post([{"labels": {"alertname": "A"}}], authorization=basic(name, secret))
+
+    assert reply.status == status
+    assert list(Event.objects.values_list("integration", flat=True)) == ([door.integration.pk] if status == 200 else [])

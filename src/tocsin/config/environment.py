@@ -20,7 +20,7 @@ from psycopg.pq import Conninfo
 from tocsin.config.embedded_postgres import connection_settings
 from tocsin.core.errors import ConfigurationError
 
-FACES = ("console", "public", "ingest", "callbacks", "operator")
+FACES = ("console", "public", "ingest", "api", "callbacks", "operator")
 """Groups of doors that a web process can be limited to; config.urls says what is behind each."""
 
 LANGUAGES = ("en", "zh-hans")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 
+from tocsin.web.alertmanager.urls import urlpatterns as alertmanager
 from tocsin.web.callbacks.urls import urlpatterns as callbacks
 from tocsin.web.console.pages import console
 from tocsin.web.console.site import front_door
@@ -19,6 +20,7 @@ DOORS: dict[str, list[URLPattern | URLResolver]] = {
     ],
     "public": [path("", include("tocsin.web.public.urls"))],
     "ingest": [],
+    "api": [*alertmanager],
     "callbacks": [*callbacks],
     "operator": [path("healthz", healthz), path("readyz", readyz), path("metrics", metrics)],
 }

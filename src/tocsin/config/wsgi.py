@@ -16,11 +16,14 @@ from tocsin.web.alertmanager.door import ALERTS_PATH, alerts  # noqa: E402 (tabl
 from tocsin.web.alertmanager.heartbeat import start_beating  # noqa: E402 (the same)
 
 _SERVES_INGEST = "ingest" in settings.FACES
+_READS_ELSEWHERE = "api" in settings.FACES
+"""Django answers a GET of the same address."""
 if _SERVES_INGEST:
     start_beating()
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    if _SERVES_INGEST and environ["PATH_INFO"] == ALERTS_PATH:
+    is_read = _READS_ELSEWHERE and environ["REQUEST_METHOD"] in ("GET", "HEAD")
+    if _SERVES_INGEST and environ["PATH_INFO"] == ALERTS_PATH and not is_read:
         return alerts(environ, start_response)
     return _django(environ, start_response)

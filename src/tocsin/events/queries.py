@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
 from django.db.models import Count
 
 from tocsin.core.crypto import hash_token
 from tocsin.events.models import Event, Integration, Rematch
-from tocsin.events.rules import EventState, IntegrationKey, Severity
+from tocsin.events.rules import EventState, IntegrationKey, Severity, match_labels
 from tocsin.events.statements import execute
 
 
 def integration_for_token(token: str) -> IntegrationKey | None:
     """Also a disabled one: the door says so instead of "unknown"."""
     integration = Integration.objects.filter(token_digest=hash_token(token)).first()
+    return key_of(integration) if integration else None
+
+
+def integration_called(name: str) -> IntegrationKey | None:
+    integration = Integration.objects.filter(name=name).first()
     return key_of(integration) if integration else None
 
 
@@ -69,6 +76,46 @@ def unknown_severities(integration_id: int, known: Collection[str], newest: int 
     words = {str(word).strip().lower() for word in rows[:newest] if word}
     own = {f"p{severity.value}" for severity in Severity}
     return sorted(words - set(known) - own)[:20]
+
+
+_OPEN = """
+SELECT e.id, e.integration_id, i.name, e.labels::text, e.annotations::text, e.generator_url, e.severity, e.state,
+       e.matched_policies, e.starts_at, e.ends_at, e.last_seen_at, e.inhibited_by
+FROM events_event e JOIN events_integration i ON i.id = e.integration_id
+WHERE e.state IN ('active', 'silenced') ORDER BY e.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEvent:
+    """An event that fires, heard or not."""
+
+    id: int
+    integration_id: int
+    integration: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    generator_url: str
+    severity: int
+    state: EventState
+    matched_policies: int | None
+    starts_at: datetime
+    ends_at: datetime
+    last_seen_at: datetime
+    inhibited_by: int | None
+
+    @property
+    def match_labels(self) -> dict[str, str]:
+        return match_labels(self.labels, self.severity, self.integration)
+
+
+def open_events() -> list[OpenEvent]:
+    """All of them, in one statement."""
+    decode = msgspec.json.decode
+    return [
+        OpenEvent(pk, source, name, decode(labels), decode(annotations), url, severity, EventState(state), *rest)
+        for pk, source, name, labels, annotations, url, severity, state, *rest in execute(_OPEN)
+    ]
 
 
 _UNMATCHED = """

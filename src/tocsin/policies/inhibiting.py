@@ -55,6 +55,14 @@ WHERE t.event_id = ANY(%(events)s) AND t.is_target AND EXISTS (
 ORDER BY t.event_id, t.inhibition_id
 """
 _KEYS = "SELECT inhibition_id, key, is_source FROM policies_inhibitionmember WHERE event_id = ANY(%s)"
+_SOURCES = """
+SELECT DISTINCT ON (t.event_id) t.event_id, s.event_id
+FROM unnest(%(events)s::bigint[], %(inhibitions)s::bigint[]) AS n (event_id, inhibition_id)
+JOIN policies_inhibitionmember t ON t.event_id = n.event_id AND t.inhibition_id = n.inhibition_id
+JOIN policies_inhibitionmember s ON s.inhibition_id = t.inhibition_id AND s.key = t.key AND s.is_source
+WHERE s.event_id <> t.event_id AND NOT (t.is_source AND s.is_target)
+ORDER BY t.event_id, s.event_id
+"""
 _ASK = """
 INSERT INTO events_eventlook (event_id)
 SELECT DISTINCT t.event_id
@@ -99,6 +107,13 @@ def settle_inhibitions(
         come = [(inhibition, key) for inhibition, key, is_source in joined if is_source]
     is_asked = _ask([*gone, *come], but=list(events))
     return dict(execute(_INHIBITED, {"events": list(events)})) if rows else {}, is_asked
+
+
+def sources_of(inhibited: Mapping[int, int]) -> dict[int, int]:
+    """Event -> an event that keeps it quiet, of events and the inhibitions that do it."""
+    if not inhibited:
+        return {}
+    return dict(execute(_SOURCES, {"events": list(inhibited), "inhibitions": list(inhibited.values())}))
 
 
 def inhibition_of(labels: Mapping[str, str]) -> tuple[int, str] | None:

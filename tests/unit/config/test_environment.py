@@ -216,7 +216,7 @@ def test_faces_are_all_of_them_or_those_that_are_named(monkeypatch: pytest.Monke
     everything = environment.enabled_faces()
     monkeypatch.setenv("TOCSIN_FACES", "public, ingest")
 
-    assert everything == {"console", "public", "ingest", "callbacks", "operator"}
+    assert everything == {"console", "public", "ingest", "api", "callbacks", "operator"}
     assert environment.enabled_faces() == {"public", "ingest"}
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from tocsin.events.models import Event
 from tocsin.events.rules import EventState
@@ -57,6 +58,17 @@ def times_of(silence: SilencePolicy) -> Times:
 
 def phase_of(silence: SilencePolicy, now: datetime) -> Phase:
     return times_of(silence).phase(now) if silence.is_enabled else Phase.DISABLED
+
+
+def silences_since(since: datetime) -> list[SilencePolicy]:
+    """Those that may yet be in force, and periods that ended or were disabled since then; as they were made."""
+    may_hide = Q(is_enabled=True) & (~Q(effect=Effect.PERIOD) | Q(ends_at__gt=since))
+    left = Q(is_enabled=False, effect=Effect.PERIOD, turned_at__gt=since)
+    return list(SilencePolicy.objects.filter(may_hide | left).order_by("id"))
+
+
+def silences_called(uuids: Collection[UUID]) -> list[SilencePolicy]:
+    return list(SilencePolicy.objects.filter(uuid__in=uuids))
 
 
 def next_turn_at() -> datetime | None:

@@ -89,6 +89,18 @@ class Times:
                 return start
         return until
 
+    def occurrence(self, at: datetime) -> tuple[datetime | None, datetime | None]:
+        """From when to when it is in force: the span that holds `at`, else the next, else the last. None: open."""
+        if self.effect in (Effect.ALWAYS, Effect.PERIOD):
+            return self.starts_at, self.ends_at
+        found: tuple[datetime, datetime] | None = None
+        for start, end in sorted(self._spans(at)):
+            if found is None or (start > found[1] and found[1] <= at):
+                found = (start, end)
+            elif start <= found[1]:
+                found = (found[0], max(found[1], end))
+        return found or (None, None)
+
     def phase(self, at: datetime) -> Phase:
         if self.in_force(at):
             return Phase.IN_FORCE

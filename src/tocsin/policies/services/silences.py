@@ -16,6 +16,7 @@ from tocsin.accounts.audit import Action
 from tocsin.core.actors import Actor
 from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
 from tocsin.core.labels import text_error
+from tocsin.core.storable import storable
 from tocsin.events.services import request_rematch
 from tocsin.events.statements import run
 from tocsin.policies.locking import lock_policies_for_writing
@@ -49,16 +50,20 @@ def create_silence(
     windows: Sequence[Mapping[str, object]] = (),
     time_zone: str = "",
     is_enabled: bool = True,
+    author: str = "",
 ) -> SilencePolicy:
     """What matches is silenced at once, also what fires already. InvalidInputError names the field.
 
     At least one rule is asked for: a silence without any would hide everything. `windows`: mappings with `start` and
-    `end` ("hh:mm") and, for a weekly cycle, `day` and `end_day` (1, Monday, to 7).
+    `end` ("hh:mm") and, for a weekly cycle, `day` and `end_day` (1, Monday, to 7). `author`: who a program says
+    made it, shown instead of the program's own name; the audit log names the program.
     """
     content = _content(now, name, rules, comment, effect, starts_at, ends_at, windows, time_zone)
     with transaction.atomic():
         lock_policies_for_writing()
-        silence = SilencePolicy(is_enabled=is_enabled, created_by=by.name[:150], created_at=now, **content)
+        silence = SilencePolicy(
+            is_enabled=is_enabled, created_by=storable(author or by.name, 150), created_at=now, **content
+        )
         _turn(silence, now)
         silence.save(force_insert=True)
         changes = {field: ("", value) for field, value in content.items()}

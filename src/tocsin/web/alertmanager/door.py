@@ -20,7 +20,7 @@ from tocsin.delivery.pipeline import accept
 from tocsin.events.rules import IntegrationKey
 from tocsin.events.services import note_reports
 from tocsin.web.alertmanager.reading import MAX_BODY, Batch, TooLargeError, UnreadableError, read_batch, unzip
-from tocsin.web.alertmanager.tokens import forget, integration_of, token_of
+from tocsin.web.alertmanager.tokens import forget, integration_of, pair_of
 
 ALERTS_PATH = "/api/v2/alerts"
 
@@ -59,10 +59,10 @@ def alerts(environ: dict[str, Any], start_response: Callable[..., Any]) -> Itera
 def _answer(environ: dict[str, Any]) -> _Reply:
     if environ["REQUEST_METHOD"] != "POST":
         return _refusal("405 Method Not Allowed", "Only POST is answered here.", ("Allow", "POST"))
-    token = token_of(environ.get("HTTP_AUTHORIZATION", ""))
-    if token is None:
+    name, token = pair_of(environ.get("HTTP_AUTHORIZATION", ""))
+    if not token:
         return _unauthorized("Send the integration's token as Bearer, or as the password of Basic.")
-    integration = _again_if_disconnected(lambda: integration_of(token))
+    integration = _again_if_disconnected(lambda: integration_of(token, name))
     if integration is None:
         return _unauthorized("No integration has this token.")
     if not integration.is_enabled:
@@ -77,8 +77,8 @@ def _answer(environ: dict[str, Any]) -> _Reply:
         _again_if_disconnected(lambda: _store(integration, batch))
     except IntegrityError:
         # The integration was deleted while it was remembered here.
-        forget(token)
-        if integration_of(token) is not None:
+        forget(token, name)
+        if integration_of(token, name) is not None:
             raise
         return _unauthorized("No integration has this token.")
     if batch.refused:
