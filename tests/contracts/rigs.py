@@ -10,6 +10,7 @@ from simulators.aliyun import AliyunSimulator
 from simulators.dingtalk import DingtalkSimulator
 from simulators.lark import LarkSimulator
 from simulators.raw import RawServer, http_answer
+from simulators.slack import SlackSimulator
 from simulators.sms_gateway import SmsGatewaySimulator
 from simulators.smtp import SmtpSimulator
 from simulators.tencent import TencentSimulator
@@ -31,6 +32,10 @@ def http_config(provider: str, url: str) -> dict[str, str]:
         return {"url": f"{url}/open-apis/bot/v2/hook/{SECRET}", "secret": SECRET, "keyword": ""}
     if provider == "wecom":
         return {"url": f"{url}/cgi-bin/webhook/send?key={SECRET}"}
+    if provider == "slack":
+        return {"url": f"{url}/services/T1/B1/{SECRET}"}
+    if provider == "slack_bot":
+        return {"token": f"xoxb-{SECRET}", "channel": "C0123ABCD", "api": f"{url}/api"}
     if provider == "tencent_sms":
         return {
             "secret_id": TencentSimulator.key, "secret_key": SECRET, "url": url, "app_id": TencentSimulator.app_id,
@@ -64,6 +69,8 @@ MESSAGES = {
     "dingtalk": ROBOT,
     "lark": replace(ROBOT, channel=Channel.LARK),
     "wecom": replace(ROBOT, channel=Channel.WECOM),
+    "slack": replace(ROBOT, channel=Channel.SLACK),
+    "slack_bot": replace(ROBOT, channel=Channel.SLACK),
     "webhook": replace(ROBOT, channel=Channel.WEBHOOK),
 }
 OVER_HTTP = (
@@ -75,6 +82,8 @@ OVER_HTTP = (
     "dingtalk",
     "lark",
     "wecom",
+    "slack",
+    "slack_bot",
     "webhook",
 )
 ANSWER_WITH_A_CODE = (
@@ -86,6 +95,8 @@ ANSWER_WITH_A_CODE = (
     "dingtalk",
     "lark",
     "wecom",
+    "slack",
+    "slack_bot",
 )
 """For the others HTTP's own status says all."""
 GOOD_BODY = {
@@ -98,6 +109,8 @@ GOOD_BODY = {
     "dingtalk": (200, b'{"errcode":0,"errmsg":"ok"}'),
     "lark": (200, b'{"code":0,"msg":"success","data":{}}'),
     "wecom": (200, b'{"errcode":0,"errmsg":"ok"}'),
+    "slack": (200, b"ok"),
+    "slack_bot": (200, b'{"ok":true,"channel":"C0123ABCD","ts":"1.2"}'),
     "webhook": (200, b"ok"),
 }
 
@@ -122,6 +135,10 @@ def working(provider: str) -> Iterator[tuple[dict[str, str], list[str]]]:
         with WecomSimulator(key=SECRET) as group:
             yield {"url": group.webhook}, texts
             texts += [message.text for message in group.messages]
+    elif provider in ("slack", "slack_bot"):
+        with SlackSimulator(token=f"xoxb-{SECRET}", hook=SECRET) as slack:
+            yield slack.settings if provider == "slack_bot" else {"url": slack.webhook}, texts
+            texts += [message.text for message in slack.messages]
     elif provider == "tencent_sms":
         with TencentSimulator(longest=100) as tencent:
             tencent.secret = SECRET

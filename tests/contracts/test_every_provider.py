@@ -184,9 +184,9 @@ def test_a_row_of_the_registry_holds_together(provider: str) -> None:
     assert kind.is_for_robots == (kind.channel in (*ROBOT_PLATFORMS, Channel.WEBHOOK))
     assert bool(can.mentions_by) == (can.mentions_channel is not None)
     if kind.channel in ROBOT_PLATFORMS:
-        assert {"url"} <= {field.name for field in kind.fields} <= {"url", "secret", "keyword"}
+        assert {"url", "api"} & {field.name for field in kind.fields}
         assert kind.hosts
-        assert robot_provider(kind.channel) is kind
+        assert robot_provider(kind.channel, kind.name) is kind
 
 
 def test_a_name_without_a_row_is_refused_with_those_there_are() -> None:

@@ -21,7 +21,7 @@ from tocsin.contacts.rules import Fallback
 from tocsin.contacts.services import create_contact, create_group, create_robot, create_webhook
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.ids import to_base36
-from tocsin.delivery.models import Attempt, Delivery
+from tocsin.delivery.models import Attempt, Delivery, Posting
 from tocsin.delivery.pipeline import accept
 from tocsin.delivery.services import record_receipts
 from tocsin.delivery.timeline import TimelineEntry, timeline
@@ -131,7 +131,7 @@ class Story:
         return create_schedule(by=ADMIN, now=self.now, name=name or f"Schedule {next(_numbers)}", time_zone=zone,
                                layers=[layer], **fields)  # fmt: skip
 
-    def robot(self, url: str, *, name: str = "", platform: str = Channel.DINGTALK, **fields: Any) -> Robot:
+    def robot(self, url: str = "", *, name: str = "", platform: str = Channel.DINGTALK, **fields: Any) -> Robot:
         name = name or f"Robot {next(_numbers)}"
         return create_robot(by=ADMIN, now=self.now, name=name, platform=platform, url=url, **fields)
 
@@ -208,8 +208,10 @@ class Story:
         sweep = Event.objects.filter(sweep_at__gt=self.now).order_by("sweep_at")
         daily = Robot.objects.filter(daily_due_at__gt=self.now).order_by("daily_due_at")
         heartbeat = Integration.objects.filter(heartbeat_due_at__gt=self.now).order_by("heartbeat_due_at")
+        posting = Posting.objects.filter(due_at__gt=self.now).order_by("due_at")
         moments = [
             next_turn_at(),
+            posting.values_list("due_at", flat=True).first(),
             heartbeat.values_list("heartbeat_due_at", flat=True).first(),
             alert,
             daily.values_list("daily_due_at", flat=True).first(),

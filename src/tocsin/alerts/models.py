@@ -64,6 +64,9 @@ class Alert(models.Model):
     asked = models.JSONField(default=dict, db_default={}, blank=True)
     """What people want told at the next decision: "escalate" and "assign" with the name of who asked."""
 
+    changed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """Since when messages that were posted of it may show what it is no more; NULL when they need not be looked at."""
+
     class Meta:
         verbose_name = _("alert")
         verbose_name_plural = _("alerts")
@@ -80,6 +83,7 @@ class Alert(models.Model):
         indexes = [
             models.Index(fields=["due_at", "id"], name="alert_due", condition=Q(due_at__isnull=False)),
             models.Index(fields=["state", "-id"], name="alert_by_state"),
+            models.Index(fields=["id"], name="alert_changed", condition=Q(changed_at__isnull=False)),
             models.Index(
                 fields=["policy"], name="alert_open_shadow", condition=Q(is_shadow=True, resolved_at__isnull=True)
             ),

@@ -104,6 +104,8 @@ class Message:
     """The alert for programs: JSON as Alertmanager's webhook has it, and a `tocsin` object; "" for other channels."""
     keys: Mapping[str, CallKey] = field(default_factory=dict)
     """What may be pressed during a call, by key; empty where nothing can be answered."""
+    alert_state: str = ""
+    """Of the one alert that it tells of: "pending", "handling" or "resolved"; "" for all other messages."""
     receipt_url: str = ""
     """Where the vendor shall send receipts of this very message; "" when there is no public address."""
 
@@ -241,6 +243,8 @@ class Capabilities:
     mentions_channel: Channel | None = None
     may_merge: bool = True
     """What a limit held may become one message; programs get each message by itself."""
+    can_update: bool = False
+    """The provider has `update`: the first message of an alert shows what has become of it."""
     concurrency: int = 16
     is_simulated: bool = False
 
@@ -283,6 +287,17 @@ class AskableProvider(Provider, Protocol):
     """What `Capabilities.can_be_asked` promises. As `send`, it raises nothing but programming errors."""
 
     async def look_up(self, question: Question) -> Finding: ...
+
+
+class UpdatingProvider(Provider, Protocol):
+    """What `Capabilities.can_update` promises. As `send`, it raises nothing but programming errors."""
+
+    async def update(self, message: Message, provider_id: str) -> SendResult:
+        """Puts `message` in the place of the one that `send` got `provider_id` for; it never posts a new one.
+
+        A permanent outcome ends all updates of that message.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

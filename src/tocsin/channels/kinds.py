@@ -15,6 +15,7 @@ class Channel(StrEnum):
     DINGTALK = "dingtalk"
     LARK = "lark"
     WECOM = "wecom"
+    SLACK = "slack"
     WEBHOOK = "webhook"
 
 
@@ -25,6 +26,7 @@ CHANNEL_TITLES: Mapping[str, Sentence] = {
     Channel.DINGTALK: Sentence("DingTalk"),
     Channel.LARK: Sentence("Lark"),
     Channel.WECOM: Sentence("WeCom"),
+    Channel.SLACK: Sentence("Slack"),
     Channel.WEBHOOK: Sentence("Webhook"),
 }
 
@@ -32,5 +34,5 @@ CHANNEL_TITLES: Mapping[str, Sentence] = {
 PERSONAL_CHANNELS = (Channel.PHONE, Channel.SMS, Channel.EMAIL)
 """Channels that reach one person; a notification object of a person selects among these."""
 
-ROBOT_PLATFORMS = (Channel.DINGTALK, Channel.LARK, Channel.WECOM)
+ROBOT_PLATFORMS = (Channel.DINGTALK, Channel.LARK, Channel.WECOM, Channel.SLACK)
 """Channels that reach an IM group through a robot."""

@@ -10,6 +10,7 @@ from tocsin.channels.providers.http_sms import HTTP_SMS
 from tocsin.channels.providers.lark import LARK
 from tocsin.channels.providers.outbox import OUTBOX_EMAIL, OUTBOX_PHONE, OUTBOX_SMS
 from tocsin.channels.providers.sip import SIP
+from tocsin.channels.providers.slack import SLACK, SLACK_BOT
 from tocsin.channels.providers.smtp import SMTP
 from tocsin.channels.providers.tencent import TENCENT_SMS
 from tocsin.channels.providers.twilio import TWILIO_SMS, TWILIO_VOICE
@@ -34,6 +35,8 @@ PROVIDERS: dict[str, ProviderType] = {
         DINGTALK,
         LARK,
         WECOM,
+        SLACK,
+        SLACK_BOT,
         WEBHOOK,
         OUTBOX_SMS,
         OUTBOX_PHONE,
@@ -51,6 +54,11 @@ def provider_type(name: str) -> ProviderType:
         raise NotFoundError(_NO_PROVIDER % {"name": name, "names": names}) from None
 
 
-def robot_provider(platform: Channel | str) -> ProviderType | None:
-    """What carries messages to robots of this platform, or None when nothing does yet."""
-    return next((kind for kind in PROVIDERS.values() if kind.is_for_robots and kind.channel == platform), None)
+def robot_provider(platform: Channel | str, name: str = "") -> ProviderType | None:
+    """What carries messages to robots of this platform: the kind of this name, or the first. None when nothing does."""
+    return next((kind for kind in robot_providers(platform) if name in ("", kind.name)), None)
+
+
+def robot_providers(platform: Channel | str) -> list[ProviderType]:
+    """Every kind of robots that the platform has."""
+    return [kind for kind in PROVIDERS.values() if kind.is_for_robots and kind.channel == platform]

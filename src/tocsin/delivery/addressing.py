@@ -134,7 +134,7 @@ class Addresses:
         """The first account that was not tried yet; when all were, the first again. None: nothing carries this."""
         if row.recipient_id in self.robots:
             robot = self.robots[row.recipient_id]
-            provider = robot_provider(robot.platform)
+            provider = robot_provider(robot.platform, robot.provider)
             return _outlet_route(provider, ("r", robot.pk, robot.version), robot.name, robot_config(robot))
         if row.recipient_id in self.webhooks:
             hook = self.webhooks[row.recipient_id]
@@ -226,6 +226,7 @@ class Addresses:
             language=row.language,
             thread=f"alert-{row.alert_id}" if row.alert_id else "",
             is_thread_start=row.notification_number == 1,
+            alert_state=row.alert_state.value if row.alert_state is not None and row.alert_id else "",
             urgent=row.cause in (Cause.FIRED, Cause.ESCALATED),
             mentions=self._mentions(row, channel) if row.mention_ids and row.cause is not Cause.RECOVERED else (),
             receipt_url=receipt_url,

@@ -174,6 +174,39 @@ class Delivery(models.Model):
         return gettext("%(channel)s to %(name)s") % {"channel": channel, "name": self.recipient_name}
 
 
+class Posting(models.Model):
+    """A group's first message of an alert, on a platform that lets it be changed: it shows what became of the alert.
+
+    `due_at` is the queue: NULL when nothing is to be looked at. `shown`: the look of the alert that the message has, as
+    `postings.LOOK` words it. `wanted` counts the reasons to look at it, so that one that comes while a change is under
+    way is not lost; `taken_at` says that one is, and nobody else begins another meanwhile.
+    """
+
+    delivery = models.OneToOneField(Delivery, models.CASCADE, primary_key=True, related_name="posting")
+    alert = models.ForeignKey(Alert, models.CASCADE, db_constraint=False, db_index=False, related_name="+")
+    recipient_id = models.BigIntegerField()
+    provider_id = models.CharField(max_length=128)
+    shown = models.CharField(max_length=400)
+    due_at = models.DateTimeField(null=True, blank=True)
+    wanted = models.PositiveIntegerField(default=1)
+    taken_at = models.DateTimeField(null=True, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    changes = models.PositiveIntegerField(default=0)
+    changed_at = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField(null=True, blank=True)
+    failure = models.CharField(max_length=500, blank=True)
+    is_over = models.BooleanField(default=False)
+    """The platform lets it be changed no more."""
+
+    class Meta:
+        verbose_name = _("posting")
+        constraints = [models.UniqueConstraint(fields=["alert", "recipient_id"], name="posting_once")]
+        indexes = [models.Index(fields=["due_at"], name="posting_due", condition=Q(due_at__isnull=False))]
+
+    def __str__(self) -> str:
+        return f"{self.delivery_id}: {self.shown}"
+
+
 class Enclosure(models.Model):
     """What few messages need beside their delivery: the link whose token goes into the text, an address of their own.
 

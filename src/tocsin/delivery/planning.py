@@ -13,6 +13,7 @@ from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import ActivityKind, AlertState, clocks_from_json, taken_steps
 from tocsin.alerts.services import NewActivity, record_activities
 from tocsin.delivery.plan_rows import commit_without_waiting, forget_stopped, lock_due_alerts, mark_told, update_alerts
+from tocsin.delivery.postings import want_updates
 from tocsin.delivery.queue_rows import wake_muted
 from tocsin.delivery.rules import Cause
 from tocsin.delivery.rules.deciding import AlertFacts, Decision, decide
@@ -115,8 +116,10 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
     _leave_reopening_to_newer_alerts(due)
 
     activities: list[NewActivity] = []
+    looks = {alert.pk: _look(alert) for alert in alerts}
     for item in due:
         activities += _apply(item, now)
+    changed = [alert.pk for alert in alerts if alert.notified_at is not None and _look(alert) != looks[alert.pk]]
     told = [item for item in due if item.decision.cause is not None]
     activities += tell([telling for item in due for telling in item.tellings()], now)
     for item in due:
@@ -124,6 +127,7 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
             item.alert.asked = {}
     with together():
         update_alerts(alerts)
+        want_updates(changed, now)
         wake_muted(unmuted, now)
         mark_told([pk for item in told for pk in item.counts.fresh_ids], "active")
         mark_told([pk for item in due for pk in item.counts.gone_ids], "resolved")
@@ -214,6 +218,11 @@ def _apply(item: _Due, now: datetime) -> list[NewActivity]:
     ]
     alert.state = decision.state
     return activities
+
+
+def _look(alert: Alert) -> tuple[str, int, str, str]:
+    """What messages that were posted show of it."""
+    return alert.state, alert.severity, alert.claimed_by, alert.resolved_by
 
 
 def _has_claim_ended(alert: Alert, now: datetime) -> bool:

@@ -50,6 +50,7 @@ WHERE d.purpose = 'alert' AND d.next_at <= %(until)s
   AND (d.recipient_id, d.channel) IN (SELECT * FROM unnest(%(people)s::bigint[], %(channels)s::text[]))
 ORDER BY d.priority, d.next_at, d.id LIMIT 5000 FOR NO KEY UPDATE OF d SKIP LOCKED
 """  # noqa: S608 (parts of the statement, all of them above)
+_READ_ROWS = f"{_COLUMNS} FROM delivery_delivery d {_JOINS} WHERE d.id = ANY(%s) ORDER BY d.id"
 _NEXT = """
 SELECT min(d.next_at) FROM unnest(%(channels)s::text[]) AS c (channel)
 CROSS JOIN unnest(%(priorities)s::smallint[]) AS p (priority)
@@ -150,6 +151,11 @@ def read_due(until: datetime, rooms: Mapping[Channel, int], limit: int) -> list[
 def read_calls(until: datetime, people: Collection[int]) -> list[QueueRow]:
     """Locks and returns alert calls to these people due by `until`."""
     return [_row(values) for values in execute(_READ_CALLS, {"until": until, "people": list(people)})]
+
+
+def read_rows(delivery_ids: Collection[int]) -> list[QueueRow]:
+    """These deliveries as they are now, whatever their state; nothing is locked."""
+    return [_row(values) for values in execute(_READ_ROWS, [list(delivery_ids)])] if delivery_ids else []
 
 
 def quiet_alerts(alert_ids: Collection[int]) -> set[int]:

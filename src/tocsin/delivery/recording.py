@@ -21,6 +21,7 @@ from tocsin.contacts.services import (
 from tocsin.delivery.fallbacks import follow_failed_calls
 from tocsin.delivery.lanes import block_lanes
 from tocsin.delivery.outcome_rows import Recorded, write_outcomes
+from tocsin.delivery.postings import keep_postings
 from tocsin.delivery.receipts import apply_waiting_receipts, wait_for_storing
 from tocsin.delivery.reports import record_reports
 from tocsin.delivery.rules import DeliveryState, Purpose
@@ -63,6 +64,7 @@ def _record(recorded: Sequence[Recorded], now: datetime) -> None:
     wait_for_storing({item.route.account_id for item in named})
     moved_ids = write_outcomes(recorded, now)
     moved = [item for item in recorded if item.claim.delivery_id in moved_ids]
+    keep_postings([item.claim.delivery_id for item in moved if _can_be_updated(item)], now)
     block_lanes(_blocked(recorded))
     reach = apply_waiting_receipts([item.claim.delivery_id for item in named], now)
     _tell_contacts([*reach, *_reach(moved, now)], recorded)
@@ -81,6 +83,11 @@ def _tell_contacts(reach: Sequence[ReachEntry], recorded: Sequence[Recorded]) ->
             ]
         )
     record_reach(entries=reach)
+
+
+def _can_be_updated(item: Recorded) -> bool:
+    is_posted = item.is_accepted and bool(item.provider_id) and item.claim.purpose is Purpose.ALERT
+    return is_posted and item.route.capabilities.can_update
 
 
 def _has_failed(following: Next) -> bool:

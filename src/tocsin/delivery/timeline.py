@@ -18,7 +18,7 @@ from tocsin.alerts.rules import ActivityKind
 from tocsin.channels.kinds import CHANNEL_TITLES, Channel
 from tocsin.core.sentences import translated
 from tocsin.delivery.acts import act_title
-from tocsin.delivery.models import Attempt, Delivery, Receipt
+from tocsin.delivery.models import Attempt, Delivery, Posting, Receipt
 from tocsin.delivery.notes import described
 from tocsin.delivery.rules import REASON_TEXTS, Cause, DeliveryState, Reason
 from tocsin.delivery.rules.told import FOUND
@@ -72,7 +72,7 @@ class TimelineEntry:
 
 
 def timeline(alert_id: int, *, limit: int = _MOST) -> list[TimelineEntry]:
-    """Oldest first; at most `limit` activities and `limit` deliveries (the newest), in four statements."""
+    """Oldest first; at most `limit` activities and `limit` deliveries (the newest), in five statements."""
     activities = list(Activity.objects.filter(alert_id=alert_id).order_by("-at", "-id")[:limit])
     deliveries = list(
         Delivery.objects.filter(notification__alert_id=alert_id)
@@ -85,6 +85,8 @@ def timeline(alert_id: int, *, limit: int = _MOST) -> list[TimelineEntry]:
         steps[attempt.delivery_id].append(_attempt_step(attempt))
     for receipt in Receipt.objects.filter(delivery_id__in=ids).order_by("id"):
         steps[receipt.delivery_id or 0].append(_receipt_step(receipt))
+    for posting in Posting.objects.filter(delivery_id__in=ids):
+        steps[posting.delivery_id] += _posting_steps(posting)
     entries = [(activity.at, 0, activity.pk, _activity_entry(activity)) for activity in activities]
     entries += [
         (delivery.planned_at, 1, delivery.pk, delivery_entry(delivery, steps[delivery.pk])) for delivery in deliveries
@@ -218,6 +220,21 @@ def _receipt_step(receipt: Receipt) -> Step:
     is_good = receipt.status in ("delivered", "answered", "key_pressed")
     level = Level.GOOD if is_good else Level.NEUTRAL if receipt.status == "queued" else Level.BAD
     return Step(receipt.received_at, text, level)
+
+
+def _posting_steps(posting: Posting) -> list[Step]:
+    """What became of a message that shows how its alert fares."""
+    found = []
+    if posting.changed_at is not None:
+        text = ngettext(
+            "changed in the group, %(count)d time", "changed in the group, %(count)d times", posting.changes
+        ) % {"count": posting.changes}
+        found.append(Step(posting.changed_at, text, Level.GOOD))
+    if posting.failed_at is not None and posting.failure:
+        words = _("could not be changed in the group") if posting.is_over else _("not changed in the group yet")
+        words = words if posting.due_at is not None or posting.is_over else _("could not be changed in the group")
+        found.append(Step(posting.failed_at, f"{words} ({translated(posting.failure, _)})", Level.WARNING))
+    return found
 
 
 _WARNINGS = frozenset(

@@ -25,12 +25,14 @@ from tocsin.delivery.models import Delivery
 from tocsin.delivery.peers import TOLD_EVERY, tell_peer
 from tocsin.delivery.pipeline import look_again, rematch, sweep, tell_missed_heartbeats
 from tocsin.delivery.planning import PLANNED_AT_ONCE, next_due_at, plan_due
+from tocsin.delivery.postings import next_update_at
 from tocsin.delivery.recording import record
 from tocsin.delivery.reports import record_reports
 from tocsin.delivery.retention import forget
 from tocsin.delivery.sender import Sender
 from tocsin.delivery.sending import send_all
 from tocsin.delivery.services import expire_deadlines
+from tocsin.delivery.updating import show_changes
 from tocsin.delivery.waiting import BACKOFF_AT_MOST, CEILING, after_failure, pause_until
 from tocsin.oncall.queries import next_due_at as next_handover_at
 from tocsin.policies.queries.silences import next_turn_at
@@ -45,13 +47,22 @@ _FORGET_EVERY = 600.0
 def run(*, stop: threading.Event) -> None:
     """Works until `stop` is set; in-flight sends are then awaited and recorded."""
     worker_id = secrets.randbelow(2**31 - 1) + 1
-    due, deliveries, imports = Doorbell(), Doorbell(), Doorbell()
+    due, deliveries, imports, changes = Doorbell(), Doorbell(), Doorbell(), Doorbell()
     listener = Listener(worker_id, due=due, deliveries=deliveries, imports=imports)
     listener.start()
     listener.wait_until_ready(stop)
     rings_due, rings_deliveries = _ringing(due, listener), _ringing(deliveries, listener)
     loops = [
-        _Loop("plan", _look_and_plan, stop, due, next_due_at, then=rings_deliveries, batch=PLANNED_AT_ONCE),
+        _Loop(
+            "plan",
+            _look_and_plan,
+            stop,
+            due,
+            next_due_at,
+            then=_and_ring(rings_deliveries, changes),
+            batch=PLANNED_AT_ONCE,
+        ),
+        _Loop("changes", show_changes, stop, changes, next_update_at),
         _Loop("sweep", sweep, stop, Doorbell(), then=rings_due),
         _Loop("silences", turn_silences, stop, Doorbell(), next_turn_at),
         _Loop("heartbeats", tell_missed_heartbeats, stop, Doorbell(), then=rings_due),
@@ -90,6 +101,16 @@ def _ringing(bell: Doorbell, listener: Listener) -> Callable[[str, int], None]:
     return ring
 
 
+def _and_ring(ring: Callable[[str, int], None], also: Doorbell) -> Callable[[str, int], None]:
+    """What people do to an alert rings for planning, whether or not anything is to be planned."""
+
+    def both(name: str, done: int) -> None:
+        ring(name, done)
+        also.ring()
+
+    return both
+
+
 def _end_waits(stop: threading.Event, bells: list[Doorbell]) -> None:
     """A loop that clears its bell after this looks at `stop` before it waits."""
     stop.wait()
@@ -117,6 +138,7 @@ def run_due(now: datetime, *, worker_id: int = 1) -> None:
             sent, reported = asyncio.run(send_all(claims))
             record(sent, now)
             record_reports(reported, now)
+        done += show_changes(now)
         if not done and not claims:
             return
 

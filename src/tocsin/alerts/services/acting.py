@@ -243,7 +243,7 @@ def _clean(text: str) -> str:
 
 _FIELDS = (
     "state", "claimed_at", "claimed_by", "handler", "lapses_at", "resolved_at", "resolved_by", "due_at", "muted_until",
-    "severity", "chosen_severity", "assigned_to", "assigned_name", "escalation", "asked",
+    "severity", "chosen_severity", "assigned_to", "assigned_name", "escalation", "asked", "changed_at",
 )  # fmt: skip
 
 
@@ -256,6 +256,7 @@ def _write(
     text: str = "",
     data: Mapping[str, Any] | None = None,
 ) -> Alert:
+    alert.changed_at = now
     alert.save(update_fields=_FIELDS)
     told = {**(data or {}), **({"how": how} if how else {})}
     record_activities([NewActivity(alert.pk, kind, by.name, text, told)], at=now)

@@ -18,6 +18,8 @@ def robot_platform_choices() -> list[tuple[str, str]]:
 class Robot(models.Model):
     """A chatbot of an IM group. The webhook URL holds its token, so it is a secret.
 
+    `provider`: which of the platform's kinds of robots it is, by its name in the registry; "" for the platform's first.
+    `settings`: what that kind is set up with beyond the three columns here, a JSON object of texts.
     `daily_times`: "hh:mm" in its time zone, in order, at which it tells of the day. `daily_due_at` is the queue: the
     next such moment; NULL when there is none or it is off.
     """
@@ -27,9 +29,11 @@ class Robot(models.Model):
     )
     name = models.CharField(_("name"), max_length=64, unique=True)
     platform = models.CharField(_("platform"), max_length=16, choices=robot_platform_choices)
-    url = EncryptedTextField(_("webhook URL"))
+    provider = models.CharField(max_length=32, blank=True, db_default="", default="", editable=False)
+    url = EncryptedTextField(_("webhook URL"), blank=True)
     secret = EncryptedTextField(_("signing secret"), blank=True)
     keyword = models.CharField(_("keyword"), max_length=64, blank=True)
+    settings = EncryptedTextField(blank=True, db_default="", default="", editable=False)
     language = models.CharField(_("language"), max_length=16, blank=True, db_default="")
     time_zone = models.CharField(_("time zone"), max_length=64, blank=True, db_default="")
     sends_daily = models.BooleanField(_("daily statistics"), default=False, db_default=False)

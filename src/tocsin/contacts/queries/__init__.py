@@ -22,7 +22,7 @@ from tocsin.contacts.queries.listing import (
     in_chunks,
     member_counts,
 )
-from tocsin.contacts.queries.outlets import outlet_reach, pair_names, robot_config, webhook_config
+from tocsin.contacts.queries.outlets import outlet_reach, pair_names, robot_config, robot_settings, webhook_config
 from tocsin.contacts.queries.people import (
     Deletion,
     Readiness,
@@ -126,6 +126,7 @@ __all__ = [
     "readiness",
     "registered_uses",
     "robot_config",
+    "robot_settings",
     "session_by_secret",
     "token_of",
     "uses_by_phone",

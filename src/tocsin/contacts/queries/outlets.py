@@ -14,7 +14,13 @@ WEBHOOK_CONFIG = ("url", "method", "headers", "parameters", "body", "recovery_bo
 
 def robot_config(robot: Robot) -> Config:
     """Secrets included: for opening it, never for showing it."""
-    return {field: getattr(robot, field) for field in ROBOT_CONFIG}
+    return {**robot_settings(robot), **{field: getattr(robot, field) for field in ROBOT_CONFIG}}
+
+
+def robot_settings(robot: Robot) -> dict[str, str]:
+    """What its kind is set up with beyond the columns of the row, secrets included."""
+    found: dict[str, str] = json.loads(robot.settings or "{}")
+    return found
 
 
 def webhook_config(webhook: Webhook) -> Config:

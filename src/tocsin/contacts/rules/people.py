@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tocsin.channels.kinds import Channel
+
+_SLACK_ID = re.compile(r"[UW][A-Z0-9]{5,30}")
 
 
 class Fallback(StrEnum):
@@ -123,8 +126,10 @@ def mention_id(contact: ContactView, platform: Channel) -> str:
     """The ID by which a robot of the platform can mention the contact, or "".
 
     The platform's own ID wins over the common one. Lark takes `ou_` open IDs only and ignores others silently; the
-    other platforms know nothing of those.
+    other platforms know nothing of those. Slack's member IDs are unlike all others.
     """
+    if platform is Channel.SLACK:
+        return contact.user_id if _SLACK_ID.fullmatch(contact.user_id) else ""
     own = {
         Channel.DINGTALK: contact.dingtalk_user_id,
         Channel.LARK: contact.lark_user_id,

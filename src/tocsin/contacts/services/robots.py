@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +15,9 @@ from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.channels.base import ProviderType
 from tocsin.channels.kinds import ROBOT_PLATFORMS, Channel
-from tocsin.channels.registry import PROVIDERS, robot_provider
+from tocsin.channels.registry import PROVIDERS, robot_provider, robot_providers
 from tocsin.contacts.models import NotificationObject, Robot
-from tocsin.contacts.queries import uses_of
+from tocsin.contacts.queries import robot_config, robot_settings, uses_of
 from tocsin.contacts.rules import DuplicateError, Use
 from tocsin.contacts.rules.daily import MAX_DAILY_TIMES, due_moments, next_daily, parse_times
 from tocsin.contacts.services.cleaning import (
@@ -35,7 +36,8 @@ from tocsin.core.actors import Actor
 from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
 
 _SECRETS = ("url", "secret")
-_CONFIG = ("url", "secret", "keyword")
+_CONFIG = ("url", "secret", "keyword", "settings")
+"""What decides how it is opened."""
 _DAILY = ("sends_daily", "daily_times", "time_zone", "is_enabled")
 """What decides when the next daily statistics are due."""
 _Cleaned = dict[str, Any]
@@ -62,6 +64,11 @@ def _secret_text(value: object) -> str:
     return clean_text(value, at_most=500)
 
 
+def _url_if_any(value: object) -> str:
+    """Kinds of robots that are at a known address need none."""
+    return clean_url(value) if value else ""
+
+
 _FIELDS: Mapping[str, Callable[[object], str | None]] = {
     "name": clean_name,
     "url": clean_url,
@@ -78,26 +85,29 @@ def create_robot(
     now: datetime,
     name: str,
     platform: str,
-    url: str,
+    url: str = "",
     secret: str = "",
     keyword: str = "",
+    provider: str = "",
+    settings: Mapping[str, str] | None = None,
     language: str = "",
     time_zone: str = "",
     sends_daily: bool = False,
     daily_times: Sequence[str] = (),
     is_enabled: bool = True,
 ) -> Robot:
-    """`url` and `secret` are stored encrypted and never shown again. InvalidInputError names the fields.
+    """`url`, `secret` and `settings` are stored encrypted; what is secret of them is never shown again.
 
+    `provider`: the kind of robot, "" for the platform's first; `settings`: what it is set up with beyond url, secret
+    and keyword, by the names of its fields. InvalidInputError names the fields.
     `daily_times`: "hh:mm" in `time_zone` (the installation's if empty), at which the group is told of the day.
     """
-    provider = robot_provider(platform) if platform in platforms() else None
-    if provider is None:
-        raise InvalidInputError({"platform": _("Choose one of: %(choices)s.") % {"choices": ", ".join(platforms())}})
+    kind = _kind(platform, provider)
     typed = {"name": name, "url": url, "secret": secret, "keyword": keyword, "language": language}
-    cleaned = _clean({**typed, "time_zone": time_zone}, sends_daily, daily_times, is_enabled)
-    robot = Robot(**cleaned, platform=provider.channel.value, created_at=now)
-    _refuse_unusable(robot, provider, _CONFIG)
+    cleaned = _clean({**typed, "time_zone": time_zone}, sends_daily, daily_times, is_enabled, kind)
+    cleaned |= {"provider": kind.name, "settings": _settings({}, settings or {})}
+    robot = Robot(**cleaned, platform=kind.channel.value, created_at=now)
+    _refuse_unusable(robot, kind, _CONFIG)
     robot.daily_due_at = _next_daily(robot, now)
     with transaction.atomic():
         with naming_duplicates(lambda: _duplicate(robot)):
@@ -119,25 +129,32 @@ def update_robot(
     url: str | None = None,
     secret: str | None = None,
     keyword: str | None = None,
+    settings: Mapping[str, str] | None = None,
     language: str | None = None,
     time_zone: str | None = None,
     sends_daily: bool | None = None,
     daily_times: Sequence[str] | None = None,
     is_enabled: bool | None = None,
 ) -> Robot:
-    """What is None stays; an empty `secret` removes it. ConflictError when `version` is not the row's."""
+    """What is None stays, and what `settings` does not name; an empty text removes what is there.
+
+    ConflictError when `version` is not the row's.
+    """
     given = {"name": name, "url": url, "secret": secret, "keyword": keyword, "language": language}
     typed = {field: value for field, value in {**given, "time_zone": time_zone}.items() if value is not None}
-    cleaned = _clean(typed, sends_daily, daily_times, is_enabled)
     with transaction.atomic():
         robot = _locked(robot_id, version)
+        kind = robot_provider(robot.platform, robot.provider)
+        cleaned = _clean(typed, sends_daily, daily_times, is_enabled, kind)
+        if settings is not None:
+            cleaned["settings"] = _settings(robot_settings(robot), settings)
         before = {field: getattr(robot, field) for field, value in cleaned.items() if getattr(robot, field) != value}
         if not before:
             return robot
         for field in before:
             setattr(robot, field, cleaned[field])
-        if (provider := robot_provider(robot.platform)) is not None and not {*_CONFIG}.isdisjoint(before):
-            _refuse_unusable(robot, provider, before)
+        if kind is not None and not {*_CONFIG}.isdisjoint(before):
+            _refuse_unusable(robot, kind, before)
         _refuse_daily_without_times(robot.sends_daily, robot.daily_times)
         if not {*_DAILY}.isdisjoint(before):
             robot.daily_due_at = _next_daily(robot, now)
@@ -183,18 +200,47 @@ def delete_robots(*, by: Actor, now: datetime, ids: Collection[int]) -> tuple[Us
 
 def platforms() -> list[str]:
     """Those whose robots this version can reach."""
-    return sorted(kind.channel.value for kind in PROVIDERS.values() if kind.channel in ROBOT_PLATFORMS)
+    return sorted({kind.channel.value for kind in PROVIDERS.values() if kind.channel in ROBOT_PLATFORMS})
+
+
+def _kind(platform: str, name: str) -> ProviderType:
+    if platform not in platforms():
+        raise InvalidInputError({"platform": _("Choose one of: %(choices)s.") % {"choices": ", ".join(platforms())}})
+    if (found := robot_provider(platform, name)) is None:
+        names = ", ".join(kind.name for kind in robot_providers(platform))
+        raise InvalidInputError({"provider": _("Choose one of: %(choices)s.") % {"choices": names}})
+    return found
 
 
 def _clean(
-    typed: Mapping[str, object], sends_daily: bool | None, daily_times: Sequence[str] | None, is_enabled: bool | None
+    typed: Mapping[str, object],
+    sends_daily: bool | None,
+    daily_times: Sequence[str] | None,
+    is_enabled: bool | None,
+    kind: ProviderType | None,
 ) -> _Cleaned:
-    cleaned: _Cleaned = dict(clean(typed, _FIELDS))
+    needs_url = kind is None or any(field.name == "url" and field.is_required for field in kind.fields)
+    cleaned: _Cleaned = dict(clean(typed, {**_FIELDS, "url": clean_url if needs_url else _url_if_any}))
     if daily_times is not None:
         cleaned["daily_times"] = _clean_times(daily_times)
         _refuse_daily_without_times(bool(sends_daily), cleaned["daily_times"])
     given = {"sends_daily": sends_daily, "is_enabled": is_enabled}
     return cleaned | {field: value for field, value in given.items() if value is not None}
+
+
+def _settings(stored: Mapping[str, str], typed: Mapping[str, str]) -> str:
+    """As the row keeps them; the provider says what each may be."""
+    cleaned: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    for name, value in typed.items():
+        try:
+            cleaned[name] = clean_text(value, at_most=2000)
+        except ValueError as error:
+            problems[name] = str(error)
+    if problems:
+        raise InvalidInputError(problems)
+    kept = {name: value for name, value in sorted({**stored, **cleaned}.items()) if value}
+    return json.dumps(kept, ensure_ascii=False) if kept else ""
 
 
 def _clean_times(texts: Sequence[str]) -> list[str]:
@@ -220,12 +266,20 @@ def _next_daily(robot: Robot, now: datetime) -> datetime | None:
 
 
 def _refuse_unusable(robot: Robot, provider: ProviderType, changed: Collection[str]) -> None:
-    problems = provider.problems({field: getattr(robot, field) for field in _CONFIG if getattr(robot, field)})
-    if not problems and "url" in changed:
-        problem = private_problem(robot.url) or host_problem(robot.url, provider)
-        problems = {"url": problem} if problem else {}
+    config = {field: value for field, value in robot_config(robot).items() if value}
+    problems = provider.problems(config)
+    if not problems:
+        problems = _address_problems(config, provider, changed)
     if problems:
         raise InvalidInputError(problems)
+
+
+def _address_problems(config: Mapping[str, str], provider: ProviderType, changed: Collection[str]) -> dict[str, str]:
+    """Where it is, when that was typed: `url` holds a robot's token, `api` is where its platform is asked."""
+    typed = {field: config[field] for field in ("url", "api") if config.get(field)}
+    new = {field: url for field, url in typed.items() if field in changed or (field == "api" and "settings" in changed)}
+    found = {field: private_problem(url) or host_problem(url, provider) for field, url in new.items()}
+    return {field: problem for field, problem in found.items() if problem}
 
 
 def _locked(robot_id: int, version: int | None) -> Robot:
@@ -243,5 +297,7 @@ def _duplicate(robot: Robot) -> DuplicateError:
 
 
 def _shown(field: str, value: object) -> str:
-    """As an audit entry keeps it."""
+    """As an audit entry keeps it; of what a kind of robot is set up with, the names alone."""
+    if field == "settings":
+        return ", ".join(json.loads(str(value) or "{}"))
     return "***" if field in _SECRETS and value else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -19,13 +20,15 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from tocsin.contacts.queries import pair_names
-from tocsin.contacts.services import platforms
+from tocsin.channels.base import ConfigField, ProviderType
+from tocsin.channels.kinds import ROBOT_PLATFORMS
+from tocsin.channels.registry import PROVIDERS, robot_provider
+from tocsin.contacts.queries import pair_names, robot_settings
 from tocsin.contacts.services.webhooks import KEPT
 from tocsin.web.console.choices import language_choices, zone_choices
 from tocsin.web.console.form_pages import demand_version
 from tocsin.web.console.service_admin import ServiceForm
-from tocsin.web.console.words import CHANNELS
+from tocsin.web.console.words import said
 
 
 def _secret_input() -> UnfoldAdminPasswordWidget:
@@ -101,7 +104,42 @@ def read_times(typed: str) -> list[str]:
     return [text for text in re.split(r"[,，;；\s]+", typed) if text]
 
 
-class RobotForm(OutletForm):
+ROBOT_KINDS: dict[str, ProviderType] = {
+    kind.name: kind
+    for platform in ROBOT_PLATFORMS
+    for kind in PROVIDERS.values()
+    if kind.is_for_robots and kind.channel is platform
+}
+"""What can be chosen, in the order in which it is shown."""
+_CHOICES = {"card": _("card"), "markdown": _("Markdown"), "text": _("plain text")}
+"""Words for what settings choose from; others stand as they are."""
+_OWN = ("url", "secret", "keyword")
+"""Columns of a robot; everything else is one of its settings."""
+
+
+def settings_of_kinds() -> dict[str, ConfigField]:
+    """What kinds of robots are set up with beyond the columns, by name. Kinds that share a name mean the same by it."""
+    fields = (field for kind in ROBOT_KINDS.values() for field in kind.fields if field.name not in _OWN)
+    return {field.name: field for field in reversed(list(fields))}
+
+
+def kind_of(robot: Any) -> ProviderType | None:
+    return robot_provider(robot.platform, robot.provider)
+
+
+def _setting(field: ConfigField) -> forms.Field:
+    label, help_text = lazy(lambda: said(field.label), str)(), lazy(lambda: said(field.help), str)()
+    if field.choices:
+        options = [(choice, _CHOICES.get(choice, choice)) for choice in field.choices]
+        return forms.ChoiceField(
+            label=label, required=False, choices=options, help_text=help_text, initial=field.default,
+            widget=UnfoldAdminSelectWidget,
+        )  # fmt: skip
+    widget = _secret_input() if field.is_secret else UnfoldAdminTextInputWidget()
+    return forms.CharField(label=label, required=False, help_text=help_text, widget=widget)
+
+
+class _RobotForm(OutletForm):
     platform = forms.ChoiceField(
         label=_("platform"), widget=UnfoldAdminSelectWidget(attrs={"data-outlet-platform": ""})
     )
@@ -126,16 +164,48 @@ class RobotForm(OutletForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "secret" in self.fields:
-            self.fields["secret"].help_text = _("Where the robot's security setting is a signature. WeCom has none.")
+            self.fields["secret"].help_text = _("Where the robot's security setting is a signature.")
         if "daily_times" in self.fields:
             self.initial["daily_times"] = ", ".join(self.instance.daily_times or [])
         if "platform" in self.fields:
-            options = [(name, CHANNELS.get(name, name)) for name in platforms()]
+            options = [(kind.name, said(kind.title)) for kind in ROBOT_KINDS.values()]
             self.fields["platform"].choices = options  # type: ignore[attr-defined]
             self.fields["platform"].disabled = self.instance.pk is not None
+            has = {kind.name: [field.name for field in kind.fields] for kind in ROBOT_KINDS.values()}
+            self.fields["platform"].widget.attrs["data-outlet-fields"] = json.dumps(has)
+        if self.instance.pk is not None:
+            self._fill_in()
+
+    def _fill_in(self) -> None:
+        """What is stored, secrets excepted."""
+        stored, kind = robot_settings(self.instance), kind_of(self.instance)
+        self.initial["platform"] = kind.name if kind else self.instance.platform
+        for field in kind.fields if kind else ():
+            if field.name in _OWN or field.name not in self.fields:
+                continue
+            if field.is_secret and stored.get(field.name):
+                self.fields[field.name].widget.attrs["placeholder"] = _STORED
+            elif not field.is_secret:
+                self.initial[field.name] = stored.get(field.name, field.default)
 
     def clean_daily_times(self) -> list[str]:
         return read_times(self.cleaned_data["daily_times"])
+
+    def clean(self) -> dict[str, Any]:
+        """`settings`: of the chosen kind; a secret that was not typed is kept."""
+        cleaned = super().clean()
+        kind = kind_of(self.instance) if self.instance.pk is not None else ROBOT_KINDS.get(cleaned.get("platform", ""))
+        cleaned["kind"] = kind
+        given = {
+            field: cleaned.get(field.name) or "" for field in (kind.fields if kind else ()) if field.name not in _OWN
+        }
+        cleaned["settings"] = {field.name: value for field, value in given.items() if value or not field.is_secret}
+        return cleaned
+
+
+RobotForm: type[_RobotForm] = type(
+    "RobotForm", (_RobotForm,), {name: _setting(field) for name, field in settings_of_kinds().items()}
+)
 
 
 class PairsField(forms.CharField):

@@ -27,7 +27,7 @@ _SHOWN_OF_FAILURE = 80
 def write_only(data: dict[str, Any]) -> dict[str, Any]:
     """What a form says of what may hold a token: None keeps what is stored."""
     secret = "" if data.get("forgets_secret") else data.get("secret") or None
-    return {"url": data["url"] or None, "secret": secret}
+    return {"url": data.get("url") or None, "secret": secret}
 
 
 class OutletAdmin(ServiceAdmin):

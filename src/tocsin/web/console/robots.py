@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
-from tocsin.channels.registry import robot_provider
 from tocsin.contacts import services
 from tocsin.contacts.models import Robot
 from tocsin.core.clock import utc_now
@@ -21,13 +20,13 @@ from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of, require
 from tocsin.web.console.display import chip
 from tocsin.web.console.form_pages import form_page
-from tocsin.web.console.outlet_forms import DailyForm, RobotForm
+from tocsin.web.console.outlet_forms import DailyForm, RobotForm, kind_of, settings_of_kinds
 from tocsin.web.console.outlet_test import outlet_test_page
 from tocsin.web.console.outlets import OutletAdmin, write_only
-from tocsin.web.console.words import CHANNELS
+from tocsin.web.console.words import CHANNELS, said
 
 _FIELDS = (
-    "name", "platform", "url", "secret", "keyword", "language", "time_zone", "sends_daily", "daily_times", "is_enabled",
+    "name", "url", "secret", "keyword", "settings", "language", "time_zone", "sends_daily", "daily_times", "is_enabled",
 )  # fmt: skip
 
 
@@ -52,11 +51,11 @@ class RobotAdmin(OutletAdmin):
         if obj is not None and not self.has_change_permission(request, obj):
             shown = ("name", "shown_platform", "keyword", "shown_state", "shown_daily", "fared", "used_by")
             return ((None, {"fields": shown}),)
-        has = _fields_of(obj.platform) if obj else ("secret", "keyword")
-        secrets = [name for name in has if name == "secret"] + (["forgets_secret"] if obj and obj.secret else [])
-        keyword = [name for name in has if name == "keyword"]
+        has = _fields_of(obj) if obj else ("url", "secret", "keyword", *settings_of_kinds())
+        if obj and obj.secret and "secret" in has:
+            has = (*has, "forgets_secret")
         sets = [
-            (None, {"fields": ("name", "platform", "url", *secrets, *keyword, "is_enabled")}),
+            (None, {"fields": ("name", "platform", *has, "is_enabled")}),
             (_("Messages"), {"fields": ("language", "time_zone")}),
             (_("Daily statistics"), {"fields": ("sends_daily", "daily_times")}),
         ]
@@ -64,10 +63,13 @@ class RobotAdmin(OutletAdmin):
 
     def add_row(self, request: HttpRequest, data: dict[str, Any]) -> Robot:
         given = {name: data[name] for name in _FIELDS}
-        return services.create_robot(by=actor_of(request), now=utc_now(), **given)
+        kind = data["kind"]
+        return services.create_robot(
+            by=actor_of(request), now=utc_now(), platform=kind.channel, provider=kind.name, **given
+        )
 
     def change_row(self, request: HttpRequest, row: Robot, data: dict[str, Any]) -> None:
-        given = {name: data.get(name) for name in _FIELDS if name not in ("platform", "url", "secret")}
+        given = {name: data.get(name) for name in _FIELDS if name not in ("url", "secret")}
         services.update_robot(
             by=actor_of(request),
             now=utc_now(),
@@ -117,7 +119,11 @@ class RobotAdmin(OutletAdmin):
 
     @display(description=_("platform"), ordering="platform")
     def shown_platform(self, robot: Robot) -> str:
-        return str(CHANNELS.get(robot.platform, robot.platform))
+        """The platform, and the kind of robot where it has several."""
+        kind = kind_of(robot)
+        if kind is None or kind.name == robot.platform:
+            return str(CHANNELS.get(robot.platform, robot.platform))
+        return said(kind.title)
 
     @display(description=_("daily statistics"))
     def shown_daily(self, robot: Any) -> SafeString:
@@ -141,7 +147,7 @@ def _zone(robot: Robot) -> str:
     return robot.time_zone or str(settings.TIME_ZONE)
 
 
-def _fields_of(platform: str) -> tuple[str, ...]:
-    """What robots of the platform are set up with."""
-    kind = robot_provider(platform)
+def _fields_of(robot: Robot) -> tuple[str, ...]:
+    """What robots of its kind are set up with."""
+    kind = kind_of(robot)
     return tuple(field.name for field in kind.fields) if kind else ()

@@ -29,6 +29,7 @@ CHANNEL_ICONS: Mapping[str, str] = {
     Channel.DINGTALK: "smart_toy",
     Channel.LARK: "smart_toy",
     Channel.WECOM: "smart_toy",
+    Channel.SLACK: "smart_toy",
     Channel.WEBHOOK: "webhook",
 }
 ALERT_STATES: Words = {

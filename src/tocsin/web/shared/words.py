@@ -22,6 +22,7 @@ CHANNELS: Words = {
     Channel.DINGTALK: _("DingTalk"),
     Channel.LARK: _("Lark"),
     Channel.WECOM: _("WeCom"),
+    Channel.SLACK: _("Slack"),
     Channel.WEBHOOK: _("Webhook"),
 }
 PURPOSES: Words = {

@@ -1,6 +1,5 @@
 // Forms of robots and webhooks: fields that a platform or a method has not are not shown. The server refuses them anyway.
 (() => {
-  const WITHOUT = { wecom: ["secret", "keyword"] };
   const GET_HAS_NO = ["body", "recovery_body"];
 
   const show = (form, names, hidden) => {
@@ -13,9 +12,16 @@
 
   const apply = (root) => {
     for (const chosen of root.querySelectorAll("[data-outlet-platform]")) {
-      const without = WITHOUT[chosen.value] || [];
-      show(chosen.form, ["secret", "keyword"], without.length > 0);
-      for (const name of without) if (chosen.form.elements[name]) chosen.form.elements[name].value = "";
+      if (!chosen.dataset.outletFields) continue;
+      const kinds = JSON.parse(chosen.dataset.outletFields);
+      const has = kinds[chosen.value] || [];
+      const without = [...new Set(Object.values(kinds).flat())].filter((name) => !has.includes(name));
+      show(chosen.form, has, false);
+      show(chosen.form, without, true);
+      for (const name of without) {
+        const field = chosen.form.elements[name];
+        if (field && field.tagName !== "SELECT") field.value = "";
+      }
     }
     for (const chosen of root.querySelectorAll("[data-outlet-method]")) {
       show(chosen.form, GET_HAS_NO, chosen.value === "GET");

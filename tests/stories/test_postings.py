@@ -1,0 +1,245 @@
+"""A group's first message of an alert shows what became of the alert, and nothing new is posted for that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from simulators.slack import SlackSimulator
+from tests.stories.harness import ADMIN, Story
+from tocsin.alerts.services import (
+    assign_alert,
+    change_severity,
+    claim_alert,
+    comment_alert,
+    reopen_alert,
+    resolve_alert,
+    unclaim_alert,
+)
+from tocsin.contacts.models import Robot
+from tocsin.contacts.services import update_robot
+from tocsin.delivery.models import Posting
+
+
+@pytest.fixture
+def slack() -> Iterator[SlackSimulator]:
+    with SlackSimulator(members={"Ann": "U0ANN001"}) as running:
+        running.is_unlimited = True
+        yield running
+
+
+def bot(story: Story, slack: SlackSimulator, **fields: str) -> Robot:
+    return story.robot(platform="slack", provider="slack_bot", settings=slack.settings, **fields)
+
+
+def fired(story: Story, slack: SlackSimulator, **policy: object) -> Robot:
+    """One message is in the group."""
+    robot = bot(story, slack)
+    story.policy({robot: []}, **policy)
+    story.fires("Disk full", summary="/var is at 97 %", severity="critical", host="db-1")
+    story.passes(5)
+    story.expect_group_message(robot, "[P1] Disk full")
+    return robot
+
+
+def steps(story: Story) -> list[str]:
+    return [step.text for entry in story.timeline() for step in entry.steps if "group" in step.text]
+
+
+def test_a_claim_is_shown_in_the_message_itself(story: Story, slack: SlackSimulator) -> None:
+    fired(story, slack)
+
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(5)
+
+    [message] = slack.messages
+    assert message.edits == 1
+    assert "Claimed by Ada Admin at" in message.text
+    assert "/var is at 97 %" in message.text
+    assert slack.requests == ["chat.postMessage", "chat.update"]
+    assert steps(story) == ["changed in the group, 1 time"]
+
+
+def test_every_turn_of_an_alert_is_shown_and_nothing_else_is_posted(story: Story, slack: SlackSimulator) -> None:
+    fired(story, slack, sends_recovery=False)
+    alert, ann = story.alert().pk, story.contact("Ann")
+    said = []
+
+    for act in (
+        lambda: claim_alert(by=ADMIN, now=story.now, alert_id=alert),
+        lambda: unclaim_alert(by=ADMIN, now=story.now, alert_id=alert),
+        lambda: change_severity(by=ADMIN, now=story.now, alert_id=alert, severity=3),
+        lambda: comment_alert(by=ADMIN, now=story.now, alert_id=alert, text="Looking"),
+        lambda: assign_alert(by=ADMIN, now=story.now, alert_id=alert, contact_id=ann.pk),
+        lambda: resolve_alert(by=ADMIN, now=story.now, alert_id=alert, text="Cleaned up"),
+        lambda: reopen_alert(by=ADMIN, now=story.now, alert_id=alert),
+    ):
+        act()
+        story.passes(5)
+        said.append(slack.messages[0].text.splitlines()[:2])
+    story.recovers("Disk full", severity="critical", host="db-1")
+    story.passes(60)
+
+    day = "2026-"
+    assert [(title, line.partition(day)[0]) for title, line in said] == [
+        ("*[P1] Disk full*", "*Claimed by Ada Admin at "),
+        ("*[P1] Disk full*", "*firing: 1 event*"),
+        ("*[P3] Disk full*", "*firing: 1 event*"),
+        ("*[P3] Disk full*", "*firing: 1 event*"),
+        ("*[P3] Disk full*", "*Given to Ann*"),
+        ("*[P3] Disk full*", "*Resolved by Ada Admin at "),
+        ("*[P3] Disk full*", "*Given to Ann*"),
+    ]
+    assert "*Recovered at " in slack.messages[0].text
+    assert "*recovered*" in slack.messages[0].text
+    assert slack.messages[0].edits == 7
+    story.expect_mail(ann)
+    story.expect_text(ann)
+    story.expected |= {item.pk for item in story._out() if item.delivery.recipient_id != ann.pk}
+    assert slack.requests.count("chat.postMessage") == len(slack.messages)
+
+
+def test_only_the_first_message_of_an_alert_is_changed(story: Story, slack: SlackSimulator) -> None:
+    robot = fired(story, slack)
+
+    story.recovers("Disk full", severity="critical", host="db-1")
+    story.passes(60)
+
+    story.expect_group_message(robot, "recovered")
+    first, recovery = slack.messages
+    assert (first.edits, recovery.edits) == (1, 0)
+    assert "Recovered at" in first.text
+
+
+def test_a_change_that_came_while_the_message_was_on_its_way_is_shown(story: Story, slack: SlackSimulator) -> None:
+    robot = bot(story, slack)
+    story.policy({robot: []}, group_interval=1)
+    story.fires("Disk full", host="a")
+    slack.answer_next("internal_error")
+    story.passes(5)
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.fires("Disk full", host="b")
+    story.passes(30)
+
+    story.expect_group_message(robot, "more events")
+    assert "Claimed by Ada Admin" in slack.messages[0].text
+    assert slack.messages[0].edits == 1
+
+
+def test_an_older_look_never_takes_the_place_of_a_newer_one(story: Story, slack: SlackSimulator) -> None:
+    """While one worker changes the message, nobody else does, and what came meanwhile follows."""
+    from tocsin.delivery.postings import Finished, finish_postings, look_at_changed, take_postings
+
+    fired(story, slack)
+    alert = story.alert().pk
+    claim_alert(by=ADMIN, now=story.now, alert_id=alert)
+    look_at_changed(story.now)
+    [slow] = take_postings(story.now, 10)
+
+    resolve_alert(by=ADMIN, now=story.now, alert_id=alert)
+    story.passes(5)
+    assert slack.messages[0].edits == 0
+    finish_postings([Finished(slow.delivery_id, slow.wanted, slow.look, is_changed=True, is_tried=True)], story.now)
+    story.passes(5)
+
+    assert "Resolved by Ada Admin" in slack.messages[0].text
+    assert Posting.objects.get().changes == 2
+
+
+def test_a_worker_that_dies_leaves_the_change_to_others(story: Story, slack: SlackSimulator) -> None:
+    from tocsin.delivery.postings import look_at_changed, take_postings
+
+    fired(story, slack)
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    look_at_changed(story.now)
+    take_postings(story.now, 10)
+
+    story.passes(89)
+    assert slack.messages[0].edits == 0
+    story.passes(2)
+
+    assert "Claimed by" in slack.messages[0].text
+
+
+def test_what_slack_changes_no_more_is_told_and_not_tried_for_ever(story: Story, slack: SlackSimulator) -> None:
+    fired(story, slack)
+    alert = story.alert().pk
+    slack.answer_next("message_not_found")
+    claim_alert(by=ADMIN, now=story.now, alert_id=alert)
+    story.passes(600)
+    resolve_alert(by=ADMIN, now=story.now, alert_id=alert)
+    story.passes(600)
+
+    assert slack.requests == ["chat.postMessage", "chat.update"]
+    assert steps(story) == [
+        "could not be changed in the group (message_not_found: The message was deleted in Slack. "
+        "(Slack: message_not_found HTTP 200))"
+    ]
+
+
+def test_a_change_is_tried_five_times_and_the_next_one_anew(story: Story, slack: SlackSimulator) -> None:
+    fired(story, slack)
+    alert = story.alert().pk
+    for _ in range(5):
+        slack.answer_next("internal_error")
+    claim_alert(by=ADMIN, now=story.now, alert_id=alert)
+    story.passes(3600)
+    tries = slack.requests.count("chat.update")
+    told = steps(story)
+    unclaim_alert(by=ADMIN, now=story.now, alert_id=alert)
+    claim_alert(by=ADMIN, now=story.now, alert_id=alert)
+    story.passes(5)
+
+    assert tries == 5
+    assert told[0].startswith("could not be changed in the group (internal_error: ")
+    assert "Claimed by" in slack.messages[0].text
+    assert steps(story) == ["changed in the group, 1 time"]
+
+
+def test_too_many_changes_wait_as_long_as_slack_asks(story: Story, slack: SlackSimulator) -> None:
+    fired(story, slack)
+    slack.answer_next("ratelimited", status=429, **{"Retry-After": "40"})
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+
+    story.passes(39)
+    assert slack.messages[0].edits == 0
+    story.passes(10)
+
+    assert slack.messages[0].edits == 1
+
+
+def test_a_robot_that_is_switched_off_changes_nothing(story: Story, slack: SlackSimulator) -> None:
+    robot = fired(story, slack)
+    update_robot(by=ADMIN, now=story.now, robot_id=robot.pk, version=None, is_enabled=False)
+
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(60)
+
+    assert slack.messages[0].edits == 0
+
+
+def test_a_claim_that_lapses_is_shown(story: Story, slack: SlackSimulator) -> None:
+    fired(story, slack)
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lapses_after=timedelta(minutes=10))
+    story.passes(1)
+
+    story.passes(700)
+
+    assert slack.messages[0].edits == 2
+    assert "Claimed" not in slack.messages[0].text
+
+
+def test_a_webhook_of_slack_posts_and_changes_nothing(story: Story, slack: SlackSimulator) -> None:
+    robot = story.robot(slack.webhook, platform="slack")
+    story.policy({robot: []})
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_group_message(robot)
+
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(60)
+
+    assert slack.requests == ["hook"]
+    assert not Posting.objects.exists()
