@@ -83,6 +83,7 @@ TABLES: dict[str, Table] = {
     "channels/provideraccount": Table(ADMIN, add=ADMIN, change=ADMIN, delete=ADMIN),
     "accounts/user": Table(ADMIN, add=ADMIN, change=ADMIN),
     "accounts/apitoken": Table(ADMIN, add=ADMIN),
+    "accounts/accesskey": Table(ADMIN, add=ADMIN),
     "auditlog/logentry": Table(MANAGER),
 }
 
@@ -229,6 +230,8 @@ ADDRESSES: dict[str, Door] = {
     "console/accounts/user/<path:object_id>/reset-second-factor/": Door(ADMIN),
     "console/accounts/user/<path:object_id>/sessions/": Door(ADMIN),
     "console/accounts/apitoken/<path:object_id>/revoke/": Door(ADMIN),
+    "console/accounts/accesskey/<path:object_id>/disable/": Door(ADMIN),
+    "console/accounts/accesskey/<path:object_id>/enable/": Door(ADMIN),
 }
 
 ACTIONS: dict[str, dict[str, Who]] = {

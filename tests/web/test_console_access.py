@@ -68,7 +68,12 @@ def test_static_files_are_served_without_debug(settings: Any) -> None:
 
 
 LISTS = sorted(f"{model._meta.app_label}_{model._meta.model_name}_changelist" for model in console._registry)
-ADMINS_ONLY = {"accounts_user_changelist", "accounts_apitoken_changelist", "channels_provideraccount_changelist"}
+ADMINS_ONLY = {
+    "accounts_user_changelist",
+    "accounts_apitoken_changelist",
+    "accounts_accesskey_changelist",
+    "channels_provideraccount_changelist",
+}
 MANAGERS = {"auditlog_logentry_changelist"}
 
 

@@ -15,8 +15,8 @@ from django.urls import reverse
 
 from tests.stories.harness import ADMIN, Story, begin
 from tests.web.people import PASSWORD, signed_in, user_with
-from tocsin.accounts.models import ApiToken, User
-from tocsin.accounts.queries import role_of
+from tocsin.accounts.models import AccessKey, ApiToken, User
+from tocsin.accounts.queries import find_signing_key, role_of
 from tocsin.accounts.rules import Role
 from tocsin.accounts.services import authenticate_token
 from tocsin.channels.models import ProviderAccount
@@ -697,3 +697,23 @@ def test_an_api_token_is_shown_once_and_revoked(story: Story) -> None:
     client.post(reverse("console:accounts_apitoken_revoke", args=[token.pk]), {"sure": "1"})
 
     assert authenticate_token(secret=found[1], now=story.now) is None
+
+
+def test_an_access_keys_secret_is_shown_once_and_the_key_is_disabled_and_enabled(story: Story) -> None:
+    client = signed_in(Role.ADMIN)
+    owner = user_with(Role.MANAGER)
+    address = reverse("console:accounts_accesskey_add")
+
+    refused = client.post(address, {"user": owner.pk, "name": "sync", "role": "admin"})
+    page = client.post(address, {"user": owner.pk, "name": "sync", "role": "manager"}, follow=True).content.decode()
+
+    assert refused.status_code == 200
+    key = AccessKey.objects.get()
+    signing = find_signing_key(key.key_id)
+    assert signing is not None
+    assert (signing.role, signing.secret in page, key.key_id in page) == (Role.MANAGER, True, True)
+    assert signing.secret not in client.get(reverse("console:accounts_accesskey_change", args=[key.pk])).text
+    client.post(reverse("console:accounts_accesskey_disable", args=[key.pk]), {"sure": "1"})
+    assert AccessKey.objects.get().disabled_at is not None
+    client.post(reverse("console:accounts_accesskey_enable", args=[key.pk]), {"sure": "1"})
+    assert AccessKey.objects.get().disabled_at is None

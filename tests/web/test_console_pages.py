@@ -13,9 +13,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tests.stories.harness import ADMIN, Story, begin
-from tests.web.people import signed_in
+from tests.web.people import signed_in, user_with
 from tocsin.accounts.rules import Role
-from tocsin.accounts.services import create_token
+from tocsin.accounts.services import create_access_key, create_token
 from tocsin.alerts.models import Alert
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.services import import_contact
@@ -30,7 +30,7 @@ from tocsin.web.console.pages import console
 pytestmark = pytest.mark.django_db
 MODELS = sorted(console._registry, key=lambda model: str(model._meta.label))
 NAMES = [f"{model._meta.app_label}_{model._meta.model_name}" for model in MODELS]
-ADMINS_ONLY = {"accounts_user", "accounts_apitoken", "channels_provideraccount"}
+ADMINS_ONLY = {"accounts_user", "accounts_apitoken", "accounts_accesskey", "channels_provideraccount"}
 MANAGERS = {"auditlog_logentry"}
 PHONE = "+8613800001234"
 MASKED = "+86 138 **** 1234"
@@ -56,6 +56,7 @@ def story(now: datetime) -> Iterator[Story]:
         story.schedule([wei])
         create_escalation(by=ADMIN, now=now, name="Nights", steps=[StepInput(targets=[(wei.pk, ["sms"])])])
         create_token(by=ADMIN, now=now, name="ci", role=Role.VIEWER)
+        create_access_key(by=ADMIN, now=now, user_id=user_with(Role.VIEWER).pk, name="sync", role=Role.VIEWER)
         story.fires("DiskFull", summary="db-7 is full", severity="critical", instance="db-7")
         story.passes(60)
         yield story

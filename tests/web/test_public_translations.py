@@ -27,8 +27,8 @@ from tocsin.channels.registry import PROVIDERS
 from tocsin.core.sentences import known_sentences
 
 ENGLISH = (
-    "cli/", "config/", "web/alertmanager/", "web/operator/", "web/callbacks/", "channels/providers/http_sms/account.py",
-    "channels/providers/sip/account.py", "channels/providers/smtp/account.py",
+    "cli/", "config/", "web/alertmanager/", "web/arms/", "web/operator/", "web/callbacks/",
+    "channels/providers/http_sms/account.py", "channels/providers/sip/account.py", "channels/providers/smtp/account.py",
     "contacts/sheets/columns.py", "delivery/auditor.py", "delivery/rules/page.py",
 )  # fmt: skip
 """The command line, answers to programs, URLs that the command line reads, headings of files, a name of our own, a page

@@ -21,7 +21,7 @@ from tests.stories.harness import Story, begin
 from tests.web.people import signed_in, user_with
 from tests.web.roles_table import ACTIONS, ADDRESSES, ANYBODY, ARGUMENTS, NOBODY, TABLES, Door, Who
 from tocsin.accounts.rules import Role
-from tocsin.accounts.services import create_token
+from tocsin.accounts.services import create_access_key, create_token
 from tocsin.delivery.models import Delivery
 from tocsin.policies.services.inhibitions import create_inhibition
 from tocsin.policies.services.silences import create_silence
@@ -94,6 +94,7 @@ def story(now: datetime, db: None, settings: Any) -> Iterator[Story]:
         story.schedule([wei], name="Database on call", tells_by=[])
         story.policy({story.group(wei): ["phone"], robot: []}, name="Databases")
         create_token(by=BY, now=now, name="ci", role=Role.VIEWER)
+        create_access_key(by=BY, now=now, user_id=user_with(Role.VIEWER).pk, name="sync", role=Role.VIEWER)
         rule = [[{"key": "team", "operator": "eq", "value": "web"}]]
         create_inhibition(by=BY, now=now, name="Down", source_rules=rule, target_rules=rule)
         create_silence(by=BY, now=now, name="Nights", rules=[[{"key": "team", "operator": "eq", "value": "batch"}]])

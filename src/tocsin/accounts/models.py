@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils.functional import cached_property
@@ -53,3 +54,43 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class AccessKey(models.Model):
+    """What a program signs requests with, on behalf of a user: `key_id` is sent, the secret never is.
+
+    `secret` is encrypted, not hashed: verifying an HMAC needs it. The key may do what both its role and its user's
+    allow, so a demotion of the user is one of the key.
+    """
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="access_keys", verbose_name=_("user")
+    )
+    name = models.CharField(_("name"), max_length=64)
+    key_id = models.CharField(_("access key ID"), max_length=32, unique=True, editable=False)
+    secret = models.TextField(editable=False)
+    role = models.CharField(_("role"), max_length=16, choices=role_choices)
+    created_at = models.DateTimeField(_("created"))
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
+    disabled_at = models.DateTimeField(_("disabled"), null=True, blank=True)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    class Meta:
+        verbose_name = _("access key")
+        verbose_name_plural = _("access keys")
+        ordering = ["name", "id"]
+        constraints = [models.UniqueConstraint(fields=["user", "name"], name="access_key_once_by_user")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AccessNonce(models.Model):
+    """A signed request that was taken, so that nobody sends it again while its time is still a possible one."""
+
+    digest = models.CharField(primary_key=True, max_length=64)
+    """SHA-256 of the key's ID and the nonce."""
+    taken_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.digest

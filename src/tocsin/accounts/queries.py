@@ -7,13 +7,15 @@ from datetime import datetime
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.models import Session
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from tocsin.accounts.models import ApiToken, User
-from tocsin.accounts.rules import Role
+from tocsin.accounts.models import AccessKey, ApiToken, User
+from tocsin.accounts.rules import Role, SigningKey, lower_role
+from tocsin.core import crypto
 
 
 def role_of(user: AbstractBaseUser | AnonymousUser) -> Role | None:
@@ -32,6 +34,30 @@ def users_with_role(role: Role) -> QuerySet[User]:
 def list_tokens() -> list[ApiToken]:
     """All tokens by name, the revoked ones too."""
     return list(ApiToken.objects.order_by("name"))
+
+
+def list_access_keys() -> list[AccessKey]:
+    """All keys by user and name, the disabled ones too, without their secrets."""
+    found = AccessKey.objects.select_related("user").prefetch_related("user__groups").defer("secret")
+    return list(found.order_by("user__username", "name"))
+
+
+def find_signing_key(key_id: str) -> SigningKey | None:
+    """The key that a signed request names, with its secret; also a disabled one."""
+    key = AccessKey.objects.select_related("user").filter(key_id=key_id).first()
+    if key is None:
+        return None
+    return SigningKey(
+        id=key.pk,
+        key_id=key.key_id,
+        name=key.name,
+        user_id=key.user_id,
+        user_name=key.user.get_full_name() or key.user.username,
+        secret=crypto.decrypt(key.secret, settings.SECRET_KEYS),
+        role=lower_role(Role(key.role), key.user.role),
+        is_enabled=key.disabled_at is None,
+        last_used_at=key.last_used_at,
+    )
 
 
 SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any
@@ -54,6 +55,26 @@ def is_allowed(role: Role | None, permission: Permission) -> bool:
 def is_at_least(role: Role | None, least: Role | None) -> bool:
     """Whether the role is `least` or above; nothing is when there is no least."""
     return role is not None and least is not None and _RANK[role] >= _RANK[least]
+
+
+def lower_role(one: Role | None, other: Role | None) -> Role | None:
+    """What both allow; None when one of them is none."""
+    return None if one is None or other is None else min(one, other, key=_RANK.__getitem__)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """An access key as a signed request needs it. `role` is what key and user both allow; None: nothing."""
+
+    id: int
+    key_id: str
+    name: str
+    user_id: int
+    user_name: str
+    secret: str = field(repr=False)
+    role: Role | None
+    is_enabled: bool
+    last_used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

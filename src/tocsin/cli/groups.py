@@ -44,6 +44,12 @@ GROUPS = {
         ),
         Group("contacts", "tocsin.cli.contacts", "Many contacts at once: import, export."),
         Group("api-token", "tocsin.cli.tokens", "Tokens of programs.", founding=frozenset({"create"})),
+        Group(
+            "access-key",
+            "tocsin.cli.access_keys",
+            "Keys that programs sign requests with.",
+            founding=frozenset({"create"}),
+        ),
         Group("user", "tocsin.cli.users", "Who signs in: list, create, new password, second factor."),
         Group("outbox", "tocsin.cli.outbox", "What would have been sent, and a simulated phone."),
         Group("oncall", "tocsin.cli.oncall", "Say who is on duty on the on-call schedules."),

@@ -89,6 +89,16 @@ def display(e164: str) -> str:
     return phonenumbers.format_number(phonenumbers.parse(e164), PhoneNumberFormat.INTERNATIONAL)
 
 
+def local(e164: str, region: str) -> str:
+    """As people of the region write it, without the country code; E.164 where that would be another number."""
+    number = phonenumbers.parse(e164)
+    digits = phonenumbers.national_significant_number(number)
+    try:
+        return digits if parse(digits, region) == e164 else e164
+    except PhoneError:
+        return e164
+
+
 def is_landline(e164: str) -> bool:
     """Surely so; where a country's numbers do not tell, no."""
     code = _code_of(e164)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
-from tocsin.accounts.services import forget_expired_sessions
+from tocsin.accounts.services import forget_expired_sessions, forget_nonces
 from tocsin.alerts.models import Alert
 from tocsin.contacts.services.imports import forget_imports
 from tocsin.delivery.models import Content, Delivery, Receipt
@@ -21,7 +21,7 @@ _AT_ONCE = 200
 
 def forget(now: datetime) -> int:
     """One bite; returns how many alerts, events and messages went, 0 when there is nothing old. Days 0 keep all."""
-    forgotten = forget_imports(now) + forget_expired_sessions(now)
+    forgotten = forget_imports(now) + forget_expired_sessions(now) + forget_nonces(now)
     if settings.RETENTION_DAYS <= 0:
         return forgotten
     before = now - timedelta(days=settings.RETENTION_DAYS)

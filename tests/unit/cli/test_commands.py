@@ -93,6 +93,7 @@ def test_a_limit_of_the_outbox_that_cannot_be_is_wrong_usage(limit: str, tmp_pat
         ["outbox", "--json"],
         ["integration", "list"],
         ["api-token", "list"],
+        ["access-key", "list"],
         ["user", "list"],
         ["contacts", "export"],
         ["contacts", "import", "people.csv"],

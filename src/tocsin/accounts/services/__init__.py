@@ -1,7 +1,15 @@
-"""Writes of users, what they sign in with, their sessions, and tokens."""
+"""Writes of users, what they sign in with, their sessions, tokens and access keys."""
 
 from __future__ import annotations
 
+from tocsin.accounts.services.access_keys import (
+    actor_of_key,
+    create_access_key,
+    disable_access_key,
+    enable_access_key,
+    forget_nonces,
+    take_nonce,
+)
 from tocsin.accounts.services.provided import ProvidedIdentity, admit, connect
 from tocsin.accounts.services.second_factors import record_second_factor, reset_second_factor
 from tocsin.accounts.services.sessions import end_sessions, forget_expired_sessions, renew_session, see_session
@@ -10,15 +18,20 @@ from tocsin.accounts.services.users import change_user, create_user, record_reve
 
 __all__ = [
     "ProvidedIdentity",
+    "actor_of_key",
     "actor_of_token",
     "admit",
     "authenticate_token",
     "change_user",
     "connect",
+    "create_access_key",
     "create_token",
     "create_user",
+    "disable_access_key",
+    "enable_access_key",
     "end_sessions",
     "forget_expired_sessions",
+    "forget_nonces",
     "record_reveal",
     "record_second_factor",
     "renew_session",
@@ -27,4 +40,5 @@ __all__ = [
     "see_session",
     "set_password",
     "set_role",
+    "take_nonce",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tocsin.contacts.queries.consequences import Consequences, consequences_of_change, groups_left_empty
 from tocsin.contacts.queries.contact_pages import ContactPage, contact_page
+from tocsin.contacts.queries.fields import contacts_holding
 from tocsin.contacts.queries.listing import (
     MOST_FOUND,
     ContactFacts,
@@ -95,6 +96,7 @@ __all__ = [
     "contact_views",
     "contacts_among",
     "contacts_found",
+    "contacts_holding",
     "contacts_matching",
     "count_simulated_proofs",
     "default_fallback",

@@ -64,6 +64,20 @@ def text_candidates(text: str, *, sees_addresses: bool) -> Q:
     return condition
 
 
+def field_condition(field: str, text: str) -> Q:
+    """The one field (name, email or phone) holds the text, a number in any spelling. By no index."""
+    if field != "phone":
+        return Q(_holds(Lower(field), Lower(Value(text, output_field=TextField()))))
+    digits = search_digits(text)
+    place = StrIndex("phone", Value(digits))
+    return Q(_Equals(place, Value(1))) if digits.startswith("+") else Q(_Above(place, Value(0)))
+
+
+def field_candidates(field: str, text: str) -> Q:
+    """By index, all that `field_condition` holds for, and perhaps some more."""
+    return Q(_HasGrams(field, Value(search_digits(text) if field == "phone" else text)))
+
+
 def groups_named(text: str) -> QuerySet[ContactGroup]:
     needle = Lower(Value(text, output_field=TextField()))
     return ContactGroup.objects.filter(Q(_HasGrams("name", Value(text))), Q(_holds(Lower("name"), needle)))

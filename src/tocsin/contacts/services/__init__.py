@@ -8,6 +8,8 @@ from tocsin.contacts.services.limits import count_request, uncount_request
 from tocsin.contacts.services.outlets import OutletReach, record_outlet_reach
 from tocsin.contacts.services.people import (
     ContactChange,
+    ContactChanges,
+    ContactOptions,
     create_contact,
     delete_contacts,
     import_contact,
@@ -48,6 +50,8 @@ from tocsin.contacts.services.webhooks import create_webhook, delete_webhooks, u
 
 __all__ = [
     "ContactChange",
+    "ContactChanges",
+    "ContactOptions",
     "DueDaily",
     "Issued",
     "IssuedLink",

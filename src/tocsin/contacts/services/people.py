@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
@@ -35,6 +35,7 @@ from tocsin.contacts.services.cleaning import (
 from tocsin.contacts.services.reach import forget_reach
 from tocsin.core import phones
 from tocsin.core.actors import Actor
+from tocsin.core.crypto import same
 from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
 from tocsin.core.redact import mask_email
 
@@ -61,6 +62,13 @@ class ContactFields(ContactOptions, total=False):
     """Everything that can be changed."""
 
     name: str
+
+
+class ContactChanges(ContactFields, total=False):
+    """Everything that can be changed once the contact is there."""
+
+    legacy_chatbot_url: str
+    """The stored one, which stays, or "", which removes it for good: no other can be set."""
 
 
 def create_contact(*, by: Actor, now: datetime, name: str, **fields: Unpack[ContactOptions]) -> Contact:
@@ -91,7 +99,7 @@ class ContactChange:
 
 
 def update_contact(
-    *, by: Actor, now: datetime, contact_id: int, version: int | None, **changes: Unpack[ContactFields]
+    *, by: Actor, now: datetime, contact_id: int, version: int | None, **changes: Unpack[ContactChanges]
 ) -> ContactChange:
     """Changes what is given. A changed number is unverified again, and links sent to the old one end.
 
@@ -101,7 +109,7 @@ def update_contact(
     typed = {field: value for field, value in changes.items() if field != "group_ids"}
     with transaction.atomic():
         contact = _locked(contact_id, version)
-        cleaned = clean(typed, CONTACT_FIELDS)
+        cleaned = clean(typed, {**CONTACT_FIELDS, "legacy_chatbot_url": _chatbot_of(contact)})
         before = {
             field: getattr(contact, field) for field, value in cleaned.items() if getattr(contact, field) != value
         }
@@ -193,6 +201,17 @@ def _locked(contact_id: int, version: int | None) -> Contact:
     return contact
 
 
+def _chatbot_of(contact: Contact) -> Callable[[object], str]:
+    """What an imported chatbot may become: itself, or nothing."""
+
+    def cleaned(value: object) -> str:
+        if value and not same(str(value), contact.legacy_chatbot_url):
+            raise ValueError(_("A chatbot cannot be a contact any more: create a robot for it."))
+        return str(value)
+
+    return cleaned
+
+
 def _refuse_unreachable(contact: Contact) -> None:
     if not (contact.phone or contact.email or contact.legacy_chatbot_url):
         raise InvalidInputError({"": _("Give a phone number or an email address, or both.")})
@@ -263,6 +282,8 @@ def _shown(field: str, value: str | None) -> str:
         return phones.mask(value or "")
     if field == "email":
         return mask_email(value or "")
+    if field == "legacy_chatbot_url":
+        return "***" if value else ""
     return value or ""
 
 

@@ -166,6 +166,12 @@ TOKENS = EmptyList(
     _("A token lets a program of yours call the API with a role. Sources of events use the integration's token."),
     _("Add the first token"),
 )
+ACCESS_KEYS = EmptyList(
+    "key",
+    _("No access keys yet"),
+    _("A program made for Alibaba Cloud's ARMS signs its requests with an access key, and manages Tocsin unchanged."),
+    _("Add the first access key"),
+)
 AUDIT = EmptyList(
     "history",
     _("Nothing was changed yet"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from auditlog.models import LogEntry
 
-from tocsin.accounts.models import ApiToken, User
+from tocsin.accounts.models import AccessKey, ApiToken, User
 from tocsin.alerts.models import Alert
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import Contact, ContactGroup, Robot, Webhook
@@ -12,6 +12,7 @@ from tocsin.delivery.models import Delivery
 from tocsin.events.models import Event, Integration
 from tocsin.oncall.models import Schedule
 from tocsin.policies.models import EscalationPolicy, Inhibition, NotificationPolicy, SilencePolicy
+from tocsin.web.console.access_keys import AccessKeyAdmin
 from tocsin.web.console.alerts import AlertAdmin
 from tocsin.web.console.audit_log import LogEntryAdmin
 from tocsin.web.console.contact_groups import ContactGroupAdmin
@@ -47,4 +48,5 @@ console.register(Delivery, DeliveryAdmin)
 console.register(ProviderAccount, ProviderAccountAdmin)
 console.register(User, UserAdmin)
 console.register(ApiToken, ApiTokenAdmin)
+console.register(AccessKey, AccessKeyAdmin)
 console.register(LogEntry, LogEntryAdmin)

@@ -66,6 +66,7 @@ NAVIGATION = [
             _item(_("Provider accounts"), "vpn_key", "channels_provideraccount_changelist", **_ADMIN),
             _item(_("Users"), "manage_accounts", "accounts_user_changelist", **_ADMIN),
             _item(_("API tokens"), "token", "accounts_apitoken_changelist", **_ADMIN),
+            _item(_("Access keys"), "key", "accounts_accesskey_changelist", **_ADMIN),
             _item(_("Audit log"), "history", "auditlog_logentry_changelist", **_MANAGER),
         ],
     },

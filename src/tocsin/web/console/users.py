@@ -38,7 +38,7 @@ from tocsin.web.console.user_sessions import sessions_page
 from tocsin.web.console.words import ROLE_NAMES, ROLES, choices
 
 
-def _role_field() -> forms.TypedChoiceField:
+def role_field() -> forms.TypedChoiceField:
     return forms.TypedChoiceField(
         label=_("role"),
         choices=choices(ROLES),
@@ -51,7 +51,7 @@ def _role_field() -> forms.TypedChoiceField:
 class UserForm(ServiceForm):
     full_name = forms.CharField(label=_("full name"), max_length=150, required=False, widget=UnfoldAdminTextInputWidget)
     email = forms.CharField(label=_("email"), required=False, widget=UnfoldAdminEmailInputWidget)
-    role = _role_field()
+    role = role_field()
     is_active = forms.BooleanField(
         label=_("may sign in"), required=False, initial=True, widget=UnfoldBooleanSwitchWidget
     )
@@ -215,7 +215,7 @@ class TokenForm(ServiceForm):
         widget=UnfoldAdminTextInputWidget,
         help_text=_("What uses it. The audit log shows this name."),
     )
-    role = _role_field()
+    role = role_field()
 
 
 class ApiTokenAdmin(ServiceAdmin):

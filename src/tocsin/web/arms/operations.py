@@ -1,0 +1,10 @@
+"""Every action of the API, by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tocsin.web.arms import contacts
+from tocsin.web.arms.operation import Operation
+
+OPERATIONS: dict[str, Operation[Any]] = {operation.name: operation for operation in (*contacts.OPERATIONS,)}

@@ -1,0 +1,83 @@
+"""Parameters are texts on the wire: each action says in a struct what it reads them as."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from tocsin.web.arms.errors import invalid, missing
+
+Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Page = Annotated[int, Meta(ge=1, le=1_000_000)]
+Size = Annotated[int, Meta(ge=1, le=1_000)]
+_Read = TypeVar("_Read")
+_SEPARATORS = re.compile(r"[\s,]+")
+_MOST_IDS = 10_000
+
+
+class Request(msgspec.Struct, rename="pascal", kw_only=True):
+    """The parameters of the action that the subclass is named after. Those that no field reads are passed over."""
+
+
+class Paged(Request):
+    page: Page
+    size: Size
+
+
+_Asked = TypeVar("_Asked", bound=Request)
+
+
+def read(struct: type[_Asked], parameters: Mapping[str, str]) -> _Asked:
+    """RpcError names the first parameter that is missing or cannot be read. An empty one that is no text is none."""
+    values: dict[str, Any] = {}
+    for field in msgspec.structs.fields(struct):
+        text = parameters.get(field.encode_name)
+        if text is None or (text == "" and not _takes_text(field.type)):
+            if field.required:
+                raise missing(field.encode_name)
+            continue
+        try:
+            values[field.name] = msgspec.convert(text.strip(), field.type, strict=False)
+        except msgspec.ValidationError as error:
+            raise invalid(field.encode_name, _said(field.encode_name, text, error)) from error
+    return struct(**values)
+
+
+def read_json(name: str, text: str, kind: type[_Read]) -> _Read:
+    """A parameter that holds JSON. RpcError says where it is not what it should be."""
+    try:
+        return msgspec.convert(json.loads(text), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid(name, f"{name}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise invalid(name, f"{name} is not JSON.") from error
+
+
+def read_ids(name: str, text: str | UnsetType) -> list[int] | None:
+    """Ids as documents, SDKs and Terraform write them: `1,2`, `1 2`, `[1,2]`, `["1","2"]`. None when there are none."""
+    if text is UNSET or not text.strip():
+        return None
+    items = _SEPARATORS.split(text.strip().strip("[]").replace('"', " ").strip(", \t\r\n"))
+    if len(items) > _MOST_IDS or not all(
+        item.isascii() and item.isdigit() and len(item) < 19 for item in items if item
+    ):
+        raise invalid(name, f"{name} holds something that is no ID.")
+    return [int(item) for item in items if item]
+
+
+def given(value: _Read | UnsetType) -> _Read | None:
+    """None for what was not sent."""
+    return None if value is UNSET else value
+
+
+def _takes_text(kind: Any) -> bool:
+    return kind is str or str in getattr(kind, "__args__", ())
+
+
+def _said(name: str, text: str, error: Exception) -> str:
+    return f"{name}={text[:40]!r}: {error}"
