@@ -16,6 +16,7 @@ from tocsin.core.errors import InvalidInputError
 from tocsin.delivery.explaining import explain
 from tocsin.delivery.models import Notification
 from tocsin.policies.services import StepInput, create_escalation
+from tocsin.policies.services.silences import create_silence
 
 DISK = [[{"key": "alertname", "operator": "eq", "value": "Disk full"}]]
 
@@ -200,3 +201,24 @@ def test_the_command_takes_a_moment_and_says_what_follows(story: Story, capsys: 
 def test_a_moment_that_is_none_is_refused(story: Story) -> None:
     with pytest.raises(InvalidInputError, match="2026-12-24T18:00"):
         show(label=["alertname=Disk full"], at="tomorrow")
+
+
+def test_the_silence_of_a_moment_past_or_to_come_is_named(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]})
+    host = [[{"key": "host", "operator": "eq", "value": "db1"}]]
+    made = story.now
+    create_silence(by=ADMIN, now=made, name="Past", rules=host, effect="period", ends_at=made + timedelta(hours=1))
+    create_silence(by=ADMIN, now=made, name="Nights", rules=host, effect="daily",
+                   windows=[{"start": "22:00", "end": "06:00"}], time_zone="UTC")  # fmt: skip
+    story.passes(2 * 24 * 3600)
+
+    def silenced(at: datetime) -> str:
+        found = explain({"alertname": "Disk full", "host": "db1"}, at, is_now=False)
+        return found.silence.name if found.silence is not None else ""
+
+    assert silenced(made + timedelta(minutes=59)) == "Past"
+    assert silenced(made + timedelta(minutes=61)) == ""
+    assert silenced(made - timedelta(minutes=1)) == ""  # it was not made yet
+    assert silenced(made + timedelta(hours=11)) == "Nights"
+    assert silenced(story.now + timedelta(hours=11)) == "Nights"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import time_machine
 
 from tests.stories.harness import ADMIN, Story
 from tocsin.cli.policy_tests import run
@@ -106,6 +107,32 @@ def test_the_command_fails_a_pipeline(story: Story, tmp_path: Path, capsys: pyte
     assert capsys.readouterr().out == (
         "holds  Ann hears of disks\nfails  Bob hears of disks\n       Bob is not told\n1 of 2 hold.\n"
     )
+
+
+def test_a_draft_is_tested_before_it_is_made(story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    story.policy({ann: ["phone"]}, name="In force")
+    file = tmp_path / "both.yaml"
+    file.write_text(
+        "policies:\n"
+        "  - {name: Critical, rules: [{severity: critical}], tells: {Bob: [sms]}, stops_here: true}\n"
+        "  - {name: All, tells: {Ann: [phone]}}\n"
+        "tests:\n"
+        "  - {name: Bob alone, labels: {alertname: Disk full, severity: critical}, reaches_only: {Bob: sms}}\n"
+        "  - {name: Ann, labels: {alertname: Disk full}, reaches_only: {Ann: phone}}\n"
+    )
+
+    with time_machine.travel(story.now, tick=False):
+        with pytest.raises(SystemExit) as in_force:
+            run(file)
+        first = capsys.readouterr().out
+        with pytest.raises(SystemExit) as in_draft:
+            run(file, draft=file)
+
+    assert (in_force.value.code, in_draft.value.code) == (3, 0)
+    assert "fails  Bob alone\n       Bob is not told by sms" in first
+    assert capsys.readouterr().out == "holds  Bob alone\nholds  Ann\n2 of 2 hold.\n"
+    assert bob.phone is not None
 
 
 def test_a_file_that_is_no_list_of_tests_is_refused(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
@@ -11,15 +13,23 @@ from tests.stories.harness import ADMIN, Story
 from tocsin.alerts.services import claim_alert
 from tocsin.channels.kinds import Channel
 from tocsin.cli.replay import show
+from tocsin.contacts.rules import Fallback
 from tocsin.core.errors import InvalidInputError
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.replaying import replay_period
 from tocsin.policies.drafts import parse_drafts
 from tocsin.policies.services import StepInput, create_escalation
+from tocsin.policies.services.inhibitions import create_inhibition
+from tocsin.policies.services.silences import create_silence
 
 
 def sent(channel: str) -> int:
-    return Delivery.objects.filter(purpose="alert", channel=channel, fallback_of__isnull=True).count()
+    """What went out, one for each message that a person got."""
+    return Delivery.objects.filter(purpose="alert", channel=channel, attempt_count__gt=0).count()
+
+
+def equal(key: str, value: str) -> list[list[dict[str, str]]]:
+    return [[{"key": key, "operator": "eq", "value": value}]]
 
 
 def test_a_replay_of_the_policies_in_force_says_what_they_did(story: Story) -> None:
@@ -76,6 +86,81 @@ def test_a_draft_is_counted_beside_what_is_in_force(
     assert "reaches nobody: Late ones: alertname=Late" in said
     assert bob.phone is not None
     assert Delivery.objects.count() == 3
+
+
+def test_what_was_silenced_or_inhibited_is_told_in_no_replay(story: Story) -> None:
+    ann = story.contact("Ann")
+    begin = story.now
+    story.policy({ann: ["email"]}, repeat_every=timedelta(minutes=30), group_by=["alertname", "host"])
+    create_silence(by=ADMIN, now=story.now, name="Work", rules=equal("host", "db1"), effect="period",
+                   starts_at=story.now + timedelta(minutes=5), ends_at=story.now + timedelta(hours=2))  # fmt: skip
+    create_inhibition(by=ADMIN, now=story.now, name="Dead", source_rules=equal("alertname", "Node down"),
+                      target_rules=equal("alertname", "Service down"), equal=["host"])  # fmt: skip
+    story.fires("Disk full", host="db1")  # told, then silenced for two hours, then told again
+    story.passes(600)
+    story.fires("Load high", host="db1")  # never loud
+    story.fires("Node down", host="web")
+    story.fires("Service down", host="web")  # quiet until the node is back
+    story.passes(3000)
+    story.recovers("Load high", host="db1")
+    story.recovers("Node down", host="web")
+    story.passes(600)
+    story.recovers("Service down", host="web")
+    story.passes(9000)
+    told = sent("email")
+    story.expect_many(told)
+
+    found = replay_period(begin, story.now)
+
+    assert found.current.messages == {Channel.EMAIL: told}
+    assert (found.firings, found.silenced, found.current.alerts) == (4, 1, 3)
+
+
+def test_calls_that_nobody_takes_are_followed_and_alerts_of_a_moment_are_one_call(story: Story) -> None:
+    ann = story.contact("Ann", fallback=Fallback.SMS)
+    bob = story.contact("Bob", fallback=Fallback.CALL)
+    begin = story.now
+    story.policy({ann: ["phone"], bob: ["phone"]}, repeat_every=None, group_by=["alertname"])
+    for name in ("Disk full", "Load high", "Late"):
+        story.fires(name)
+    story.passes(600)
+    for name in ("Disk full", "Load high", "Late"):
+        story.recovers(name)
+    story.passes(600)
+    story.fires("Disk full")
+    story.passes(600)
+    told = (sent("phone"), sent("sms"))
+    story.expect_many(sum(told))
+
+    found = replay_period(begin, story.now)
+
+    assert (found.calls.made, found.calls.failed) == (6, 6)
+    assert (found.current.messages[Channel.PHONE], found.current.messages[Channel.SMS]) == told
+    assert told == (6, 5)  # Bob never heard that anything fires, and so not that it is over
+    assert found.current.planned == {Channel.PHONE: 8, Channel.SMS: 6}
+    assert found.current.follow_ups == {Channel.PHONE: 2, Channel.SMS: 2}
+
+
+def test_a_replay_keeps_to_the_caps_of_a_person_and_to_the_hours_of_a_policy(story: Story, settings: Any) -> None:
+    settings.TEXTS_PER_HOUR = 3
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    begin = story.now
+    story.policy({ann: ["sms"]}, repeat_every=None, group_by=["alertname"])
+    hours = {"start": "13:00", "end": "18:00", "zone": "UTC", "outside": "hold"}
+    story.policy({bob: ["email"]}, repeat_every=None, group_by=["alertname"], sending_window=hours)
+    for number in range(6):
+        story.fires(f"Full {number}", severity="warning")
+        story.passes(120)
+    story.recovers("Full 0", severity="warning")  # nobody hears of it at one o'clock
+    story.passes(7200)
+    told = (sent("sms"), sent("email"))
+    story.expect_many(sum(told))
+
+    found = replay_period(begin, story.now).current
+
+    assert (found.messages[Channel.SMS], found.messages[Channel.EMAIL]) == told
+    assert found.planned[Channel.SMS] == 7
+    assert found.unreached == ()
 
 
 @pytest.mark.parametrize(

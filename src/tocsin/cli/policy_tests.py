@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 from tocsin.cli.shared import Json, read_yaml, say, show_json
 from tocsin.core.clock import utc_now
 from tocsin.delivery.policy_tests import parse_tests, run_tests
+from tocsin.policies.drafts import parse_drafts
 
 app = App(name="test", help="Check that policies tell whom a file says they do.")
 
@@ -20,10 +21,14 @@ def run(
     file: Annotated[Path, Parameter(help="YAML with a list `tests`; docs/policies.md shows one.")],
     /,
     *,
+    draft: Annotated[
+        Path | None, Parameter(help="YAML with a list `policies`: tested instead of those in force.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Nothing is stored or sent. Exit code 0 when every test holds, 3 when one does not, 1 when the file is wrong."""
-    results = run_tests(parse_tests(read_yaml(file), utc_now()))
+    tests = parse_tests(read_yaml(file), utc_now())
+    results = run_tests(tests, parse_drafts(read_yaml(draft)) if draft is not None else None)
     failed = [result for result in results if result.problems]
     if json:
         show_json(

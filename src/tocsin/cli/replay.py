@@ -14,7 +14,7 @@ from tocsin.channels.kinds import Channel
 from tocsin.cli.shared import Json, read_yaml, say, show_json
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError
-from tocsin.delivery.replaying import Replay, replay_period
+from tocsin.delivery.replaying import Replay, Tally, replay_period
 from tocsin.policies.drafts import parse_drafts
 
 app = App(name="replay", help="Say what policies would have told of what fired lately.")
@@ -50,22 +50,37 @@ def _length(text: str) -> timedelta:
 
 
 def _print(found: Replay) -> None:
-    say(f"{found.firings} times an event fired since {found.since.isoformat(timespec='minutes')}.")
+    quiet = f", {found.silenced} of them silenced throughout" if found.silenced else ""
+    say(f"{found.firings} times an event fired since {found.since.isoformat(timespec='minutes')}{quiet}.")
     told = found.draft or found.current
     for channel in Channel:
         count, before = told.messages.get(channel, 0), found.current.messages.get(channel, 0)
         if count or before:
             instead = f" instead of {before}" if found.draft is not None else ""
-            say(f"{count} {_noun(channel, count)}{instead}")
+            say(f"{count} {_noun(channel, count)}{instead}{_after_calls(channel, told)}{_merged(channel, told)}")
     instead = f" instead of {found.current.alerts}" if found.draft is not None else ""
     alerts = f"{told.alerts} alerts{instead}; {_reach(len(told.unreached))}"
     say(f"{alerts}; no policy takes {told.unmatched} of the firings.")
+    if found.calls.made:
+        say(f"({found.calls.failed} of {found.calls.made} calls failed in that time; as many would again.)")
     for title in told.unreached[:_SHOWN]:
         say(f"  reaches nobody: {title}")
     if len(told.unreached) > _SHOWN:
         say(f"  and {len(told.unreached) - _SHOWN} more")
     for name, count in told.people.items():
         say(f"  {name}: {count} calls and texts")
+
+
+def _after_calls(channel: Channel, told: Tally) -> str:
+    count = told.follow_ups.get(channel, 0)
+    return f", {count} of them after a call that failed" if count else ""
+
+
+def _merged(channel: Channel, told: Tally) -> str:
+    """Where several become one, or wait until they are no longer true."""
+    planned = told.planned.get(channel, 0)
+    went = told.messages.get(channel, 0) - told.follow_ups.get(channel, 0)
+    return f" (planned: {planned})" if planned != went else ""
 
 
 def _noun(channel: Channel, count: int) -> str:

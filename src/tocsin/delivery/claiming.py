@@ -37,8 +37,22 @@ from tocsin.delivery.rules.sending import CALLS_MERGE_WITHIN, MAX_HELD_CALL, why
 from tocsin.delivery.rules.told import RESTS
 from tocsin.delivery.storms import announce, count_sent, hold_back, rest_of_storms, stormy_pairs
 from tocsin.events.retrying import retried
+from tocsin.events.statements import execute
 
 _CALL_CHECK_EVERY = timedelta(seconds=5)
+_TOLD_FIRINGS = """
+WITH planned AS (
+    SELECT n.alert_id, coalesce(d.merged_into_id, d.id) AS delivery_id
+    FROM delivery_notification n JOIN delivery_delivery d ON d.notification_id = n.id
+    WHERE n.alert_id = ANY(%s) AND n.cause <> 'recovered'
+)
+SELECT DISTINCT p.alert_id, s.recipient_id, s.channel
+FROM planned p CROSS JOIN LATERAL (
+    SELECT id FROM delivery_delivery WHERE id = p.delivery_id
+    UNION ALL SELECT id FROM delivery_delivery WHERE fallback_of_id = p.delivery_id
+) w JOIN delivery_delivery s ON s.id = w.id
+WHERE s.state IN ('sending', 'accepted', 'delivered', 'ambiguous') OR s.reason = 'shadow'
+"""
 _GONE = (Reason.CONTACT_DELETED, Reason.ROBOT_DELETED, Reason.WEBHOOK_DELETED, Reason.REPLACED)
 
 
@@ -316,20 +330,13 @@ def _give_up_held_calls(held: list[Held], now: datetime) -> list[Skip]:
 
 
 def _sent_firings(rows: Iterable[QueueRow]) -> set[tuple[int, int, str]]:
-    """(alert, recipient, channel) of those who were told that it fires; who heard it in a call is texted the rest."""
+    """(alert, recipient, channel) of those who were told that it fires; who heard it in a call is texted the rest.
+
+    What became part of another message was told if that one was, or what followed it when it failed.
+    """
     alert_ids = {row.alert_id for row in rows}
     if not alert_ids:
         return set()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT DISTINCT n.alert_id, d.recipient_id, d.channel
-            FROM delivery_delivery d JOIN delivery_notification n ON n.id = d.notification_id
-            WHERE n.alert_id = ANY(%s) AND n.cause <> 'recovered'
-              AND (d.state IN ('sending', 'accepted', 'delivered', 'ambiguous', 'merged') OR d.reason = 'shadow')
-            """,
-            [list(alert_ids)],
-        )
-        told = set(cursor.fetchall())
+    told = set(execute(_TOLD_FIRINGS, [list(alert_ids)]))
     called = {(alert_id, recipient_id) for alert_id, recipient_id, channel in told if channel == Channel.PHONE}
     return told | {(alert_id, recipient_id, Channel.SMS.value) for alert_id, recipient_id in called}

@@ -15,6 +15,7 @@ from tocsin.delivery.queries import carriers
 from tocsin.delivery.rules.plan import Plan, PlannedDelivery, Shortfall, plan
 from tocsin.events.rules import INITIAL_SEVERITY_MAP, IntegrationKey, match_labels, severity_of
 from tocsin.oncall.queries import directories_at
+from tocsin.policies.drafts import Drafts
 from tocsin.policies.inhibiting import inhibition_of
 from tocsin.policies.queries import (
     PolicyExplanation,
@@ -24,8 +25,8 @@ from tocsin.policies.queries import (
     explain_policies,
     policy_versions,
 )
-from tocsin.policies.queries.silences import SilenceView, silences_in_force
-from tocsin.policies.rules import Chain, Moment, Step, Until, group_of, when_to_send
+from tocsin.policies.queries.silences import SilenceView, silences_at, silences_in_force
+from tocsin.policies.rules import Chain, Moment, Step, Until, group_of, rules_match, when_to_send
 
 Targets = Sequence[tuple[int, tuple[Channel, ...]]]
 OnDuty = tuple[tuple[str, tuple[str, ...]], ...]
@@ -116,24 +117,32 @@ ANY_SOURCE = IntegrationKey(id=0, name="", severity_map=INITIAL_SEVERITY_MAP,
 
 
 def explain(
-    labels: Mapping[str, str], now: datetime, *, integration: IntegrationKey = ANY_SOURCE, is_now: bool = True
+    labels: Mapping[str, str],
+    now: datetime,
+    *,
+    integration: IntegrationKey = ANY_SOURCE,
+    is_now: bool = True,
+    drafts: Drafts | None = None,
 ) -> Explanation:
     """The planner's own answer, in a handful of statements; nothing is stored.
 
     With `is_now` False, `now` is any moment: policies, contacts and accounts are as they are, schedules, silences and
-    hours as they will be then; what fires then, and which alert is open, nobody knows.
+    hours as they are then; what fires then, and which alert is open, nobody knows. `drafts`: instead of the policies.
     """
-    matched = explain_policies(labels, integration)
+    matched = explain_policies(labels, integration, drafts.matchers if drafts is not None else None)
     severity = severity_of(labels, integration.severity_map)
-    current = {policy.pk: policy.current_id for policy in existing_policies() if policy.current_id}
-    views = policy_versions(
-        {current[item.policy_id] for item in matched if item.is_match and item.policy_id in current}
-    )
+    taking = {item.policy_id for item in matched if item.is_match}
+    if drafts is None:
+        current = dict(existing_policies().filter(pk__in=taking).values_list("pk", "current_id"))
+        views = policy_versions(set(current.values()))
+    else:
+        current = {number: number for number in taking}
+        views = {number: drafts.views[number] for number in taking}
     ladders = chains({view.escalation_id for view in views.values() if view.escalation_id is not None})
     planner = _Planner(views, ladders, severity, now)
     groups = {view.policy_id: group_of(view.group_by, labels) for view in views.values()}
     keys = {item.policy_id: _key(groups[item.policy_id][0], item) for item in matched if item.policy_id in groups}
-    open_alerts = _open_alerts(keys) if is_now else {}
+    open_alerts = _open_alerts(keys) if is_now and drafts is None else {}
     explained = []
     for item in matched:
         view = views.get(current.get(item.policy_id, 0))
@@ -165,7 +174,8 @@ def explain(
             )
         )
     seen = match_labels(labels, severity, integration.name)
-    silence = next((silence for silence in silences_in_force(now) if silence.hides(seen, now)), None)
+    silences = silences_in_force(now) if is_now else silences_at(now)
+    silence = next((silence for silence in silences if rules_match(silence.rules, seen)), None)
     inhibition = inhibition_of(seen) if is_now else None
     return Explanation(dict(labels), severity, integration.name, now, tuple(explained), is_now, silence, inhibition)
 

@@ -15,6 +15,7 @@ from tocsin.core.labels import label_errors
 from tocsin.delivery.explaining import ANY_SOURCE, ExplainedPolicy, ExplainedStep, Explanation, explain
 from tocsin.delivery.rules import REASON_TEXTS
 from tocsin.events.queries import key_of, list_integrations
+from tocsin.policies.drafts import Drafts
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _KEYS = ("name", "labels", "integration", "at", "zone", "reaches", "reaches_only", "does_not_reach", "within_minutes")
@@ -54,8 +55,11 @@ def parse_tests(document: Any, now: datetime) -> list[PolicyTest]:
     return [_parse(typed, f"tests[{number}]", now) for number, typed in enumerate(listed, start=1)]
 
 
-def run_tests(tests: Sequence[PolicyTest]) -> list[TestResult]:
-    """Each against the policies, contacts, schedules and silences as they are; nothing is stored or sent."""
+def run_tests(tests: Sequence[PolicyTest], drafts: Drafts | None = None) -> list[TestResult]:
+    """Each against the policies, contacts, schedules and silences as they are; nothing is stored or sent.
+
+    `drafts`: policies to be tested instead of those in force.
+    """
     sources = {item.name: key_of(item) for item in list_integrations()}
     results = []
     for test in tests:
@@ -63,8 +67,8 @@ def run_tests(tests: Sequence[PolicyTest]) -> list[TestResult]:
             results.append(TestResult(test, (f"there is no integration {test.integration!r}",)))
             continue
         source = sources.get(test.integration, ANY_SOURCE)
-        results.append(TestResult(test, tuple(problems_of(test, explain(test.labels, test.at, integration=source,
-                                                                        is_now=False)))))  # fmt: skip
+        found = explain(test.labels, test.at, integration=source, is_now=False, drafts=drafts)
+        results.append(TestResult(test, tuple(problems_of(test, found))))
     return results
 
 

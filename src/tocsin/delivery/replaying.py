@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
+from django.conf import settings
 
-from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
+from tocsin.channels.kinds import Channel
+from tocsin.contacts.queries import default_fallback
+from tocsin.contacts.rules import ContactView, resolved_fallback
 from tocsin.core.errors import InvalidInputError
 from tocsin.delivery.queries import carriers
 from tocsin.delivery.rules import Cause
 from tocsin.delivery.rules.hours import moment_for
+from tocsin.delivery.rules.outgoing import Customs, Outgoing, is_to_a_person, sent
 from tocsin.delivery.rules.plan import plan
+from tocsin.delivery.rules.quiet_spans import quiet_spans
 from tocsin.delivery.rules.replaying import Firing, ReplayedAlert, TooMuchToReplayError, replay
 from tocsin.events.queries import integration_keys
 from tocsin.events.rules import match_labels
 from tocsin.events.statements import execute
 from tocsin.oncall.queries import directories_at
 from tocsin.policies.drafts import Drafts
+from tocsin.policies.inhibiting import enabled_inhibitions
 from tocsin.policies.queries import PolicyView, chains, policy_versions
+from tocsin.policies.queries.silences import silences_between
 from tocsin.policies.queries.walks import matchers
 from tocsin.policies.rules import Matcher, Walk
 
@@ -51,9 +58,30 @@ LIMIT %(most)s
 """
 
 
+# A call that is still under way is not counted.
+_CALLS = """
+SELECT d.recipient_id, count(*), count(*) FILTER (WHERE d.state = 'failed')
+FROM delivery_delivery d
+WHERE d.channel = 'phone' AND d.purpose = 'alert' AND d.planned_at >= %(since)s AND d.state IN ('delivered', 'failed')
+GROUP BY d.recipient_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """How calls of alerts really went in the time: how many there were, and how many nobody took."""
+
+    made: int
+    failed: int
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What one set of policies would have told. `unreached`: alerts that nobody would have heard of, in order."""
+    """What one set of policies would have told. `unreached`: alerts that nobody would have heard of, in order.
+
+    `messages`: as they would have gone out, merged and held back by the caps, with the `follow_ups` of calls that
+    nobody takes. `planned`: as they would have been planned, before that.
+    """
 
     alerts: int
     messages: Mapping[Channel, int]
@@ -62,33 +90,42 @@ class Tally:
     unreached: tuple[str, ...]
     unmatched: int
     """Firings that no policy would have taken."""
+    planned: Mapping[Channel, int]
+    follow_ups: Mapping[Channel, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """`draft` is None when only the policies as they are were asked about."""
+    """`draft` is None when only the policies as they are were asked about. `silenced`: firings that were never loud."""
 
     since: datetime
     until: datetime
     firings: int
+    silenced: int
+    calls: Calls
     current: Tally
     draft: Tally | None
 
 
 def replay_period(since: datetime, until: datetime, drafts: Drafts | None = None) -> Replay:
-    """Contacts, accounts and escalation policies are as they are now, schedules as they were; silences are left out.
+    """Contacts, accounts, silences, inhibitions and escalation policies are as they are now, schedules as they were.
 
-    Fallbacks and tries that are made again are not counted. InvalidInputError on `since` when there is too much.
+    Of each person's calls as large a part fails as really did in the time. Limits of vendors, and tries that are made
+    again, are left out. InvalidInputError on `since` when there is too much.
     """
-    firings = _firings(since)
+    fired = _firings(since)
+    kept = quiet_spans(fired, silences_between(since, until), enabled_inhibitions(), until)
+    firings = [replace(one, quiet=spans) for one, spans in zip(fired, kept, strict=True)]
     now = matchers()
     views = {view.policy_id: view for view in policy_versions({matcher.version_id for matcher in now}).values()}
+    calls = {pk: Calls(made, failed) for pk, made, failed in execute(_CALLS, {"since": since})}
     try:
-        current = _tally(firings, [matcher for matcher in now if not matcher.is_shadow], views, until)
-        draft = _tally(firings, drafts.matchers, drafts.views, until) if drafts is not None else None
+        current = _tally(firings, [matcher for matcher in now if not matcher.is_shadow], views, calls, until)
+        draft = _tally(firings, drafts.matchers, drafts.views, calls, until) if drafts is not None else None
     except TooMuchToReplayError:
         raise InvalidInputError({"since": "this would be too many messages to replay; choose a shorter time"}) from None
-    return Replay(since, until, len(firings), current, draft)
+    silenced = sum(not one.is_loud(until) for one in firings)
+    return Replay(since, until, len(firings), silenced, _all(calls), current, draft)
 
 
 def _firings(since: datetime) -> list[Firing]:
@@ -104,40 +141,43 @@ def _firings(since: datetime) -> list[Firing]:
     return firings
 
 
-@dataclass(slots=True)
-class _Counts:
-    messages: Counter[Channel] = field(default_factory=Counter)
-    people: Counter[str] = field(default_factory=Counter)
-    reached: set[int] = field(default_factory=set)
-
-
 def _tally(
-    firings: Sequence[Firing], policies: Sequence[Matcher], views: Mapping[int, PolicyView], until: datetime
+    firings: Sequence[Firing],
+    policies: Sequence[Matcher],
+    views: Mapping[int, PolicyView],
+    calls: Mapping[int, Calls],
+    until: datetime,
 ) -> Tally:
-    walk = Walk(policies)
     ladders = chains({view.escalation_id for view in views.values() if view.escalation_id is not None})
-    alerts = replay(firings, walk, views, ladders, until)
-    counts = _Counts()
-    _count(alerts, counts)
-    due = [(at, alert) for at, alert in enumerate(alerts) if alert.tellings]
+    replayed = replay(firings, Walk(policies), views, ladders, until)
+    alerts = replayed.alerts
+    planned, people = _planned(alerts)
+    gone = sent(planned, lambda at, moment: alerts[at].state_at(moment), _customs(people, calls))
+    reached = {one.alert for one in planned}
+    calls_and_texts = Counter(one.name for one in gone if is_to_a_person(one.channel))
     return Tally(
         alerts=len(alerts),
-        messages={channel: counts.messages[channel] for channel in Channel if counts.messages[channel]},
-        people=dict(counts.people.most_common(10)),
-        unreached=tuple(_title(alert) for at, alert in due if at not in counts.reached),
-        unmatched=sum(not walk.policies_for(one.labels, one.integration_id) for one in firings),
+        messages=_by_channel(one.channel for one in gone),
+        people=dict(calls_and_texts.most_common(10)),
+        unreached=tuple(_title(alert) for at, alert in enumerate(alerts) if alert.tellings and at not in reached),
+        unmatched=replayed.unmatched,
+        planned=_by_channel(one.channel for one in planned),
+        follow_ups=_by_channel(one.channel for one in gone if one.is_fallback),
     )
 
 
-def _count(alerts: Sequence[ReplayedAlert], counts: _Counts) -> None:
+def _planned(alerts: Sequence[ReplayedAlert]) -> tuple[list[Outgoing], Mapping[int, ContactView]]:
+    """Every message that would have been planned, but those that the hours of a policy drop; and who people are."""
     tellings = [(at, alert, telling) for at, alert in enumerate(alerts) for telling in alert.tellings]
     if not tellings:
-        return
+        return [], {}
     named = {pk for _at, _alert, telling in tellings for pk, _ in telling.targets}
     directories = directories_at(named, {telling.at for _at, _alert, telling in tellings})
     carried, mentions_by = carriers()
+    planned: list[Outgoing] = []
     for at, alert, telling in tellings:
-        if moment_for(alert.policy.window, telling.cause, telling.severity, telling.at).is_dropped:
+        moment = moment_for(alert.policy.window, telling.cause, telling.severity, telling.at)
+        if moment.is_dropped:
             continue
         made = plan(
             telling.targets,
@@ -148,12 +188,49 @@ def _count(alerts: Sequence[ReplayedAlert], counts: _Counts) -> None:
             severity=telling.severity,
             severity_limits=telling.limits,
         )
-        if made.deliveries:
-            counts.reached.add(at)
-        for item in made.deliveries:
-            counts.messages[item.channel] += 1
-            if item.channel in PERSONAL_CHANNELS and item.channel is not Channel.EMAIL:
-                counts.people[item.name] += 1
+        texted = {item.recipient_id for item in made.deliveries if item.channel is Channel.SMS}
+        planned += [
+            Outgoing(
+                planned_at=telling.at,
+                at=moment.at or telling.at,
+                alert=at,
+                cause=telling.cause,
+                severity=telling.severity,
+                recipient_id=item.recipient_id,
+                name=item.name,
+                channel=item.channel,
+                reaches_claimed=telling.reaches_claimed,
+                waits=moment.at is not None,
+                has_text=item.recipient_id in texted,
+            )
+            for item in made.deliveries
+        ]
+    people = {pk: view for directory in directories.values() for pk, view in directory.contacts.items()}
+    return planned, people
+
+
+def _customs(people: Mapping[int, ContactView], calls: Mapping[int, Calls]) -> Customs:
+    """Who was not called in the time is supposed to take calls as all the others together do."""
+    default, every = default_fallback(), _all(calls)
+    return Customs(
+        calls_per_hour=settings.CALLS_PER_HOUR,
+        texts_per_hour=settings.TEXTS_PER_HOUR,
+        fails={pk: _part(calls.get(pk, every)) for pk in people},
+        fallbacks={pk: resolved_fallback(view.fallback, default) for pk, view in people.items()},
+    )
+
+
+def _all(calls: Mapping[int, Calls]) -> Calls:
+    return Calls(sum(one.made for one in calls.values()), sum(one.failed for one in calls.values()))
+
+
+def _part(calls: Calls) -> float:
+    return calls.failed / calls.made if calls.made else 0.0
+
+
+def _by_channel(channels: Iterable[Channel]) -> dict[Channel, int]:
+    counts = Counter(channels)
+    return {channel: counts[channel] for channel in Channel if counts[channel]}
 
 
 def _title(alert: ReplayedAlert) -> str:

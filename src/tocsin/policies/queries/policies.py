@@ -18,7 +18,7 @@ from tocsin.events.models import Event
 from tocsin.events.rules import INTEGRATION_KEY, EventState, IntegrationKey, match_labels, severity_of
 from tocsin.events.statements import execute
 from tocsin.policies.models import NotificationPolicy, PolicyTarget
-from tocsin.policies.rules import Mismatch, Window, condition_holds, mismatches, stored_rules, window_of
+from tocsin.policies.rules import Matcher, Mismatch, Window, condition_holds, mismatches, stored_rules, window_of
 
 _VERSIONS = """
 SELECT p.id, p.name, v.id, v.group_by::text, v.group_wait_seconds, v.group_interval_seconds,
@@ -127,32 +127,54 @@ def policies_left_empty(ids: Collection[int]) -> list[NotificationPolicy]:
     return list(existing_policies().filter(current_id__in=loses).exclude(current_id__in=keeps).order_by("name", "id"))
 
 
-def explain_policies(labels: Mapping[str, str], integration: IntegrationKey) -> list[PolicyExplanation]:
+def explain_policies(
+    labels: Mapping[str, str], integration: IntegrationKey, drafts: Sequence[Matcher] | None = None
+) -> list[PolicyExplanation]:
     """What each policy, also a disabled one, would make of an event with these labels from this integration.
 
-    In their order. Integration 0 is none in particular, which every policy listens to.
+    In their order. Integration 0 is none in particular, which every policy listens to. `drafts`: instead of the
+    policies as they are, all of them enabled.
     """
     seen = match_labels(labels, severity_of(labels, integration.severity_map), integration.name)
     explanations = []
     stopped_by = stopped_shadows_by = ""
-    for policy in existing_policies().order_by("position", "pk"):
-        if policy.current is None:
-            continue
-        sources = policy.current.sources
-        is_other = bool(sources and integration.id and integration.id not in sources)
-        failed = mismatches(stored_rules(policy.current.rules), seen)
+    for policy, is_enabled in _existing_matchers() if drafts is None else [(draft, True) for draft in drafts]:
+        is_other = bool(policy.sources and integration.id and integration.id not in policy.sources)
+        failed = mismatches(policy.rules, seen)
         stopper = stopped_shadows_by if policy.is_shadow else stopped_by
         is_match = not failed and not is_other
         explanations.append(
             PolicyExplanation(
-                policy.pk, policy.name, policy.is_enabled, is_match and not stopper, failed, policy.is_shadow, is_other,
+                policy.policy_id, policy.name, is_enabled, is_match and not stopper, failed, policy.is_shadow, is_other,
                 stopper if is_match else "",
             )
         )  # fmt: skip
-        if is_match and not stopper and policy.current.stops_here:
-            stopped_shadows_by = stopped_shadows_by or (policy.name if policy.is_enabled or policy.is_shadow else "")
-            stopped_by = stopped_by or (policy.name if policy.is_enabled else "")
+        if is_match and not stopper and policy.stops_here:
+            stopped_shadows_by = stopped_shadows_by or (policy.name if is_enabled or policy.is_shadow else "")
+            stopped_by = stopped_by or (policy.name if is_enabled else "")
     return explanations
+
+
+def _existing_matchers() -> list[tuple[Matcher, bool]]:
+    """In their order, each with whether it is enabled."""
+    return [
+        (
+            Matcher(
+                policy_id=policy.pk,
+                name=policy.name,
+                version_id=policy.current.pk,
+                rules=stored_rules(policy.current.rules),
+                group_by=tuple(policy.current.group_by),
+                group_wait=timedelta(seconds=policy.current.group_wait_seconds),
+                sources=frozenset(policy.current.sources),
+                stops_here=policy.current.stops_here,
+                is_shadow=policy.is_shadow,
+            ),
+            policy.is_enabled,
+        )
+        for policy in existing_policies().order_by("position", "pk")
+        if policy.current is not None
+    ]
 
 
 def policies_naming_integration(name: str, integration_id: int = 0) -> list[NotificationPolicy]:

@@ -25,6 +25,13 @@ FROM policies_silencepolicy
 WHERE is_enabled AND (effect <> 'period' OR ends_at > %(now)s) ORDER BY id
 """
 
+_ENABLED_SINCE = """
+SELECT created_at, id, name, version, rules::text, effect, starts_at, ends_at, windows::text, time_zone, turned_at
+FROM policies_silencepolicy
+WHERE is_enabled AND (effect <> 'period' OR ends_at IS NULL OR ends_at > %(since)s) ORDER BY id
+"""
+Spans = tuple[tuple[datetime, datetime], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class SilenceView:
@@ -47,6 +54,22 @@ def silences_in_force(now: datetime) -> list[SilenceView]:
     """What silences events now, in the order of their making; one statement. Locked by the caller for accepting."""
     views = [_view(*row) for row in execute(_ENABLED, {"now": now})]
     return [view for view in views if view.in_force(now)]
+
+
+def silences_between(since: datetime, until: datetime) -> list[tuple[tuple[Rule, ...], Spans]]:
+    """What each enabled silence policy hid, as it is now, and when; from its making on. Deleted ones are forgotten."""
+    found = []
+    for created_at, *row in execute(_ENABLED_SINCE, {"since": since}):
+        view = _view(*row)
+        if spans := view.times.spans(max(since, created_at), until):
+            found.append((view.rules, spans))
+    return found
+
+
+def silences_at(at: datetime) -> list[SilenceView]:
+    """As `silences_in_force`, at any moment, past ones too: by the times that each has now, from its making on."""
+    rows = execute(_ENABLED_SINCE, {"since": at})
+    return [view for created_at, *row in rows if created_at <= at and (view := _view(*row)).times.in_force(at)]
 
 
 def times_of(silence: SilencePolicy) -> Times:

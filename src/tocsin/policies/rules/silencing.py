@@ -101,6 +101,16 @@ class Times:
                 found = (found[0], max(found[1], end))
         return found or (None, None)
 
+    def spans(self, since: datetime, until: datetime) -> tuple[tuple[datetime, datetime], ...]:
+        """When it was in force between the two moments, in order."""
+        found, at = [], since
+        while at < until:
+            change = min(self.next_change(at) or until, until)
+            if self.in_force(at):
+                found.append((at, change))
+            at = change
+        return tuple(found)
+
     def phase(self, at: datetime) -> Phase:
         if self.in_force(at):
             return Phase.IN_FORCE
