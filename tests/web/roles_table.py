@@ -5,7 +5,8 @@ test_roles_table.py asks each of them as a visitor and as every role, and fails 
 - a table of the console (`console.register`): a row of TABLES;
 - any other address, also one beside a row of a table (`actions_detail`, `extra_urls`): a row of ADDRESSES;
 - an action on the selected rows of a list (`actions`): a row of ACTIONS;
-- an argument of an address that is new: a row of ARGUMENTS.
+- an argument of an address that is new: a row of ARGUMENTS;
+- an operation of `/api/v1`: a row of rest/operations_table.py.
 
 Each says the least role that may; all above it may too. What is new for a role needs a reason, not only a row.
 """
@@ -109,6 +110,9 @@ ADDRESSES: dict[str, Door] = {
     "api/v2/silences": Door(ANYBODY, status=(401,)),
     "api/v2/status": Door(ANYBODY, status=(401, 405)),
     "api/v2/<path:rest>": Door(ANYBODY, status=(404,)),
+    "api/v1/openapi.json": Door(ANYBODY, status=(200, 405)),
+    "api/v1/docs": Door(ANYBODY, status=(200, 405)),
+    "api/v1/<path:rest>": Door(ANYBODY, status=(404,)),
     "healthz": Door(ANYBODY, status=(200, 405)),
     "readyz": Door(ANYBODY, status=(200, 405)),
     "metrics": Door(ANYBODY, status=(200, 405)),

@@ -688,7 +688,9 @@ def test_an_api_token_is_shown_once_and_revoked(story: Story) -> None:
     client = signed_in(Role.ADMIN)
 
     page = client.post(
-        reverse("console:accounts_apitoken_add"), {"name": "ci", "role": "viewer"}, follow=True
+        reverse("console:accounts_apitoken_add"),
+        {"name": "ci", "role": "viewer", "scopes": ["alerts:read"]},
+        follow=True,
     ).content.decode()
     found = re.search(r'id="shown-once">(tct_\w+)<', page)
     assert found

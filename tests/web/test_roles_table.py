@@ -26,6 +26,7 @@ from tocsin.delivery.models import Delivery
 from tocsin.policies.services.inhibitions import create_inhibition
 from tocsin.policies.services.silences import create_silence
 from tocsin.web.console.pages import console
+from tocsin.web.rest.api import operations
 
 VISITOR = "visitor"
 ADMINS = {f"{model._meta.app_label}/{model._meta.model_name}": admin for model, admin in console._registry.items()}
@@ -41,7 +42,9 @@ def routes(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
             yield re.sub(r"(?<=\(\?P<app_label>)[\w|]+", "{apps}", route)
 
 
-ROUTES = sorted(set(routes(get_resolver())))
+OPERATIONS = {f"api/v1/{pattern.pattern}" for pattern in operations}
+"""Of the REST API: they go by tokens, and rest/test_operations.py asks them."""
+ROUTES = sorted(set(routes(get_resolver())) - OPERATIONS)
 DOORS: dict[str, Door] = {
     **{route: door for name, table in TABLES.items() for route, door in table.doors(f"console/{name}/").items()},
     **ADDRESSES,

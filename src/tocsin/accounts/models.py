@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
-from tocsin.accounts.rules import Role, highest_role
+from tocsin.accounts.rules import Permission, Role, Scope, highest_role, is_allowed, is_in_scope, lower_role
 
 
 class User(AbstractUser):
@@ -36,13 +36,19 @@ def role_choices() -> list[tuple[str, str]]:
 
 
 class ApiToken(models.Model):
-    """A program's secret. Only its SHA-256 is stored; `prefix` is the part that may be shown."""
+    """A program's secret. Only its SHA-256 is stored; `prefix` is the part that may be shown.
+
+    `scopes` are values of accounts.rules.Scope. It may never do more than its owner; one that the shell made has none.
+    """
 
     name = models.CharField(_("name"), max_length=64, unique=True)
     prefix = models.CharField(_("prefix"), max_length=12)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     role = models.CharField(_("role"), max_length=16, choices=role_choices)
+    scopes = models.JSONField(_("scopes"), default=list, db_default=[])
+    owner = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="api_tokens")
     created_at = models.DateTimeField(_("created"))
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -54,6 +60,42 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def role_now(self) -> Role | None:
+        """Its own, or its owner's where that is lower by now; None when the owner has none any more."""
+        return Role(self.role) if self.owner is None else lower_role(Role(self.role), self.owner.role)
+
+    def may(self, permission: Permission, scope: Scope) -> bool:
+        return is_in_scope(self.scopes, scope) and is_allowed(self.role_now, permission)
+
+
+class TokenRate(models.Model):
+    """When a token's allowance will be whole again. Unlogged: it may be lost in a crash, and costs no flush."""
+
+    token = models.OneToOneField(ApiToken, models.CASCADE, primary_key=True, related_name="rate", db_constraint=False)
+    whole_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.token_id)
+
+
+class IdempotentAnswer(models.Model):
+    """What a request with an Idempotency-Key was answered, so that its repetition gets the same."""
+
+    token = models.ForeignKey(ApiToken, models.CASCADE, related_name="answers", db_index=False)
+    key = models.CharField(max_length=255)
+    request_digest = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    sealed = models.TextField()
+    """The headers and the body, encrypted: they may hold what is shown once."""
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["token", "key"], name="answer_once_by_key")]
+
+    def __str__(self) -> str:
+        return f"{self.token_id} {self.key}"
 
 
 class AccessKey(models.Model):

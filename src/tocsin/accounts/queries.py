@@ -33,7 +33,7 @@ def users_with_role(role: Role) -> QuerySet[User]:
 
 def list_tokens() -> list[ApiToken]:
     """All tokens by name, the revoked ones too."""
-    return list(ApiToken.objects.order_by("name"))
+    return list(ApiToken.objects.select_related("owner").order_by("name"))
 
 
 def list_access_keys() -> list[AccessKey]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -29,6 +29,27 @@ class Permission(StrEnum):
     """Contacts, groups, robots, policies, integrations."""
     ADMINISTER = "administer"
     """Provider accounts, users, tokens."""
+
+
+class Scope(StrEnum):
+    """What a token was made for, within its role. Writing an area includes reading it."""
+
+    CONTACTS_READ = "contacts:read"
+    """Contacts, groups, robots, webhooks, verification, the default configuration."""
+    CONTACTS_WRITE = "contacts:write"
+    POLICIES_READ = "policies:read"
+    """Notification and escalation policies, inhibitions."""
+    POLICIES_WRITE = "policies:write"
+    SCHEDULES_READ = "schedules:read"
+    SCHEDULES_WRITE = "schedules:write"
+    INTEGRATIONS_READ = "integrations:read"
+    INTEGRATIONS_WRITE = "integrations:write"
+    ALERTS_READ = "alerts:read"
+    """Alerts, events, silences, deliveries, explain, coverage, drills."""
+    ALERTS_WRITE = "alerts:write"
+    ADMIN_READ = "admin:read"
+    """Provider accounts, tokens."""
+    ADMIN_WRITE = "admin:write"
 
 
 _NEEDS = {
@@ -60,6 +81,11 @@ def is_at_least(role: Role | None, least: Role | None) -> bool:
 def lower_role(one: Role | None, other: Role | None) -> Role | None:
     """What both allow; None when one of them is none."""
     return None if one is None or other is None else min(one, other, key=_RANK.__getitem__)
+
+
+def is_in_scope(scopes: Collection[str], needed: Scope) -> bool:
+    """Whether one of the scopes is the needed one, or writes what that reads."""
+    return needed.value in scopes or f"{needed.partition(':')[0]}:write" in scopes
 
 
 @dataclass(frozen=True, slots=True)

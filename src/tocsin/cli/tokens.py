@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -9,13 +10,15 @@ from cyclopts import App, Parameter
 from tocsin.accounts import services
 from tocsin.accounts.models import ApiToken
 from tocsin.accounts.queries import list_tokens
-from tocsin.accounts.rules import Role
+from tocsin.accounts.rules import Role, Scope
 from tocsin.cli.shared import Json, say, show, show_json
+from tocsin.cli.users import user_named
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import NotFoundError
 
 app = App(name="api-token", help="Tokens of programs.")
+_SCOPES = f"What it is for, within its role; repeat for several, all without it. One of: {', '.join(Scope)}."
 
 
 @app.command
@@ -23,10 +26,22 @@ def create(
     *,
     name: Annotated[str, Parameter(help="What uses it. The audit log shows this name.")],
     role: Annotated[Role, Parameter(help="What it may do.")],
+    scope: Annotated[list[str] | None, Parameter(help=_SCOPES, negative=())] = None,
+    owner: Annotated[str, Parameter(help="A user; the token never may more than they do.")] = "",
+    expires_in_days: Annotated[int | None, Parameter(help="It ends by itself then.")] = None,
     json: Json = False,
 ) -> None:
     """Prints the token, this once: only its hash is stored."""
-    token, secret = services.create_token(by=SHELL, now=utc_now(), name=name, role=role)
+    now = utc_now()
+    token, secret = services.create_token(
+        by=SHELL,
+        now=now,
+        name=name,
+        role=role,
+        scopes=scope or tuple(Scope),
+        owner=user_named(owner) if owner else None,
+        expires_at=now + timedelta(days=expires_in_days) if expires_in_days is not None else None,
+    )
     if json:
         show_json({**_as_json(token), "token": secret})
     else:
@@ -53,8 +68,11 @@ def _as_json(token: ApiToken) -> dict[str, Any]:
     return {
         "name": token.name,
         "role": token.role,
+        "scopes": token.scopes,
+        "owner": token.owner.username if token.owner else None,
         "prefix": token.prefix,
         "created_at": token.created_at.isoformat(timespec="seconds"),
+        "expires_at": token.expires_at.isoformat(timespec="seconds") if token.expires_at else None,
         "last_used_at": token.last_used_at.isoformat(timespec="seconds") if token.last_used_at else None,
         "revoked_at": token.revoked_at.isoformat(timespec="seconds") if token.revoked_at else None,
     }

@@ -28,7 +28,7 @@ def list_all(*, json: Json = False) -> None:
 @app.command
 def password(name: Annotated[str, Parameter(help="The user's name, like admin.")], /, *, json: Json = False) -> None:
     """Prints a new password, this once, and ends the user's sessions."""
-    user = _user(name)
+    user = user_named(name)
     made = secrets.token_urlsafe(15)
     services.set_password(by=SHELL, now=utc_now(), user_id=user.pk, password=made)
     if json:
@@ -57,7 +57,7 @@ def create(
 @app.command
 def reset_second_factor(name: Annotated[str, Parameter(help="The user's name.")], /, *, json: Json = False) -> None:
     """Removes the authenticator app, passkeys and recovery codes; the password alone signs in from then on."""
-    user = _user(name)
+    user = user_named(name)
     removed = services.reset_second_factor(by=SHELL, now=utc_now(), user_id=user.pk)
     if json:
         show_json({**_as_json(user), "removed": removed})
@@ -65,7 +65,7 @@ def reset_second_factor(name: Annotated[str, Parameter(help="The user's name.")]
         say("The second factor was reset." if removed else "There was no second factor.")
 
 
-def _user(name: str) -> User:
+def user_named(name: str) -> User:
     user = User.objects.filter(username=name).first()
     if user is None:
         raise NotFoundError(f"There is no user {name!r}; `tocsin user list` shows those there are.")

@@ -50,6 +50,8 @@ PEER_URL, PEER_TOKEN = peer()
 """Another installation that is told every minute that this one lives."""
 CALLS_PER_HOUR = whole_number("TOCSIN_CALLS_PER_HOUR", 30, largest=10_000)
 TEXTS_PER_HOUR = whole_number("TOCSIN_TEXTS_PER_HOUR", 60, largest=10_000)
+API_REQUESTS_PER_MINUTE = whole_number("TOCSIN_API_REQUESTS_PER_MINUTE", 1200, largest=1_000_000)
+"""Of one token at /api/v1; 0 for no limit."""
 RETENTION_DAYS = whole_number("TOCSIN_RETENTION_DAYS", 90, largest=36500)
 OUTGOING_ALLOW = outgoing_allow()
 """Networks (CIDR) or host names that typed addresses may reach although they are private."""
@@ -92,6 +94,8 @@ INSTALLED_APPS = [
     "tocsin.delivery",
     "tocsin.web.shared",
     "tocsin.web.public",
+    "tocsin.web.rest",
+    "ninja",
 ]
 AUTH_USER_MODEL = "accounts.User"
 ROOT_URLCONF = "tocsin.config.urls"

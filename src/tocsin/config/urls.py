@@ -35,7 +35,7 @@ DOORS: dict[str, list[URLPattern | URLResolver]] = {
     ],
     "public": [path("", include("tocsin.web.public.urls"))],
     "ingest": [],
-    "api": [path("", root), *alertmanager],
+    "api": [path("", root), *alertmanager, path("api/v1/", include("tocsin.web.rest.api"))],
     "callbacks": [*callbacks],
     "operator": [path("healthz", healthz), path("readyz", readyz), path("metrics", metrics)],
 }

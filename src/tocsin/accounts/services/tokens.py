@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -11,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
-from tocsin.accounts.models import ApiToken
-from tocsin.accounts.rules import Role
+from tocsin.accounts.models import ApiToken, User
+from tocsin.accounts.rules import Role, Scope, lower_role
 from tocsin.core import crypto
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.errors import InvalidInputError, NotFoundError
@@ -22,13 +23,43 @@ _TOKEN_DIGITS = 32
 _SEEN_EVERY = timedelta(minutes=1)
 
 
-def create_token(*, by: Actor, now: datetime, name: str, role: Role) -> tuple[ApiToken, str]:
-    """The row and the secret, which is shown once: only its SHA-256 is stored."""
+def create_token(
+    *,
+    by: Actor,
+    now: datetime,
+    name: str,
+    role: Role,
+    scopes: Collection[str] = tuple(Scope),
+    owner: User | None = None,
+    expires_at: datetime | None = None,
+) -> tuple[ApiToken, str]:
+    """The row and the secret, which is shown once: only its SHA-256 is stored.
+
+    InvalidInputError names the fields: `role` when it is above the owner's. All scopes: whatever its role may.
+    """
     name = name.strip()
-    if not 1 <= len(name) <= 64:
-        raise InvalidInputError({"name": _("A token needs a name of 1 to 64 characters.")})
+    problems = {}
+    if not 1 <= len(name) <= 64 or not name.isprintable():
+        problems["name"] = _("A token needs a name of 1 to 64 characters.")
+    if owner is not None and lower_role(role, owner.role) != role:
+        problems["role"] = _("A token may not do more than its owner, whose role is %(role)s.") % {"role": owner.role}
+    if not scopes or not set(scopes) <= set(Scope):
+        problems["scopes"] = _("Choose among: %(choices)s.") % {"choices": ", ".join(Scope)}
+    if expires_at is not None and expires_at <= now:
+        problems["expires_at"] = _("This moment has passed already.")
+    if problems:
+        raise InvalidInputError(problems)
     secret = _TOKEN_MARK + crypto.to_base62(secrets.token_bytes(32), _TOKEN_DIGITS)
-    token = ApiToken(name=name, prefix=secret[:8], digest=crypto.hash_token(secret), role=role.value, created_at=now)
+    token = ApiToken(
+        name=name,
+        prefix=secret[:8],
+        digest=crypto.hash_token(secret),
+        role=role.value,
+        scopes=[scope.value for scope in Scope if scope in set(scopes)],
+        owner=owner,
+        created_at=now,
+        expires_at=expires_at,
+    )
     with transaction.atomic():
         try:
             with transaction.atomic():
@@ -36,7 +67,8 @@ def create_token(*, by: Actor, now: datetime, name: str, role: Role) -> tuple[Ap
         except IntegrityError as error:
             problem = _("There is a token with the name %(name)s; choose another.") % {"name": name}
             raise InvalidInputError({"name": problem}) from error
-        audit.record(by=by, action=Action.CREATE, instance=token, changes={"name": ("", name), "role": ("", role)})
+        changes = {"name": ("", name), "role": ("", role.value), "scopes": ("", ", ".join(token.scopes))}
+        audit.record(by=by, action=Action.CREATE, instance=token, changes=changes)
     return token, secret
 
 
@@ -55,10 +87,14 @@ def revoke_token(*, by: Actor, now: datetime, token_id: int) -> ApiToken:
 
 
 def authenticate_token(*, secret: str, now: datetime) -> ApiToken | None:
-    """The live token of the secret, or None. `last_used_at` moves at most once a minute."""
-    token = ApiToken.objects.filter(digest=crypto.hash_token(secret), revoked_at__isnull=True).first()
-    if token is None:
+    """The live token of the secret with its owner, or None. `last_used_at` moves at most once a minute."""
+    live = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
+    tokens = ApiToken.objects.select_related("owner").filter(live, revoked_at__isnull=True)
+    token = tokens.filter(digest=crypto.hash_token(secret)).first()
+    if token is None or token.role_now is None:
         return None
+    if token.last_used_at is not None and token.last_used_at > now - _SEEN_EVERY:
+        return token
     ApiToken.objects.filter(Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - _SEEN_EVERY), pk=token.pk).update(
         last_used_at=now
     )

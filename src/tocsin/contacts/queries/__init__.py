@@ -22,6 +22,7 @@ from tocsin.contacts.queries.listing import (
     ids_found,
     in_chunks,
     member_counts,
+    order_fields,
 )
 from tocsin.contacts.queries.outlets import outlet_reach, pair_names, robot_config, robot_settings, webhook_config
 from tocsin.contacts.queries.people import (
@@ -118,6 +119,7 @@ __all__ = [
     "member_counts",
     "names_of",
     "objects_named",
+    "order_fields",
     "outlet_reach",
     "pair_names",
     "personal_link_by_token",

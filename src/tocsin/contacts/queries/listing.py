@@ -58,6 +58,7 @@ class Order(StrEnum):
     NAME = "name"
     NAME_BACKWARDS = "-name"
     NEWEST = "newest"
+    OLDEST = "oldest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Wanted:
     number: NumberState | None = None
     fallback: Fallback | None = None
     """The contact's own choice, perhaps DEFAULT."""
+    external_id: str = ""
     reach: Reachability | None = None
     order: Order = Order.NAME
 
@@ -94,6 +96,7 @@ class ContactFacts:
     groups: tuple[tuple[int, str], ...]
     group_count: int
     ready: Mapping[Channel, Readiness]
+    has_legacy_chatbot: bool
     last_proved_at: datetime | None
     """When a message was last proved delivered, over whichever channel."""
 
@@ -127,6 +130,7 @@ _ORDERS = {
     Order.NAME: ("name", "object_id"),
     Order.NAME_BACKWARDS: ("-name", "-object_id"),
     Order.NEWEST: ("-object_id",),
+    Order.OLDEST: ("object_id",),
 }
 
 
@@ -160,6 +164,11 @@ def contacts_found(wanted: Wanted, *, sees_addresses: bool, rows: int = MOST_FOU
     if text:
         found = found.filter(text_candidates(text, sees_addresses=sees_addresses))
     return found.order_by(*unindexed(order))
+
+
+def order_fields(order: Order) -> tuple[str, ...]:
+    """What a cursor goes by; the last one is unique."""
+    return _ORDERS[order]
 
 
 def count_found(found: QuerySet[Contact], *, most: int = MOST_FOUND) -> int:
@@ -229,11 +238,11 @@ WHERE c.id = ANY(%s)
 """
 
 
-def contact_facts(contact_ids: Collection[int]) -> dict[int, ContactFacts]:
+def contact_facts(contact_ids: Collection[int], *, groups_shown: int = GROUPS_SHOWN) -> dict[int, ContactFacts]:
     """Of the contacts of one page, in one statement; unknown ids are left out."""
     facts = {}
     with connection.cursor() as cursor:
-        cursor.execute(_FACTS, [GROUPS_SHOWN, list(contact_ids)])
+        cursor.execute(_FACTS, [groups_shown, list(contact_ids)])
         for pk, name, phone, is_verified, email, fallback, *rest in cursor.fetchall():
             channels, delivered, failed, failures, group_ids, group_names, total = rest[-7:]
             view = ContactView(pk, name, phone, is_verified, email, Fallback(fallback), *rest[:-7])
@@ -247,6 +256,7 @@ def contact_facts(contact_ids: Collection[int]) -> dict[int, ContactFacts]:
                     channel: Readiness(why_not_reachable(view, channel), *known.get(channel, ()))
                     for channel in PERSONAL_CHANNELS
                 },
+                has_legacy_chatbot=view.has_legacy_chatbot,
                 last_proved_at=max(filter(None, delivered or ()), default=None),
             )
     return facts
@@ -254,7 +264,7 @@ def contact_facts(contact_ids: Collection[int]) -> dict[int, ContactFacts]:
 
 def _has_index(wanted: Wanted, filters: int) -> bool:
     """One that holds just these rows, in this order."""
-    return filters == 1 and wanted.group_id is None and wanted.order is not Order.NEWEST
+    return filters == 1 and wanted.group_id is None and wanted.order in (Order.NAME, Order.NAME_BACKWARDS)
 
 
 def _filters(wanted: Wanted, *, row_by_row: bool = False) -> list[Q]:
@@ -267,6 +277,8 @@ def _filters(wanted: Wanted, *, row_by_row: bool = False) -> list[Q]:
         filters.append(_NUMBERS[wanted.number])
     if wanted.fallback is not None:
         filters.append(Q(fallback=wanted.fallback))
+    if wanted.external_id:
+        filters.append(Q(external_id=wanted.external_id))
     if wanted.reach is not None:
         filters.append(_REACHED[wanted.reach])
     return filters

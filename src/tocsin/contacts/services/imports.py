@@ -145,7 +145,7 @@ def check_import(
             while chunk := list(islice(sheet.rows, CHUNK)):
                 if should_stop():
                     return row
-                decisions = _checked(chunk, claimed, row.chosen)
+                decisions = check_rows(chunk, claimed, row.chosen)
                 counts.update(item.fate.value for item in decisions)
                 row.row_count += len(chunk)
                 row.progress, row.counts = row.row_count, dict(counts)
@@ -247,9 +247,10 @@ def _locked(import_id: int) -> ContactImport:
     return row
 
 
-def _checked(
+def check_rows(
     chunk: Sequence[tuple[int, Values]], claimed: dict[tuple[str, str], int], options: ImportOptions
 ) -> list[Decision]:
+    """What would become of each row as things are now. `claimed`, of the rows before, is added to."""
     cleaned = [clean_row(number, values, options) for number, values in chunk]
     known = known_for([row for row, problems in cleaned if not problems])
     decisions = []

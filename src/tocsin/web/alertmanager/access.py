@@ -9,7 +9,7 @@ import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from tocsin.accounts.rules import Permission, Role, is_allowed
+from tocsin.accounts.rules import Permission, Role, Scope
 from tocsin.accounts.services.tokens import actor_of_token, authenticate_token
 from tocsin.core.actors import Actor
 from tocsin.core.clock import utc_now
@@ -55,9 +55,11 @@ def _who(request: HttpRequest, permission: Permission) -> Actor | HttpResponse:
     secret = token_of(request.headers.get("Authorization", ""))
     token = authenticate_token(secret=secret, now=utc_now()) if secret else None
     if token is not None:
-        if is_allowed(Role(token.role), permission):
+        scope = _SCOPES[permission]
+        if token.may(permission, scope):
             return actor_of_token(token, client_address(request))
-        return refusal(403, f"The token {token.name} is a {token.role}'s; this needs a {_LEAST[permission]}'s.")
+        wanted = f"this needs a {_LEAST[permission]}'s, with the scope {scope}"
+        return refusal(403, f"The token {token.name} is a {token.role_now}'s; {wanted}.")
     if secret and integration_for_token(secret) is not None:
         return refusal(403, "An integration's token posts alerts only. Read and silence with an API token.")
     reply = refusal(401, "Send an API token as Bearer, or as the password of Basic.")
@@ -65,4 +67,5 @@ def _who(request: HttpRequest, permission: Permission) -> Actor | HttpResponse:
     return reply
 
 
+_SCOPES = {Permission.VIEW: Scope.ALERTS_READ, Permission.RESPOND: Scope.ALERTS_WRITE}
 _LEAST = {Permission.VIEW: Role.VIEWER, Permission.RESPOND: Role.RESPONDER}

@@ -11,7 +11,7 @@ import binascii
 import time
 from dataclasses import dataclass
 
-from tocsin.accounts.rules import Permission, Role, is_allowed
+from tocsin.accounts.rules import Permission, Scope
 from tocsin.accounts.services.tokens import authenticate_token
 from tocsin.core.clock import utc_now
 from tocsin.core.crypto import hash_token
@@ -74,5 +74,5 @@ def _looked_up(token: str, name: str) -> IntegrationKey | None:
     if found := integration_for_token(token):
         return found
     known = authenticate_token(secret=token, now=utc_now()) if name else None
-    may_post = known is not None and is_allowed(Role(known.role), Permission.RESPOND)
+    may_post = known is not None and known.may(Permission.RESPOND, Scope.ALERTS_WRITE)
     return integration_called(name) if may_post else None

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminEmailInputWidget,
     UnfoldAdminPasswordWidget,
     UnfoldAdminRadioSelectWidget,
@@ -24,10 +27,10 @@ from unfold.widgets import (
 from tocsin.accounts import services
 from tocsin.accounts.models import ApiToken, User
 from tocsin.accounts.queries import role_of, with_ways_in
-from tocsin.accounts.rules import Permission, Role
+from tocsin.accounts.rules import Permission, Role, Scope
 from tocsin.core.clock import utc_now
 from tocsin.web.console import empties
-from tocsin.web.console.actors import actor_of
+from tocsin.web.console.actors import actor_of, user_of
 from tocsin.web.console.choices import language_choices, zone_choices
 from tocsin.web.console.contact_self_service import own_contact_of
 from tocsin.web.console.display import NOTHING, chip, moment
@@ -208,6 +211,10 @@ def _is_admin(user: User) -> bool:
     return role_of(user) is Role.ADMIN
 
 
+_NEVER = ""
+_LIFETIMES = ("30", "90", "365", _NEVER)
+
+
 class TokenForm(ServiceForm):
     name = forms.CharField(
         label=_("name"),
@@ -216,6 +223,24 @@ class TokenForm(ServiceForm):
         help_text=_("What uses it. The audit log shows this name."),
     )
     role = role_field()
+    scopes = forms.MultipleChoiceField(
+        label=_("what it is for"),
+        choices=[(scope.value, scope.value) for scope in Scope],
+        initial=[scope.value for scope in Scope if scope.endswith(":read")],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=_("Within the role. Writing includes reading; docs/api/rest.md says what each opens."),
+    )
+    lifetime = forms.ChoiceField(
+        label=_("ends"),
+        choices=lambda: [(days, _in_days(days)) for days in _LIFETIMES],
+        required=False,
+        initial=_NEVER,
+        widget=UnfoldAdminSelectWidget,
+    )
+
+
+def _in_days(days: str) -> str:
+    return _now("after %(days)s days") % {"days": days} if days else _now("never by itself")
 
 
 class ApiTokenAdmin(ServiceAdmin):
@@ -223,14 +248,26 @@ class ApiTokenAdmin(ServiceAdmin):
     form = TokenForm
     needs_to_view = needs_to_write = Permission.ADMINISTER
     writes = ("add",)
-    list_display = ("name", "shown_role", "prefix", "created", "used", "live")
+    list_display = ("name", "shown_role", "owned_by", "prefix", "created", "used", "live")
+    list_select_related = ("owner",)
     search_fields = ("name",)
     actions_detail = ("revoke",)
-    add_fieldsets = ((None, {"fields": ("name", "role")}),)
-    fieldsets = ((None, {"fields": ("name", "shown_role", "prefix", "created", "used", "live")}),)
+    add_fieldsets = ((None, {"fields": ("name", "role", "scopes", "lifetime")}),)
+    fieldsets = (
+        (None, {"fields": ("name", "shown_role", "is_for", "owned_by", "prefix", "created", "used", "ends", "live")}),
+    )
 
     def add_row(self, request: HttpRequest, data: dict[str, Any]) -> ApiToken:
-        token, secret = services.create_token(by=actor_of(request), now=utc_now(), name=data["name"], role=data["role"])
+        now = utc_now()
+        token, secret = services.create_token(
+            by=actor_of(request),
+            now=now,
+            name=data["name"],
+            role=data["role"],
+            scopes=data["scopes"],
+            owner=user_of(request),
+            expires_at=now + timedelta(days=int(data["lifetime"])) if data["lifetime"] else None,
+        )
         show_once(request, _now("The token %(name)s") % {"name": token.name}, secret)
         return token
 
@@ -267,6 +304,21 @@ class ApiTokenAdmin(ServiceAdmin):
     def used(self, token: ApiToken) -> SafeString | str:
         return moment(token.last_used_at, utc_now())
 
+    @display(description=_("what it is for"))
+    def is_for(self, token: ApiToken) -> SafeString | str:
+        return format_html_join(" ", "{}", ((chip(scope),) for scope in token.scopes)) or NOTHING
+
+    @display(description=_("owner"), ordering="owner__username")
+    def owned_by(self, token: ApiToken) -> SafeString | str:
+        return token.owner.username if token.owner else NOTHING
+
+    @display(description=_("ends"), ordering="expires_at")
+    def ends(self, token: ApiToken) -> SafeString | str:
+        return moment(token.expires_at, utc_now()) if token.expires_at else _in_days(_NEVER)
+
     @display(description=_("state"))
     def live(self, token: ApiToken) -> SafeString:
-        return chip(_now("revoked")) if token.revoked_at else chip(_now("live"), "success")
+        if token.revoked_at:
+            return chip(_now("revoked"))
+        is_over = token.expires_at is not None and token.expires_at <= utc_now()
+        return chip(_now("expired")) if is_over else chip(_now("live"), "success")

@@ -1,0 +1,76 @@
+"""The API: every resource, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, path
+from django.views.decorators.csrf import csrf_exempt
+from ninja import NinjaAPI
+
+from tocsin import __version__
+from tocsin.web.rest import problems
+from tocsin.web.rest.contacts import contacts
+from tocsin.web.rest.document import Document, docs_page, document_view
+from tocsin.web.rest.fields import FastRenderer, StrictParser
+
+RESOURCES = {
+    "/contacts": contacts,
+}
+
+
+def _build() -> NinjaAPI:
+    api = NinjaAPI(
+        title="Tocsin",
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        urls_namespace="rest",
+        parser=StrictParser(),
+        renderer=FastRenderer(),
+    )
+    problems.install(api)
+    for prefix, resource in RESOURCES.items():
+        api.add_router(prefix, resource.router)
+    return api
+
+
+api = _build()
+document = Document(api)
+
+
+@csrf_exempt
+def _nothing_here(request: HttpRequest, **kwargs: str) -> HttpResponse:
+    return problems.problem(404, "There is nothing at this address; /api/v1/docs shows what there is.")
+
+
+def _with_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A method that is not answered is a problem like any other."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, **kwargs: object) -> HttpResponse:
+        response = view(request, **kwargs)
+        if response.status_code != 405:
+            return response
+        return problems.problem(405, "This address answers other methods.", Allow=response.headers["Allow"])
+
+    return answered
+
+
+def _operations() -> list[URLPattern]:
+    patterns: list[URLPattern | URLResolver] = api.urls[0]
+    found = [pattern for pattern in patterns if isinstance(pattern, URLPattern) and pattern.name != "api-root"]
+    for pattern in found:
+        pattern.callback = _with_problems(pattern.callback)
+    return found
+
+
+operations = _operations()
+urlpatterns = [
+    path("openapi.json", document_view(document), name="rest-openapi"),
+    path("docs", docs_page, name="rest-docs"),
+    *operations,
+    path("<path:rest>", _nothing_here),
+]

@@ -1,0 +1,86 @@
+"""Every operation, asked by everybody. Who may what stands in operations_table.py."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+
+from tests.web.rest.asking import Api, api_as
+from tests.web.rest.operations_table import OPERATIONS
+from tocsin.accounts.rules import Role, Scope, is_at_least, is_in_scope
+from tocsin.web.rest.api import document
+from tocsin.web.rest.document import operations_of
+
+WHERE = "tests/web/rest/operations_table.py"
+ASKED = {operation["operationId"]: (method.upper(), path) for path, method, operation in operations_of(document.schema)}
+
+
+def test_every_operation_stands_in_the_table_and_every_row_of_it_exists() -> None:
+    assert set(ASKED) == set(OPERATIONS), f"Who may ask these, or are they gone? Say so in {WHERE}"
+
+
+def test_the_description_says_who_may() -> None:
+    said = {
+        operation["operationId"]: (operation["x-scope"], operation["x-role"])
+        for _path, _method, operation in operations_of(document.schema)
+    }
+
+    assert said == {name: (scope.value, role.value) for name, (scope, role) in OPERATIONS.items()}
+
+
+@pytest.fixture
+def unlimited(settings: Any, db: None) -> None:
+    settings.API_REQUESTS_PER_MINUTE = 0
+
+
+def status_of(api: Api, name: str) -> int:
+    """Of an empty question about what does not exist; nothing that it did stays."""
+    method, path = ASKED[name]
+    with transaction.atomic():
+        status = api(method, re.sub(r"{\w+}", "999999", path).removeprefix("/api/v1")).status
+        transaction.set_rollback(True)
+    return status
+
+
+def test_nobody_gets_in_without_a_token(unlimited: None) -> None:
+    assert {name: status_of(Api(""), name) for name in ASKED} == dict.fromkeys(ASKED, 401)
+    assert {name: status_of(Api("tct_guessed"), name) for name in ASKED} == dict.fromkeys(ASKED, 401)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_each_role_may_what_the_table_says(unlimited: None, role: Role) -> None:
+    api = api_as(role)
+
+    let_in = {name for name in ASKED if status_of(api, name) not in (401, 403)}
+
+    assert let_in == {name for name, (_scope, least) in OPERATIONS.items() if is_at_least(role, least)}
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_each_scope_opens_what_the_table_says(unlimited: None, scope: Scope) -> None:
+    api = api_as(Role.ADMIN, [scope])
+
+    let_in = {name for name in ASKED if status_of(api, name) not in (401, 403)}
+
+    assert let_in == {name for name, (needed, _role) in OPERATIONS.items() if is_in_scope([scope], needed)}
+
+
+def test_what_is_nothing_is_a_problem_too(db: None) -> None:
+    api = api_as(Role.VIEWER)
+
+    assert (api("GET", "/nothing").status, api("GET", "/nothing").body["status"]) == (404, 404)
+    refused = api("PUT", "/contacts", {})
+    assert (refused.status, refused.body["type"], refused.headers["Allow"]) == (
+        405,
+        "urn:tocsin:problem:method-not-allowed",
+        "GET, POST",
+    )
+    assert api("GET", "/contacts/1/").status == 404
+
+
+def test_a_session_of_the_console_is_no_token(client: Client, db: None) -> None:
+    assert client.get("/api/v1/contacts").status_code == 401
