@@ -7,13 +7,14 @@ from functools import partial
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
+from django.urls import get_resolver
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
 from tocsin.cli.shared import PORT, PROCESSES, set_up_django
 from tocsin.config.logs import configure_logging
-from tocsin.config.processes import end_with
+from tocsin.config.processes import end_with, keep_what_is_loaded
 
 app = App(name="web")
 
@@ -59,4 +60,6 @@ def _load_application(parent: int) -> Any:
     configure_logging()
     from tocsin.config.wsgi import application
 
+    get_resolver().url_patterns  # noqa: B018 (loads every page, which the first visitor would wait for)
+    keep_what_is_loaded()
     return application

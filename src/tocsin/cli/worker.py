@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from tocsin.cli.shared import set_up_django
 from tocsin.config.logs import configure_logging
-from tocsin.config.processes import end_with
+from tocsin.config.processes import end_with, keep_what_is_loaded
 
 app = App(name="worker")
 
@@ -27,4 +27,5 @@ def work(*, supervisor: Annotated[int | None, Parameter(show=False)] = None) -> 
     set_up_django()
     from tocsin.delivery.worker import run  # imports models, which need Django set up
 
+    keep_what_is_loaded()
     run(stop=stop)

@@ -211,9 +211,8 @@ WITH touched AS MATERIALIZED (
     SELECT group_id, count(*) AS leaving FROM contacts_contactgroupmember WHERE contact_id = ANY(%s::bigint[])
     GROUP BY group_id
 ), emptied AS MATERIALIZED (
-    SELECT group_id FROM touched WHERE leaving = (
-        SELECT count(*)
-        FROM (SELECT FROM contacts_contactgroupmember m WHERE m.group_id = touched.group_id LIMIT leaving + 1) members
+    SELECT group_id FROM touched WHERE NOT EXISTS (
+        SELECT FROM contacts_contactgroupmember m WHERE m.group_id = touched.group_id OFFSET leaving
     )
 )
 (

@@ -31,7 +31,10 @@ def uses_of_contacts(ids: Collection[int]) -> list[Use]:
 def schedules_left_empty(contact_ids: Collection[int]) -> tuple[tuple[int, str], ...]:
     """Which would have nobody in any layer without these contacts and have somebody now; id and name, by name."""
     places = LayerPerson.objects.all()
-    loses = places.filter(is_one_of("contact_id", contact_ids)).values("layer__schedule_id")
-    keeps = places.exclude(is_one_of("contact_id", contact_ids)).values("layer__schedule_id")
+    mine = is_one_of("contact_id", contact_ids)
+    loses = list(places.filter(mine).values_list("layer__schedule_id", flat=True).distinct())
+    if not loses:
+        return ()
+    keeps = places.exclude(mine).filter(layer__schedule__in=loses).values("layer__schedule_id")
     emptied = Schedule.objects.filter(pk__in=loses).exclude(pk__in=keeps)
     return tuple(emptied.order_by("name").values_list("pk", "name"))

@@ -122,8 +122,10 @@ def policies_left_empty(ids: Collection[int]) -> list[NotificationPolicy]:
     touched = is_one_of("object_id", ids) | Exists(members.filter(is_one_of("contact_id", ids)))
     tells = ~Q(object__kind=NotificationObject.Kind.GROUP) | Exists(members.filter(~is_one_of("contact_id", ids)))
     targets = PolicyTarget.objects.filter(policy_version__current_of__isnull=False)
-    loses = targets.filter(touched).values("policy_version_id")
-    keeps = targets.filter(~is_one_of("object_id", ids), tells).values("policy_version_id")
+    loses = list(targets.filter(touched).values_list("policy_version_id", flat=True).distinct())
+    if not loses:
+        return []
+    keeps = targets.filter(~is_one_of("object_id", ids), tells, policy_version__in=loses).values("policy_version_id")
     return list(existing_policies().filter(current_id__in=loses).exclude(current_id__in=keeps).order_by("name", "id"))
 
 
