@@ -12,8 +12,10 @@ from urllib.parse import quote
 
 import django
 import pytest
+from django.db import connection
 from django.utils import translation
 
+from tests.migrated import MIGRATED, keep_cluster, migrated_database, take_cluster
 from tests.quick import make_quick
 from tocsin.config.embedded_postgres import EmbeddedPostgres, connection_settings
 
@@ -29,16 +31,22 @@ _server = pytest.StashKey[EmbeddedPostgres]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The process that the run begins in starts the server; its xdist workers find it in the environment."""
+    """The process that the run begins in starts the server and migrates; xdist workers find both in the environment."""
     if not os.environ.get("TOCSIN_DATABASE_URL"):
         folder = Path(tempfile.mkdtemp(prefix="tocsin-test-"))
         server = config.stash[_server] = EmbeddedPostgres(folder, purpose="test", settings=_FAST)
+        take_cluster(folder)
         server.start()
         sockets = quote(connection_settings(folder)["HOST"])
         os.environ["TOCSIN_DATABASE_URL"] = f"postgresql://tocsin@/tocsin?host={sockets}"
         os.environ.setdefault("TOCSIN_DATA_DIR", str(folder))
     django.setup()
     make_quick()
+    if MIGRATED not in os.environ:
+        os.environ[MIGRATED] = migrated_database()
+        if server := config.stash.get(_server, None):
+            keep_cluster(server)
+    connection.settings_dict["TEST"].update(TEMPLATE=os.environ[MIGRATED], MIGRATE=False)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
