@@ -6,8 +6,6 @@ As strict as a real one: sizes, sign-in before MAIL, TLS before sign-in where as
 from __future__ import annotations
 
 import asyncio
-import datetime
-import ipaddress
 import ssl
 import tempfile
 from dataclasses import dataclass, field
@@ -18,10 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
+from simulators.certificates import server_context
 from simulators.serving import Server, wait_until
 
 _MAX_LINE = 998
@@ -147,13 +143,7 @@ class SmtpSimulator(Server):
         return AuthResult(success=False, handled=False, message="535 5.7.8 Authentication credentials invalid")
 
     def _context(self) -> ssl.SSLContext:
-        certificate, key = _self_signed(self.host)
-        Path(self.ca_file).write_bytes(certificate)
-        key_file = Path(self._folder.name) / "key.pem"
-        key_file.write_bytes(key)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.ca_file, key_file)
-        return context
+        return server_context(Path(self._folder.name), self.host)
 
     def next_sender_reply(self) -> str:
         return self._sender_replies.pop(0) if self._sender_replies else "250 2.1.0 OK"
@@ -242,28 +232,3 @@ class _Handler:
         if self.act == "hang after data":
             await asyncio.sleep(3600)
         return "250 2.0.0 OK: queued"
-
-
-def _self_signed(host: str) -> tuple[bytes, bytes]:
-    """A certificate for the address and "localhost", and its key, both PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "simulator")])
-    begin = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(begin + datetime.timedelta(days=3650))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(host))]), False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return certificate.public_bytes(serialization.Encoding.PEM), private

@@ -12,6 +12,7 @@ from simulators.lark import LarkSimulator
 from simulators.raw import RawServer, http_answer
 from simulators.slack import SlackSimulator
 from simulators.sms_gateway import SmsGatewaySimulator
+from simulators.smsc import Smsc
 from simulators.smtp import SmtpSimulator
 from simulators.tencent import TencentSimulator
 from simulators.twilio import TwilioSimulator
@@ -61,6 +62,7 @@ def http_config(provider: str, url: str) -> dict[str, str]:
 MESSAGES = {
     "smtp": MAIL,
     "http_sms": SMS,
+    "smpp": SMS,
     "twilio_sms": SMS,
     "aliyun_sms": SMS,
     "tencent_sms": SMS,
@@ -123,6 +125,11 @@ def working(provider: str) -> Iterator[tuple[dict[str, str], list[str]]]:
         with SmtpSimulator(user="tocsin", password=SECRET) as mail:
             yield {**_smtp(mail), "username": "tocsin", "password": SECRET}, texts
             texts += [message.part("plain") for message in mail.messages]
+    elif provider == "smpp":
+        with Smsc() as smsc:
+            smsc.password = SECRET
+            yield smsc.config, texts
+            texts += [text for _to, text in smsc.texts()]
     elif provider == "dingtalk":
         with DingtalkSimulator(token=SECRET, secret=SECRET) as group:
             yield {"url": group.webhook, "secret": SECRET}, texts
@@ -172,11 +179,16 @@ def failing(provider: str, how: str) -> Iterator[dict[str, str]]:
     if how == "refuses":
         with RawServer("hang") as server:
             url, port = server.url, server.port
-        yield _smtp_at(port) if provider == "smtp" else http_config(provider, url)
+        yield _at(provider, port) if provider in ("smtp", "smpp") else http_config(provider, url)
     elif provider == "smtp":
         with SmtpSimulator() as mail:
             mail.answer(MAIL.to, {"hangs": "hang after data", "resets": "drop after data"}[how])
             yield {**_smtp(mail), "timeout": "1"}
+    elif provider == "smpp":
+        with Smsc() as smsc:
+            smsc.password = SECRET
+            smsc.answer(SMS.to, {"hangs": "hang", "resets": "drop"}[how])
+            yield {**smsc.config, "timeout": "1"}
     else:
         with RawServer({"hangs": "hang", "resets": "reset"}[how]) as server:
             yield http_config(provider, server.url) | ({"timeout": "1"} if provider == "http_sms" else {})
@@ -187,6 +199,12 @@ def answering(provider: str, status: int, body: bytes) -> Iterator[dict[str, str
     """An HTTP vendor that answers everything so."""
     with RawServer(http_answer(status, body)) as server:
         yield http_config(provider, server.url)
+
+
+def _at(provider: str, port: int) -> dict[str, str]:
+    if provider == "smtp":
+        return _smtp_at(port)
+    return {"host": "127.0.0.1", "port": str(port), "system_id": "tocsin", "password": SECRET}
 
 
 def _smtp(mail: SmtpSimulator) -> dict[str, str]:

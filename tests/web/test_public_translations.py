@@ -30,6 +30,7 @@ ENGLISH = (
     "cli/", "config/", "web/alertmanager/", "web/arms/", "web/operator/", "web/callbacks/",
     "channels/providers/http_sms/account.py", "channels/providers/sip/account.py", "channels/providers/smtp/account.py",
     "contacts/sheets/columns.py", "delivery/auditor.py", "delivery/rules/page.py", "web/rest/",
+    "channels/providers/smpp/account.py",
 )  # fmt: skip
 """The command line, answers to programs and their description, URLs that the command line reads, headings of files, a
 name of our own, a page of the docs."""

@@ -48,6 +48,8 @@ class SendResult:
     provider_id: str = ""
     """The vendor's id, to which receipts refer; "" where it gives none (receipts then carry our reference)."""
     retry_after: timedelta | None = None
+    part_ids: Sequence[str] = ()
+    """Where the vendor has an id for each of several parts, and a receipt: all of them, `provider_id` first."""
     is_about_message: bool = False
     """A refusal for what this message is, or whom it is to: another account may take it, and this one is well."""
 
@@ -276,10 +278,12 @@ class Provider(Protocol):
 
 
 class ReportingProvider(Provider, Protocol):
-    """One that learns by itself what becomes of its messages: no vendor tells us later (`ProviderType.reports`)."""
+    """One that learns by itself what becomes of its messages: no vendor calls us later (`ProviderType.reports`)."""
 
-    def receipts(self) -> AsyncIterator[Receipt]:
-        """Asked for once, when the account is open. `aclose` lets what goes on end, and then the receipts."""
+    def receipts(self) -> AsyncIterator[Receipt | InboundText]:
+        """Asked for once, when the account is open. When the next is asked for, the one before is stored. `aclose` lets
+        what goes on end, and then the receipts.
+        """
         ...
 
 
@@ -321,6 +325,8 @@ class ProviderType:
     read_callback: Callable[[Config, CallbackRequest], CallbackReply] | None = None
     reports: bool = False
     """What it opens is a ReportingProvider: its receipts come from there, not from callbacks."""
+    stays_open: bool = False
+    """Its receipts and replies come over a connection of ours: workers keep its accounts open from their start on."""
     capabilities_for: Callable[[Config], Capabilities] | None = None
     """Where the configuration (a gateway's preset, say) decides what the account can do."""
     is_for_robots: bool = False

@@ -11,6 +11,7 @@ from tocsin.channels.providers.lark import LARK
 from tocsin.channels.providers.outbox import OUTBOX_EMAIL, OUTBOX_PHONE, OUTBOX_SMS
 from tocsin.channels.providers.sip import SIP
 from tocsin.channels.providers.slack import SLACK, SLACK_BOT
+from tocsin.channels.providers.smpp import SMPP
 from tocsin.channels.providers.smtp import SMTP
 from tocsin.channels.providers.tencent import TENCENT_SMS
 from tocsin.channels.providers.twilio import TWILIO_SMS, TWILIO_VOICE
@@ -26,6 +27,7 @@ PROVIDERS: dict[str, ProviderType] = {
     for kind in (
         SMTP,
         HTTP_SMS,
+        SMPP,
         TWILIO_SMS,
         TWILIO_VOICE,
         SIP,

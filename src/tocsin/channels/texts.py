@@ -6,11 +6,17 @@ import re
 
 import phonenumbers
 
-_GSM7 = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
-    "¿abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-_GSM7_EXTENDED = frozenset("\f^{}\\[~]|€")
+_ESCAPE = "\x1b"
+_GSM7_TABLE = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ" + _ESCAPE + "ÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)  # 3GPP TS 23.038: a character's place is its code
+_GSM7_CODES = {character: code for code, character in enumerate(_GSM7_TABLE) if character != _ESCAPE}
+_GSM7_EXTENDED_CODES = {
+    "\f": 0x0A, "^": 0x14, "{": 0x28, "}": 0x29, "\\": 0x2F, "[": 0x3C, "~": 0x3D, "]": 0x3E, "|": 0x40, "€": 0x65,
+}  # fmt: skip
+_GSM7 = frozenset(_GSM7_CODES)
+_GSM7_EXTENDED = frozenset(_GSM7_EXTENDED_CODES)
 _PLAIN = str.maketrans(
     {
         "…": "...",
@@ -61,28 +67,61 @@ def is_gsm7(text: str) -> bool:
     return all(character in _GSM7 or character in _GSM7_EXTENDED for character in text)
 
 
+def gsm7_octets(text: str) -> bytes:
+    """A text that `is_gsm7`, an octet for each septet, as SMPP has it; what is in neither table becomes "?"."""
+    octets = bytearray()
+    for character in text:
+        if character in _GSM7_EXTENDED_CODES:
+            octets += bytes((0x1B, _GSM7_EXTENDED_CODES[character]))
+        else:
+            octets.append(_GSM7_CODES.get(character, 0x3F))
+    return bytes(octets)
+
+
+def gsm7_text(octets: bytes) -> str:
+    """The other way; an octet that is no septet is read as Latin-1, which such senders mean."""
+    extended = {code: character for character, code in _GSM7_EXTENDED_CODES.items()}
+    found, rest = [], iter(octets)
+    for octet in rest:
+        if octet == 0x1B:
+            following = next(rest, 0x20)
+            found.append(extended.get(following, chr(following)))
+        else:
+            found.append(_GSM7_TABLE[octet] if octet < 128 else chr(octet))
+    return "".join(found)
+
+
 def to_gsm7_if_possible(text: str) -> str:
     """Typographic quotes, dashes and ellipses made plain when nothing else keeps a text out of the cheap alphabet."""
     plain = text.translate(_PLAIN)
     return plain if is_gsm7(plain) else text
 
 
-def sms_parts(text: str) -> int:
+def sms_parts(text: str, *, is_ucs2: bool = False) -> int:
     """How many parts it is billed and sent as: 160/153 septets of GSM-7, or 70/67 units of UCS-2."""
-    return len(_parts(text))
+    return len(_parts(text, is_ucs2=is_ucs2))
 
 
-def cut_to_parts(text: str, limit: int, mark: str = "...") -> str:
+def split_to_parts(text: str, *, is_ucs2: bool = False) -> list[str]:
+    """As `sms_parts` counts: whoever joins texts themselves sends these."""
+    parts, at = [], 0
+    for length, _units in _parts(text, is_ucs2=is_ucs2):
+        parts.append(text[at : at + length])
+        at += length
+    return parts
+
+
+def cut_to_parts(text: str, limit: int, mark: str = "...", *, is_ucs2: bool = False) -> str:
     """What fits `limit` parts, cut at a word and marked; a link at the end stays whole, since half of one is none."""
-    if sms_parts(text) <= limit:
+    if sms_parts(text, is_ucs2=is_ucs2) <= limit:
         return text
     link = _LAST_LINK.search(text)
-    end = f"{mark} {link.group(1)}" if link and sms_parts(f"{mark} {link.group(1)}") <= limit else mark
+    end = f"{mark} {link.group(1)}" if link and sms_parts(f"{mark} {link.group(1)}", is_ucs2=is_ucs2) <= limit else mark
     whole = text[: link.start()] if link and end != mark else text
     low, high = 0, len(whole)
     while low < high:  # a longer beginning never has fewer parts
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if sms_parts(whole[:middle] + end) <= limit else (low, middle - 1)
+        low, high = (middle, high) if sms_parts(whole[:middle] + end, is_ucs2=is_ucs2) <= limit else (low, middle - 1)
     kept = whole[:low]
     if not whole[low : low + 1].isspace() and (blank := max(kept.rfind(" "), kept.rfind("\n"))) > low * 3 // 5:
         kept = kept[:blank]
@@ -97,19 +136,20 @@ def national_number(e164: str) -> str:
         return e164.lstrip("+")
 
 
-def _parts(text: str) -> list[int]:
-    """Units in each part; what is written as a pair (escapes, surrogates) is never split over two."""
-    if is_gsm7(text):
+def _parts(text: str, *, is_ucs2: bool = False) -> list[tuple[int, int]]:
+    """(characters, units) of each part; what is written as a pair (escapes, surrogates) is never split over two."""
+    if not is_ucs2 and is_gsm7(text):
         units = [2 if character in _GSM7_EXTENDED else 1 for character in text]
         single, part = 160, 153
     else:
         units = [2 if ord(character) > 0xFFFF else 1 for character in text]
         single, part = 70, 67
     if sum(units) <= single:
-        return [sum(units)]
-    parts = [0]
+        return [(len(text), sum(units))]
+    parts = [(0, 0)]
     for unit in units:
-        if parts[-1] + unit > part:
-            parts.append(0)
-        parts[-1] += unit
+        if parts[-1][1] + unit > part:
+            parts.append((0, 0))
+        characters, used = parts[-1]
+        parts[-1] = characters + 1, used + unit
     return parts

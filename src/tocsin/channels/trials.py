@@ -37,7 +37,8 @@ async def send_once(kind: ProviderType, config: Config, message: Message) -> Sen
     http = HttpClient(allow=settings.OUTGOING_ALLOW)
     try:
         provider = kind.open(config, http)
-        told = asyncio.create_task(_receipts(cast(ReportingProvider, provider))) if kind.reports else None
+        is_heard = kind.reports and not kind.stays_open  # others' receipts are the workers'
+        told = asyncio.create_task(_receipts(cast(ReportingProvider, provider))) if is_heard else None
         try:
             result = await provider.send(message)
         finally:
@@ -50,4 +51,4 @@ async def send_once(kind: ProviderType, config: Config, message: Message) -> Sen
 
 
 async def _receipts(provider: ReportingProvider) -> list[Receipt]:
-    return [receipt async for receipt in provider.receipts()]
+    return [said async for said in provider.receipts() if isinstance(said, Receipt)]

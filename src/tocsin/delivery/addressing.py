@@ -249,19 +249,30 @@ class Addresses:
     def _account_route(self, account: ProviderAccount, address: str) -> Route:
         base = self._routes.get(account.pk)
         if base is None:
-            base = self._routes[account.pk] = Route(
-                key=("a", account.pk, account.version),
-                name=account.name,
-                provider=kind_of(account),
-                capabilities=capabilities_of(account),
-                config=config_of(account),
-                account_id=account.pk,
-                callback_token=account.callback_token,
-            )
+            base = self._routes[account.pk] = _route_of(account)
         if base.capabilities.limit is None:
             return base
         hashed = hashlib.sha256(address.encode()).hexdigest()[:16]
         return replace(base, lane=lane_key(base.capabilities.limit, owner=f"a{account.pk}", address=hashed))
+
+
+def kept_routes() -> list[Route]:
+    """Of the enabled accounts that workers keep open."""
+    kept = [name for name, kind in PROVIDERS.items() if kind.stays_open]
+    accounts = ProviderAccount.objects.filter(is_enabled=True, provider__in=kept).order_by("id")
+    return [_route_of(account) for account in accounts]
+
+
+def _route_of(account: ProviderAccount) -> Route:
+    return Route(
+        key=("a", account.pk, account.version),
+        name=account.name,
+        provider=kind_of(account),
+        capabilities=capabilities_of(account),
+        config=config_of(account),
+        account_id=account.pk,
+        callback_token=account.callback_token,
+    )
 
 
 def _variables(content: ContentText, channel: Channel) -> dict[str, str]:

@@ -14,6 +14,7 @@ from tocsin.channels.kinds import CHANNEL_TITLES
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import NotificationObject, PersonalLink, PhoneVerification
 from tocsin.delivery import drill_models as drill_models  # so that Django finds its tables
+from tocsin.delivery import part_models as part_models
 from tocsin.delivery.rules import Cause, DeliveryState, Priority, Purpose, Reason
 from tocsin.oncall.models import Handover
 
@@ -293,7 +294,9 @@ class Receipt(models.Model):
     received_at = models.DateTimeField()
     count = models.PositiveIntegerField(default=1)
     effect = models.CharField(max_length=16, blank=True)
-    """What it did: "applied", "late" (the state had moved on), or "" while it waits for its delivery."""
+    """What it did: "applied", "late" (the state had moved on), "part" (others of its message are waited for), or ""
+    while it waits for its delivery.
+    """
 
     class Meta:
         verbose_name = _("receipt")

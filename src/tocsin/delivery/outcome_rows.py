@@ -58,6 +58,16 @@ UPDATE delivery_delivery d SET provider_id = u.provider_id
 FROM unnest(%s::bigint[], %s::text[]) AS u(id, provider_id) WHERE d.id = u.id AND d.provider_id = ''
 """
 
+# An id that a vendor gives again belongs to the newer message.
+_WRITE_PARTS = """
+INSERT INTO delivery_part (account_id, provider_id, delivery_id, first_id)
+SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[])
+     AS u(account_id, provider_id, delivery_id, first_id)
+ORDER BY account_id, provider_id
+ON CONFLICT (account_id, provider_id) DO UPDATE SET delivery_id = excluded.delivery_id, first_id = excluded.first_id
+"""
+_LONGEST_ID = 128
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -92,7 +102,7 @@ class Recorded:
 
     @property
     def provider_id(self) -> str:
-        return storable(self.result.provider_id, 128)
+        return storable(self.result.provider_id, _LONGEST_ID)
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -130,6 +140,20 @@ def write_outcomes(recorded: Sequence[Recorded], now: datetime) -> set[int]:
     if late:
         run(_IDENTIFY, [[item.claim.delivery_id for item in late], [item.provider_id for item in late]])
     return moved
+
+
+def write_parts(recorded: Sequence[Recorded]) -> None:
+    """Of what was sent in more than one."""
+    rows = {
+        (item.route.account_id, storable(part, _LONGEST_ID)): (item.claim.delivery_id, item.provider_id)
+        for item in recorded
+        if len(item.result.part_ids) > 1 and item.route.account_id is not None
+        for part in item.result.part_ids
+    }
+    if rows:
+        accounts, ids = zip(*rows, strict=True)
+        deliveries, firsts = zip(*rows.values(), strict=True)
+        run(_WRITE_PARTS, [list(accounts), list(ids), list(deliveries), list(firsts)])
 
 
 def _row(item: Recorded) -> _Row:

@@ -17,6 +17,7 @@ from tocsin.core.storable import storable
 from tocsin.delivery.fallbacks import follow_failed_calls
 from tocsin.delivery.keys import act_on_keys
 from tocsin.delivery.models import Delivery, Receipt
+from tocsin.delivery.parts import PartsOf
 from tocsin.delivery.rules import DeliveryState
 from tocsin.delivery.rules.sending import after_receipt
 from tocsin.events.statements import execute, run
@@ -34,7 +35,9 @@ SELECT %(account)s, %(now)s, 1, '', u.reference, u.provider_id, u.status, u.key,
        coalesce(
          (SELECT d.id FROM delivery_delivery d WHERE d.id = u.delivery_id AND d.account_id = %(account)s),
          (SELECT max(d.id) FROM delivery_delivery d
-          WHERE u.provider_id <> '' AND d.account_id = %(account)s AND d.provider_id = u.provider_id))
+          WHERE u.provider_id <> '' AND d.account_id = %(account)s AND d.provider_id = u.provider_id),
+         (SELECT p.delivery_id FROM delivery_part p
+          WHERE p.account_id = %(account)s AND p.provider_id = u.provider_id))
 FROM unnest(%(references)s::text[], %(provider_ids)s::text[], %(statuses)s::text[], %(keys)s::text[], %(codes)s::text[],
             %(details)s::text[], %(times)s::timestamptz[], %(delivery_ids)s::bigint[])
      AS u(reference, provider_id, status, key, code, detail, occurred_at, delivery_id)
@@ -46,7 +49,11 @@ UPDATE delivery_receipt r SET delivery_id = d.id
 FROM (SELECT provider_id, max(id) AS id FROM delivery_delivery
       WHERE account_id = %(account)s AND provider_id <> ''
         AND provider_id IN (SELECT provider_id FROM delivery_receipt WHERE id = ANY(%(receipts)s))
-      GROUP BY provider_id) d
+      GROUP BY provider_id
+      UNION
+      SELECT provider_id, delivery_id FROM delivery_part
+      WHERE account_id = %(account)s
+        AND provider_id IN (SELECT provider_id FROM delivery_receipt WHERE id = ANY(%(receipts)s))) d
 WHERE r.id = ANY(%(receipts)s) AND r.provider_id = d.provider_id
 RETURNING d.id
 """
@@ -54,10 +61,14 @@ RETURNING d.id
 # looks again itself, when this is committed.
 _FIND_WAITING = """
 UPDATE delivery_receipt r SET delivery_id = found.delivery_id
-FROM (SELECT w.id, d.id AS delivery_id
+FROM (SELECT w.id, named.delivery_id
       FROM delivery_receipt w
-      JOIN delivery_delivery d ON d.account_id = w.account_id AND d.provider_id = w.provider_id
-      WHERE d.id = ANY(%s) AND d.provider_id <> '' AND w.delivery_id IS NULL
+      JOIN (SELECT account_id, provider_id, id AS delivery_id FROM delivery_delivery
+            WHERE id = ANY(%(ids)s) AND provider_id <> ''
+            UNION
+            SELECT account_id, provider_id, delivery_id FROM delivery_part WHERE delivery_id = ANY(%(ids)s)
+           ) named USING (account_id, provider_id)
+      WHERE w.delivery_id IS NULL
       ORDER BY w.id FOR NO KEY UPDATE OF w SKIP LOCKED) found
 WHERE r.id = found.id
 RETURNING found.delivery_id
@@ -96,7 +107,7 @@ def apply_waiting_receipts(delivery_ids: Collection[int], now: datetime) -> list
     """Called in the transaction that recorded the vendors' ids: receipts that were faster find their delivery."""
     if not delivery_ids:
         return []
-    return apply_receipts([pk for (pk,) in execute(_FIND_WAITING, [list(delivery_ids)])], now)
+    return apply_receipts([pk for (pk,) in execute(_FIND_WAITING, {"ids": list(delivery_ids)})], now)
 
 
 def apply_receipts(delivery_ids: Collection[int], now: datetime) -> list[ReachEntry]:
@@ -114,6 +125,7 @@ def apply_receipts(delivery_ids: Collection[int], now: datetime) -> list[ReachEn
         .order_by("pk")
     }
     waiting = list(Receipt.objects.filter(delivery_id__in=deliveries, effect="").order_by("pk"))
+    parts = PartsOf(deliveries)
     failed, reach, pressed = [], [], []
     for receipt in waiting:
         delivery, status = deliveries[receipt.delivery_id or 0], ReceiptStatus(receipt.status)
@@ -123,6 +135,8 @@ def apply_receipts(delivery_ids: Collection[int], now: datetime) -> list[ReachEn
             receipt.effect = "applied"
             delivery.pressed_key = receipt.key
             pressed.append((delivery, receipt.key))
+        if move is not None and parts.are_missing(receipt):
+            receipt.effect, move = "part", None
         if move is None:
             continue
         delivery.state, delivery.answer = move[0], status.value

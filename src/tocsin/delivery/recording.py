@@ -20,7 +20,7 @@ from tocsin.contacts.services import (
 )
 from tocsin.delivery.fallbacks import follow_failed_calls
 from tocsin.delivery.lanes import block_lanes
-from tocsin.delivery.outcome_rows import Recorded, write_outcomes
+from tocsin.delivery.outcome_rows import Recorded, write_outcomes, write_parts
 from tocsin.delivery.postings import keep_postings
 from tocsin.delivery.receipts import apply_waiting_receipts, wait_for_storing
 from tocsin.delivery.reports import record_reports
@@ -63,6 +63,7 @@ def _record(recorded: Sequence[Recorded], now: datetime) -> None:
     named = [item for item in recorded if item.result.provider_id]
     wait_for_storing({item.route.account_id for item in named})
     moved_ids = write_outcomes(recorded, now)
+    write_parts(recorded)
     moved = [item for item in recorded if item.claim.delivery_id in moved_ids]
     keep_postings([item.claim.delivery_id for item in moved if _can_be_updated(item)], now)
     block_lanes(_blocked(recorded))

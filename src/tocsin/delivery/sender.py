@@ -10,15 +10,17 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from django.db import Error as DatabaseFault
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
-from tocsin.channels.base import Receipt
+from tocsin.channels.base import InboundText, Receipt
 from tocsin.channels.kinds import Channel
 from tocsin.core.clock import utc_now
+from tocsin.delivery.addressing import kept_routes
 from tocsin.delivery.claiming import Claimed, claim
 from tocsin.delivery.crashes import return_unsent
 from tocsin.delivery.listener import Doorbell
@@ -36,6 +38,17 @@ _RECORDED_AT_ONCE = 200
 _RECORD_BACKOFF = 1.0
 """Sooner than others look for dead workers after the database has come back, and send again."""
 _THREADS = 4
+_LOOKS_FOR_ACCOUNTS_EVERY = 5.0
+"""Seconds until an account that stays open is seen to be new, changed or gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What an open account said; `stored` when that is done with."""
+
+    account_id: int
+    said: Receipt | InboundText
+    stored: asyncio.Future[None]
 
 
 class Sender:
@@ -50,8 +63,9 @@ class Sender:
 
     async def run(self) -> None:
         self._sent: asyncio.Queue[Sent] = asyncio.Queue()
-        self._reported: asyncio.Queue[tuple[int, Receipt]] = asyncio.Queue()
-        self._accounts = OpenAccounts(lambda account_id, receipt: self._reported.put_nowait((account_id, receipt)))
+        self._reported: asyncio.Queue[_Report] = asyncio.Queue()
+        self._accounts = OpenAccounts(self._report)
+        self._look_for_accounts_at = time.monotonic()
         self._woken = asyncio.Event()
         self._bell.call_in(asyncio.get_running_loop(), self._woken.set)
         recorders = [asyncio.create_task(self._record_all()), asyncio.create_task(self._record_reports())]
@@ -73,6 +87,7 @@ class Sender:
             try:
                 if failures:
                     await self._return_unsent()
+                await self._keep_accounts_open()
                 claims = await self._claim(rooms)
                 for item in claims:
                     task = asyncio.create_task(self._send(item))
@@ -92,6 +107,21 @@ class Sender:
         await self._sent.join()
         with contextlib.suppress(DatabaseFault):
             await self._return_unsent()
+
+    async def _keep_accounts_open(self) -> None:
+        if time.monotonic() >= self._look_for_accounts_at:
+            self._look_for_accounts_at = time.monotonic() + _LOOKS_FOR_ACCOUNTS_EVERY
+            try:
+                self._accounts.keep_open(await self._in_thread(kept_routes))
+            except DatabaseFault:
+                raise
+            except Exception as error:  # a secret that cannot be read, say
+                logger.error("accounts that stay open cannot be read: %s", type(error).__name__)
+
+    async def _report(self, account_id: int, said: Receipt | InboundText) -> None:
+        report = _Report(account_id, said, asyncio.get_running_loop().create_future())
+        self._reported.put_nowait(report)
+        await report.stored
 
     def _open_channels(self) -> list[Channel]:
         """Those that more may be claimed of. The recorder wakes us when there are more of them."""
@@ -154,18 +184,21 @@ class Sender:
     async def _record_reports(self) -> None:
         """Each is stored before the next is looked at; they can be told again, so one in doubt is."""
         while True:
-            reported = await self._reported.get()
+            report = await self._reported.get()
+            reported = [(report.account_id, report.said)]
             failures = 0
             while True:
                 try:
-                    await self._in_thread(partial(record_reports, [reported], utc_now()))
+                    await self._in_thread(partial(record_reports, reported, utc_now()))
                 except (OperationalError, InterfaceError) as error:
                     failures += 1
                     await asyncio.sleep(after_failure("receipts", error, failures, at_most=_RECORD_BACKOFF))
                     continue
                 except Exception:
-                    logger.exception("a receipt of account %d cannot be recorded", reported[0])
+                    logger.exception("what account %d says cannot be recorded", report.account_id)
                 break
+            if not report.stored.done():
+                report.stored.set_result(None)
             self._reported.task_done()
 
     async def _record(self, batch: list[Sent]) -> None:

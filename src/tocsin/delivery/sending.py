@@ -5,14 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
 from django.conf import settings
 
-from tocsin.channels.base import AskableProvider, Outcome, Provider, Receipt, ReportingProvider, SendResult
+from tocsin.channels.base import (
+    AskableProvider,
+    InboundText,
+    Outcome,
+    Provider,
+    Receipt,
+    ReportingProvider,
+    SendResult,
+)
 from tocsin.channels.http import HttpClient
 from tocsin.core.clock import utc_now
 from tocsin.delivery.addressing import Route
@@ -49,16 +57,20 @@ class _Open:
     """Sends that have begun or wait for a slot."""
     listening: asyncio.Task[None] | None = None
     """Hands on the receipts of a ReportingProvider, until it is closed."""
+    was_kept: bool = False
 
 
 @dataclass(slots=True)
 class OpenAccounts:
     """Providers kept open between sends, one for each account and version. Belongs to one event loop.
 
-    `on_receipt` gets what a ReportingProvider says, with the account's id, until `aclose` has returned.
+    `on_said` gets what a ReportingProvider says, with the account's id, until `aclose` has returned; when it returns,
+    that is stored, or never will be.
     """
 
-    on_receipt: Callable[[int, Receipt], None]
+    on_said: Callable[[int, Receipt | InboundText], Awaitable[None]]
+    _kept: frozenset[tuple[str, int, int]] = frozenset()
+    """Stay open although nothing is sent over them."""
     _open: dict[tuple[str, int, int], _Open] = field(default_factory=dict)
     _http: HttpClient = field(default_factory=lambda: HttpClient(allow=settings.OUTGOING_ALLOW))
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
@@ -73,13 +85,23 @@ class OpenAccounts:
                 found.listening = asyncio.create_task(listening)
         return found
 
+    def keep_open(self, routes: Collection[Route]) -> None:
+        """These, from now on; those that were kept before are closed with the stale ones."""
+        self._kept = frozenset(route.key for route in routes)
+        for route in routes:
+            try:
+                self.get(route).was_kept = True
+            except Exception:
+                logger.exception("provider %s could not be opened", route.provider.name)
+
     async def close_stale(self, in_use: set[tuple[str, int, int]]) -> None:
         """Closes idle accounts whose configuration was replaced, and the oldest when there are very many."""
+        in_use = in_use | self._kept
         if self._open.keys() <= in_use:
             return
         current = {(kind, pk): version for kind, pk, version in in_use}
         idle = [key for key, opened in self._open.items() if key not in in_use and not opened.users]
-        stale = [key for key in idle if key[:2] in current]
+        stale = [key for key in idle if key[:2] in current or self._open[key].was_kept]
         stale += [key for key in idle if key not in stale][:-_IDLE_ACCOUNTS_KEPT]
         for key in stale:  # what goes on there may take its time to end, and holds up nobody
             task = asyncio.create_task(_close(self._open.pop(key)))
@@ -94,8 +116,8 @@ class OpenAccounts:
 
     async def _listen(self, provider: ReportingProvider, account_id: int) -> None:
         try:
-            async for receipt in provider.receipts():
-                self.on_receipt(account_id, receipt)
+            async for said in provider.receipts():
+                await self.on_said(account_id, said)
         except Exception:
             logger.exception("account %d says no more what becomes of its messages", account_id)
 
@@ -162,12 +184,16 @@ async def _attempt(claim: Claimed, provider: Provider) -> Sent:
     return Sent(claim, result, utc_now())
 
 
-async def send_all(claims: Sequence[Claimed]) -> tuple[list[Sent], list[tuple[int, Receipt]]]:
+async def send_all(claims: Sequence[Claimed]) -> tuple[list[Sent], list[tuple[int, Receipt | InboundText]]]:
     """Sends a batch and waits for all of it, and for the calls that it began to end: what tests and commands use; the
     worker overlaps batches.
     """
-    reported: list[tuple[int, Receipt]] = []
-    accounts = OpenAccounts(lambda account_id, receipt: reported.append((account_id, receipt)))
+    reported: list[tuple[int, Receipt | InboundText]] = []
+
+    async def keep(account_id: int, said: Receipt | InboundText) -> None:
+        reported.append((account_id, said))
+
+    accounts = OpenAccounts(keep)
     try:
         sent = await asyncio.gather(*(send(claim, accounts) for claim in claims))
     finally:

@@ -215,6 +215,8 @@ def _receipt_step(receipt: Receipt) -> Step:
     text = _("receipt: %(words)s") % {"words": words}
     if receipt.effect == "late":
         text += " " + _("(late: it changed nothing)")
+    if receipt.effect == "part":
+        text += " " + _("(one part; others of the same message are waited for)")
     if receipt.count > 1:
         text += " " + _("(received %(count)d times)") % {"count": receipt.count}
     is_good = receipt.status in ("delivered", "answered", "key_pressed")

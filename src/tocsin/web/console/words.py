@@ -74,7 +74,12 @@ RECEIPTS: Words = {
     ReceiptStatus.MACHINE: _("a machine answered"),
     ReceiptStatus.KEY_PRESSED: _("key pressed"),
 }
-EFFECTS: Words = {"late": _("(late: it changed nothing)"), "applied": "", "": ""}
+EFFECTS: Words = {
+    "late": _("(late: it changed nothing)"),
+    "part": _("(one part; others of the same message are waited for)"),
+    "applied": "",
+    "": "",
+}
 CAUSES: Words = {
     Cause.FIRED: _("Fired"),
     Cause.ADDED: _("More events"),

@@ -1,0 +1,134 @@
+"""Text messages over SMPP to an operator's SMSC, from the event to its receipts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+
+from simulators.serving import wait_until
+from simulators.smsc import Smsc
+from tests.stories.harness import Story
+from tocsin.channels.base import InboundText, Receipt
+from tocsin.delivery.addressing import kept_routes
+from tocsin.delivery.models import Receipt as StoredReceipt
+from tocsin.delivery.reports import record_reports
+from tocsin.delivery.sending import OpenAccounts
+from tocsin.delivery.worker import run_due
+
+LONG = "磁盘空间不足，请立即处理。" * 4
+
+
+@pytest.fixture
+def smsc() -> Iterator[Smsc]:
+    with Smsc(hex_ids=True) as running:
+        yield running
+
+
+def hears(story: Story, smsc: Smsc, *happens: Callable[[], object], count: int) -> None:
+    """What the worker's kept connection brings while these happen at the SMSC, stored one after the other."""
+    heard: list[tuple[int, Receipt | InboundText]] = []
+
+    async def keep(account_id: int, said: Receipt | InboundText) -> None:
+        heard.append((account_id, said))
+
+    routes = kept_routes()
+
+    async def run() -> None:
+        accounts = OpenAccounts(keep)
+        accounts.keep_open(routes)
+        await asyncio.to_thread(smsc.wait_until_bound)
+        for act in happens:
+            await asyncio.to_thread(act)
+        await asyncio.to_thread(wait_until, lambda: len(heard) >= count)
+        await accounts.aclose()
+
+    asyncio.run(run())
+    for said in heard:
+        record_reports([said], story.now)
+    run_due(story.now)
+
+
+def test_a_long_text_is_one_message_and_delivered_when_all_its_parts_are(story: Story, smsc: Smsc) -> None:
+    ann = story.contact("Ann", phone="+8613800000000", language="zh-hans")
+    story.policy({ann: ["sms"]})
+    smsc.receipts = ""
+    story.account("smpp", **smsc.config, sender="10086", message_ids="hex_to_decimal")
+
+    story.fires("DiskFull", summary=LONG)
+    story.passes(5)
+    sent = story.expect_text(ann, LONG)
+    first, second = smsc.wait_for(2)
+    hears(story, smsc, lambda: smsc.report(second), count=1)
+    waiting = sent.delivery.state
+    hears(story, smsc, lambda: smsc.report(first, times=2), count=2)
+
+    [(to, text)] = smsc.texts()
+    assert (to, LONG in text) == ("8613800000000", True)
+    assert (waiting, sent.delivery.state) == ("accepted", "delivered")
+    effects = StoredReceipt.objects.order_by("pk").values_list("effect", "count")
+    assert list(effects) == [("part", 1), ("applied", 2)]
+
+
+def test_a_part_that_does_not_arrive_fails_the_message(story: Story, smsc: Smsc) -> None:
+    ann = story.contact("Ann", phone="+8613800000000")
+    story.policy({ann: ["sms"]})
+    smsc.answer("8613800000000", "DELIVRD", "UNDELIV")
+    story.account("smpp", **smsc.config)
+
+    story.fires("DiskFull", summary="The disk of db-1 is full. " * 8)
+    story.passes(5)
+
+    sent = story.expect_text(ann, "disk of db-1")
+    assert len(smsc.parts) == 2
+    assert (sent.delivery.state, sent.delivery.reason) == ("failed", "undelivered")
+
+
+def test_a_reply_over_the_kept_connection_claims_the_alert(story: Story, smsc: Smsc) -> None:
+    ann = story.contact("Ann", phone="+8613800000000")
+    story.policy({ann: ["sms"]})
+    story.account("smpp", **smsc.config)
+    story.fires("DiskFull")
+    story.passes(5)
+    story.expect_text(ann, "DiskFull")
+
+    hears(story, smsc, lambda: smsc.write_back("+8613800000000", "1"), count=1)
+
+    story.expect_text(ann, "you have claimed it")
+    assert (story.alert().state, story.alert().claimed_by) == ("handling", "Ann")
+
+
+def test_a_text_whose_answer_never_came_is_sent_once_more_and_said_to_be_in_doubt(story: Story, smsc: Smsc) -> None:
+    ann = story.contact("Ann", phone="+8613800000000")
+    story.policy({ann: ["sms"]})
+    story.account("smpp", **smsc.config)
+    smsc.answer("8613800000000", "drop")
+
+    story.fires("DiskFull")
+    story.passes(5)
+    in_doubt = story.expect_text(ann, "DiskFull").delivery.state
+    story.passes(10)
+    sent = story.expect_text(ann, "DiskFull")
+
+    assert (in_doubt, sent.delivery.state) == ("ambiguous", "delivered")
+    assert [attempt.outcome for attempt in sent.delivery.attempts.all()] == ["ambiguous", "accepted"]
+
+
+def test_an_smsc_that_wants_no_more_is_asked_again_later(
+    story: Story, smsc: Smsc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin.channels.providers.smpp.sms._THROTTLED_FOR", 0)
+    ann = story.contact("Ann", phone="+8613800000000")
+    story.policy({ann: ["sms"]})
+    story.account("smpp", **smsc.config)
+    smsc.throttle(0x58, 0x14)
+
+    story.fires("DiskFull")
+    story.passes(5)
+    held = story.delivery(ann, "sms")
+    story.passes(timedelta(minutes=2).total_seconds())
+
+    assert (held.state, smsc.refused) == ("held", [0x58, 0x14])
+    assert story.expect_text(ann, "DiskFull").delivery.state == "delivered"
