@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tocsin.contacts.queries.consequences import Consequences, consequences_of_change, groups_left_empty
 from tocsin.contacts.queries.contact_pages import ContactPage, contact_page
-from tocsin.contacts.queries.fields import contacts_holding
+from tocsin.contacts.queries.fields import contacts_holding, group_names_of, members_of
 from tocsin.contacts.queries.listing import (
     MOST_FOUND,
     ContactFacts,
@@ -107,6 +107,7 @@ __all__ = [
     "find_personal_link",
     "get_defaults",
     "group_counts",
+    "group_names_of",
     "groups_found",
     "groups_larger_than",
     "groups_left_empty",
@@ -117,6 +118,7 @@ __all__ = [
     "link_prospects",
     "link_send_digest",
     "member_counts",
+    "members_of",
     "names_of",
     "objects_named",
     "order_fields",

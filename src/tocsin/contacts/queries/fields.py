@@ -8,7 +8,7 @@ from operator import and_
 
 from django.db.models import Q, QuerySet
 
-from tocsin.contacts.models import Contact
+from tocsin.contacts.models import Contact, ContactGroupMember
 from tocsin.contacts.queries.arrays import is_one_of
 from tocsin.contacts.queries.people import is_storable
 from tocsin.contacts.queries.searching import field_candidates, field_condition, is_walk_shorter, unindexed
@@ -41,3 +41,21 @@ def contacts_holding(
         return found.order_by(*_ORDER)
     candidates = reduce(and_, (field_candidates(field, text) for field, text in wanted.items()), Q())
     return found.filter(candidates).order_by(*unindexed(_ORDER))
+
+
+def members_of(group_ids: Collection[int]) -> dict[int, list[Contact]]:
+    """The contacts of each group by name, also of groups that have none; without the encrypted column."""
+    members: dict[int, list[Contact]] = {pk: [] for pk in group_ids}
+    rows = ContactGroupMember.objects.filter(group_id__in=group_ids).select_related("contact")
+    for row in rows.defer("contact__legacy_chatbot_url").order_by("contact__name", "contact_id"):
+        members[row.group_id].append(row.contact)
+    return members
+
+
+def group_names_of(contact_ids: Collection[int]) -> dict[int, list[str]]:
+    """The names of each contact's groups; contacts without any are left out."""
+    names: dict[int, list[str]] = {}
+    rows = ContactGroupMember.objects.filter(contact_id__in=contact_ids).order_by("group__name")
+    for contact_id, name in rows.values_list("contact_id", "group__name"):
+        names.setdefault(contact_id, []).append(name)
+    return names

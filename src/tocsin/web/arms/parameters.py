@@ -20,7 +20,7 @@ _SEPARATORS = re.compile(r"[\s,]+")
 _MOST_IDS = 10_000
 
 
-class Request(msgspec.Struct, rename="pascal", kw_only=True):
+class Request(msgspec.Struct, rename="pascal"):
     """The parameters of the action that the subclass is named after. Those that no field reads are passed over."""
 
 

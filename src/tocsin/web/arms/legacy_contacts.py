@@ -1,0 +1,195 @@
+"""The older actions on contacts and groups, which Terraform's provider uses: an `Update` clears what is omitted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from tocsin.accounts.rules import Permission
+from tocsin.contacts.models import Contact, ContactGroup
+from tocsin.contacts.queries import contacts_holding, group_names_of, groups_found, members_of
+from tocsin.contacts.services import ContactOptions, create_group, update_group
+from tocsin.web.arms.contacts import (
+    NAMES,
+    Chatbot,
+    delete_contact,
+    refuse_hidden_search,
+    shown_email,
+    shown_phone,
+    write_contact,
+)
+from tocsin.web.arms.groups import NAMES as GROUP_NAMES
+from tocsin.web.arms.groups import delete_group
+from tocsin.web.arms.operation import Answer, Caller, Operation
+from tocsin.web.arms.parameters import Id, Page, Request, Size, given, read_ids
+
+_NAMES = {**NAMES, "phone": "PhoneNum"}
+
+
+class CreateAlertContact(Request):
+    contact_name: str = ""
+    phone_num: str = ""
+    email: str = ""
+    ding_robot_webhook_url: str = ""
+
+
+class UpdateAlertContact(Request):
+    contact_id: Id
+    contact_name: str | UnsetType = UNSET
+    phone_num: str = ""
+    email: str = ""
+    ding_robot_webhook_url: str = ""
+
+
+class DeleteAlertContact(Request):
+    contact_id: Id
+
+
+class SearchAlertContact(Request):
+    contact_ids: str | UnsetType = UNSET
+    contact_name: str = ""
+    phone: str = ""
+    email: str = ""
+    current_page: Page = 1
+    page_size: Size = 10
+
+
+class CreateAlertContactGroup(Request):
+    contact_group_name: str
+    contact_ids: str = ""
+
+
+class UpdateAlertContactGroup(Request):
+    contact_group_id: Id
+    contact_group_name: str
+    contact_ids: str = ""
+
+
+class DeleteAlertContactGroup(Request):
+    contact_group_id: Id
+
+
+class SearchAlertContactGroup(Request):
+    contact_group_ids: str | UnsetType = UNSET
+    contact_group_name: str = ""
+    contact_id: Id | UnsetType = UNSET
+    contact_name: str = ""
+    is_detail: bool = False
+
+
+def create_contact(asked: CreateAlertContact, caller: Caller) -> Answer:
+    fields: ContactOptions = {"phone": asked.phone_num, "email": asked.email}
+    chatbot = Chatbot("DingRobotWebhookUrl", asked.ding_robot_webhook_url)
+    return {"ContactId": str(write_contact(caller, None, asked.contact_name, fields, chatbot).pk)}
+
+
+def update_contact(asked: UpdateAlertContact, caller: Caller) -> Answer:
+    """The user ID is no parameter of this action, so it stays."""
+    fields: ContactOptions = {"phone": asked.phone_num, "email": asked.email}
+    chatbot = Chatbot("DingRobotWebhookUrl", asked.ding_robot_webhook_url)
+    write_contact(caller, asked.contact_id, given(asked.contact_name), fields, chatbot)
+    return {"IsSuccess": True}
+
+
+def remove_contact(asked: DeleteAlertContact, caller: Caller) -> Answer:
+    delete_contact(asked.contact_id, caller)
+    return {"IsSuccess": True}
+
+
+def search_contacts(asked: SearchAlertContact, caller: Caller) -> Answer:
+    refuse_hidden_search(asked.phone, asked.email, caller)
+    texts = {"name": asked.contact_name, "phone": asked.phone, "email": asked.email}
+    found = contacts_holding(texts, ids=read_ids("ContactIds", asked.contact_ids), rows=asked.page_size)
+    first = (asked.current_page - 1) * asked.page_size
+    contacts = list(found.defer(None)[first : first + asked.page_size])
+    groups = group_names_of([contact.pk for contact in contacts])
+    return {
+        "PageBean": {
+            "Contacts": [_shown(contact, caller, " | ".join(groups.get(contact.pk, ()))) for contact in contacts],
+            "PageNumber": asked.current_page,
+            "PageSize": asked.page_size,
+            "TotalCount": found.order_by().count(),
+        }
+    }
+
+
+def create_contact_group(asked: CreateAlertContactGroup, caller: Caller) -> Answer:
+    members = read_ids("ContactIds", asked.contact_ids) or ()
+    group = create_group(by=caller.by, now=caller.now, name=asked.contact_group_name, contact_ids=members)
+    return {"ContactGroupId": str(group.pk)}
+
+
+def update_contact_group(asked: UpdateAlertContactGroup, caller: Caller) -> Answer:
+    update_group(
+        by=caller.by,
+        now=caller.now,
+        group_id=asked.contact_group_id,
+        version=None,
+        name=asked.contact_group_name,
+        contact_ids=read_ids("ContactIds", asked.contact_ids) or (),
+    )
+    return {"IsSuccess": True}
+
+
+def remove_contact_group(asked: DeleteAlertContactGroup, caller: Caller) -> Answer:
+    delete_group(asked.contact_group_id, caller)
+    return {"IsSuccess": True}
+
+
+def search_groups(asked: SearchAlertContactGroup, caller: Caller) -> Answer:
+    found = groups_found(asked.contact_group_name)
+    if (ids := read_ids("ContactGroupIds", asked.contact_group_ids)) is not None:
+        found = found.filter(pk__in=ids)
+    if asked.contact_id is not UNSET:
+        found = found.filter(memberships__contact_id=asked.contact_id)
+    if asked.contact_name:
+        found = found.filter(memberships__contact__name__icontains=asked.contact_name).distinct()
+    groups = list(found)
+    members = members_of([group.pk for group in groups]) if asked.is_detail else {}
+    return {"ContactGroups": [_shown_group(group, caller, members.get(group.pk, [])) for group in groups]}
+
+
+def _shown_group(group: ContactGroup, caller: Caller, members: list[Contact]) -> dict[str, Any]:
+    return {
+        "ContactGroupId": group.pk,
+        "ContactGroupName": group.name,
+        "Contacts": [_shown(contact, caller) for contact in members],
+        "CreateTime": _milliseconds(group.created_at),
+        "UpdateTime": _milliseconds(group.created_at),
+        "UserId": "",
+    }
+
+
+def _shown(contact: Contact, caller: Caller, content: str | None = None) -> dict[str, Any]:
+    """`content`: the names of its groups, of which only the list of contacts knows; the address of a chatbot too."""
+    is_listed = content is not None
+    return {
+        "ContactId": contact.pk,
+        "ContactName": contact.name,
+        "Phone": shown_phone(contact, caller),
+        "Email": shown_email(contact, caller),
+        "DingRobot": contact.legacy_chatbot_url if is_listed and caller.may(Permission.MANAGE) else "",
+        "SystemNoc": False,
+        "CreateTime": _milliseconds(contact.created_at),
+        "UpdateTime": _milliseconds(contact.updated_at),
+        "UserId": "",
+        **({"Content": content, "Webhook": "", "ResourceGroupId": ""} if is_listed else {}),
+    }
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+OPERATIONS = (
+    Operation(CreateAlertContact, Permission.MANAGE, create_contact, _NAMES),
+    Operation(UpdateAlertContact, Permission.MANAGE, update_contact, _NAMES),
+    Operation(DeleteAlertContact, Permission.MANAGE, remove_contact),
+    Operation(SearchAlertContact, Permission.VIEW, search_contacts),
+    Operation(CreateAlertContactGroup, Permission.MANAGE, create_contact_group, GROUP_NAMES),
+    Operation(UpdateAlertContactGroup, Permission.MANAGE, update_contact_group, GROUP_NAMES),
+    Operation(DeleteAlertContactGroup, Permission.MANAGE, remove_contact_group),
+    Operation(SearchAlertContactGroup, Permission.VIEW, search_groups),
+)
