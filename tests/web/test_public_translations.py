@@ -27,13 +27,13 @@ from tocsin.channels.registry import PROVIDERS
 from tocsin.core.sentences import known_sentences
 
 ENGLISH = (
-    "cli/", "config/", "web/alertmanager/", "web/arms/", "web/operator/", "web/callbacks/",
+    "cli/", "config/", "files/", "web/alertmanager/", "web/arms/", "web/operator/", "web/callbacks/",
     "channels/providers/http_sms/account.py", "channels/providers/sip/account.py", "channels/providers/smtp/account.py",
     "contacts/sheets/columns.py", "delivery/auditor.py", "delivery/rules/page.py", "web/rest/",
     "channels/providers/smpp/account.py",
 )  # fmt: skip
-"""The command line, answers to programs and their description, URLs that the command line reads, headings of files, a
-name of our own, a page of the docs."""
+"""The command line, answers to programs and their description, URLs that the command line reads, headings of files,
+files of configuration, a name of our own, a page of the docs."""
 _PLACE = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 
 

@@ -43,6 +43,9 @@ GROUPS = {
             founding=frozenset({"create"}),
         ),
         Group("contacts", "tocsin.cli.contacts", "Many contacts at once: import, export."),
+        Group("apply", "tocsin.cli.apply", "Make the installation as files say, and change nothing else."),
+        Group("dump", "tocsin.cli.dump", "Write what is configured as files for `tocsin apply`."),
+        Group("schema", "tocsin.cli.schema", "Print the JSON Schema of the files, for editors.", needs_database=False),
         Group("api-token", "tocsin.cli.tokens", "Tokens of programs.", founding=frozenset({"create"})),
         Group(
             "access-key",

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from tocsin.channels.kinds import Channel
 from tocsin.core.errors import InvalidInputError
-from tocsin.events.statements import execute
+from tocsin.policies.naming import Names
 from tocsin.policies.queries import PolicyView
 from tocsin.policies.rules import Matcher, stored_rules, window_of
 from tocsin.policies.services.contents import PolicyContent, TypedContent, read_content
 
 _KEYS = ("name", "rules", "sources", "stops_here", "group_by", "group_wait_seconds", "group_interval_seconds", "tells",
-         "sends_recovery", "repeat_minutes", "escalation", "severity_limits", "sending_window")  # fmt: skip
-_OBJECTS = """
-SELECT name, id FROM contacts_contact WHERE name = ANY(%(names)s)
-UNION ALL SELECT name, id FROM contacts_contactgroup WHERE name = ANY(%(names)s)
-UNION ALL SELECT name, id FROM contacts_robot WHERE name = ANY(%(names)s)
-UNION ALL SELECT name, id FROM contacts_webhook WHERE name = ANY(%(names)s)
-UNION ALL SELECT name, id FROM oncall_schedule WHERE name = ANY(%(names)s)
-"""
-_SOURCES = "SELECT name, id FROM events_integration WHERE name = ANY(%(names)s)"
-_ESCALATIONS = "SELECT name, id FROM policies_escalationpolicy WHERE deleted_at IS NULL AND name = ANY(%(names)s)"
+         "sends_recovery", "repeat_minutes", "escalation", "severity_limits", "sending_window", "templates",
+         "state")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +28,9 @@ class Drafts:
 
 
 def parse_drafts(document: Any) -> Drafts:
-    """A YAML document with `policies`. Names stand for notification objects, integrations and escalation policies.
+    """A YAML document with `policies`, also one of `tocsin dump`; those that are disabled are left out.
+
+    Names stand for notification objects, integrations and escalation policies.
 
     InvalidInputError names the policy by its number, counted from 1, and the key.
     """
@@ -45,11 +39,13 @@ def parse_drafts(document: Any) -> Drafts:
         raise InvalidInputError({"policies": "must be a list of policies; docs/policies.md shows one"})
     for number, typed in enumerate(listed, start=1):
         _check_keys(typed, f"policies[{number}]")
-    names = _Names(listed)
+    names = names_in(listed)
     matchers, views = [], {}
     for number, typed in enumerate(listed, start=1):
+        if typed.get("state") == "disabled":
+            continue
         try:
-            content = read_content(names.content(typed))
+            content = read_content(typed_content(typed, names))
         except InvalidInputError as error:
             raise InvalidInputError({f"policies[{number}].{key}": text for key, text in error.fields.items()}) from None
         matcher, views[number] = _values(number, str(typed["name"]), content)
@@ -63,7 +59,7 @@ def _check_keys(typed: Any, place: str) -> None:
     if unknown := [str(key) for key in typed if key not in _KEYS]:
         raise InvalidInputError({place: f"knows no {', '.join(unknown)}; it knows {', '.join(_KEYS)}"})
     for key, kind in (("rules", list), ("sources", list), ("group_by", list), ("tells", Mapping),
-                      ("severity_limits", Mapping), ("sending_window", Mapping)):  # fmt: skip
+                      ("severity_limits", Mapping), ("sending_window", Mapping), ("templates", Mapping)):  # fmt: skip
         if typed.get(key) is not None and not isinstance(typed[key], kind):
             what = "a list" if kind is list else "names with values"
             raise InvalidInputError({f"{place}.{key}": f"must be {what}"})
@@ -73,56 +69,41 @@ def _check_keys(typed: Any, place: str) -> None:
             raise InvalidInputError({f"{place}.{key}": "must be a number"})
 
 
-class _Names:
-    """The ids of everything that the file names, in three statements."""
-
-    def __init__(self, listed: list[Mapping[str, Any]]) -> None:
-        self._objects = _ids(_OBJECTS, {str(name) for typed in listed for name in typed.get("tells") or {}})
-        self._sources = _ids(_SOURCES, {str(name) for typed in listed for name in typed.get("sources") or ()})
-        self._escalations = _ids(
-            _ESCALATIONS, {str(typed["escalation"]) for typed in listed if typed.get("escalation")}
-        )
-
-    def content(self, typed: Mapping[str, Any]) -> TypedContent:
-        content = TypedContent(
-            rules=[_rule(rule) for rule in typed.get("rules") or ()],
-            sources=[_one(self._sources, name, "sources") for name in typed.get("sources") or ()],
-            stops_here=bool(typed.get("stops_here", False)),
-            sends_recovery=bool(typed.get("sends_recovery", True)),
-            severity_limits={str(key): _severity(value) for key, value in (typed.get("severity_limits") or {}).items()},
-            sending_window=typed.get("sending_window"),
-            targets=[
-                (_one(self._objects, name, "tells"), _channels(channels))
-                for name, channels in (typed.get("tells") or {}).items()
-            ],
-        )
-        if typed.get("group_by") is not None:
-            content["group_by"] = [str(name) for name in typed["group_by"]]
-        for key in ("group_wait", "group_interval"):
-            if (seconds := typed.get(f"{key}_seconds")) is not None:
-                content[key] = timedelta(seconds=seconds)
-        if typed.get("repeat_minutes"):
-            content["repeat_every"] = timedelta(minutes=typed["repeat_minutes"])
-        if typed.get("escalation"):
-            content["escalation_id"] = _one(self._escalations, typed["escalation"], "escalation")
-        return content
+def names_in(listed: Iterable[Mapping[str, Any]]) -> Names:
+    """What the ids of everything that these policies name are."""
+    listed = list(listed)
+    return Names(
+        {str(name) for typed in listed for name in typed.get("tells") or {}},
+        sources={str(name) for typed in listed for name in typed.get("sources") or ()},
+        escalations={str(typed["escalation"]) for typed in listed if typed.get("escalation")},
+    )
 
 
-def _ids(statement: str, names: set[str]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for name, pk in execute(statement, {"names": sorted(names)}) if names else ():
-        found.setdefault(name, []).append(pk)
-    return found
-
-
-def _one(known: Mapping[str, list[int]], name: Any, field: str) -> int:
-    match known.get(str(name), []):
-        case [pk]:
-            return pk
-        case []:
-            raise InvalidInputError({field: f"there is nothing of the name {str(name)!r}"})
-        case several:
-            raise InvalidInputError({field: f"{len(several)} things have the name {str(name)!r}; rename one"})
+def typed_content(typed: Mapping[str, Any], names: Names) -> TypedContent:
+    """A policy as a file describes it, for `read_content` and the services. InvalidInputError names the file's key."""
+    content = TypedContent(
+        rules=[_rule(rule) for rule in typed.get("rules") or ()],
+        sources=[names.source(str(name)) for name in typed.get("sources") or ()],
+        stops_here=bool(typed.get("stops_here", False)),
+        sends_recovery=bool(typed.get("sends_recovery", True)),
+        severity_limits={str(key): _severity(value) for key, value in (typed.get("severity_limits") or {}).items()},
+        sending_window=typed.get("sending_window"),
+        templates={str(key): str(value) for key, value in (typed.get("templates") or {}).items()},
+        targets=[
+            (names.object(str(name), "tells"), channels_of(channels))
+            for name, channels in (typed.get("tells") or {}).items()
+        ],
+    )
+    if typed.get("group_by") is not None:
+        content["group_by"] = [str(name) for name in typed["group_by"]]
+    for key in ("group_wait", "group_interval"):
+        if (seconds := typed.get(f"{key}_seconds")) is not None:
+            content[key] = timedelta(seconds=seconds)
+    if typed.get("repeat_minutes"):
+        content["repeat_every"] = timedelta(minutes=typed["repeat_minutes"])
+    if typed.get("escalation"):
+        content["escalation_id"] = names.escalation(str(typed["escalation"]))
+    return content
 
 
 def _rule(typed: Any) -> Any:
@@ -132,7 +113,7 @@ def _rule(typed: Any) -> Any:
     return [{"key": str(key), "operator": "eq", "value": str(value)} for key, value in typed.items()]
 
 
-def _channels(typed: Any) -> list[str]:
+def channels_of(typed: Any) -> list[str]:
     return [str(channel) for channel in (typed if isinstance(typed, list) else [typed] if typed else [])]
 
 

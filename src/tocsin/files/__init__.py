@@ -1,0 +1,1 @@
+"""What is configured, as files: read, compared with the installation, applied and written again. No tables."""

@@ -1,0 +1,1 @@
+"""What files may say, and how two states of an installation differ, without a database."""

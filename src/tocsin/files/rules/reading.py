@@ -1,0 +1,132 @@
+"""YAML text -> the objects that it names, or everything that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from tocsin.core.errors import TocsinError
+from tocsin.files.rules.kinds import KINDS, Kind
+from tocsin.files.rules.shapes import Place, Problem, Reading, pairs_of, spelled
+
+_MOST_BYTES = 50 * 2**20
+
+
+class FilesError(TocsinError):
+    """Every problem of the files, in their order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object of a file. `values`: what is given, by field; `lines`: where each part of it stands."""
+
+    kind: Kind
+    name: str
+    values: Mapping[str, Any]
+    file: str
+    place: Place
+    lines: Mapping[Place, int] = field(repr=False)
+
+    @property
+    def line(self) -> int:
+        return self.lines.get(self.place, 0)
+
+    def problem(self, field: str, text: str) -> Problem:
+        """`field` "" for the whole. The line is that of the innermost part that is known."""
+        steps = (*self.place, *(step for step in field.split(".") if step))
+        at = next((steps[:end] for end in range(len(steps), 0, -1) if steps[:end] in self.lines), self.place)
+        label = f"{spelled(self.place)} {self.name!r}" + (f" {field}" if field else "")
+        return Problem(self.file, self.lines.get(at, 0), label, text)
+
+
+def read_files(texts: Mapping[str, str]) -> list[Entry]:
+    """File name -> text. FilesError names every problem; each file may hold several documents."""
+    entries: list[Entry] = []
+    problems: list[Problem] = []
+    for file, text in texts.items():
+        into = Reading(file)
+        if len(text) > _MOST_BYTES:
+            problems.append(Problem(file, 0, "", f"is longer than {_MOST_BYTES} characters; split it"))
+            continue
+        entries += _entries(text, into)
+        problems += into.problems
+    problems += _doubled(entries)
+    if problems:
+        raise FilesError(problems)
+    return entries
+
+
+def _entries(text: str, into: Reading) -> list[Entry]:
+    loader = yaml.SafeLoader(text)
+    found: list[Entry] = []
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            if node is not None:
+                _flatten(loader, node, set())
+                found += _of_document(node, into)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        into.problems.append(Problem(into.file, line, "", f"is not YAML: {error.problem or error.context}"))
+    except yaml.YAMLError as error:
+        into.problems.append(Problem(into.file, 0, "", f"is not YAML: {error}"))
+    except RecursionError:
+        into.problems.append(Problem(into.file, 0, "", "is nested too deeply"))
+    finally:
+        loader.dispose()
+    return found
+
+
+def _flatten(loader: yaml.SafeLoader, node: yaml.Node, seen: set[int]) -> None:
+    """`<<: *base` is what it stands for. An alias inside of what it names is refused."""
+    if id(node) in seen or isinstance(node, yaml.ScalarNode):
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        loader.flatten_mapping(node)
+    for item in node.value:
+        for child in item if isinstance(item, tuple) else (item,):
+            _flatten(loader, child, seen)
+
+
+def _of_document(node: yaml.Node, into: Reading) -> list[Entry]:
+    if isinstance(node, yaml.ScalarNode) and not node.value:
+        return []
+    if not isinstance(node, yaml.MappingNode):
+        into.wrong(node, (), f"must have keys: {', '.join(KINDS)}")
+        return []
+    found: list[Entry] = []
+    for key, key_node, listed in pairs_of(node, (), into):
+        kind = KINDS.get(key)
+        if kind is None:
+            into.wrong(key_node, (), f"knows no {key[:64]!r}; it knows {', '.join(KINDS)}")
+        elif isinstance(listed, yaml.SequenceNode):
+            for number, item in enumerate(listed.value):
+                place: Place = (key, number)
+                into.lines = {place: item.start_mark.line + 1}
+                values = kind.record.read(item, place, into)
+                if values and isinstance(values.get("name"), str):
+                    found.append(Entry(kind, values["name"].strip(), values, into.file, place, into.lines))
+        elif not (isinstance(listed, yaml.ScalarNode) and listed.value in ("", "~", "null")):
+            into.wrong(listed, (key,), "must be a list")
+    return found
+
+
+def _doubled(entries: Iterable[Entry]) -> list[Problem]:
+    first: dict[tuple[str, str], Entry] = {}
+    problems = []
+    for entry in entries:
+        if entry.kind.doubles or entry.kind.key == "contacts":  # people share names
+            continue
+        before = first.setdefault((entry.kind.key, entry.name), entry)
+        if before is not entry:
+            where = f"{before.file}:{before.line}"
+            problems.append(entry.problem("name", f"stands there twice: first in {where}; keep one of them"))
+    return problems
