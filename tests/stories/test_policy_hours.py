@@ -13,7 +13,10 @@ import pytest
 
 from tests.stories.harness import ADMIN, Story
 from tocsin.alerts.services import assign_alert, claim_alert
+from tocsin.contacts.models import Contact
 from tocsin.contacts.rules import Fallback
+from tocsin.contacts.services import remove_members
+from tocsin.delivery.claiming import claim
 from tocsin.delivery.explaining import explain
 from tocsin.delivery.models import Delivery
 from tocsin.policies.services import delete_policy, disable_policy, shadow_policy
@@ -89,9 +92,48 @@ def test_of_what_waited_for_one_alert_only_the_newest_goes_out(story: Story) -> 
 
     story.passes(UNTIL_NINE)
 
-    story.expect_mail(ann, "3 are active now")
+    story.expect_mail(ann, "firing: 3 events")
     story.expect_mail(ann, "Link down")
-    assert sorted(Delivery.objects.values_list("state", flat=True)) == ["accepted", "accepted", "merged", "merged"]
+    ended = Delivery.objects.exclude(state="accepted").values_list("state", "reason")
+    assert list(ended) == [("skipped", "planned_anew")] * 4
+
+
+def test_when_the_hours_begin_told_is_who_is_on_duty_and_in_the_groups_then(story: Story) -> None:
+    ann, bob, new = story.contact("Ann"), story.contact("Bob"), story.contact("New")
+    late = story.contact("Late", verified=False)
+    rota = story.schedule([ann, bob], name="Primary", starts_on="2026-11-23", handover_time="00:00", tells_by=[])
+    team = story.group(new, name="Team")
+    story.policy({rota: ["sms"], team: ["email"], late: ["phone"]}, sending_window=HOURS)
+    story.fires("Disk full")  # on Monday, Ann's day
+    story.passes(5)
+    waiting = Delivery.objects.values_list("recipient_name", "channel", "state").order_by("channel")
+    assert list(waiting) == [("New", "email", "planned"), ("Ann", "sms", "planned")]
+
+    remove_members(by=ADMIN, now=story.now, group_id=team.pk, contact_ids=[new.pk])
+    Contact.objects.filter(pk=late.pk).update(phone_verified_at=story.now)
+    story.passes(UNTIL_NINE)
+
+    story.expect_text(bob, "Disk full")
+    story.expect_call(late, "Disk full")
+    told = [entry.title for entry in story.timeline() if entry.kind != "delivery"]
+    assert "The hours of the policy begin: what waited is planned again" in told
+    assert "Notification (fired): 2 messages planned" in told
+    assert "Everybody can be told now" not in told  # Team is empty
+    story.passes(60)
+    story.expect_text(late, "Disk full")  # the call rang out
+
+
+def test_what_waits_and_whose_alert_is_late_to_be_planned_goes_out_all_the_same(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]}, sending_window=HOURS)
+    story.fires("Disk full")
+    story.passes(5)
+    opens = Delivery.objects.get().next_at
+    assert opens is not None
+
+    assert claim(opens, worker_id=1) == []  # whoever plans is a moment late
+    assert Delivery.objects.get().next_at == opens + timedelta(seconds=1)
+    assert len(claim(opens + timedelta(minutes=1), worker_id=1)) == 1  # or dead
 
 
 def test_what_recovered_or_was_claimed_in_the_night_is_not_told_in_the_morning(story: Story) -> None:

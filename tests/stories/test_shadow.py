@@ -72,7 +72,7 @@ def test_the_hours_and_the_recovery_decide_in_shadow_as_they_would_in_the_light(
     story.passes(timedelta(hours=14).total_seconds())
 
     reasons = sorted(Delivery.objects.values_list("reason", flat=True))
-    assert reasons == ["firing_never_sent", "recovered", "shadow"]
+    assert reasons == ["firing_never_sent", "planned_anew", "recovered", "shadow"]
     told = Delivery.objects.get(reason="shadow")
     assert told.finished_at is not None
     assert told.finished_at >= story.alert().opened_at + timedelta(hours=12)

@@ -40,6 +40,8 @@ from tocsin.events.retrying import retried
 from tocsin.events.statements import execute
 
 _CALL_CHECK_EVERY = timedelta(seconds=5)
+_PLANNED_AGAIN_WITHIN = timedelta(seconds=1)
+_PLANS_WITHIN = timedelta(minutes=1)
 _TOLD_FIRINGS = """
 WITH planned AS (
     SELECT n.alert_id, coalesce(d.merged_into_id, d.id) AS delivery_id
@@ -115,6 +117,8 @@ def claim(
             muted[row.id] = row.muted_until
         elif reason is None and moment.at is not None:
             waits[row.id] = moment.at
+        elif reason is None and _is_planned_again(row, now):
+            waits[row.id] = now + _PLANNED_AGAIN_WITHIN
         elif reason is None and row.is_shadow:
             skips.append(Skip(row.id, DeliveryState.SKIPPED, Reason.SHADOW))
         elif reason is not None:
@@ -167,6 +171,14 @@ def claim(
         )
         for row, route in ready
     ]
+
+
+def _is_planned_again(row: QueueRow, now: datetime) -> bool:
+    """It waited for the hours of its policy, and whoever plans is about to end it (`opening`), or is long gone."""
+    waited = row.reason == Reason.OUTSIDE_WINDOW and row.state == DeliveryState.PLANNED and row.attempt_count == 0
+    is_of_policy = row.cause in (Cause.FIRED, Cause.ADDED, Cause.REPEATED) and row.fallback_of_id is None
+    due_at = row.alert_due_at
+    return waited and is_of_policy and due_at is not None and now - _PLANS_WITHIN < due_at <= now
 
 
 def _let_go(rows: Sequence[QueueRow], skips: Sequence[Skip], waits: Collection[int], now: datetime) -> None:

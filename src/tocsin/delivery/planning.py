@@ -12,6 +12,7 @@ from django.db import Error as DatabaseFault
 from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import ActivityKind, AlertState, clocks_from_json, taken_steps
 from tocsin.alerts.services import NewActivity, record_activities
+from tocsin.delivery.opening import Waited, end_waited, waited_for_hours
 from tocsin.delivery.plan_rows import commit_without_waiting, forget_stopped, lock_due_alerts, mark_told, update_alerts
 from tocsin.delivery.postings import want_updates
 from tocsin.delivery.queue_rows import wake_muted
@@ -36,15 +37,30 @@ class _Due:
     counts: EventCounts
     decision: Decision
     facts: AlertFacts
+    waited: Waited | None = None
+    """For the hours of the policy."""
 
-    def tellings(self) -> list[Telling]:
+    def is_opened(self, now: datetime) -> bool:
+        """Whether what waited is to be planned again: the hours have begun, and there is still something to tell."""
+        alert, window = self.alert, self.policy.window
+        if self.waited is None or window is None or not window.is_open(now) or not self.counts.active:
+            return False
+        is_heard = alert.muted_until is None or alert.muted_until <= now
+        is_wanted = self.decision.state is AlertState.PENDING or self.waited.cause is Cause.ADDED
+        return is_heard and is_wanted and self.facts.is_policy_enabled and alert.resolved_at is None
+
+    def cause(self, now: datetime) -> Cause | None:
+        """That it fires is told before anything else."""
+        if self.waited is not None and self.is_opened(now):
+            return self.waited.cause
+        return self.decision.cause
+
+    def tellings(self, now: datetime) -> list[Telling]:
         """What is told of the alert now, in order: by the policy, to whom it was given, by steps of the escalation."""
         alert, counts, decision = self.alert, self.counts, self.decision
         found = []
-        if decision.cause is not None:
-            found.append(
-                Telling(alert, decision.cause, counts, self._targets(), self.policy, among=self.policy.targets)
-            )
+        if (cause := self.cause(now)) is not None:
+            found.append(Telling(alert, cause, counts, self._targets(), self.policy, among=self.policy.targets))
         if decision.tells_assignee and alert.assigned_to_id is not None:
             found.append(assignment(alert, counts, self.policy, _asker(alert, "assign")))
         found += [
@@ -115,13 +131,19 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
     ]
     _leave_reopening_to_newer_alerts(due)
 
-    activities: list[NewActivity] = []
+    waited = waited_for_hours([item.alert.pk for item in due if item.policy.window is not None])
+    for item in due:
+        item.waited = waited.get(item.alert.pk)
+    opened = [item for item in due if item.is_opened(now)]
+    end_waited([item.waited for item in opened if item.waited is not None], now)
+
+    activities = [NewActivity(item.alert.pk, ActivityKind.HOURS_BEGAN) for item in opened]
     looks = {alert.pk: _look(alert) for alert in alerts}
     for item in due:
         activities += _apply(item, now)
     changed = [alert.pk for alert in alerts if alert.notified_at is not None and _look(alert) != looks[alert.pk]]
     told = [item for item in due if item.decision.cause is not None]
-    activities += tell([telling for item in due for telling in item.tellings()], now)
+    activities += tell([telling for item in due for telling in item.tellings(now)], now)
     for item in due:
         if not item.decision.keeps_asking:
             item.alert.asked = {}
@@ -193,7 +215,7 @@ def _apply(item: _Due, now: datetime) -> list[NewActivity]:
     alert.active_count, alert.event_count = counts.active, counts.total
     alert.severity = alert.chosen_severity or counts.worst or alert.severity
     alert.escalation = decision.clocks.as_json() if decision.clocks is not None else {}
-    alert.due_at = decision.due_at
+    alert.due_at = _due_at(item, now)
     if decision.cause is not None:
         alert.notified_at = now
     if decision.state is AlertState.RESOLVED and alert.resolved_at is None:
@@ -223,6 +245,16 @@ def _apply(item: _Due, now: datetime) -> list[NewActivity]:
 def _look(alert: Alert) -> tuple[str, int, str, str]:
     """What messages that were posted show of it."""
     return alert.state, alert.severity, alert.claimed_by, alert.resolved_by
+
+
+def _due_at(item: _Due, now: datetime) -> datetime | None:
+    """Also when the hours begin for which something waits, or will."""
+    due_at, window = item.decision.due_at, item.policy.window
+    waits = item.waited is not None or item.decision.cause is not None
+    if window is None or not waits or item.decision.state is AlertState.RESOLVED or window.is_open(now):
+        return due_at
+    opens_at = window.opens_at(now)
+    return opens_at if due_at is None else min(due_at, opens_at or due_at)
 
 
 def _has_claim_ended(alert: Alert, now: datetime) -> bool:

@@ -36,7 +36,8 @@ SELECT name, channel, reason, count(*) FROM (
     SELECT d.recipient_name AS name, d.channel, d.reason
     FROM alerts_alert a JOIN delivery_notification n ON n.alert_id = a.id
     JOIN delivery_delivery d ON d.notification_id = n.id
-    WHERE a.is_shadow AND a.policy_id = %(policy)s AND n.created_at >= %(since)s AND d.reason NOT IN ('', 'shadow')
+    WHERE a.is_shadow AND a.policy_id = %(policy)s AND n.created_at >= %(since)s
+      AND d.reason NOT IN ('', 'shadow', 'planned_anew')
     UNION ALL
     SELECT r->>'name', r->>'channel', r->>'reason'
     FROM alerts_alert a CROSS JOIN jsonb_array_elements(a.reasons) r

@@ -291,6 +291,8 @@ def _activity_title(kind: ActivityKind, activity: Activity) -> str:
             return _("Silenced by %(name)s") % {"name": data.get("by", "")}
         case ActivityKind.UNSILENCED:
             return _("No longer silenced")
+        case ActivityKind.HOURS_BEGAN:
+            return _("The hours of the policy begin: what waited is planned again")
         case ActivityKind.RESOLVED if data.get("by") == "shadow":
             return _("Ended: the policy is no longer in shadow")
         case ActivityKind.TEMPLATE_FAILED:

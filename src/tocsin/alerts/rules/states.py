@@ -46,5 +46,7 @@ class ActivityKind(StrEnum):
     UNMUTED = "unmuted"
     ASKED = "asked"
     """Somebody wants the next step of the escalation now."""
+    HOURS_BEGAN = "hours_began"
+    """What waited for the hours of its policy is planned again."""
     PASSED_OVER = "passed_over"
     """A step of the escalation whose time came outside its notification period."""

@@ -42,6 +42,7 @@ _ICONS = {
     ActivityKind.TEMPLATE_FAILED: "edit_off",
     ActivityKind.ASKED: "stairs",
     ActivityKind.PASSED_OVER: "schedule",
+    ActivityKind.HOURS_BEGAN: "alarm",
 }
 
 

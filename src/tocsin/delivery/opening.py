@@ -1,0 +1,56 @@
+"""What waited for the hours of its policy is planned again when they begin: told is who is concerned then.
+
+The rows that waited showed what was to come, and end here; the new ones go to whoever is on duty, verified and in the
+groups at that moment, with the alert's text of that moment. What waits in the queue although its alert is due leaves it
+to this (`claiming`), for as long as a worker that plans cannot be far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from tocsin.delivery.rules import Cause, Reason
+from tocsin.events.statements import execute, run
+
+_WAITING = """
+SELECT n.alert_id, array_agg(d.id ORDER BY d.id), bool_or(n.cause = 'fired'), (array_agg(n.cause ORDER BY n.id DESC))[1]
+FROM delivery_notification n JOIN delivery_delivery d ON d.notification_id = n.id
+WHERE n.alert_id = ANY(%s) AND n.cause IN ('fired', 'added', 'repeated') AND d.fallback_of_id IS NULL
+  AND d.state = 'planned' AND d.reason = 'outside_window' AND d.attempt_count = 0
+GROUP BY n.alert_id
+"""
+# A row that somebody has claimed meanwhile is his, and goes out as it is.
+_END = """
+WITH waited AS (
+    SELECT id FROM delivery_delivery WHERE id = ANY(%(ids)s) AND state = 'planned' AND reason = 'outside_window'
+    ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE delivery_delivery d SET state = 'skipped', reason = %(reason)s, next_at = NULL, finished_at = %(now)s
+FROM waited WHERE d.id = waited.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """Of one alert. `cause`: what is to be told; that it fires, when nobody has heard even that."""
+
+    cause: Cause
+    delivery_ids: tuple[int, ...]
+
+
+def waited_for_hours(alert_ids: Collection[int]) -> dict[int, Waited]:
+    """By alert, what its policy itself wants to tell and the hours hold back; the caller has locked the alerts."""
+    rows = execute(_WAITING, [list(alert_ids)]) if alert_ids else []
+    return {
+        alert_id: Waited(Cause.FIRED if has_fired else Cause(newest), tuple(ids))
+        for alert_id, ids, has_fired, newest in rows
+    }
+
+
+def end_waited(waited: Collection[Waited], now: datetime) -> None:
+    """Another message takes their place."""
+    ids = sorted(pk for item in waited for pk in item.delivery_ids)
+    if ids:
+        run(_END, {"ids": ids, "reason": Reason.PLANNED_ANEW.value, "now": now})
