@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.test import Client
+from pydantic import BaseModel
 
 from tests.web.rest.asking import Api, api_as
 from tests.web.rest.operations_table import OPERATIONS
@@ -84,3 +85,14 @@ def test_what_is_nothing_is_a_problem_too(db: None) -> None:
 
 def test_a_session_of_the_console_is_no_token(client: Client, db: None) -> None:
     assert client.get("/api/v1/contacts").status_code == 401
+
+
+def test_no_two_shapes_share_a_name() -> None:
+    made = [shape for shape in shapes_of(BaseModel) if shape.__module__.startswith("tocsin.web.rest.")]
+    names = [shape.__name__ for shape in made]
+
+    assert sorted({name for name in names if names.count(name) > 1 and "[" not in name}) == []
+
+
+def shapes_of(base: type[BaseModel]) -> list[type[BaseModel]]:
+    return [each for shape in base.__subclasses__() for each in (shape, *shapes_of(shape))]

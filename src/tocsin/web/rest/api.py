@@ -15,9 +15,24 @@ from tocsin.web.rest import problems
 from tocsin.web.rest.contacts import contacts
 from tocsin.web.rest.document import Document, docs_page, document_view
 from tocsin.web.rest.fields import FastRenderer, StrictParser
+from tocsin.web.rest.groups import groups
+from tocsin.web.rest.integrations import integrations
+from tocsin.web.rest.provider_accounts import provider_accounts
+from tocsin.web.rest.robots import robots
+from tocsin.web.rest.tokens import tokens
+from tocsin.web.rest.verifications import defaults, verifications
+from tocsin.web.rest.webhooks import webhooks
 
 RESOURCES = {
     "/contacts": contacts,
+    "/verifications": verifications,
+    "/contact-defaults": defaults,
+    "/contact-groups": groups,
+    "/robots": robots,
+    "/webhooks": webhooks,
+    "/integrations": integrations,
+    "/provider-accounts": provider_accounts,
+    "/tokens": tokens,
 }
 
 
@@ -54,7 +69,8 @@ def _with_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
         response = view(request, **kwargs)
         if response.status_code != 405:
             return response
-        return problems.problem(405, "This address answers other methods.", Allow=response.headers["Allow"])
+        allowed = sorted(response.headers["Allow"].split(", "))
+        return problems.problem(405, "This address answers other methods.", Allow=", ".join(allowed))
 
     return answered
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from tocsin.accounts.rules import Permission, Scope
 from tocsin.accounts.services import record_reveals
+from tocsin.channels.kinds import Channel
 from tocsin.contacts import queries, services
 from tocsin.contacts.import_texts import problem_text
 from tocsin.contacts.models import Contact
@@ -23,20 +24,17 @@ from tocsin.core import phones
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import NotFoundError
 from tocsin.core.redact import mask_email
+from tocsin.delivery.services import send_test
 from tocsin.web.rest.callers import actor_of, caller_of
 from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, Versioned
 from tocsin.web.rest.paging import Page, PageQuery, one_page
 from tocsin.web.rest.problems import FieldProblem
 from tocsin.web.rest.resources import Resource
+from tocsin.web.rest.shapes import Deleted, Ids, Named, Queued, deleted
 from tocsin.web.rest.versions import expected_version
 
 contacts = Resource("Contacts", reads=Scope.CONTACTS_READ, writes=Scope.CONTACTS_WRITE)
 _MOST_GROUPS = 1000
-
-
-class Named(BaseModel):
-    id: int = Field(examples=[12])
-    name: str = Field(examples=["Database on call"])
 
 
 class ChannelReach(BaseModel):
@@ -156,18 +154,6 @@ class ContactFilters(PageQuery):
     reveal: bool = Field(False, description="Whole numbers and addresses: managers only, and the audit log says so.")
 
 
-class Deleted(BaseModel):
-    """What is gone, and what used it."""
-
-    names: list[str]
-    used_by: list[Named]
-    emptied_groups: list[str] = []
-
-
-class Ids(Typed):
-    ids: list[Id] = Field(min_length=1, max_length=10_000)
-
-
 class Reveal(BaseModel):
     reveal: bool = Field(False, description="Whole numbers and addresses: managers only, and the audit log says so.")
 
@@ -206,7 +192,8 @@ def sync_many_contacts(request: HttpRequest, typed: Bulk) -> Any:
 @contacts.act("/delete", Deleted)
 def delete_contacts(request: HttpRequest, typed: Ids) -> Any:
     """Unknown ids are passed over, so repeating it is no error."""
-    return _deleted(services.delete_contacts(by=actor_of(request), now=utc_now(), ids=typed.ids))
+    deletion = services.delete_contacts(by=actor_of(request), now=utc_now(), ids=typed.ids)
+    return deleted(deletion.names, deletion.uses, deletion.emptied_groups)
 
 
 @contacts.put("/by-external-id/{external_id}", {200: ContactOut, 201: ContactOut})
@@ -239,7 +226,26 @@ def delete_contact(request: HttpRequest, contact_id: Id) -> Any:
     deletion = services.delete_contacts(by=actor_of(request), now=utc_now(), ids=[contact_id])
     if not deletion.names:
         raise NotFoundError("There is no such contact.")
-    return _deleted(deletion)
+    return deleted(deletion.names, deletion.uses, deletion.emptied_groups)
+
+
+class ContactTest(Typed):
+    channel: Channel = Field(description="phone, sms or email.", examples=["sms"])
+
+
+@contacts.act("/{int:contact_id}/test", Queued, status=202)
+def test_contact(request: HttpRequest, contact_id: Id, typed: ContactTest) -> Any:
+    sent = send_test(by=actor_of(request), now=utc_now(), object_id=contact_id, channel=typed.channel)
+    return Queued(delivery_id=sent.pk)
+
+
+@contacts.act("/{int:contact_id}/chatbot/remove", ContactOut)
+def remove_chatbot(request: HttpRequest, contact_id: Id, if_match: IfMatch = None) -> Any:
+    """An imported chatbot's address cannot be put back."""
+    services.remove_legacy_chatbot(
+        by=actor_of(request), now=utc_now(), contact_id=contact_id, version=expected_version(if_match)
+    )
+    return _one(request, contact_id)
 
 
 def _one(request: HttpRequest, contact_id: int, *, reveal: bool = False) -> ContactOut:
@@ -293,12 +299,4 @@ def _result(item: Decision) -> dict[str, Any]:
             {"field": name, "place": "body", "detail": problem_text(problem.reason, problem.details)}
             for name, problem in item.problems.items()
         ],
-    }
-
-
-def _deleted(deletion: Any) -> dict[str, Any]:
-    return {
-        "names": list(deletion.names),
-        "used_by": [{"id": use.id, "name": use.name} for use in deletion.uses],
-        "emptied_groups": list(deletion.emptied_groups),
     }

@@ -17,6 +17,7 @@ from ninja.renderers import BaseRenderer
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from tocsin.core.errors import InvalidInputError
+from tocsin.policies.rules import Operator
 
 LARGEST_ID = 2**63 - 1
 
@@ -45,6 +46,19 @@ class Typed(BaseModel):
     def removable(cls) -> frozenset[str]:
         """Texts that may be null."""
         return frozenset(name for name, field in cls.model_fields.items() if field.annotation == str | None)
+
+
+class RuleCondition(BaseModel):
+    """`in` and `nin` take a comma-separated list; `re` and `nre` are anchored; a missing label is the empty text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: str = Field(max_length=1000, examples=["severity"])
+    operator: Operator = Field(examples=["eq"])
+    value: str = Field(max_length=10_000, examples=["critical"])
+
+
+Rule = Annotated[list[RuleCondition], Field(max_length=100, description="All of its conditions.")]
 
 
 class Versioned(BaseModel):

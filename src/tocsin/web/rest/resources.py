@@ -33,11 +33,21 @@ class Resource:
         return self._operation("POST", path, {201: response}, Needs(self._writes, needs), is_once=True)
 
     def act(
-        self, path: str, response: Any, *, needs: Permission = Permission.MANAGE, status: int = 200, reads: bool = False
+        self,
+        path: str,
+        response: Any,
+        *,
+        needs: Permission = Permission.MANAGE,
+        status: int = 200,
+        reads: bool = False,
+        once: bool = True,
     ) -> Callable[[_View], _View]:
-        """POST that does something, once by `Idempotency-Key`; or (`reads`) only asks, with a body."""
+        """POST that does something, `once` by `Idempotency-Key`; or (`reads`) only asks, with a body.
+
+        What is sent while the request waits is not done once: no transaction may be open meanwhile.
+        """
         scope = self._reads if reads else self._writes
-        return self._operation("POST", path, {status: response}, Needs(scope, needs), is_once=not reads)
+        return self._operation("POST", path, {status: response}, Needs(scope, needs), is_once=once and not reads)
 
     def patch(self, path: str, response: Any, *, needs: Permission = Permission.MANAGE) -> Callable[[_View], _View]:
         return self._operation("PATCH", path, {200: response}, Needs(self._writes, needs))
