@@ -14,7 +14,8 @@ SOURCE = ROOT / "src" / "tocsin"
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if "migrations" not in path.parts)
 CLOCK_READERS = {
     "cli", "config", "web", "core/clock.py", "delivery/worker.py", "delivery/sender.py", "delivery/sending.py",
-    "delivery/waiting.py", "channels/providers/dingtalk/robot.py", "channels/providers/lark/robot.py",
+    "delivery/hearing.py", "delivery/waiting.py",
+    "channels/providers/dingtalk/robot.py", "channels/providers/lark/robot.py",
     "channels/providers/webhook/sender.py", "channels/providers/aliyun/account.py",
     "channels/providers/tencent/sms.py",
 }  # fmt: skip

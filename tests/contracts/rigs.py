@@ -9,6 +9,7 @@ from dataclasses import replace
 from simulators.aliyun import AliyunSimulator
 from simulators.dingtalk import DingtalkSimulator
 from simulators.lark import LarkSimulator
+from simulators.lark_app import LarkAppSimulator
 from simulators.raw import RawServer, http_answer
 from simulators.slack import SlackSimulator
 from simulators.sms_gateway import SmsGatewaySimulator
@@ -31,6 +32,8 @@ def http_config(provider: str, url: str) -> dict[str, str]:
         return {"url": f"{url}/robot/send?access_token={SECRET}", "secret": SECRET, "keyword": ""}
     if provider == "lark":
         return {"url": f"{url}/open-apis/bot/v2/hook/{SECRET}", "secret": SECRET, "keyword": ""}
+    if provider == "lark_app":
+        return {"app_id": LarkAppSimulator.app_id, "app_secret": SECRET, "url": url}
     if provider == "wecom":
         return {"url": f"{url}/cgi-bin/webhook/send?key={SECRET}"}
     if provider == "slack":
@@ -70,6 +73,7 @@ MESSAGES = {
     "twilio_voice": CALL,
     "dingtalk": ROBOT,
     "lark": replace(ROBOT, channel=Channel.LARK),
+    "lark_app": replace(ROBOT, channel=Channel.LARK, to="oc_ops"),
     "wecom": replace(ROBOT, channel=Channel.WECOM),
     "slack": replace(ROBOT, channel=Channel.SLACK),
     "slack_bot": replace(ROBOT, channel=Channel.SLACK),
@@ -83,6 +87,7 @@ OVER_HTTP = (
     "aliyun_voice",
     "dingtalk",
     "lark",
+    "lark_app",
     "wecom",
     "slack",
     "slack_bot",
@@ -96,6 +101,7 @@ ANSWER_WITH_A_CODE = (
     "aliyun_voice",
     "dingtalk",
     "lark",
+    "lark_app",
     "wecom",
     "slack",
     "slack_bot",
@@ -110,11 +116,23 @@ GOOD_BODY = {
     "twilio_voice": (201, b'{"sid":"CA1","status":"queued"}'),
     "dingtalk": (200, b'{"errcode":0,"errmsg":"ok"}'),
     "lark": (200, b'{"code":0,"msg":"success","data":{}}'),
+    "lark_app": (200, b'{"code":0,"msg":"success","data":{"message_id":"om_1"}}'),
     "wecom": (200, b'{"errcode":0,"errmsg":"ok"}'),
     "slack": (200, b"ok"),
     "slack_bot": (200, b'{"ok":true,"channel":"C0123ABCD","ts":"1.2"}'),
     "webhook": (200, b"ok"),
 }
+
+
+_FIRST = {
+    "lark_app": http_answer(200, b'{"code":0,"msg":"ok","tenant_access_token":"t-made-up","expire":7200}'),
+}
+"""What a vendor answers before the message itself is given to it: an access token."""
+
+
+def raw(provider: str, answer: bytes | str) -> RawServer:
+    """A vendor that does so with a message."""
+    return RawServer(*(first for name, first in _FIRST.items() if name == provider), answer)
 
 
 @contextmanager
@@ -138,6 +156,10 @@ def working(provider: str) -> Iterator[tuple[dict[str, str], list[str]]]:
         with LarkSimulator(token=SECRET, secret=SECRET) as group:
             yield {"url": group.webhook, "secret": SECRET}, texts
             texts += [message.text for message in group.messages]
+    elif provider == "lark_app":
+        with LarkAppSimulator(secret=SECRET) as app:
+            yield app.config, texts
+            texts += [message.text for message in app.messages]
     elif provider == "wecom":
         with WecomSimulator(key=SECRET) as group:
             yield {"url": group.webhook}, texts
@@ -190,14 +212,14 @@ def failing(provider: str, how: str) -> Iterator[dict[str, str]]:
             smsc.answer(SMS.to, {"hangs": "hang", "resets": "drop"}[how])
             yield {**smsc.config, "timeout": "1"}
     else:
-        with RawServer({"hangs": "hang", "resets": "reset"}[how]) as server:
+        with raw(provider, {"hangs": "hang", "resets": "reset"}[how]) as server:
             yield http_config(provider, server.url) | ({"timeout": "1"} if provider == "http_sms" else {})
 
 
 @contextmanager
 def answering(provider: str, status: int, body: bytes) -> Iterator[dict[str, str]]:
-    """An HTTP vendor that answers everything so."""
-    with RawServer(http_answer(status, body)) as server:
+    """An HTTP vendor that answers every message so."""
+    with raw(provider, http_answer(status, body)) as server:
         yield http_config(provider, server.url)
 
 

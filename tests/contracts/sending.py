@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from tocsin.channels.base import Message, Provider, SendResult
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
 from tocsin.channels.registry import provider_type
+
+T = TypeVar("T")
 
 TEXT = "Disk full on db-1, 97 % of /var. 磁盘空间不足"
 MAIL = Message(
@@ -43,6 +45,21 @@ def send(name: str, config: Mapping[str, str], *messages: Message, timeout: floa
         provider = open_provider(name, config, http)
         try:
             return [await provider.send(message) for message in messages]
+        finally:
+            await provider.aclose()
+            await http.aclose()
+
+    return asyncio.run(run())
+
+
+def with_open(name: str, config: Mapping[str, str], use: Callable[[Any], Awaitable[T]]) -> T:
+    """For what a provider can do beside sending."""
+
+    async def run() -> T:
+        http = HttpClient(allow=["127.0.0.0/8"])
+        provider = open_provider(name, config, http)
+        try:
+            return await use(provider)
         finally:
             await provider.aclose()
             await http.aclose()

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from simulators.raw import RawServer
 from tests.contracts.rigs import (
     ANSWER_WITH_A_CODE,
     GOOD_BODY,
@@ -20,6 +19,7 @@ from tests.contracts.rigs import (
     answering,
     failing,
     http_config,
+    raw,
     working,
 )
 from tests.contracts.sending import open_provider, send, send_one
@@ -144,7 +144,7 @@ def test_an_answer_that_is_not_known_is_never_success(
 def test_half_an_answer_is_ambiguous(provider: str, caplog: pytest.LogCaptureFixture) -> None:
     status, body = GOOD_BODY[provider]
     whole = b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(body) + 10)
-    with RawServer(whole + body) as server:
+    with raw(provider, whole + body) as server:
         result = attempt(provider, http_config(provider, server.url), caplog)
 
     assert result.outcome == Outcome.AMBIGUOUS
@@ -181,9 +181,12 @@ def test_a_row_of_the_registry_holds_together(provider: str) -> None:
     assert can.receipt_within is None or can.has_receipts
     receipts_come = [kind.read_callback is not None, kind.reports, can.has_receipts and can.is_simulated]
     assert receipts_come.count(True) == can.has_receipts
-    assert kind.is_for_robots == (kind.channel in (*ROBOT_PLATFORMS, Channel.WEBHOOK))
+    is_of_groups = kind.is_for_robots or kind.chat is not None
+    assert is_of_groups == (kind.channel in (*ROBOT_PLATFORMS, Channel.WEBHOOK))
+    assert not (kind.is_for_robots and kind.chat is not None)
+    assert not can.has_buttons or kind.listens
     assert bool(can.mentions_by) == (can.mentions_channel is not None)
-    if kind.channel in ROBOT_PLATFORMS:
+    if kind.is_for_robots and kind.channel in ROBOT_PLATFORMS:
         assert {"url", "api"} & {field.name for field in kind.fields}
         assert kind.hosts
         assert robot_provider(kind.channel, kind.name) is kind

@@ -22,6 +22,7 @@ _ONE_LINE = Sentence("%(label)s must not hold line breaks or control characters.
 
 if TYPE_CHECKING:
     from tocsin.channels.http import HttpClient
+    from tocsin.channels.listening import Button
 
 
 class Outcome(StrEnum):
@@ -85,7 +86,9 @@ class Message:
     """Ours, at most 13 characters of base36, stable over retries: the idempotency key and receipt key."""
     channel: Channel
     to: str
-    """E.164 number or email address; "" for robots, whose address is in the provider's configuration."""
+    """E.164 number or email address. For robots "", since their address is in the configuration, or the group's ID
+    where they belong to an account (`ProviderType.chat`).
+    """
     to_name: str = ""
     subject: str = ""
     text: str = ""
@@ -108,6 +111,8 @@ class Message:
     """What may be pressed during a call, by key; empty where nothing can be answered."""
     alert_state: str = ""
     """Of the one alert that it tells of: "pending", "handling" or "resolved"; "" for all other messages."""
+    buttons: Sequence[Button] = ()
+    """What may be pressed in a group, for providers with `Capabilities.has_buttons`."""
     receipt_url: str = ""
     """Where the vendor shall send receipts of this very message; "" when there is no public address."""
 
@@ -243,6 +248,8 @@ class Capabilities:
     mentions_by: Sequence[str] = ()
     """Which of "phone", "user_id" a mention can use, in order of preference."""
     mentions_channel: Channel | None = None
+    has_buttons: bool = False
+    """Buttons that act; what is pressed comes over a connection (`ProviderType.listens`)."""
     may_merge: bool = True
     """What a limit held may become one message; programs get each message by itself."""
     can_update: bool = False
@@ -327,6 +334,10 @@ class ProviderType:
     """What it opens is a ReportingProvider: its receipts come from there, not from callbacks."""
     stays_open: bool = False
     """Its receipts and replies come over a connection of ours: workers keep its accounts open from their start on."""
+    listens: bool = False
+    """What it opens is a ListeningProvider (`channels.listening`): a worker keeps a connection to the vendor open."""
+    chat: ConfigField | None = None
+    """Its accounts write to groups: how a group's ID is called. Each robot of an account has one."""
     capabilities_for: Callable[[Config], Capabilities] | None = None
     """Where the configuration (a gateway's preset, say) decides what the account can do."""
     is_for_robots: bool = False

@@ -44,3 +44,22 @@ class ProviderAccount(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Connection(models.Model):
+    """The connection of an account whose provider listens: which worker holds it, until when that is sure, and how
+    it goes. A worker that dies gives it up by silence.
+    """
+
+    account = models.OneToOneField(ProviderAccount, models.CASCADE, primary_key=True, related_name="connection")
+    worker_id = models.BigIntegerField(null=True, blank=True)
+    held_until = models.DateTimeField(null=True, blank=True)
+    connected_at = models.DateTimeField(null=True, blank=True)
+    """NULL while there is none."""
+    failed_at = models.DateTimeField(null=True, blank=True)
+    failure = models.CharField(max_length=500, blank=True, db_default="")
+    heard_at = models.DateTimeField(null=True, blank=True)
+    """When somebody last pressed something."""
+
+    def __str__(self) -> str:
+        return f"of {self.account_id}"

@@ -7,7 +7,7 @@ from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.aliyun import ALIYUN_SMS, ALIYUN_VOICE
 from tocsin.channels.providers.dingtalk import DINGTALK
 from tocsin.channels.providers.http_sms import HTTP_SMS
-from tocsin.channels.providers.lark import LARK
+from tocsin.channels.providers.lark import LARK, LARK_APP
 from tocsin.channels.providers.outbox import OUTBOX_EMAIL, OUTBOX_PHONE, OUTBOX_SMS
 from tocsin.channels.providers.sip import SIP
 from tocsin.channels.providers.slack import SLACK, SLACK_BOT
@@ -36,6 +36,7 @@ PROVIDERS: dict[str, ProviderType] = {
         ALIYUN_VOICE,
         DINGTALK,
         LARK,
+        LARK_APP,
         WECOM,
         SLACK,
         SLACK_BOT,

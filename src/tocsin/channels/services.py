@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 
 from tocsin.accounts.audit import Action, Changes, record, record_many
@@ -22,9 +23,10 @@ from tocsin.channels.registry import PROVIDERS, provider_type
 from tocsin.channels.trials import send_once
 from tocsin.core.actors import SYSTEM, Actor
 from tocsin.core.crypto import to_base62
-from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ChangedError, ConflictError, InvalidInputError, NotFoundError
 
 _MAX_PRIORITY = 32_767
+_NAMED = 10
 _TOKEN_DIGITS = 22
 _OUTBOX_PRIORITY = 1000
 
@@ -121,12 +123,19 @@ def disable_account(*, by: Actor, now: datetime, account_id: int, version: int |
 
 
 def delete_account(*, by: Actor, now: datetime, account_id: int, version: int | None = None) -> None:
-    """Its receipts go with it; deliveries keep their own record."""
+    """Its receipts go with it; deliveries keep their own record. ConflictError while robots belong to it."""
     with transaction.atomic():
         account = _locked(account_id, version)
         changes: Changes = {name: (value, "") for name, value in _facts(account).items()}
         record(by=by, action=Action.DELETE, instance=account, changes=changes)
-        account.delete()
+        try:
+            with transaction.atomic():
+                account.delete()
+        except ProtectedError as error:
+            names = ", ".join(sorted(str(row) for row in error.protected_objects)[:_NAMED])
+            raise ConflictError(
+                _("Robots belong to this account; delete them first: %(names)s.") % {"names": names}
+            ) from error
 
 
 def ensure_outbox_accounts(*, now: datetime) -> list[ProviderAccount]:

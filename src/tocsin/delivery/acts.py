@@ -10,17 +10,27 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tocsin.alerts.rules import ActivityKind
+from tocsin.channels.kinds import CHANNEL_TITLES
+
+_BUTTON = "button-"
 
 
 def act_title(kind: ActivityKind, actor: str, data: Mapping[str, Any]) -> str:
     """A sentence without a full stop."""
     said = _said(kind, actor, data)
-    way = {
+    way = _way(str(data.get("how", "")))
+    return f"{said} ({way})" if way else said
+
+
+def _way(how: str) -> str:
+    if how.startswith(_BUTTON):
+        return _("by a button in %(platform)s") % {"platform": _(CHANNEL_TITLES.get(how.removeprefix(_BUTTON), "?"))}
+    known = {
         "link": _("by a link in a message"),
         "text": _("by a reply to a text message"),
         "card": _("in a group chat"),
-    }.get(data.get("how", ""))
-    return f"{said} ({way})" if way else said
+    }
+    return known.get(how, "")
 
 
 def _said(kind: ActivityKind, actor: str, data: Mapping[str, Any]) -> str:

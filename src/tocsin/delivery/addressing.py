@@ -21,6 +21,7 @@ from tocsin.contacts.models import Contact, PersonalLink, PhoneVerification, Rob
 from tocsin.contacts.queries import contact_views, robot_config, webhook_config
 from tocsin.contacts.rules import ContactView, VerificationMethod, is_same_address, mention_id
 from tocsin.core.ids import to_base36
+from tocsin.delivery.buttons import buttons_for
 from tocsin.delivery.contents import ContentText, read_contents
 from tocsin.delivery.drill_models import DrillMessage
 from tocsin.delivery.drill_texts import drill_keys, with_drill_link
@@ -48,6 +49,8 @@ class Route:
     account_id: int | None = None
     callback_token: str = field(default="", repr=False)
     lane: str = ""
+    is_outlet: bool = False
+    """Leads to a robot or webhook and not to a person."""
 
 
 @dataclass(slots=True)
@@ -134,6 +137,8 @@ class Addresses:
         """The first account that was not tried yet; when all were, the first again. None: nothing carries this."""
         if row.recipient_id in self.robots:
             robot = self.robots[row.recipient_id]
+            if robot.account is not None:
+                return self._app_route(robot, robot.account)
             provider = robot_provider(robot.platform, robot.provider)
             return _outlet_route(provider, ("r", robot.pk, robot.version), robot.name, robot_config(robot))
         if row.recipient_id in self.webhooks:
@@ -163,7 +168,9 @@ class Addresses:
         return next(iter(untried), next(iter(accounts), None))
 
     def _able(self, row: QueueRow) -> Sequence[ProviderAccount]:
-        """What is a link goes over an account that carries links, where there is one."""
+        """What is a link goes over an account that carries links, where there is one. A robot has no choice."""
+        if row.recipient_id in self.robots:
+            return ()
         accounts = self.accounts.get(Channel(row.channel), ())
         verification = self.verifications.get(row.verification_id or 0)
         is_link = row.purpose == Purpose.LINK or (
@@ -210,6 +217,7 @@ class Addresses:
         if row.purpose == Purpose.DRILL:
             text = with_drill_link(text, row.id, carries_links=route.capabilities.carries_links)
             keys = drill_keys(row.language) if row.is_call else {}
+        can_press = route.capabilities.has_buttons and _can_be_answered(row)
         linked = partial(with_link, delivery_id=row.id, carries_links=route.capabilities.carries_links)
         receipt_url = ""
         if route.capabilities.has_receipts and settings.PUBLIC_URL and route.callback_token:
@@ -230,6 +238,7 @@ class Addresses:
             urgent=row.cause in (Cause.FIRED, Cause.ESCALATED),
             mentions=self._mentions(row, channel) if row.mention_ids and row.cause is not Cause.RECOVERED else (),
             receipt_url=receipt_url,
+            buttons=buttons_for(row.id, row.language, row.alert_state) if can_press else (),
             keys=keys,
             variables=variables,
             data=content.data if channel is Channel.WEBHOOK else "",
@@ -238,6 +247,8 @@ class Addresses:
     def _address(self, row: QueueRow) -> str:
         if row.is_legacy_chatbot:
             return ""
+        if (robot := self.robots.get(row.recipient_id)) is not None:
+            return robot.chat_id
         if (enclosure := self.enclosures.get(row.id)) is not None and enclosure.address:
             return str(enclosure.address)
         return row.email if row.channel == Channel.EMAIL else row.phone
@@ -246,14 +257,27 @@ class Addresses:
         people = [self.views[pk] for pk in row.mention_ids if pk in self.views]
         return tuple(Mention(view.name, view.phone, mention_id(view, channel)) for view in people)
 
+    def _app_route(self, robot: Robot, account: ProviderAccount) -> Route | None:
+        """Through the app that the robot belongs to; None while that is off."""
+        if not account.is_enabled or account.provider not in PROVIDERS:
+            return None
+        base = self._base_route(account)
+        limit = base.capabilities.limit
+        lane = lane_key(limit, owner=f"r{robot.pk}", address="") if limit is not None else ""
+        return replace(base, name=f"{account.name}: {robot.name}"[:64], lane=lane, is_outlet=True)
+
     def _account_route(self, account: ProviderAccount, address: str) -> Route:
-        base = self._routes.get(account.pk)
-        if base is None:
-            base = self._routes[account.pk] = _route_of(account)
+        base = self._base_route(account)
         if base.capabilities.limit is None:
             return base
         hashed = hashlib.sha256(address.encode()).hexdigest()[:16]
         return replace(base, lane=lane_key(base.capabilities.limit, owner=f"a{account.pk}", address=hashed))
+
+    def _base_route(self, account: ProviderAccount) -> Route:
+        base = self._routes.get(account.pk)
+        if base is None:
+            base = self._routes[account.pk] = _route_of(account)
+        return base
 
 
 def kept_routes() -> list[Route]:
@@ -292,7 +316,7 @@ def _outlet_route(provider: ProviderType | None, key: tuple[str, int, int], name
         return None
     capabilities = provider.capabilities_of(config)
     lane = lane_key(capabilities.limit, owner=f"{key[0]}{key[1]}", address="") if capabilities.limit else ""
-    return Route(key, name, provider, capabilities, config, lane=lane)
+    return Route(key, name, provider, capabilities, config, lane=lane, is_outlet=True)
 
 
 def read_addresses(rows: Sequence[QueueRow], now: datetime) -> Addresses:
@@ -310,7 +334,7 @@ def read_addresses(rows: Sequence[QueueRow], now: datetime) -> Addresses:
         now=now,
         chatbots=Contact.objects.in_bulk(chatbots) if chatbots else {},
         views=contact_views(mentioned) if mentioned else {},
-        robots=Robot.objects.in_bulk(robots) if robots else {},
+        robots=Robot.objects.select_related("account").in_bulk(robots) if robots else {},
         webhooks=Webhook.objects.in_bulk(webhooks) if webhooks else {},
         verifications=PhoneVerification.objects.in_bulk(verifications) if verifications else {},
         accounts=accounts_by_channel(),

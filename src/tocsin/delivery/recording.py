@@ -154,7 +154,7 @@ def _outlets(recorded: Sequence[Recorded]) -> list[OutletReach]:
         if item.is_accepted
         else OutletReach(item.claim.recipient_id, failed_at=item.sent.finished_at, failure=item.sentence)
         for item in recorded
-        if item.claim.route.provider.is_for_robots
+        if item.claim.route.is_outlet
     ]
 
 
@@ -162,7 +162,7 @@ def _reach(moved: Sequence[Recorded], now: datetime) -> list[ReachEntry]:
     entries = []
     for item in moved:
         claim = item.claim
-        if claim.route.account_id is None:
+        if claim.route.account_id is None or claim.route.is_outlet:
             continue
         if item.next.state is DeliveryState.DELIVERED:
             entries.append(ReachEntry(claim.recipient_id, claim.channel, delivered_at=now))

@@ -8,14 +8,12 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 from django.db import Error as DatabaseFault
-from django.db import InterfaceError, OperationalError, close_old_connections, connections
+from django.db import InterfaceError, OperationalError
 
 from tocsin.channels.base import InboundText, Receipt
 from tocsin.channels.kinds import Channel
@@ -24,6 +22,7 @@ from tocsin.delivery.addressing import kept_routes
 from tocsin.delivery.claiming import Claimed, claim
 from tocsin.delivery.crashes import return_unsent
 from tocsin.delivery.listener import Doorbell
+from tocsin.delivery.pool import Pool
 from tocsin.delivery.queue_rows import next_delivery_at
 from tocsin.delivery.recording import record
 from tocsin.delivery.reports import record_reports
@@ -32,7 +31,6 @@ from tocsin.delivery.sending import OpenAccounts, Sent, send
 from tocsin.delivery.waiting import after_failure, pause_until
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 _RECORDED_AT_ONCE = 200
 _RECORD_BACKOFF = 1.0
@@ -56,7 +54,7 @@ class Sender:
 
     def __init__(self, worker_id: int, bell: Doorbell, stop: threading.Event) -> None:
         self._worker_id, self._bell, self._stop = worker_id, bell, stop
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="send")
+        self._threads = Pool(_THREADS, "send")
         self._windows: defaultdict[Channel, Window] = defaultdict(Window)
         self._in_flight: set[int] = set()
         self._closed: set[Channel] = set()
@@ -76,7 +74,7 @@ class Sender:
             await self._reported.join()
             for recorder in recorders:
                 recorder.cancel()
-            self._close_connections()
+            self._threads.close()
 
     async def _send_all(self) -> None:
         failures = 0
@@ -94,7 +92,7 @@ class Sender:
                     sends.add(task)
                     task.add_done_callback(sends.discard)
                 await self._accounts.close_stale({item.route.key for item in claims})
-                wait = await self._in_thread(partial(_pause, self._open_channels()))
+                wait = await self._threads.run(partial(_pause, self._open_channels()))
                 failures = 0
             except DatabaseFault as error:
                 failures += 1
@@ -112,7 +110,7 @@ class Sender:
         if time.monotonic() >= self._look_for_accounts_at:
             self._look_for_accounts_at = time.monotonic() + _LOOKS_FOR_ACCOUNTS_EVERY
             try:
-                self._accounts.keep_open(await self._in_thread(kept_routes))
+                self._accounts.keep_open(await self._threads.run(kept_routes))
             except DatabaseFault:
                 raise
             except Exception as error:  # a secret that cannot be read, say
@@ -154,7 +152,7 @@ class Sender:
     async def _claim_of(self, rooms: Mapping[Channel, int]) -> list[Claimed]:
         if not rooms:
             return []
-        claims = await self._in_thread(
+        claims = await self._threads.run(
             lambda: claim(utc_now(), worker_id=self._worker_id, limit=sum(rooms.values()), rooms=rooms)
         )
         self._in_flight |= {item.delivery_id for item in claims}
@@ -189,7 +187,7 @@ class Sender:
             failures = 0
             while True:
                 try:
-                    await self._in_thread(partial(record_reports, reported, utc_now()))
+                    await self._threads.run(partial(record_reports, reported, utc_now()))
                 except (OperationalError, InterfaceError) as error:
                     failures += 1
                     await asyncio.sleep(after_failure("receipts", error, failures, at_most=_RECORD_BACKOFF))
@@ -208,7 +206,7 @@ class Sender:
         failures = 0
         while True:
             try:
-                await self._in_thread(lambda: record(batch, utc_now()))
+                await self._threads.run(lambda: record(batch, utc_now()))
             except (OperationalError, InterfaceError) as error:
                 failures += 1
                 await asyncio.sleep(after_failure("record", error, failures, at_most=_RECORD_BACKOFF))
@@ -232,28 +230,8 @@ class Sender:
     async def _return_unsent(self) -> None:
         """What this worker has in the database and not in hand: claimed when the connection broke, or not begun."""
         held = frozenset(self._in_flight)
-        await self._in_thread(partial(return_unsent, self._worker_id, held, utc_now()))
-
-    def _close_connections(self) -> None:
-        """Each thread its own: they meet, so that none of them closes twice and another one never."""
-        met = threading.Barrier(_THREADS)
-        for _ in range(_THREADS):
-            self._threads.submit(_meet_and_close, met)
-        self._threads.shutdown()
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _with_connection, work)
+        await self._threads.run(partial(return_unsent, self._worker_id, held, utc_now()))
 
 
 def _pause(channels: Collection[Channel]) -> float:
     return pause_until(next_delivery_at(channels))
-
-
-def _with_connection(work: Callable[[], T]) -> T:
-    close_old_connections()
-    return work()
-
-
-def _meet_and_close(met: threading.Barrier) -> None:
-    met.wait()
-    connections.close_all()

@@ -19,6 +19,7 @@ from tocsin.delivery.claiming import claim
 from tocsin.delivery.crashes import release_crashed
 from tocsin.delivery.dailies import next_daily_at, send_dailies
 from tocsin.delivery.handovers import send_handovers
+from tocsin.delivery.hearing import Hearing
 from tocsin.delivery.importing import work_on_imports
 from tocsin.delivery.listener import Doorbell, Listener
 from tocsin.delivery.models import Delivery
@@ -77,15 +78,16 @@ def run(*, stop: threading.Event) -> None:
         _Loop("peer", _tell_peer, stop, Doorbell(), ceiling=TOLD_EVERY),
         _Loop("audit", _audit, stop, Doorbell(), ceiling=_AUDIT_EVERY),
     ]
-    for loop in loops:
-        loop.start()
-    waker = threading.Thread(target=_end_waits, args=(stop, [deliveries, *(loop.bell for loop in loops)]))
+    hearing = Hearing(worker_id, stop)
+    for thread in (hearing, *loops):
+        thread.start()
+    waker = threading.Thread(target=_end_waits, args=(stop, [deliveries, hearing.bell, *(loop.bell for loop in loops)]))
     waker.start()
     try:
         asyncio.run(Sender(worker_id, deliveries, stop).run())
     finally:
         stop.set()
-        for thread in (waker, *loops):
+        for thread in (waker, hearing, *loops):
             thread.join()
         listener.close()
 

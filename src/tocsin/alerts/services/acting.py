@@ -1,4 +1,5 @@
-"""What people do to alerts. `how` says by what: "" the console, "key", "link", "text" (a reply), "card" (a robot's)."""
+"""What people do to alerts. `how` says by what: "" the console, "key", "link", "text" (a reply), "button-lark" (on a
+robot's message there)."""
 
 from __future__ import annotations
 

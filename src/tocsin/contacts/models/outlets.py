@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from tocsin.channels.fields import EncryptedTextField
 from tocsin.channels.kinds import ROBOT_PLATFORMS
+from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models.people import NotificationObject, name_checks
 
 
@@ -20,6 +21,8 @@ class Robot(models.Model):
 
     `provider`: which of the platform's kinds of robots it is, by its name in the registry; "" for the platform's first.
     `settings`: what that kind is set up with beyond the three columns here, a JSON object of texts.
+    One of an app has no URL: `account` is the app, `chat_id` the group as the platform knows it.
+
     `daily_times`: "hh:mm" in its time zone, in order, at which it tells of the day. `daily_due_at` is the queue: the
     next such moment; NULL when there is none or it is off.
     """
@@ -32,6 +35,10 @@ class Robot(models.Model):
     provider = models.CharField(max_length=32, blank=True, db_default="", default="", editable=False)
     url = EncryptedTextField(_("webhook URL"), blank=True)
     secret = EncryptedTextField(_("signing secret"), blank=True)
+    account = models.ForeignKey(
+        ProviderAccount, models.PROTECT, null=True, blank=True, related_name="robots", verbose_name=_("app")
+    )
+    chat_id = models.CharField(_("group ID"), max_length=128, blank=True, db_default="")
     keyword = models.CharField(_("keyword"), max_length=64, blank=True)
     settings = EncryptedTextField(blank=True, db_default="", default="", editable=False)
     language = models.CharField(_("language"), max_length=16, blank=True, db_default="")

@@ -53,6 +53,11 @@ def _by_name(name: str, condition: Q | None = None) -> models.Index:
     return models.Index(fields=["name", "object"], name=name, condition=condition)
 
 
+def _by_user_id(field: str) -> models.Index:
+    """Few have one, and whoever presses a button is looked up by it."""
+    return models.Index(fields=[field], name=f"contact_by_{field}", condition=~Q(**{field: ""}))
+
+
 class NotificationObject(models.Model):
     """The one id space of contacts, groups, robots, webhooks and schedules, so that one key serves all."""
 
@@ -119,6 +124,7 @@ class Contact(models.Model):
             _by_name("contact_unready_by_name", Q(phone_verified_at__isnull=True, email__isnull=True)),
             _by_name("contact_unproved_by_name", Q(is_proved=False)),
             models.Index(fields=["fallback", "name", "object"], name="contact_by_fallback"),
+            *map(_by_user_id, ("user_id", "dingtalk_user_id", "lark_user_id", "wecom_user_id")),
             GinIndex(Grams("name"), Grams("email"), Grams("phone"), name="contact_grams"),
         ]
         constraints = [

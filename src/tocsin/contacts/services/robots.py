@@ -15,6 +15,8 @@ from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.channels.base import ProviderType
 from tocsin.channels.kinds import ROBOT_PLATFORMS, Channel
+from tocsin.channels.models import ProviderAccount
+from tocsin.channels.queries import kind_of
 from tocsin.channels.registry import PROVIDERS, robot_provider, robot_providers
 from tocsin.contacts.models import NotificationObject, Robot
 from tocsin.contacts.queries import robot_config, robot_settings, uses_of
@@ -38,6 +40,7 @@ from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
 _SECRETS = ("url", "secret")
 _CONFIG = ("url", "secret", "keyword", "settings")
 """What decides how it is opened."""
+_REACHED_BY = (*_CONFIG, "chat_id")
 _DAILY = ("sends_daily", "daily_times", "time_zone", "is_enabled")
 """What decides when the next daily statistics are due."""
 _Cleaned = dict[str, Any]
@@ -69,9 +72,17 @@ def _url_if_any(value: object) -> str:
     return clean_url(value) if value else ""
 
 
+def _chat_id(value: object) -> str:
+    text = clean_text(value, at_most=128)
+    if any(map(str.isspace, text)):
+        raise ValueError(_("A group's ID holds no blanks."))
+    return text
+
+
 _FIELDS: Mapping[str, Callable[[object], str | None]] = {
     "name": clean_name,
     "url": clean_url,
+    "chat_id": _chat_id,
     "secret": _secret_text,
     "keyword": _short_text,
     "language": clean_language,
@@ -86,6 +97,8 @@ def create_robot(
     name: str,
     platform: str,
     url: str = "",
+    account_id: int | None = None,
+    chat_id: str = "",
     secret: str = "",
     keyword: str = "",
     provider: str = "",
@@ -99,14 +112,16 @@ def create_robot(
     """`url`, `secret` and `settings` are stored encrypted; what is secret of them is never shown again.
 
     `provider`: the kind of robot, "" for the platform's first; `settings`: what it is set up with beyond url, secret
-    and keyword, by the names of its fields. InvalidInputError names the fields.
+    and keyword, by the names of its fields. One of an app has none of these: `account_id` is the app's account and
+    `chat_id` the group, as the platform knows it. InvalidInputError names the fields.
     `daily_times`: "hh:mm" in `time_zone` (the installation's if empty), at which the group is told of the day.
     """
-    kind = _kind(platform, provider)
-    typed = {"name": name, "url": url, "secret": secret, "keyword": keyword, "language": language}
+    account = _app(account_id, platform)
+    kind = _kind(platform, provider) if account is None else kind_of(account)
+    typed = {"name": name, "url": url, "secret": secret, "keyword": keyword, "language": language, "chat_id": chat_id}
     cleaned = _clean({**typed, "time_zone": time_zone}, sends_daily, daily_times, is_enabled, kind)
     cleaned |= {"provider": kind.name, "settings": _settings({}, settings or {})}
-    robot = Robot(**cleaned, platform=kind.channel.value, created_at=now)
+    robot = Robot(**cleaned, platform=kind.channel.value, account=account, created_at=now)
     _refuse_unusable(robot, kind, _CONFIG)
     robot.daily_due_at = _next_daily(robot, now)
     with transaction.atomic():
@@ -115,6 +130,7 @@ def create_robot(
             robot.save(force_insert=True)
         changes = {field: ("", _shown(field, value)) for field, value in cleaned.items() if value}
         changes |= {"platform": ("", robot.platform), "is_enabled": ("", str(is_enabled))}
+        changes |= {"account": ("", account.name)} if account is not None else {}
         audit.record(by=by, action=Action.CREATE, instance=robot, changes=changes)
     return robot
 
@@ -127,6 +143,7 @@ def update_robot(
     version: int | None,
     name: str | None = None,
     url: str | None = None,
+    chat_id: str | None = None,
     secret: str | None = None,
     keyword: str | None = None,
     settings: Mapping[str, str] | None = None,
@@ -138,13 +155,14 @@ def update_robot(
 ) -> Robot:
     """What is None stays, and what `settings` does not name; an empty text removes what is there.
 
-    ConflictError when `version` is not the row's.
+    A robot of an app stays that: whose it is cannot be changed, its group can. ConflictError when `version` is not the
+    row's.
     """
-    given = {"name": name, "url": url, "secret": secret, "keyword": keyword, "language": language}
+    given = {"name": name, "url": url, "secret": secret, "keyword": keyword, "language": language, "chat_id": chat_id}
     typed = {field: value for field, value in {**given, "time_zone": time_zone}.items() if value is not None}
     with transaction.atomic():
         robot = _locked(robot_id, version)
-        kind = robot_provider(robot.platform, robot.provider)
+        kind = kind_of(robot.account) if robot.account else robot_provider(robot.platform, robot.provider)
         cleaned = _clean(typed, sends_daily, daily_times, is_enabled, kind)
         if settings is not None:
             cleaned["settings"] = _settings(robot_settings(robot), settings)
@@ -153,7 +171,7 @@ def update_robot(
             return robot
         for field in before:
             setattr(robot, field, cleaned[field])
-        if kind is not None and not {*_CONFIG}.isdisjoint(before):
+        if kind is not None and not {*_REACHED_BY}.isdisjoint(before):
             _refuse_unusable(robot, kind, before)
         _refuse_daily_without_times(robot.sends_daily, robot.daily_times)
         if not {*_DAILY}.isdisjoint(before):
@@ -219,7 +237,9 @@ def _clean(
     is_enabled: bool | None,
     kind: ProviderType | None,
 ) -> _Cleaned:
+    is_of_app = kind is not None and kind.chat is not None  # whose own `url` is where its vendor is
     needs_url = kind is None or any(field.name == "url" and field.is_required for field in kind.fields)
+    needs_url = needs_url and not is_of_app
     cleaned: _Cleaned = dict(clean(typed, {**_FIELDS, "url": clean_url if needs_url else _url_if_any}))
     if daily_times is not None:
         cleaned["daily_times"] = _clean_times(daily_times)
@@ -265,7 +285,22 @@ def _next_daily(robot: Robot, now: datetime) -> datetime | None:
     return next_daily(robot.daily_times, zone_of(robot.time_zone), now)
 
 
+def _app(account_id: int | None, platform: str) -> ProviderAccount | None:
+    if account_id is None:
+        return None
+    account = ProviderAccount.objects.filter(pk=account_id, channel=platform).first()
+    if account is None or kind_of(account).chat is None:
+        raise InvalidInputError({"account": _("Choose an app of this platform.")})
+    return account
+
+
 def _refuse_unusable(robot: Robot, provider: ProviderType, changed: Collection[str]) -> None:
+    if robot.account is not None:
+        if not robot.chat_id:
+            raise InvalidInputError({"chat_id": _("Name the group that the app's robot writes to.")})
+        if robot.url or robot.secret or robot.keyword or robot.settings:
+            raise InvalidInputError({"url": _("A robot of an app has no webhook URL, secret or keyword.")})
+        return
     config = {field: value for field, value in robot_config(robot).items() if value}
     problems = provider.problems(config)
     if not problems:

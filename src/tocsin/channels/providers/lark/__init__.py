@@ -1,14 +1,20 @@
-"""Robots of Lark (Feishu) groups. https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot"""
+"""Robots of Lark (Feishu) groups, by webhook and of an app.
+
+https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, Provider, ProviderType
 from tocsin.channels.groups import webhook_parts
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
+from tocsin.channels.providers.lark.account import app_fields, check_app
+from tocsin.channels.providers.lark.app import LarkApp
 from tocsin.channels.providers.lark.content import MAX_BYTES
 from tocsin.channels.providers.lark.robot import LarkRobot
 from tocsin.core.sentences import Sentence
@@ -59,4 +65,22 @@ LARK = ProviderType(
     check=_check,
     is_for_robots=True,
     hosts=("open.feishu.cn", "open.larksuite.com"),
+)
+
+
+def _build_app(config: Config, http: HttpClient) -> Provider:
+    return LarkApp(config, http)
+
+
+LARK_APP = ProviderType(
+    name="lark_app",
+    title="Lark app",
+    channel=Channel.LARK,
+    # A second message with the same uuid is dropped for an hour.
+    capabilities=replace(_CAPABILITIES, has_buttons=True, can_update=True, resend_is_safe=True),
+    fields=app_fields(),
+    build=_build_app,
+    check=check_app,
+    listens=True,
+    chat=ConfigField("chat_id", "Chat ID", help="Of the group, like oc_a0553eda9014c201e6969b478895c230."),
 )

@@ -27,35 +27,42 @@ def people(mentions: Sequence[Mention]) -> dict[str, str]:
     return dict(list(found.items())[:_MAX_PEOPLE])
 
 
-def card_of(message: Message, keyword: str) -> dict[str, Any]:
-    """A card of at most MAX_BYTES; the mentions and the keyword are never cut."""
+def card_of(
+    message: Message, keyword: str, *, also: Mapping[str, Any] | None = None, is_nested: bool = False
+) -> dict[str, Any]:
+    """A card of at most MAX_BYTES; the mentions, the keyword and the element `also` are never cut.
+
+    `is_nested`: it is sent as a text inside JSON, and can be changed later for everybody who sees it.
+    """
     mentioned = " ".join(f"<at id={open_id}></at>" for open_id in people(message.mentions))
     title = _title(message)
 
     def built(begin: str, mark: str = "") -> dict[str, Any]:
         content = _as_lark_writes(begin) + mark
-        elements: list[dict[str, Any]] = [{"tag": "markdown", "content": content}] if content else []
+        elements: list[Mapping[str, Any]] = [{"tag": "markdown", "content": content}] if content else []
         if mentioned:
             elements.append({"tag": "markdown", "content": mentioned})
         if keyword and keyword not in f"{title}\n{content}":
             elements.append({"tag": "note", "elements": [{"tag": "plain_text", "content": keyword}]})
+        elements += [also] if also else []
         header = {
             "title": {"tag": "plain_text", "content": title or CUT},
             "template": "red" if message.urgent else "blue",
         }
-        card = {"config": {"wide_screen_mode": True}, "header": header, "elements": elements}
+        config = {"wide_screen_mode": True, **({"update_multi": True} if is_nested else {})}
+        card = {"config": config, "header": header, "elements": elements}
         return {"msg_type": "interactive", "card": card}
 
     whole = calling_nobody(message.markdown)
-    if _fits(built(whole)):
+    if _fits(built(whole), 0, is_nested):
         return built(whole)
     room = len(encoded({"keyword": keyword})) + 60 if keyword else 0  # it may be what is cut off, and is added then
-    begin = longest_that_fits(whole, lambda begin: _fits(built(begin, CUT), room))
+    begin = longest_that_fits(whole, lambda begin: _fits(built(begin, CUT), room, is_nested))
     return built(without_half_an_escape(begin), CUT)
 
 
-def text_of(message: Message, keyword: str) -> dict[str, Any]:
-    """A plain text of at most MAX_BYTES."""
+def text_of(message: Message, keyword: str, *, is_nested: bool = False) -> dict[str, Any]:
+    """A plain text of at most MAX_BYTES. `is_nested`: sent as a text inside JSON."""
     mentioned = " ".join(
         f'<at user_id="{open_id}">{_plain_name(name)}</at>' for open_id, name in people(message.mentions).items()
     )
@@ -68,18 +75,19 @@ def text_of(message: Message, keyword: str) -> dict[str, Any]:
             content = f"{content}\n{keyword}"
         return {"msg_type": "text", "content": {"text": content}}
 
-    if _fits(built(whole)):
+    if _fits(built(whole), 0, is_nested):
         return built(whole)
     room = len(encoded({"keyword": keyword})) if keyword else 0
-    return built(longest_that_fits(whole, lambda begin: _fits(built(begin + CUT), room)) + CUT)
+    return built(longest_that_fits(whole, lambda begin: _fits(built(begin + CUT), room, is_nested)) + CUT)
 
 
 def encoded(payload: Mapping[str, Any]) -> bytes:
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
-def _fits(payload: Mapping[str, Any], more: int = 0) -> bool:
-    return len(encoded(payload)) + more <= MAX_BYTES - _SIGNATURE_ROOM
+def _fits(payload: Mapping[str, Any], more: int, is_nested: bool) -> bool:
+    size = len(encoded({"": encoded(payload).decode()}) if is_nested else encoded(payload))
+    return size + more <= MAX_BYTES - _SIGNATURE_ROOM
 
 
 def _title(message: Message) -> str:

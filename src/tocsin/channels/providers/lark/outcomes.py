@@ -10,6 +10,9 @@ from tocsin.channels.http import HttpReply
 from tocsin.channels.texts import concealed
 from tocsin.core.sentences import Sentence
 
+AS_TEXT = Sentence("Lark took it as a text; it refused the card (%(code)s).")
+TOKEN_ENDED = ("99991661", "99991663", "99991664", "99991668", "99991677")
+_NO_API = Sentence("Lark's address answers with HTTP %(code)s: check it.")
 _PAUSE = timedelta(seconds=15)
 _TOO_FAST = ("11232", "11247", "230020", "99991400")
 _ADVICE = {
@@ -23,6 +26,20 @@ _ADVICE = {
     ),
     "19022": Sentence("The robot's address list does not hold this machine."),
     "19024": Sentence("The message lacks a keyword that the robot asks for: enter it as the robot's keyword."),
+    "10003": Sentence("Lark refuses the app's ID or secret: copy them again."),
+    "10012": Sentence("Lark refuses the app's ID or secret: copy them again."),
+    "10014": Sentence("Lark refuses the app's ID or secret: copy them again."),
+    "99991672": Sentence("The app lacks a permission: grant it on the app's page and publish a version."),
+    "99991661": Sentence("Lark refuses the app's access token."),
+    "99991663": Sentence("Lark refuses the app's access token."),
+    "99991664": Sentence("Lark refuses the app's access token."),
+    "99991668": Sentence("Lark refuses the app's access token."),
+    "99991677": Sentence("Lark refuses the app's access token."),
+    "230001": Sentence("Lark does not know the group: check the robot's chat ID."),
+    "230011": Sentence("The message was withdrawn."),
+    "230110": Sentence("The message was deleted."),
+    "230031": Sentence("Lark changes no message that is older than 14 days."),
+    "230006": Sentence("The app has no bot: add one on the app's page and publish a version."),
     "230002": Sentence("The robot is no longer in the group."),
     "230013": Sentence("The robot may not write to this group."),
     "230027": Sentence("The robot may not write to this group."),
@@ -33,17 +50,20 @@ _CONTENT = {
     "230025": Sentence("Lark refuses the message: it is too long."),
     "230028": Sentence("Lark refuses the content: the organisation's data protection stops it."),
 }
-_NOT_THE_CARD = {"19001", "19021", "19022", "19024", "230002", "230013", "230027", "232009", "230022", "230028"}
+_NOT_THE_CARD = {
+    *TOKEN_ENDED, "10003", "10012", "10014", "99991672", "230001", "230006",
+    "19001", "19021", "19022", "19024", "230002", "230013", "230027", "232009", "230022", "230028",
+}  # fmt: skip
 
 
-def read(reply: HttpReply, *secrets: str) -> SendResult:
+def read(reply: HttpReply, *secrets: str, is_api: bool = False) -> SendResult:
     """Only code 0, said as Lark says it, is success; a code that is not known is tried again a few times."""
     try:
         answer = reply.json()
         code = str(answer["code"] if "code" in answer else answer["StatusCode"])
         says = str(answer["msg"] if "msg" in answer else answer["StatusMessage"])
     except (ValueError, TypeError, KeyError, AttributeError):
-        return without_code(reply, "Lark")
+        return without_code(reply, "Lark", says_refused=_NO_API) if is_api else without_code(reply, "Lark")
     if code == "0":
         return SendResult(Outcome.ACCEPTED, "0", TOOK_IT % {"platform": "Lark"})
     said = {"platform": "Lark", "code": code, "says": says}
@@ -56,6 +76,14 @@ def read(reply: HttpReply, *secrets: str) -> SendResult:
     if code in _CONTENT:
         return SendResult(Outcome.PERMANENT_TARGET, code, _kept(ADVISED % {"advice": _CONTENT[code], **said}, secrets))
     return SendResult(Outcome.TRANSIENT, code, refused)
+
+
+def code_of(reply: HttpReply) -> str:
+    """ "" for what is no answer of Lark's."""
+    try:
+        return str(reply.json()["code"])
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def is_about_the_card(result: SendResult) -> bool:

@@ -15,10 +15,7 @@ from tocsin.channels.base import Message, Outcome, SendResult
 from tocsin.channels.groups import post
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.lark.content import card_of, encoded, text_of
-from tocsin.channels.providers.lark.outcomes import is_about_the_card, read
-from tocsin.core.sentences import Sentence
-
-_AS_TEXT = Sentence("Lark took it as a text; it refused the card (%(code)s).")
+from tocsin.channels.providers.lark.outcomes import AS_TEXT, is_about_the_card, read
 
 
 def signature(timestamp: int, secret: str) -> str:
@@ -39,7 +36,7 @@ class LarkRobot:
             return result
         again = await self._post(text_of(message, self._keyword))
         if again.outcome is Outcome.ACCEPTED:
-            return replace(again, detail=_AS_TEXT % {"code": result.code})
+            return replace(again, detail=AS_TEXT % {"code": result.code})
         return again
 
     async def aclose(self) -> None:

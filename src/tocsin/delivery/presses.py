@@ -1,0 +1,113 @@
+"""What a button pressed in a group does, and what its presser alone is told."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from tocsin.alerts.models import Alert
+from tocsin.alerts.rules import AlertState
+from tocsin.channels.connections import note_heard
+from tocsin.channels.kinds import CHANNEL_TITLES, Channel
+from tocsin.channels.listening import Press, PressAnswer
+from tocsin.channels.models import ProviderAccount
+from tocsin.contacts.models import Contact
+from tocsin.contacts.queries import contacts_by_user_id
+from tocsin.contacts.rules import PageLimit
+from tocsin.contacts.services import count_request
+from tocsin.core.actors import Actor, ActorKind
+from tocsin.core.errors import TocsinError
+from tocsin.delivery.acting import Act, act_on_alert
+from tocsin.delivery.buttons import read_button
+from tocsin.delivery.link_texts import token_for
+from tocsin.delivery.models import Delivery
+from tocsin.delivery.rules import Purpose
+
+PRESSING = PageLimit("press", 60, timedelta(hours=1))
+"""Of one person: a finger that does not rest ends here."""
+_AT_ONCE = 50
+"""Alerts of one message that a button acts on; of a storm it may stand for thousands."""
+
+
+def act_on_press(*, account_id: int, press: Press, now: datetime) -> PressAnswer:
+    """A press acts as the contact whom the platform's user is; who is nobody's contact is shown the way in.
+
+    The answer is in the language of who pressed, or else of the message.
+    """
+    note_heard(account_id=account_id, now=now)
+    account = ProviderAccount.objects.only("pk", "channel").get(pk=account_id)
+    platform = Channel(account.channel)
+    found = contacts_by_user_id(platform, press.user_id)
+    contact = found[0] if len(found) == 1 else None
+    read = read_button(press.token)
+    delivery = _message(read[1], account_id) if read is not None else None
+    language = (contact and contact.language) or (delivery and delivery.language) or settings.DEFAULT_LANGUAGE
+    with translation.override(language):
+        if read is None or delivery is None:
+            return PressAnswer(_("This button is not one of ours, or its message is gone."), is_done=False)
+        if contact is None:
+            return _unknown(delivery, platform, is_ambiguous=bool(found))
+        if count_request(limit=PRESSING, address="", about=str(contact.pk), now=now) is not None:
+            return PressAnswer(_("That is too often; wait a little."), is_done=False)
+        return _act(read[0], delivery, contact, platform, now)
+
+
+def _message(delivery_id: int, account_id: int) -> Delivery | None:
+    """Only what this very app has sent."""
+    return Delivery.objects.filter(pk=delivery_id, purpose=Purpose.ALERT, account_id=account_id).first()
+
+
+def _unknown(delivery: Delivery, platform: Channel, *, is_ambiguous: bool) -> PressAnswer:
+    words = {"platform": _(CHANNEL_TITLES[platform])}
+    if is_ambiguous:
+        text = _("Several contacts have your %(platform)s user ID, so nothing was done.") % words
+    else:
+        text = _("No contact has your %(platform)s user ID, so nothing was done.") % words
+    if not settings.PUBLIC_URL:
+        return PressAnswer(text, is_done=False)
+    link = f"{settings.PUBLIC_URL}/a/{token_for(delivery.pk)}"
+    return PressAnswer(f"{text} {_('Open the link to say who you are.')}", is_done=False, link=link)
+
+
+def _act(act: Act, delivery: Delivery, contact: Contact, platform: Channel, now: datetime) -> PressAnswer:
+    """On every alert that the message tells of; what one of them refuses stops no other."""
+    by = Actor(ActorKind.CONTACT, contact.name, contact.pk)
+    done: list[str] = []
+    refused: list[str] = []
+    for alert in _alerts_of(delivery.pk):
+        try:
+            act_on_alert(act, by=by, now=now, alert_id=alert.pk, how=f"button-{platform}")
+            done.append(alert.title)
+        except TocsinError as error:
+            is_own = act is Act.CLAIM and alert.state == AlertState.HANDLING and alert.claimed_by == contact.name
+            why = _("you have claimed it already.") if is_own else str(error)
+            refused.append(f"{alert.title}: {why}")
+    if done:
+        return PressAnswer(_done(act, done), is_done=True)
+    return PressAnswer(refused[0] if refused else _("This alert is closed."), is_done=False)
+
+
+def _alerts_of(delivery_id: int) -> list[Alert]:
+    """By id, which is the order in which alerts are locked."""
+    messages = Delivery.objects.filter(Q(pk=delivery_id) | Q(merged_into=delivery_id)).order_by()
+    told = messages.exclude(notification=None).values("notification__alert_id")
+    return list(Alert.objects.filter(pk__in=told).order_by("pk")[:_AT_ONCE])
+
+
+def _done(act: Act, titles: list[str]) -> str:
+    if len(titles) > 1:
+        return ngettext("Done, for %(count)d alert.", "Done, for %(count)d alerts.", len(titles)) % {
+            "count": len(titles)
+        }
+    said = {
+        Act.CLAIM: _("you have claimed it."),
+        Act.UNCLAIM: _("you gave it back."),
+        Act.RESOLVE: _("it is resolved."),
+        Act.MUTE: _("nothing is sent about it for an hour."),
+    }[act]
+    return f"{titles[0]}: {said}"
