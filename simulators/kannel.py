@@ -1,4 +1,5 @@
-"""Debian's Kannel, run for a test: bearerbox, smsbox and the fake SMSC on free ports in a folder of its own.
+"""Debian's Kannel, run for a test: bearerbox, smsbox and the fake SMSC on free ports in a folder of its own. With an
+SMSC of ours, Kannel is its client over SMPP and there is no fake one.
 
 Needs the packages kannel and kannel-extras.
 """
@@ -18,6 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from simulators.serving import wait_until
+from simulators.smsc import Smsc
 
 _FAKE_SMSC = "/usr/lib/kannel/test/fakesmsc"
 _PROGRAMS = ("bearerbox", "smsbox", _FAKE_SMSC)
@@ -33,11 +35,7 @@ dlr-storage = internal
 log-file = {folder}/bearerbox.log
 log-level = 0
 
-group = smsc
-smsc = fake
-smsc-id = fake
-port = {smsc}
-connect-allow-ip = 127.0.0.1
+{operator}
 
 group = smsbox
 bearerbox-host = 127.0.0.1
@@ -59,6 +57,29 @@ max-messages = 0
 text = none
 """
 
+_FAKE = """
+group = smsc
+smsc = fake
+smsc-id = fake
+port = {smsc}
+connect-allow-ip = 127.0.0.1
+"""
+_SMPP = """
+group = smsc
+smsc = smpp
+smsc-id = operator
+host = 127.0.0.1
+port = {smpp}
+transceiver-mode = true
+smsc-username = {system_id}
+smsc-password = {smpp_password}
+system-type = ""
+dest-addr-ton = 1
+dest-addr-npi = 1
+reconnect-delay = 1
+wait-ack = 5
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class FakeText:
@@ -74,7 +95,8 @@ class Kannel:
 
     username, password = "tocsin", "kannel-s3cret"
 
-    def __init__(self) -> None:
+    def __init__(self, smsc: Smsc | None = None) -> None:
+        self._smsc = smsc
         self._folder = Path(tempfile.mkdtemp(prefix="kannel-"))
         self._running: list[subprocess.Popen[bytes]] = []
         self._ports = dict(zip(("admin", "box", "smsc", "sendsms"), _free_ports(4), strict=True))
@@ -88,15 +110,23 @@ class Kannel:
             raise RuntimeError(f"{', '.join(missing)} not found: install the packages kannel and kannel-extras.")
         configuration = self._folder / "kannel.conf"
         configuration.write_text(
-            _CONFIGURATION.format(folder=self._folder, username=self.username, password=self.password, **self._ports)
-        )
+            _CONFIGURATION.format(
+                folder=self._folder, username=self.username, password=self.password, operator=self._operator(),
+                **self._ports,
+            )
+        )  # fmt: skip
         try:
             self._start("bearerbox", str(configuration))
-            wait_until(lambda: _listens(self._ports["smsc"]), what="Kannel's bearerbox listening")
+            if self._smsc is None:
+                wait_until(lambda: _listens(self._ports["smsc"]), what="Kannel's bearerbox listening")
+                self._start(
+                    _FAKE_SMSC, "-H", "127.0.0.1", "-r", str(self._ports["smsc"]), "-i", "100000", "-m", "1",
+                    "1 2 text hi",
+                )  # fmt: skip
+            else:
+                self._smsc.wait_until_bound()
+            wait_until(lambda: _listens(self._ports["box"]), what="Kannel's bearerbox listening")
             self._start("smsbox", str(configuration))
-            self._start(
-                _FAKE_SMSC, "-H", "127.0.0.1", "-r", str(self._ports["smsc"]), "-i", "100000", "-m", "1", "1 2 text hi"
-            )
             wait_until(self._takes_texts, what="Kannel taking texts")
         except BaseException:
             self.__exit__(None, None, None)
@@ -115,6 +145,12 @@ class Kannel:
                 process.kill()
                 process.wait(5)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _operator(self) -> str:
+        if self._smsc is None:
+            return _FAKE.format(**self._ports)
+        smsc = self._smsc
+        return _SMPP.format(smpp=smsc.port, system_id=smsc.system_id, smpp_password=smsc.password)
 
     def texts(self) -> list[FakeText]:
         """What the fake SMSC was given so far."""
