@@ -110,6 +110,9 @@ ADDRESSES: dict[str, Door] = {
     "api/v2/silences": Door(ANYBODY, status=(401,)),
     "api/v2/status": Door(ANYBODY, status=(401, 405)),
     "api/v2/<path:rest>": Door(ANYBODY, status=(404,)),
+    # senders by the token in the path
+    "integrations/<str:token>/<str:dialect>": Door(ANYBODY, at=f"integrations/{'x' * 22}/json", status=(401, 405)),
+    "^api/v1/events/(?P<token>tci_\\w+)$": Door(ANYBODY, at=f"api/v1/events/tci_{'x' * 22}", status=(401, 405)),
     "api/v1/openapi.json": Door(ANYBODY, status=(200, 405)),
     "api/v1/docs": Door(ANYBODY, status=(200, 405)),
     "api/v1/<path:rest>": Door(ANYBODY, status=(404,)),

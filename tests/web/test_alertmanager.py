@@ -19,9 +19,9 @@ from tocsin.accounts.services import create_token
 from tocsin.core.actors import SHELL
 from tocsin.events.models import Event, Integration
 from tocsin.events.services import create_integration, delete_integration, disable_integration, rotate_token
-from tocsin.web.alertmanager import tokens
 from tocsin.web.alertmanager.door import alerts
-from tocsin.web.alertmanager.reading import MAX_BODY
+from tocsin.web.shared import tokens
+from tocsin.web.shared.posts import MAX_BODY
 
 pytestmark = pytest.mark.django_db
 

@@ -18,7 +18,7 @@ from tocsin.events.models import Event, IngestBeat
 from tocsin.events.rules import Report
 from tocsin.events.services import beat, create_integration
 from tocsin.web.alertmanager.heartbeat import start_beating
-from tocsin.web.alertmanager.reading import MAX_BODY
+from tocsin.web.shared.posts import MAX_BODY
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

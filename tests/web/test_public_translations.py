@@ -31,6 +31,8 @@ ENGLISH = (
     "channels/providers/http_sms/account.py", "channels/providers/sip/account.py", "channels/providers/smtp/account.py",
     "contacts/sheets/columns.py", "delivery/auditor.py", "delivery/rules/page.py", "web/rest/",
     "channels/providers/smpp/account.py",
+    "events/dialects/alertmanager.py", "events/dialects/arms.py", "events/dialects/cloudevents.py", "web/ingest/",
+    "web/shared/posts.py",
 )  # fmt: skip
 """The command line, answers to programs and their description, URLs that the command line reads, headings of files,
 files of configuration, a name of our own, a page of the docs."""

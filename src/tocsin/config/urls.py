@@ -13,6 +13,7 @@ from tocsin.web.arms.wire import is_call
 from tocsin.web.callbacks.urls import urlpatterns as callbacks
 from tocsin.web.console.pages import console
 from tocsin.web.console.site import front_door
+from tocsin.web.ingest.urls import urlpatterns as ingest
 from tocsin.web.operator.health import healthz, readyz
 from tocsin.web.operator.metrics import metrics
 
@@ -34,7 +35,7 @@ DOORS: dict[str, list[URLPattern | URLResolver]] = {
         path("console/", console.urls),
     ],
     "public": [path("", include("tocsin.web.public.urls"))],
-    "ingest": [],
+    "ingest": [*ingest],
     "api": [path("", root), *alertmanager, path("api/v1/", include("tocsin.web.rest.api"))],
     "callbacks": [*callbacks],
     "operator": [path("healthz", healthz), path("readyz", readyz), path("metrics", metrics)],

@@ -20,7 +20,15 @@ from tocsin.events.models import Integration
 from tocsin.events.queries import key_of
 from tocsin.events.retrying import in_transaction
 from tocsin.events.rules import ChangedEvent, EventState, IntegrationKey, Report
-from tocsin.events.services import begin_look, end_look, record_matches, report_events, sweep_events, take_looks
+from tocsin.events.services import (
+    begin_look,
+    drop_seen,
+    end_look,
+    record_matches,
+    report_events,
+    sweep_events,
+    take_looks,
+)
 from tocsin.policies.locking import lock_policies_for_reading
 from tocsin.policies.queries import current_walk
 
@@ -42,7 +50,7 @@ def accept(integration: Integration | IntegrationKey, reports: Sequence[Report],
     key = key_of(integration) if isinstance(integration, Integration) else integration
 
     def work() -> AcceptResult:
-        changed = report_events(key, reports, now)
+        changed = report_events(key, drop_seen(key, reports, now), now)
         linked = _link_changed(changed, now) if changed else Linked()
         return AcceptResult(len(reports), len(changed), len(linked.opened))
 

@@ -14,6 +14,7 @@ from tocsin.contacts.services.imports import forget_imports
 from tocsin.delivery.models import Content, Delivery, Receipt
 from tocsin.events.models import Event
 from tocsin.events.rules import EventState
+from tocsin.events.services import forget_seen_reports
 from tocsin.oncall.services import forget_handovers
 
 _AT_ONCE = 200
@@ -21,7 +22,7 @@ _AT_ONCE = 200
 
 def forget(now: datetime) -> int:
     """One bite; returns how many alerts, events and messages went, 0 when there is nothing old. Days 0 keep all."""
-    forgotten = forget_imports(now) + forget_expired_sessions(now) + forget_nonces(now)
+    forgotten = forget_imports(now) + forget_expired_sessions(now) + forget_nonces(now) + forget_seen_reports(now)
     if settings.RETENTION_DAYS <= 0:
         return forgotten
     before = now - timedelta(days=settings.RETENTION_DAYS)

@@ -29,6 +29,8 @@ class Integration(models.Model):
     heartbeat_at = models.DateTimeField(_("last heartbeat"), null=True, blank=True, editable=False)
     heartbeat_due_at = models.DateTimeField(null=True, blank=True, editable=False)
     heartbeat_missed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    mapping = models.TextField(_("mapping of plain JSON"), blank=True, default="", db_default="")
+    """Which parts of a document are an event (`dialects/mapping.py`); "": the usual ones."""
     last_event_at = models.DateTimeField(_("last event"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -84,6 +86,21 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return str(self.labels.get("alertname", f"event {self.pk}"))
+
+
+class SeenReport(models.Model):
+    """A report that its sender has named, so that a retry is known. Forgotten after `SEEN_FOR`."""
+
+    integration = models.ForeignKey(Integration, models.CASCADE, related_name="+", db_index=False)
+    key = models.UUIDField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["integration", "key"], name="report_seen_once")]
+        indexes = [models.Index(fields=["at"], name="report_seen_at")]
+
+    def __str__(self) -> str:
+        return f"{self.integration_id}/{self.key}"
 
 
 class Rematch(models.Model):

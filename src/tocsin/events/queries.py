@@ -36,6 +36,7 @@ def key_of(integration: Integration) -> IntegrationKey:
         last_event_at=integration.last_event_at,
         heartbeat_every=timedelta(seconds=integration.heartbeat_seconds) if integration.heartbeat_seconds else None,
         heartbeat_rules=integration.heartbeat_rules or (),
+        mapping=integration.mapping,
     )
 
 

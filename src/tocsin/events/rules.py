@@ -41,6 +41,8 @@ INTEGRATION_KEY = "__integration__"
 MAX_URL = 8192
 KEY_KEPT_FOR = timedelta(seconds=3)
 """How long a door may go by what it remembers of an integration."""
+SEEN_FOR = timedelta(days=3)
+"""How long a report that its sender has named is known again: longer than senders retry."""
 BEAT_EVERY = timedelta(seconds=5)
 STOPPED_BEATING_AFTER = timedelta(seconds=30)
 """A longer pause between two beats of the ingest door was an outage."""
@@ -53,13 +55,17 @@ _WORDS = {f"p{severity.value}": severity.value for severity in Severity}
 
 
 class Report(msgspec.Struct, frozen=True):
-    """One condition as a source reports it. Times are aware; None means that the source does not say."""
+    """One condition as a source reports it. Times are aware; None means that the source does not say.
+
+    `report_id`: what the source calls this report, or ""; one that comes again is the same and changes nothing.
+    """
 
     labels: dict[str, str]
     annotations: dict[str, str] = {}
     generator_url: str = ""
     starts_at: datetime | None = None
     ends_at: datetime | None = None
+    report_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,7 @@ class IntegrationKey:
     last_event_at: datetime | None = None
     heartbeat_every: timedelta | None = None
     heartbeat_rules: Sequence[Sequence[Mapping[str, str]]] = ()
+    mapping: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from tocsin.events.services.rematching import (
     take_looks,
 )
 from tocsin.events.services.reporting import note_reports, report_events
+from tocsin.events.services.seeing import drop_seen, forget_seen_reports
 from tocsin.events.services.sweeping import Swept, sweep_events
 
 __all__ = [
@@ -32,8 +33,10 @@ __all__ = [
     "create_integration",
     "delete_integration",
     "disable_integration",
+    "drop_seen",
     "enable_integration",
     "end_look",
+    "forget_seen_reports",
     "lock_events",
     "note_reports",
     "quieten_events",

@@ -16,6 +16,7 @@ from tocsin.core import crypto
 from tocsin.core.actors import Actor
 from tocsin.core.errors import ChangedError, ConflictError, InvalidInputError, NotFoundError
 from tocsin.core.labels import text_error
+from tocsin.events.dialects.mapping import MAX_MAPPING, parse_mapping
 from tocsin.events.models import Integration
 from tocsin.events.queries import active_events_of
 from tocsin.events.rules import INITIAL_SEVERITY_MAP, KEY_KEPT_FOR, Severity
@@ -40,10 +41,12 @@ def create_integration(
     is_enabled: bool = True,
     heartbeat_seconds: int = 0,
     heartbeat_rules: Sequence[Sequence[Mapping[str, str]]] = (),
+    mapping: str = "",
 ) -> tuple[Integration, str]:
     """The integration and its token, which is shown this once: only its SHA-256 is stored.
 
     `heartbeat_seconds`: how often something must come, 0 for never; `heartbeat_rules` as `rules_as_json` writes them.
+    `mapping`: how its plain JSON is read (`dialects/mapping.py`), "" as is usual.
     """
     integration = Integration(
         name=name.strip(),
@@ -52,6 +55,7 @@ def create_integration(
         is_enabled=is_enabled,
         heartbeat_seconds=heartbeat_seconds,
         heartbeat_rules=list(heartbeat_rules),
+        mapping=_clean_mapping(mapping),
         created_at=now,
     )
     _expect_heartbeat(integration, now)
@@ -76,6 +80,7 @@ def update_integration(
     is_enabled: bool | None = None,
     heartbeat_seconds: int | None = None,
     heartbeat_rules: Sequence[Sequence[Mapping[str, str]]] | None = None,
+    mapping: str | None = None,
 ) -> Integration:
     """What is None stays. ConflictError when the version is not the row's."""
     given = {
@@ -85,6 +90,7 @@ def update_integration(
         "is_enabled": is_enabled,
         "heartbeat_seconds": heartbeat_seconds,
         "heartbeat_rules": None if heartbeat_rules is None else [list(rule) for rule in heartbeat_rules],
+        "mapping": None if mapping is None else _clean_mapping(mapping),
     }
     with transaction.atomic():
         integration = _locked(integration_id, version)
@@ -194,6 +200,16 @@ def _check(integration: Integration) -> None:
         problems["heartbeat_seconds"] = _("Choose 1 minute to 7 days, or 0 for none.")
     if problems:
         raise InvalidInputError(problems)
+
+
+def _clean_mapping(typed: str) -> str:
+    """MappingError on what cannot be read; an empty one is none."""
+    text = typed.strip().replace("\r\n", "\n")
+    if text:
+        parse_mapping(text)
+        if error := text_error(text, MAX_MAPPING):
+            raise InvalidInputError({"mapping": error})
+    return text
 
 
 def _clean_map(severity_map: Mapping[str, int]) -> dict[str, int]:

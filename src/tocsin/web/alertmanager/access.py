@@ -14,8 +14,8 @@ from tocsin.accounts.services.tokens import actor_of_token, authenticate_token
 from tocsin.core.actors import Actor
 from tocsin.core.clock import utc_now
 from tocsin.events.queries import integration_for_token
-from tocsin.web.alertmanager.tokens import token_of
 from tocsin.web.shared.addresses import client_address
+from tocsin.web.shared.tokens import token_of
 
 View = Callable[..., HttpResponse]
 _NEEDS = {"GET": Permission.VIEW, "POST": Permission.RESPOND, "DELETE": Permission.RESPOND}

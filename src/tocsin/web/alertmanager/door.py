@@ -9,25 +9,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, BinaryIO, TypeVar
+from typing import Any
 
 import msgspec
 from django.db import IntegrityError, InterfaceError, OperationalError, connection
 
 from tocsin.core.clock import utc_now
-from tocsin.delivery.pipeline import accept
-from tocsin.events.rules import IntegrationKey
-from tocsin.events.services import note_reports
-from tocsin.web.alertmanager.reading import MAX_BODY, Batch, TooLargeError, UnreadableError, read_batch, unzip
-from tocsin.web.alertmanager.tokens import forget, integration_of, pair_of
+from tocsin.web.alertmanager.reading import read_batch
+from tocsin.web.shared.posts import TooLargeError, UnreadableError, again_if_disconnected, body_of, store
+from tocsin.web.shared.tokens import forget, integration_of, pair_of
 
 ALERTS_PATH = "/api/v2/alerts"
 
 _log = logging.getLogger(__name__)
-_Result = TypeVar("_Result")
-_NOTED_EVERY = timedelta(seconds=30)
-_CHUNK = 64 * 1024
 _JSON = ("Content-Type", "application/json")
 
 
@@ -62,19 +56,19 @@ def _answer(environ: dict[str, Any]) -> _Reply:
     name, token = pair_of(environ.get("HTTP_AUTHORIZATION", ""))
     if not token:
         return _unauthorized("Send the integration's token as Bearer, or as the password of Basic.")
-    integration = _again_if_disconnected(lambda: integration_of(token, name))
+    integration = again_if_disconnected(lambda: integration_of(token, name))
     if integration is None:
         return _unauthorized("No integration has this token.")
     if not integration.is_enabled:
         return _refusal("403 Forbidden", f"The integration {integration.name} is disabled.")
     try:
-        batch = read_batch(_body(environ))
+        batch = read_batch(body_of(environ))
     except TooLargeError as error:
         return _refusal("413 Content Too Large", str(error), ("Connection", "close"))
     except UnreadableError as error:
         return _refusal("400 Bad Request", str(error))
     try:
-        _again_if_disconnected(lambda: _store(integration, batch))
+        store(integration, batch.reports, utc_now())
     except IntegrityError:
         # The integration was deleted while it was remembered here.
         forget(token, name)
@@ -84,48 +78,6 @@ def _answer(environ: dict[str, Any]) -> _Reply:
     if batch.refused:
         return _Reply("400 Bad Request", batch.refusal)
     return _Reply("200 OK")
-
-
-def _store(integration: IntegrationKey, batch: Batch) -> None:
-    now = utc_now()
-    accept(integration, batch.reports, now)
-    if batch.reports and (integration.last_event_at is None or now - integration.last_event_at > _NOTED_EVERY):
-        note_reports(integration=integration, now=now)
-
-
-def _body(environ: dict[str, Any]) -> bytes:
-    declared = environ.get("CONTENT_LENGTH") or ""
-    source: BinaryIO = environ["wsgi.input"]
-    is_too_large = declared.isdigit() and int(declared) > MAX_BODY
-    body = b"" if is_too_large else source.read(int(declared) if declared.isdigit() else MAX_BODY + 1)
-    if is_too_large or len(body) > MAX_BODY:
-        _drain(source)
-        raise TooLargeError(f"The body is larger than {MAX_BODY} bytes. Send fewer alerts at a time.")
-    match environ.get("HTTP_CONTENT_ENCODING", "").strip().lower():
-        case "" | "identity":
-            return body
-        case "gzip":
-            return unzip(body)
-        case other:
-            raise UnreadableError(f"Content-Encoding {other[:20]!r} is not known here; gzip is.")
-
-
-def _drain(source: BinaryIO) -> None:
-    """Most senders look for an answer only once they have sent all; who sends far more finds a closed connection."""
-    left = 2 * MAX_BODY
-    while left > 0 and (chunk := source.read(min(left, _CHUNK))):
-        left -= len(chunk)
-
-
-def _again_if_disconnected(work: Callable[[], _Result]) -> _Result:
-    """A connection that lay idle may be dead; a report that is stored twice is a repeated report."""
-    try:
-        return work()
-    except (OperationalError, InterfaceError):
-        if connection.in_atomic_block:
-            raise
-        connection.close()
-        return work()
 
 
 def _unauthorized(text: str) -> _Reply:

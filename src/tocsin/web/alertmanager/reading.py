@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,22 +11,11 @@ import msgspec
 
 from tocsin.core.labels import printable, without_empty
 from tocsin.events.rules import Report, report_errors
+from tocsin.web.shared.posts import UnreadableError, refusal_of
 
-MAX_BODY = 8 * 1024 * 1024
-"""Bytes, also after decompression. Prometheus sends 64 alerts at a time: 128 KiB for each."""
-_GZIP = 16 + zlib.MAX_WBITS
-_TOLD = 20
 _TOKENS = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\Z)|[\[{]++|[\]}]++|,', re.DOTALL)
 """What divides JSON. A quote that nothing closes takes the rest, so that no text is looked at twice."""
 _WIRE_NAMES = {"generator_url": "generatorURL", "ends_at": "endsAt"}
-
-
-class UnreadableError(Exception):
-    """The body as a whole cannot be read. The text is for the sender."""
-
-
-class TooLargeError(UnreadableError):
-    """More than MAX_BODY."""
 
 
 class _Alert(msgspec.Struct, rename={"generator_url": "generatorURL", "starts_at": "startsAt", "ends_at": "endsAt"}):
@@ -50,27 +38,10 @@ class Batch:
     @property
     def refusal(self) -> str:
         """One text about all refused alerts, for the sender's log."""
-        more = len(self.refused) - _TOLD
-        told = [*self.refused[:_TOLD], *([f"and {more} more"] if more > 0 else [])]
-        total = len(self.reports) + len(self.refused)
-        return f"{len(self.refused)} of {total} alerts refused: {'; '.join(told)}"
+        return refusal_of("alerts", len(self.reports), self.refused)
 
 
 _decode = msgspec.json.Decoder(list[_Alert]).decode
-
-
-def unzip(body: bytes) -> bytes:
-    """A gzip body, never larger than allowed however small it was."""
-    stream = zlib.decompressobj(_GZIP)
-    try:
-        plain = stream.decompress(body, MAX_BODY + 1)
-    except zlib.error as error:
-        raise UnreadableError("The body is not gzip, although Content-Encoding says so.") from error
-    if len(plain) > MAX_BODY:
-        raise TooLargeError(f"The body is larger than {MAX_BODY} bytes. Send fewer alerts at a time.")
-    if not stream.eof:
-        raise UnreadableError("The gzip body is cut off.")
-    return plain
 
 
 def read_batch(body: bytes) -> Batch:

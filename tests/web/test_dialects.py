@@ -1,0 +1,161 @@
+"""The doors of the dialects: who may post, what is stored, and that a retry doubles nothing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+
+from tests.stories.harness import ADMIN, Story, begin
+from tocsin.alerts.models import Alert
+from tocsin.events.models import Event, SeenReport
+from tocsin.events.services import create_integration, disable_integration, forget_seen_reports
+from tocsin.web.shared import tokens
+
+pytestmark = pytest.mark.django_db
+
+PAYLOADS = Path(__file__).resolve().parents[1] / "fixtures" / "payloads"
+FIRING = (PAYLOADS / "alertmanager-two-firing.json").read_bytes()
+RESOLVED = (PAYLOADS / "alertmanager-one-resolved.json").read_bytes()
+STRUCTURED = "application/cloudevents+json"
+CLOUD_EVENT = {"specversion": "1.0", "id": "1", "source": "/a", "type": "t", "data": {"status": "firing"}}
+LATER = datetime.fromisoformat("2026-11-28T06:00:00Z")
+"""After what was captured."""
+
+
+@pytest.fixture
+def token() -> Iterator[str]:
+    tokens.forget_all()
+    with time_machine.travel(LATER, tick=False):
+        yield create_integration(by=ADMIN, now=LATER, name="Senders")[1]
+    tokens.forget_all()
+
+
+def post(path: str, body: Any, content_type: str = "application/json", **headers: str) -> tuple[int, Any]:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    reply = Client().post(f"/{path}", content, content_type=content_type, headers=headers)
+    return reply.status_code, reply.json()
+
+
+def states() -> dict[str, str]:
+    return dict(Event.objects.values_list("labels__host", "state"))
+
+
+def test_alertmanagers_webhook_fires_and_resolves(token: str) -> None:
+    fired = post(f"integrations/{token}/alertmanager", FIRING)
+    assert (fired, states()) == ((200, {"stored": 2}), {"db2": "active", "db3": "active"})
+
+    resolved = post(f"integrations/{token}/alertmanager", gzip.compress(RESOLVED), content_encoding="gzip")
+
+    assert (resolved, states()) == ((200, {"stored": 2}), {"db2": "active", "db3": "resolved"})
+
+
+def test_grafanas_webhook_is_stored(token: str) -> None:
+    assert post(f"integrations/{token}/grafana", (PAYLOADS / "grafana.json").read_bytes())[0] == 200
+
+    assert states() == {"db1": "active", "db2": "resolved"}
+    assert Event.objects.get(labels__host="db1").severity == 1
+
+
+def test_a_retry_doubles_nothing(now: datetime) -> None:
+    tokens.forget_all()
+    with time_machine.travel(LATER, tick=False):
+        story: Story = begin(LATER)
+        story.policy({story.contact(): ["email"]}, group_wait=0)
+        _integration, token = create_integration(by=ADMIN, now=LATER, name="Senders")
+        cloud = (f"integrations/{token}/cloudevents", CLOUD_EVENT, STRUCTURED)
+        for _ in range(3):
+            assert post(f"integrations/{token}/alertmanager", FIRING)[0] == 200
+            assert post(*cloud) == (200, {"stored": 1})
+
+    assert Event.objects.count() == 3
+    assert Alert.objects.count() == 2
+    cloudy = Event.objects.get(labels__alertname="t")
+    assert cloudy.count == 1
+    with time_machine.travel(LATER + timedelta(days=2, hours=23), tick=False):
+        over = {**CLOUD_EVENT, "id": "2", "data": {"status": "resolved"}}
+        assert post(cloud[0], over, STRUCTURED)[0] == 200
+        assert post(*cloud)[0] == 200  # the firing once more, late
+    cloudy.refresh_from_db()
+    assert cloudy.state == "resolved"
+    assert (SeenReport.objects.count(), forget_seen_reports(LATER + timedelta(days=4))) == (2, 1)
+
+
+def test_a_batch_with_a_bad_item_stores_the_others_and_names_the_field(token: str) -> None:
+    content = {"version": "4", "alerts": [{"status": "firing", "labels": {"host": "a"}}, {"status": "firing"}]}
+
+    status, told = post(f"integrations/{token}/alertmanager", content)
+
+    assert (status, told["stored"], states()) == (400, 1, {"a": "active"})
+    assert told["message"] == (
+        "1 of 2 items refused: alerts[1]: Object missing required field `labels`"
+    )  # fmt: skip
+
+
+def test_armss_door_answers_as_arms_and_takes_all_or_nothing(token: str) -> None:
+    event = {"labels": {"alertname": "CPU", "severity": "critical"}, "annotations": {"message": "busy"}}
+
+    status, told = post(f"api/v1/events/{token}", event)
+
+    stored = Event.objects.get()
+    start = int(LATER.timestamp() * 1000)
+    assert status == 200
+    assert told == {
+        "labels": {
+            **event["labels"],
+            "_aliyun_arms_integration_id": str(stored.integration_id),
+            "_aliyun_arms_integration_name": "Senders",
+            "_aliyun_arms_product_type": "CUSTOM",
+            "_aliyun_arms_userid": "0",
+        },
+        "annotations": {"message": "busy"},
+        "startsAt": start,
+        "endsAt": start + 300_000,
+        "generatorUrl": "",
+        "services": [],
+    }
+    assert stored.labels == event["labels"]
+
+    status, told = post(f"api/v1/events/{token}", [{"labels": {"alertname": "B"}}, {"labels": {}}])
+
+    assert (status, told["stored"], Event.objects.count()) == (400, 0, 1)
+
+
+def test_a_mapping_of_the_integration_reads_its_json() -> None:
+    mapping = "each = items\nlabels.host = name\nid = key"
+    _integration, token = create_integration(by=ADMIN, now=LATER, name="Watch", mapping=mapping)
+
+    assert post(f"integrations/{token}/json", {"items": [{"name": "a", "key": 1}, {"name": "b", "key": 1}]})[0] == 200
+
+    assert states() == {"a": "active"}
+
+
+def test_nobody_posts_without_a_token_of_an_enabled_integration(token: str) -> None:
+    integration, disabled = create_integration(by=ADMIN, now=LATER, name="Old")
+    disable_integration(by=ADMIN, now=LATER, integration_id=integration.pk)
+    event = {"labels": {"alertname": "A"}}
+
+    assert post("integrations/tci_wrong/json", event)[0] == 401
+    assert post("api/v1/events/tci_wrong", event)[0] == 401
+    assert post(f"integrations/{disabled}/json", event)[0] == 403
+    assert post(f"integrations/{token}/other", event)[0] == 404
+    assert Client().get(f"/integrations/{token}/json").status_code == 405
+    assert post(f"integrations/{token}/json", b"[")[0] == 400
+    assert Event.objects.count() == 0
+
+
+def test_senders_of_cloud_events_may_ask_whether_they_are_welcome(token: str) -> None:
+    path = f"/integrations/{token}/cloudevents"
+
+    reply = Client().options(path, headers={"WebHook-Request-Origin": "eventemitter.example.com"})
+
+    assert reply.status_code == 200
+    assert reply["WebHook-Allowed-Origin"] == "eventemitter.example.com"
+    assert Client().options(f"/integrations/{token}/json").status_code == 405
