@@ -45,6 +45,12 @@ GROUPS = {
         Group("contacts", "tocsin.cli.contacts", "Many contacts at once: import, export."),
         Group("apply", "tocsin.cli.apply", "Make the installation as files say, and change nothing else."),
         Group("dump", "tocsin.cli.dump", "Write what is configured as files for `tocsin apply`."),
+        Group(
+            "import",
+            "tocsin.cli.importers",
+            "Turn another system's configuration into files for `tocsin apply`.",
+            needs_database=False,
+        ),
         Group("schema", "tocsin.cli.schema", "Print the JSON Schema of the files, for editors.", needs_database=False),
         Group("api-token", "tocsin.cli.tokens", "Tokens of programs.", founding=frozenset({"create"})),
         Group(

@@ -1,0 +1,68 @@
+"""`tocsin import`: another system's configuration, as files for `tocsin apply` that a person reviews."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from tocsin.cli.shared import Json, read_yaml, show_json
+from tocsin.core.errors import InvalidInputError
+from tocsin.files.rules.importing.alertmanager import draft_of_alertmanager
+from tocsin.files.rules.importing.drafting import Draft
+from tocsin.files.rules.writing import as_yaml
+
+app = App(name="import", help="Turn another system's configuration into files for `tocsin apply`.")
+
+_EnvFile = Annotated[
+    Path | None, Parameter(name="--env-file", help="Write the secrets here, as VARIABLE='value' for a shell to read.")
+]
+
+
+@app.command
+def alertmanager(
+    file: Annotated[Path, Parameter(help="alertmanager.yml")],
+    /,
+    *,
+    time_zone: Annotated[str, Parameter(help="Of time intervals that name none.")] = "UTC",
+    env_file: _EnvFile = None,
+    json: Json = False,
+) -> None:
+    """Routes become policies that tell the same receivers; receivers contacts, webhooks and robots; inhibit rules.
+
+    YAML goes to standard output, with what could not be carried at its top. It holds no secret: variables stand for
+    them, and --env-file writes those.
+    """
+    try:
+        draft = draft_of_alertmanager(read_yaml(file), zone=time_zone)
+    except ValueError as error:
+        raise InvalidInputError({"file": f"{file}: {error}"}) from error
+    write_draft(draft, str(file), env_file, json)
+
+
+def write_draft(draft: Draft, source: str, env_file: Path | None, json: bool) -> None:
+    document, missing = draft.filled(), sorted(name for name, value in draft.secrets.items() if not value)
+    if env_file is not None:
+        with os.fdopen(os.open(env_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+            stream.writelines(f"{name}={_quoted(value)}\n" for name, value in sorted(draft.secrets.items()))
+    if json:
+        show_json({"document": document, "notes": draft.notes, "variables": sorted(draft.secrets), "unset": missing})
+        return
+    lines = [f"Made from {source}. Read it, then: tocsin apply -f FILE --dry-run"]
+    lines += ["", "Not carried over:", *(f"- {note}" for note in draft.notes)] if draft.notes else []
+    if draft.secrets:
+        told = f", written to {env_file}" if env_file else ", which --env-file writes"
+        lines += ["", f"Set before it is applied{told}:"]
+        lines += [f"- {name}{' (not in the source)' if name in missing else ''}" for name in sorted(draft.secrets)]
+    sys.stdout.write("".join(f"# {line}".rstrip() + "\n" for text in lines for line in text.splitlines() or [""]))
+    sys.stdout.write("\n" + as_yaml(document))
+    sys.stderr.write(
+        f"{len(draft.notes)} things could not be carried over; they stand at the top.\n" if draft.notes else ""
+    )
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "'\\''") + "'"

@@ -1,0 +1,156 @@
+"""Alertmanager's receivers -> contacts, webhooks, robots and a mail account."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from email.utils import getaddresses
+from typing import Any
+
+from tocsin.channels.kinds import ROBOT_PLATFORMS
+from tocsin.files.rules.importing.drafting import Draft
+
+_OTHERS = {
+    "pagerduty_configs": "PagerDuty", "opsgenie_configs": "Opsgenie", "victorops_configs": "VictorOps",
+    "pushover_configs": "Pushover", "sns_configs": "Amazon SNS", "webex_configs": "Webex", "discord_configs": "Discord",
+    "wechat_configs": "the WeCom application API (a WeCom group robot can be told instead)", "jira_configs": "Jira",
+    "rocketchat_configs": "Rocket.Chat", "telegram_configs": "Telegram", "incidentio_configs": "incident.io",
+    "mattermost_configs": "Mattermost",
+}  # fmt: skip
+"""What a receiver may have beside mail, webhooks, Slack and Teams."""
+_ROBOTS = {"slack_configs": ("slack", "Slack", "api_url"), "msteams_configs": ("teams", "Teams", "webhook_url"),
+           "msteamsv2_configs": ("teams", "Teams", "webhook_url")}  # fmt: skip
+_RESOLVED_BY_DEFAULT = {"email_configs": False, "slack_configs": False, "wechat_configs": False}
+_TEMPLATE = re.compile(r"\{\{")
+
+
+class Receivers:
+    """What each receiver tells: notification objects by name, with their channels."""
+
+    def __init__(self, config: Mapping[str, Any], draft: Draft) -> None:
+        self._draft = draft
+        self._global: Mapping[str, Any] = config.get("global") or {}
+        self._targets: dict[str, dict[str, list[str]]] = {}
+        self._resolved: dict[str, list[bool]] = {}
+        for number, receiver in enumerate(config.get("receivers") or (), start=1):
+            self._read(f"receivers[{number}]", receiver)
+        if any(channels for targets in self._targets.values() for channels in targets.values()):
+            self._mail_account()
+        for key in sorted(set(self._global) - _KNOWN_GLOBAL):
+            draft.note(f"global.{key}", "is not carried")
+        if "resolve_timeout" in self._global:
+            draft.note("global.resolve_timeout", "belongs to the integration here: its auto_resolve_seconds")
+
+    def targets_of(self, receiver: str) -> dict[str, list[str]]:
+        return dict(self._targets.get(receiver, {}))
+
+    def sends_resolved(self, receiver: str) -> bool:
+        said = self._resolved.get(receiver, [])
+        if len(set(said)) > 1:
+            text = "some of it is told of recoveries and some is not; a policy tells all or none: here all"
+            self._draft.note(f"receiver {receiver}", text)
+        return any(said) if said else True
+
+    def _read(self, place: str, receiver: Mapping[str, Any]) -> None:
+        name = str(receiver.get("name") or "")
+        targets = self._targets.setdefault(name, {})
+        resolved = self._resolved.setdefault(name, [])
+        for kind, listed in receiver.items():
+            if kind == "name":
+                continue
+            for number, entry in enumerate(listed or (), start=1):
+                where = f"{place}.{kind}[{number}]"
+                found = self._told(kind, where, name, entry)
+                targets.update(found)
+                if found:
+                    resolved.append(bool(entry.get("send_resolved", _RESOLVED_BY_DEFAULT.get(kind, True))))
+
+    def _told(self, kind: str, where: str, name: str, entry: Mapping[str, Any]) -> dict[str, list[str]]:
+        if kind == "email_configs":
+            return self._people(where, entry)
+        if kind == "webhook_configs":
+            return self._webhook(where, name, entry)
+        if kind in _ROBOTS:
+            return self._robot(kind, where, name, entry)
+        self._draft.note(where, f"{_OTHERS.get(kind, kind)} has no form here; the receiver {name} does without it")
+        return {}
+
+    def _people(self, where: str, entry: Mapping[str, Any]) -> dict[str, list[str]]:
+        self._note_texts(where, entry, ("html", "text", "headers"))
+        typed = str(entry.get("to") or "")
+        if _TEMPLATE.search(typed):
+            self._draft.note(where, "an address that a template makes has no form here")
+            return {}
+        found = {}
+        for shown, address in getaddresses([typed]):
+            if "@" in address:
+                known = next((c for c in self._draft.document["contacts"] if c["email"] == address.lower()), None)
+                contact = known["name"] if known else self._draft.add(
+                    "contacts", {"name": shown or address.partition("@")[0], "email": address.lower()}
+                )  # fmt: skip
+                found[str(contact)] = ["email"]
+        if not found:
+            self._draft.note(where, "names no address")
+        return found
+
+    def _webhook(self, where: str, name: str, entry: Mapping[str, Any]) -> dict[str, list[str]]:
+        url = self._address(where, ("webhooks", name, "url"), entry, "url")
+        if url is None:
+            return {}
+        webhook: dict[str, Any] = {"name": name, "url": url}
+        if entry.get("http_config"):
+            self._draft.note(where, "http_config (proxy, TLS, authorization) is not carried; headers have a place here")
+        if entry.get("max_alerts"):
+            self._draft.note(where, "max_alerts is not carried")
+        return {self._draft.add("webhooks", webhook): []}
+
+    def _robot(self, kind: str, where: str, name: str, entry: Mapping[str, Any]) -> dict[str, list[str]]:
+        platform, title, field = _ROBOTS[kind]
+        if platform not in list(ROBOT_PLATFORMS):
+            self._draft.note(where, f"this version has no robots of {title}; the receiver {name} does without it")
+            return {}
+        shared = ("api_url", "api_url_file") if platform == "slack" else ()
+        given = {name: self._global.get(f"slack_{name}") for name in shared}
+        given |= {name: value for name, value in entry.items() if value}
+        self._note_texts(where, entry, ("title", "text", "fields", "actions", "channel", "username"))
+        url = self._address(where, ("robots", name, "url"), given, field)
+        return {} if url is None else {self._draft.add("robots", {"name": name, "platform": platform, "url": url}): []}
+
+    def _address(
+        self, where: str, parts: tuple[str, ...], entry: Mapping[str, Any], field: str
+    ) -> dict[str, str] | None:
+        """A reference: an address may hold a token."""
+        if path := entry.get(f"{field}_file"):
+            return {"file": str(path)}
+        url = str(entry.get(field) or "")
+        if not url or url == "<secret>" or _TEMPLATE.search(url):
+            self._draft.note(where, f"{field} is not written out there; say where it is")
+            return self._draft.secret(parts, "")
+        return self._draft.secret(parts, url)
+
+    def _note_texts(self, where: str, entry: Mapping[str, Any], fields: tuple[str, ...]) -> None:
+        if own := [field for field in fields if entry.get(field)]:
+            self._draft.note(where, f"texts of its own ({', '.join(own)}) are not carried")
+
+    def _mail_account(self) -> None:
+        host, _colon, port = str(self._global.get("smtp_smarthost") or "").rpartition(":")
+        if not host:
+            self._draft.note("global", "names no smtp_smarthost: add a provider account for mail")
+            return
+        settings: dict[str, Any] = {"host": host, "port": port, "from": str(self._global.get("smtp_from") or "")}
+        if user := self._global.get("smtp_auth_username"):
+            settings["username"] = str(user)
+        if path := self._global.get("smtp_auth_password_file"):
+            settings["password"] = {"file": str(path)}
+        elif password := self._global.get("smtp_auth_password"):
+            is_hidden = password == "<secret>"  # noqa: S105 (as amtool prints it)
+            settings["password"] = self._draft.secret(
+                ("accounts", "mail", "password"), "" if is_hidden else str(password)
+            )
+        if self._global.get("smtp_require_tls") is False:
+            settings["security"] = "none"
+        self._draft.add("accounts", {"name": "Mail", "provider": "smtp", "settings": settings})
+
+
+_KNOWN_GLOBAL = {"resolve_timeout", "smtp_smarthost", "smtp_from", "smtp_auth_username", "smtp_auth_password",
+                 "smtp_auth_password_file", "smtp_require_tls", "slack_api_url", "slack_api_url_file"}  # fmt: skip

@@ -1,0 +1,61 @@
+"""What an importer makes: a document, what a person has to know of it, and the secrets that it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tocsin.files.rules.kinds import KINDS
+
+_LONGEST_NAME = 64
+_UNUSUAL = re.compile(r"[^A-Z0-9]+")
+
+
+@dataclass
+class Draft:
+    """`document` as `apply` reads it. `notes`: what could not be carried, with its place. `secrets` by variable."""
+
+    document: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {key: [] for key in KINDS})
+    notes: list[str] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=dict)
+
+    def filled(self) -> dict[str, list[dict[str, Any]]]:
+        return {key: listed for key, listed in self.document.items() if listed}
+
+    def add(self, key: str, values: Mapping[str, Any]) -> str:
+        """Under a free name; equal values are one object. Returns its name."""
+        for known in self.document[key]:
+            if known == values:
+                return str(known["name"])
+        taken = {known["name"] for known in self.document[key]}
+        name = free_name(str(values["name"]), taken)
+        self.document[key].append({**values, "name": name})
+        return name
+
+    def secret(self, parts: Iterable[str], value: str) -> dict[str, str]:
+        """The reference that stands for it in the document."""
+        base = "_".join(filter(None, (_UNUSUAL.sub("_", part.upper()).strip("_") for part in ("TOCSIN", *parts))))
+        number, name = 1, base
+        while self.secrets.get(name, value) != value:
+            number += 1
+            name = f"{base}_{number}"
+        self.secrets[name] = value
+        return {"env": name}
+
+    def note(self, place: str, text: str) -> None:
+        line = f"{place}: {text}"
+        if line not in self.notes:
+            self.notes.append(line)
+
+
+def free_name(wanted: str, taken: Iterable[str]) -> str:
+    name = " ".join(wanted.split())[:_LONGEST_NAME] or "unnamed"
+    known, number = set(taken), 1
+    found = name
+    while found in known:
+        number += 1
+        suffix = f" ({number})"
+        found = name[: _LONGEST_NAME - len(suffix)] + suffix
+    return found

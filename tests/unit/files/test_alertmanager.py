@@ -1,0 +1,246 @@
+"""An `alertmanager.yml` as files: what it tells whom, beside amtool's own answer, and what cannot be carried."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from tocsin.files.rules.importing.alertmanager import draft_of_alertmanager, seconds_of
+from tocsin.files.rules.importing.matchers import parsed_matchers
+from tocsin.files.rules.schema import json_schema
+from tocsin.policies.rules import Matcher, parse_rules, taken_in_turn
+
+_LABELS = ("team", "severity", "service")
+_VALUES = ("a", "b", "c", "")
+_UNTOLD = "nobody"
+
+
+def matchers() -> st.SearchStrategy[str]:
+    plain = st.builds(
+        '{}{}"{}"'.format, st.sampled_from(_LABELS), st.sampled_from(("=", "!=")), st.sampled_from(_VALUES)
+    )
+    pattern = st.builds(
+        '{}{}"{}"'.format,
+        st.sampled_from(_LABELS),
+        st.sampled_from(("=~", "!~")),
+        st.sampled_from(("a|b", "b?", "[ac]")),
+    )
+    return plain | pattern
+
+
+def routes(depth: int) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {
+            "receiver": st.sampled_from(("one", "two", "three", _UNTOLD)),
+            "matchers": st.lists(matchers(), min_size=0, max_size=2),
+            "continue": st.booleans(),
+            "routes": st.lists(routes(depth - 1), max_size=3) if depth else st.just([]),
+        }
+    )
+
+
+def labels() -> st.SearchStrategy[dict[str, str]]:
+    return st.dictionaries(st.sampled_from(_LABELS), st.sampled_from(_VALUES[:3]))
+
+
+def configuration(children: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "route": {"receiver": "root", "routes": children},
+        "receivers": [
+            {"name": name, "webhook_configs": [] if name == _UNTOLD else [{"url": f"http://{name}.example.org/"}]}
+            for name in ("root", "one", "two", "three", _UNTOLD)
+        ],
+    }
+
+
+def told_by_alertmanager(config: Mapping[str, Any], event: Mapping[str, str]) -> list[str]:
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+        yaml.safe_dump(dict(config), file)
+        file.flush()
+        pairs = [f"{name}={value}" for name, value in event.items()]
+        command = ["amtool", "config", "routes", "test", f"--config.file={file.name}", *pairs]
+        answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    return sorted(name for name in answer.stdout.strip().split(",") if name != _UNTOLD)
+
+
+def told_by_policies(config: Mapping[str, Any], event: Mapping[str, str]) -> list[str]:
+    policies = draft_of_alertmanager(config).document["policies"]
+    order = [
+        Matcher(
+            policy_id=number,
+            name=policy["name"],
+            version_id=number,
+            rules=parse_rules(map(_conditions, policy.get("rules", ()))),
+            group_by=(),
+            group_wait=timedelta(0),
+            stops_here=policy.get("stops_here", False),
+        )
+        for number, policy in enumerate(policies)
+        if policy.get("state") != "disabled"
+    ]
+    taken = taken_in_turn(matcher for matcher in order if matcher.matches(event, 1))
+    return sorted(re.sub(r" \(\d+\)$", "", matcher.name) for matcher in taken)
+
+
+def _conditions(rule: Any) -> Any:
+    if not isinstance(rule, Mapping):
+        return rule
+    return [{"key": key, "operator": "eq", "value": value} for key, value in rule.items()]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(routes(2), min_size=1, max_size=4), st.lists(labels(), min_size=1, max_size=3))
+def test_the_policies_tell_whom_alertmanager_tells(
+    children: list[dict[str, Any]], events: list[dict[str, str]]
+) -> None:
+    config = configuration(children)
+
+    for event in events:
+        assert told_by_policies(config, event) == told_by_alertmanager(config, event)
+
+
+@pytest.mark.thorough
+@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(routes(3), min_size=1, max_size=4), st.lists(labels(), min_size=1, max_size=4))
+def test_the_policies_tell_whom_alertmanager_tells_a_thousand_times(
+    children: list[dict[str, Any]], events: list[dict[str, str]]
+) -> None:
+    config = configuration(children)
+
+    for event in events:
+        assert told_by_policies(config, event) == told_by_alertmanager(config, event)
+
+
+FULL = """
+global:
+  resolve_timeout: 10m
+  smtp_smarthost: mail.example.org:587
+  smtp_from: alerts@example.org
+  smtp_auth_username: alerts
+  smtp_auth_password: mail-secret
+  pagerduty_url: https://events.example.org
+templates: ['*.tmpl']
+route:
+  receiver: team
+  group_by: [alertname, cluster]
+  repeat_interval: 1h30m
+  routes:
+    - matchers: ['team = db', 'severity =~ "critical|page"']
+      receiver: database
+      group_wait: 10s
+      active_time_intervals: [office]
+    - match: {service: web}
+      receiver: pager
+      continue: true
+      group_by: ['...']
+    - matchers: ['{env="test"}']
+      receiver: 'null'
+    - receiver: team
+      matchers: [severity="info"]
+      mute_time_intervals: [weekends, nights]
+receivers:
+  - name: team
+    email_configs: [{to: 'Ann Lee <ann@example.org>, bob@example.org', send_resolved: true}]
+  - name: database
+    webhook_configs: [{url: 'https://hooks.example.org/db-token', http_config: {proxy_url: 'http://proxy'}}]
+    email_configs: [{to: ann@example.org, html: own}]
+  - name: pager
+    pagerduty_configs: [{routing_key: pager-secret}]
+  - name: 'null'
+inhibit_rules:
+  - source_matchers: [severity="critical"]
+    target_match: {severity: warning}
+    equal: [alertname]
+time_intervals:
+  - name: office
+    time_intervals:
+      - {times: [{start_time: '09:00', end_time: '17:00'}], weekdays: ['monday:friday'], location: Europe/Berlin}
+  - name: weekends
+    time_intervals: [{weekdays: [saturday, sunday]}]
+  - name: nights
+    time_intervals: [{times: [{start_time: '22:00', end_time: '24:00'}]}]
+"""
+
+
+def test_a_configuration_becomes_files_and_what_is_not_carried_is_said() -> None:
+    draft = draft_of_alertmanager(yaml.safe_load(FULL))
+
+    document = draft.filled()
+    assert [policy["name"] for policy in document["policies"]] == ["database", "pager", "null", "team", "team (2)"]
+    database, pager, null, info, team = document["policies"]
+    assert database["rules"] == [
+        [{"key": "team", "operator": "eq", "value": "db"},
+         {"key": "severity", "operator": "re", "value": "critical|page"}]
+    ]  # fmt: skip
+    assert database["tells"] == {"database": [], "Ann Lee": ["email"]}
+    assert (database["stops_here"], database["group_wait_seconds"], database["repeat_minutes"]) == (True, 10, 90)
+    assert database["sending_window"] == {
+        "start": "09:00", "end": "17:00", "days": [1, 2, 3, 4, 5], "zone": "Europe/Berlin", "outside": "hold"
+    }  # fmt: skip
+    assert (pager["state"], pager["group_by"], null["state"]) == ("disabled", ["alertname", "instance"], "disabled")
+    assert info["rules"] == [
+        [{"key": "severity", "operator": "eq", "value": "info"}, {"key": "env", "operator": "neq", "value": "test"}]
+    ]
+    assert team["tells"] == {"Ann Lee": ["email"], "bob": ["email"]}
+    assert document["contacts"] == [
+        {"name": "Ann Lee", "email": "ann@example.org"}, {"name": "bob", "email": "bob@example.org"}
+    ]  # fmt: skip
+    assert document["webhooks"] == [{"name": "database", "url": {"env": "TOCSIN_WEBHOOKS_DATABASE_URL"}}]
+    assert draft.secrets["TOCSIN_WEBHOOKS_DATABASE_URL"] == "https://hooks.example.org/db-token"
+    assert document["accounts"][0]["settings"]["password"] == {"env": "TOCSIN_ACCOUNTS_MAIL_PASSWORD"}
+    assert document["inhibitions"] == [
+        {"name": "Inhibition 1", "source_rules": [{"severity": "critical"}], "target_rules": [{"severity": "warning"}],
+         "equal": ["alertname"]}
+    ]  # fmt: skip
+    places = [note.partition(": ")[0] for note in draft.notes]
+    assert places == [
+        "templates", "receivers[2].webhook_configs[1]", "receivers[2].email_configs[1]",
+        "receivers[3].pagerduty_configs[1]", "global.pagerduty_url", "global.resolve_timeout", "receiver database",
+        "route.routes[2]", "route.routes[2]", "route.routes[3]", "route.routes[4]",
+    ]  # fmt: skip
+    assert not list(Draft202012Validator(json_schema()).iter_errors(document))
+
+
+@pytest.mark.parametrize(
+    ("text", "conditions"),
+    [
+        ('a="b"', [("a", "eq", "b")]),
+        ("a=b", [("a", "eq", "b")]),
+        (' a != "b,c" ', [("a", "neq", "b,c")]),
+        ('{a=~"b|c", d!~"e"}', [("a", "re", "b|c"), ("d", "nre", "e")]),
+        ('a="say \\"hi\\"\\n"', [("a", "eq", 'say "hi"\n')]),
+        ('"my label"="b"', [("my label", "eq", "b")]),
+        ("a=", [("a", "eq", "")]),
+    ],
+)
+def test_matchers_are_read_as_alertmanager_reads_them(text: str, conditions: list[tuple[str, str, str]]) -> None:
+    found = [(one["key"], one["operator"], one["value"]) for one in parsed_matchers(text)]
+
+    assert found == conditions
+
+
+@pytest.mark.parametrize("text", ["a", 'a="b', "=b", 'a==b"c'])
+def test_a_matcher_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="cannot read the matcher"):
+        list(parsed_matchers(text))
+
+
+def test_durations_are_prometheus_own() -> None:
+    assert [seconds_of(text) for text in ("30s", "1h30m", "500ms", "1d", "0")] == [30, 5400, 0.5, 86400, 0]
+    with pytest.raises(ValueError, match="no duration"):
+        seconds_of("5 minutes")
+
+
+def test_something_else_is_no_alertmanager_configuration() -> None:
+    with pytest.raises(ValueError, match="no route"):
+        draft_of_alertmanager({"scrape_configs": []})
