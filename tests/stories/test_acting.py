@@ -20,6 +20,8 @@ from tocsin.alerts.services import (
 )
 from tocsin.contacts.services import delete_contacts
 from tocsin.core.errors import ConflictError
+from tocsin.delivery.models import Delivery
+from tocsin.delivery.planning import plan_due
 from tocsin.delivery.timeline import timeline
 from tocsin.policies.rules import Condition, Operator
 from tocsin.policies.rules.silencing import Effect
@@ -128,7 +130,7 @@ def test_a_message_planned_before_the_mute_is_not_sent_and_the_timeline_says_why
     assert story.delivery(ann, "sms").reason == "muted"
 
 
-def test_an_alert_that_recovers_while_muted_ends_in_silence(story: Story) -> None:
+def test_who_was_told_of_an_alert_that_recovers_while_muted_hears_it_once_when_the_mute_ends(story: Story) -> None:
     ann = story.contact("Ann")
     story.policy({ann: ["sms"]})
     story.fires("Disk full")
@@ -137,9 +139,47 @@ def test_an_alert_that_recovers_while_muted_ends_in_silence(story: Story) -> Non
     mute_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lasts=timedelta(hours=1))
 
     story.recovers("Disk full")
+    story.passes(59 * MINUTE)
+    story.expect_silence()
+    alert = Alert.objects.get()
+    assert (alert.state, alert.resolved_at) == ("resolved", alert.opened_at + timedelta(seconds=35))
+    story.passes(2 * MINUTE)
+
+    story.expect_text(ann, "recovered")
+    alert.refresh_from_db()
+    assert (alert.due_at, alert.muted_until) == (None, None)
+    story.passes(2 * 60 * MINUTE)  # and nothing more
+
+
+def test_what_fires_anew_while_the_mute_of_its_last_alert_lasts_is_not_called_over(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]})
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_text(ann)
+    mute_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lasts=timedelta(hours=1))
+    story.recovers("Disk full")
+    story.passes(10 * MINUTE)
+
+    story.fires("Disk full")
+    story.passes(MINUTE)
+    story.expect_text(ann, "firing")
     story.passes(2 * 60 * MINUTE)
 
-    assert Alert.objects.get().state == "resolved"
+    assert list(Alert.objects.order_by("pk").values_list("state", flat=True)) == ["resolved", "pending"]
+
+
+def test_what_was_resolved_by_hand_while_muted_is_told_to_nobody_later(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]})
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_text(ann)
+    mute_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lasts=timedelta(hours=1))
+
+    resolve_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.recovers("Disk full")
+    story.passes(2 * 60 * MINUTE)
 
 
 def test_what_was_resolved_too_early_is_opened_again_unless_it_is_over(story: Story) -> None:
@@ -249,6 +289,32 @@ def test_a_message_that_a_claim_stopped_is_made_up_for_when_the_claim_ends(story
     story.passes(2 * MINUTE)
 
     story.expect_text(ann)
+
+
+def test_only_who_heard_nothing_because_of_a_claim_is_told_when_it_ends(story: Story) -> None:
+    ann, bob, gone = story.contact("Ann"), story.contact("Bob"), story.contact("Gone")
+    story.policy({ann: ["sms"], bob: ["phone", "sms"], gone: ["phone"]})
+    story.fires("Disk full")
+    plan_due(story.now + timedelta(seconds=5))
+    Delivery.objects.exclude(recipient_id=ann.pk).update(next_at=story.now + timedelta(seconds=30))  # held by limits
+    story.passes(10)
+    story.expect_text(ann)
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lapses_after=timedelta(minutes=10))
+    story.passes(9 * MINUTE)
+    assert set(Delivery.objects.exclude(recipient_id=ann.pk).values_list("reason", flat=True)) == {"claimed"}
+    delete_contacts(by=ADMIN, now=story.now, ids=[gone.pk])
+
+    story.passes(MINUTE + 5)
+
+    story.expect_call(bob, "Disk full").answer()
+    story.expect_text(bob, "Disk full")
+    assert [entry.title for entry in story.timeline() if entry.kind == "notified"] == [
+        "Notification (fired): 4 messages planned",
+        "Notification (fired): 2 messages planned",
+    ]
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    unclaim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(MINUTE)  # everybody has heard
 
 
 def test_what_was_told_before_a_claim_is_not_told_again_when_it_ends(story: Story) -> None:

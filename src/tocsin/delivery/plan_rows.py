@@ -61,15 +61,13 @@ FROM json_to_recordset(%(rows)s) AS u (
     state text, reason text, next_at timestamptz
 )
 """
-_FORGET_STOPPED = """
-UPDATE alerts_alertevent m SET told_state = ''
-FROM (
-    SELECT t.id FROM alerts_alertevent t
-    JOIN delivery_notification n ON n.alert_id = t.alert_id AND n.created_at >= t.joined_at AND n.cause <> 'recovered'
-    JOIN delivery_delivery d ON d.notification_id = n.id
-    WHERE t.alert_id = ANY(%s) AND t.told_state = 'active'
-    GROUP BY t.id HAVING bool_and(d.state = 'skipped') AND bool_or(d.reason = 'claimed')
-) AS stopped WHERE m.id = stopped.id
+# What waits for its moment goes out by itself.
+_STOPPED = """
+SELECT n.alert_id, d.recipient_id
+FROM delivery_notification n JOIN delivery_delivery d ON d.notification_id = n.id
+WHERE n.alert_id = ANY(%s) AND n.cause <> 'recovered'
+GROUP BY n.alert_id, d.recipient_id
+HAVING bool_and(d.state = 'skipped') AND bool_or(d.reason = 'claimed')
 """
 _ALERTS = """
 UPDATE alerts_alert a SET
@@ -170,10 +168,12 @@ def update_alerts(alerts: Sequence[Alert]) -> None:
     run(_ALERTS, [_json([{name: getattr(alert, name) for name in names} for alert in alerts])])
 
 
-def forget_stopped(alert_ids: Collection[int]) -> None:
-    """Events whose every message was stopped by a claim that is over are news again, in these alerts."""
-    if alert_ids:
-        run(_FORGET_STOPPED, [list(alert_ids)])
+def stopped_by_claims(alert_ids: Collection[int]) -> dict[int, frozenset[int]]:
+    """By alert, those who would have been told, of whom a claim stopped it, and who have heard nothing of it."""
+    found: dict[int, set[int]] = {}
+    for alert_id, recipient_id in execute(_STOPPED, [list(alert_ids)]) if alert_ids else ():
+        found.setdefault(alert_id, set()).add(recipient_id)
+    return {alert_id: frozenset(ids) for alert_id, ids in found.items()}
 
 
 def mark_told(membership_ids: Collection[int], told_state: str) -> None:

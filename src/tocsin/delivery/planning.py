@@ -13,7 +13,13 @@ from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import ActivityKind, AlertState, clocks_from_json, taken_steps
 from tocsin.alerts.services import NewActivity, record_activities
 from tocsin.delivery.opening import Waited, end_waited, waited_for_hours
-from tocsin.delivery.plan_rows import commit_without_waiting, forget_stopped, lock_due_alerts, mark_told, update_alerts
+from tocsin.delivery.plan_rows import (
+    commit_without_waiting,
+    lock_due_alerts,
+    mark_told,
+    stopped_by_claims,
+    update_alerts,
+)
 from tocsin.delivery.postings import want_updates
 from tocsin.delivery.queue_rows import wake_muted
 from tocsin.delivery.rules import Cause
@@ -39,6 +45,8 @@ class _Due:
     facts: AlertFacts
     waited: Waited | None = None
     """For the hours of the policy."""
+    stopped: frozenset[int] = frozenset()
+    """Who has heard nothing of it because of a claim that is over."""
 
     def is_opened(self, now: datetime) -> bool:
         """Whether what waited is to be planned again: the hours have begun, and there is still something to tell."""
@@ -61,6 +69,8 @@ class _Due:
         found = []
         if (cause := self.cause(now)) is not None:
             found.append(Telling(alert, cause, counts, self._targets(), self.policy, among=self.policy.targets))
+        elif self.stopped and decision.state is AlertState.PENDING and counts.active and not decision.keeps_asking:
+            found.append(Telling(alert, Cause.FIRED, counts, self._all_targets(), self.policy, only=self.stopped))
         if decision.tells_assignee and alert.assigned_to_id is not None:
             found.append(assignment(alert, counts, self.policy, _asker(alert, "assign")))
         found += [
@@ -73,7 +83,11 @@ class _Due:
 
     def _targets(self) -> Targets:
         """Of the policy; who was told by a step of the escalation hears that it is over, too."""
-        if self.decision.cause is not Cause.RECOVERED or self.facts.chain is None:
+        return self._all_targets() if self.decision.cause is Cause.RECOVERED else self.policy.targets
+
+    def _all_targets(self) -> Targets:
+        """Of the policy and of the steps that were taken."""
+        if self.facts.chain is None:
             return self.policy.targets
         merged = {pk: dict.fromkeys(channels) for pk, channels in self.policy.targets}
         for step in taken_steps(self.facts.chain, self.facts.clocks):
@@ -120,7 +134,7 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
     alerts = lock_due_alerts(now, limit, only)
     if not alerts:
         return 0
-    forget_stopped([alert.pk for alert in alerts if _has_claim_ended(alert, now)])
+    stopped = stopped_by_claims([alert.pk for alert in alerts if _has_claim_ended(alert, now)])
     unmuted = [alert.pk for alert in alerts if _has_mute_ended(alert, now)]
     counts = count_events([alert.pk for alert in alerts])
     versions = policy_versions({alert.policy_version_id for alert in alerts})
@@ -134,6 +148,7 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
     waited = waited_for_hours([item.alert.pk for item in due if item.policy.window is not None])
     for item in due:
         item.waited = waited.get(item.alert.pk)
+        item.stopped = stopped.get(item.alert.pk, frozenset())
     opened = [item for item in due if item.is_opened(now)]
     end_waited([item.waited for item in opened if item.waited is not None], now)
 

@@ -43,7 +43,8 @@ Targets = Sequence[tuple[int, Sequence[Channel]]]
 class Telling:
     """One notification to be made. `step`: of an escalation; `by`: who wanted it.
 
-    `among`: an assignee is told over the channels that these objects of the policy have for them.
+    `among`: an assignee is told over the channels that these objects of the policy have for them. `only`: nobody else
+    is told.
     """
 
     alert: Alert
@@ -54,6 +55,7 @@ class Telling:
     step: DueStep | None = None
     by: str = ""
     among: Targets = ()
+    only: frozenset[int] | None = None
 
     @property
     def note(self) -> Note:
@@ -82,21 +84,24 @@ def tell(tellings: Sequence[Telling], now: datetime) -> list[NewActivity]:
     samples = sample_events(list({item.alert.pk for item in tellings}))
     many = {item.alert.pk for item in tellings if item.counts.active > EVENTS_LISTED}
     common = labels_in_common(many) if many else {}
-    plans = [
-        plan(_channels_of(item, people), people, channels_carried=carried, mentions_by=mentions_by,
-             is_recovery=item.cause is Cause.RECOVERED, severity=item.alert.severity, severity_limits=item.limits)
+    made_of = [
+        (item, _limited(item, plan(
+            _channels_of(item, people), people, channels_carried=carried, mentions_by=mentions_by,
+            is_recovery=item.cause is Cause.RECOVERED, severity=item.alert.severity, severity_limits=item.limits,
+        )))
         for item in tellings
     ]  # fmt: skip
+    plans = [(item, made) for item, made in made_of if item.only is None or made.deliveries]
     texts = {
         (at, key): _rendered(item, samples[item.alert.pk], common.get(item.alert.pk, {}), key)
-        for at, (item, made) in enumerate(zip(tellings, plans, strict=True))
+        for at, (item, made) in enumerate(plans)
         for key in dict.fromkeys(map(_content_key, made.deliveries))
     }
-    notifications = insert_notifications([_notification(at, item) for at, item in enumerate(tellings)], now)
+    notifications = insert_notifications([_notification(at, item) for at, (item, _made) in enumerate(plans)], now)
     contents = dict(zip(texts, reserve_contents(len(texts)), strict=True))
     deliveries = [
         _delivery(planned, item, now, notifications[at], contents[at, _content_key(planned)])
-        for at, (item, made) in enumerate(zip(tellings, plans, strict=True))
+        for at, (item, made) in enumerate(plans)
         for planned in made.deliveries
     ]
     if deliveries:
@@ -105,17 +110,22 @@ def tell(tellings: Sequence[Telling], now: datetime) -> list[NewActivity]:
             insert_deliveries(deliveries, now)
             ring_send()
     activities = [
-        activity
-        for at, (item, made) in enumerate(zip(tellings, plans, strict=True))
-        for activity in _told(item, notifications[at], made)
+        activity for at, (item, made) in enumerate(plans) for activity in _told(item, notifications[at], made)
     ]
     faults = {(at, key[0], text.problem) for (at, key), text in texts.items() if text.problem}
-    return activities + [_faulty(tellings[at].alert, channel, why) for at, channel, why in sorted(faults)]
+    return activities + [_faulty(plans[at][0].alert, channel, why) for at, channel, why in sorted(faults)]
 
 
 def _faulty(alert: Alert, channel: Channel, why: str) -> NewActivity:
     """The message went out with the built-in text."""
     return NewActivity(alert.pk, ActivityKind.TEMPLATE_FAILED, data={"channel": channel.value, "problem": why})
+
+
+def _limited(item: Telling, made: Plan) -> Plan:
+    """To those alone that it is for."""
+    if item.only is None:
+        return made
+    return Plan(tuple(planned for planned in made.deliveries if planned.recipient_id in item.only), ())
 
 
 def _channels_of(item: Telling, people: Directory) -> Targets:
@@ -180,6 +190,8 @@ def _told(item: Telling, notification_id: int, made: Plan) -> list[NewActivity]:
         "messages": len(made.deliveries),
     }
     kind = ActivityKind.NOTIFIED if made.deliveries else ActivityKind.NOBODY_TOLD
+    if item.only is not None:
+        return [NewActivity(alert.pk, kind, data=data)]
     reasons = [_as_json(shortfall) for shortfall in made.shortfalls[:_REASONS_KEPT]]
     if item.cause in (Cause.ESCALATED, Cause.ASSIGNED):
         data |= {"note": item.note.as_json(), "reasons": reasons, "count": len(made.shortfalls)}

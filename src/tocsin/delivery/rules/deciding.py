@@ -68,11 +68,7 @@ def decide(facts: AlertFacts, now: datetime) -> Decision:
     if facts.active == 0 and facts.quiet:
         return Decision(facts.state, clocks=_stopped(facts, now), keeps_asking=True)
     if facts.active == 0:
-        is_heard = facts.muted_until is None or facts.muted_until <= now
-        wants = facts.sends_recovery and facts.is_policy_enabled and not facts.ended_quietly and is_heard
-        tells = facts.notified_at is not None and wants
-        already = facts.state is AlertState.RESOLVED
-        return Decision(AlertState.RESOLVED, Cause.RECOVERED if tells and not already else None)
+        return _ended(facts, now)
     if not facts.is_policy_enabled:
         is_open = facts.state is not AlertState.RESOLVED
         due_at = now + LOOK_AGAIN_AFTER if is_open else None
@@ -80,6 +76,17 @@ def decide(facts: AlertFacts, now: datetime) -> Decision:
     if facts.state is AlertState.RESOLVED:
         return _open_again(facts, now)
     return _decide_open(facts, now)
+
+
+def _ended(facts: AlertFacts, now: datetime) -> Decision:
+    """Who heard that it fires hears once that it is over; of a muted alert when the mute ends."""
+    is_news = facts.state is not AlertState.RESOLVED or facts.muted_until is not None
+    is_wanted = facts.sends_recovery and facts.is_policy_enabled and not facts.ended_quietly
+    if not (is_news and is_wanted and facts.notified_at is not None):
+        return Decision(AlertState.RESOLVED)
+    if facts.muted_until is not None and facts.muted_until > now:
+        return Decision(AlertState.RESOLVED, due_at=facts.muted_until)
+    return Decision(AlertState.RESOLVED, Cause.RECOVERED)
 
 
 def _open_again(facts: AlertFacts, now: datetime) -> Decision:
