@@ -12,13 +12,20 @@ from ninja import NinjaAPI
 
 from tocsin import __version__
 from tocsin.web.rest import problems
+from tocsin.web.rest.alerts import alerts, events
+from tocsin.web.rest.checking import coverage, drills, explaining
 from tocsin.web.rest.contacts import contacts
+from tocsin.web.rest.deliveries import deliveries
 from tocsin.web.rest.document import Document, docs_page, document_view
+from tocsin.web.rest.escalations import escalations
 from tocsin.web.rest.fields import FastRenderer, StrictParser
 from tocsin.web.rest.groups import groups
 from tocsin.web.rest.integrations import integrations
+from tocsin.web.rest.policies import policies
 from tocsin.web.rest.provider_accounts import provider_accounts
 from tocsin.web.rest.robots import robots
+from tocsin.web.rest.schedules import schedules
+from tocsin.web.rest.silences import inhibitions, silences
 from tocsin.web.rest.tokens import tokens
 from tocsin.web.rest.verifications import defaults, verifications
 from tocsin.web.rest.webhooks import webhooks
@@ -31,6 +38,17 @@ RESOURCES = {
     "/robots": robots,
     "/webhooks": webhooks,
     "/integrations": integrations,
+    "/policies": policies,
+    "/escalation-policies": escalations,
+    "/inhibitions": inhibitions,
+    "/silences": silences,
+    "/schedules": schedules,
+    "/alerts": alerts,
+    "/events": events,
+    "/deliveries": deliveries,
+    "/explain": explaining,
+    "/coverage": coverage,
+    "/drills": drills,
     "/provider-accounts": provider_accounts,
     "/tokens": tokens,
 }

@@ -126,6 +126,8 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     if "requestBody" in operation:
         responses["400"] = {"description": "The body is no JSON.", "content": _PROBLEM}
         responses["413"] = {"description": "The body is too large.", "content": _PROBLEM}
+    responses["503"] = {"description": "The database does not answer just now.", "content": _PROBLEM}
+    responses["503"]["headers"] = {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}}
     responses["429"]["headers"] = {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}}
     responses["401"]["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}}}
 

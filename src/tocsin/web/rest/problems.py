@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI
@@ -27,8 +28,10 @@ from tocsin.core.errors import (
     TocsinError,
 )
 from tocsin.web.rest.callers import OutOfScopeError, UnknownCallerError
+from tocsin.web.rest.fields import as_json
 from tocsin.web.shared.words import said
 
+_log = logging.getLogger(__name__)
 _KINDS: Mapping[int, tuple[str, str]] = {
     400: ("unreadable", "The request cannot be read"),
     401: ("unauthorized", "No live token"),
@@ -40,7 +43,28 @@ _KINDS: Mapping[int, tuple[str, str]] = {
     413: ("too-large", "Too large"),
     422: ("invalid", "Fields are wrong"),
     429: ("limited", "Too many requests"),
+    503: ("unavailable", "Not now"),
 }
+
+
+_NAMES = {
+    "targets": "tells",
+    "group_wait": "group_wait_seconds",
+    "group_interval": "group_interval_seconds",
+    "repeat_every": "repeat_minutes",
+    "escalation": "escalation_id",
+    "window_start": "sending_window.start",
+    "window_end": "sending_window.end",
+    "window_days": "sending_window.days",
+    "window_zone": "sending_window.zone",
+    "window_outside": "sending_window.outside",
+    "lapses_after": "minutes",
+    "lasts": "minutes",
+    "contact": "contact_id",
+    "objects": "object_ids",
+}
+"""What services call fields that have another name here."""
+_PLACES = {"If-Match": "header", "Idempotency-Key": "header", "cursor": "query"}
 
 
 class FieldProblem(BaseModel):
@@ -74,14 +98,14 @@ def problem(
         "detail": detail,
         "errors": errors or [],
     }
-    response = HttpResponse(msgspec.json.encode(body), status=status, content_type="application/problem+json")
+    response = HttpResponse(as_json(body), status=status, content_type="application/problem+json")
     for header, value in headers.items():
         response.headers[header.replace("_", "-")] = value
     return response
 
 
 def install(api: NinjaAPI) -> None:
-    for kind in (TocsinError, ValidationError, HttpError, Http404, RequestDataTooBig):
+    for kind in (TocsinError, ValidationError, HttpError, Http404, RequestDataTooBig, OperationalError, InterfaceError):
         api.add_exception_handler(kind, refusal)
 
 
@@ -112,6 +136,9 @@ def refusal(request: HttpRequest, error: Exception | type[Exception]) -> HttpRes
             return problem(error.status_code, str(error))
         case Http404():
             return problem(404, _("There is no such thing here."))
+        case OperationalError() | InterfaceError():
+            _log.warning("the API cannot reach the database, or lost a conflict: %s", error)
+            return problem(503, _("The database does not answer just now; try again."), Retry_After="2")
         case RequestDataTooBig():
             return problem(413, _("The body is too large; send less at a time."))
         case _:
@@ -119,12 +146,15 @@ def refusal(request: HttpRequest, error: Exception | type[Exception]) -> HttpRes
 
 
 def _fields(error: InvalidInputError) -> list[dict[str, Any]]:
-    return [{"field": name, "place": "body", "detail": said(text)} for name, text in error.fields.items()]
+    return [
+        {"field": _NAMES.get(name, name), "place": _PLACES.get(name, "body"), "detail": said(text)}
+        for name, text in error.fields.items()
+    ]
 
 
 def _duplicates(error: DuplicateError) -> list[dict[str, Any]]:
     return [
-        {**field, **({"taken_by": error.others[field["field"]][0]} if field["field"] in error.others else {})}
+        {**field, "taken_by": error.others[field["field"]][0] if field["field"] in error.others else None}
         for field in _fields(error)
     ]
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import BaseModel, Field
 
+from tocsin.channels.kinds import Channel
 from tocsin.contacts.models import ObjectReach
+from tocsin.contacts.queries import Named as NamedObject
 from tocsin.contacts.rules import Use
+from tocsin.delivery.rules import Reason
+from tocsin.delivery.rules.plan import Shortfall
 from tocsin.web.rest.fields import Id, Moment, Typed
 from tocsin.web.rest.paging import PageQuery
+from tocsin.web.shared.words import reason_text
 
 
 class Named(BaseModel):
@@ -45,6 +50,56 @@ class Queued(BaseModel):
     """A message is on its way; its delivery says what became of it."""
 
     delivery_id: int = Field(examples=[4711])
+
+
+class Target(Typed):
+    """A notification object. People are told over `channels` (phone, sms, email); robots and webhooks name none."""
+
+    object_id: Id
+    channels: list[Channel] = Field([], max_length=10, examples=[["phone", "sms"]])
+
+
+class TargetOut(BaseModel):
+    object_id: int
+    name: str
+    kind: str = Field(examples=["contact"])
+    channels: list[Channel]
+
+
+class Lack(BaseModel):
+    """Somebody who is not told over a channel, and why."""
+
+    object_id: int
+    name: str
+    channel: str
+    reason: Reason
+    why: str
+
+
+def targets_typed(tells: Iterable[Target]) -> list[tuple[int, list[str]]]:
+    return [(each.object_id, [channel.value for channel in each.channels]) for each in tells]
+
+
+def targets_out(targets: Iterable[tuple[int, Sequence[str]]], names: Mapping[int, NamedObject]) -> list[TargetOut]:
+    """`names` are those of `names_of`."""
+    return [
+        TargetOut(object_id=pk, name=names[pk].name, kind=names[pk].kind, channels=[Channel(each) for each in channels])
+        for pk, channels in targets
+        if pk in names
+    ]
+
+
+def lacks(shortfalls: Iterable[Shortfall]) -> list[Lack]:
+    return [
+        Lack(
+            object_id=each.object_id,
+            name=each.name,
+            channel=each.channel,
+            reason=each.reason,
+            why=reason_text(each.reason),
+        )
+        for each in shortfalls
+    ]
 
 
 def outlet(reach: ObjectReach | None) -> Outlet:
