@@ -10,11 +10,14 @@ from simulators.aliyun import AliyunSimulator
 from simulators.dingtalk import DingtalkSimulator
 from simulators.lark import LarkSimulator
 from simulators.lark_app import LarkAppSimulator
+from simulators.mattermost import MattermostSimulator
 from simulators.raw import RawServer, http_answer
 from simulators.slack import SlackSimulator
 from simulators.sms_gateway import SmsGatewaySimulator
 from simulators.smsc import Smsc
 from simulators.smtp import SmtpSimulator
+from simulators.teams import TeamsSimulator
+from simulators.telegram import TelegramSimulator
 from simulators.tencent import TencentSimulator
 from simulators.twilio import TwilioSimulator
 from simulators.webhook import WebhookReceiver
@@ -40,6 +43,12 @@ def http_config(provider: str, url: str) -> dict[str, str]:
         return {"url": f"{url}/services/T1/B1/{SECRET}"}
     if provider == "slack_bot":
         return {"token": f"xoxb-{SECRET}", "channel": "C0123ABCD", "api": f"{url}/api"}
+    if provider == "telegram":
+        return {"token": f"123456:{SECRET}", "chat": "-100200300", "api": url}
+    if provider == "mattermost":
+        return {"url": f"{url}/hooks/{SECRET}"}
+    if provider == "teams":
+        return {"url": f"{url}/workflows/1/triggers/manual/paths/invoke?sig={SECRET}"}
     if provider == "tencent_sms":
         return {
             "secret_id": TencentSimulator.key, "secret_key": SECRET, "url": url, "app_id": TencentSimulator.app_id,
@@ -77,6 +86,9 @@ MESSAGES = {
     "wecom": replace(ROBOT, channel=Channel.WECOM),
     "slack": replace(ROBOT, channel=Channel.SLACK),
     "slack_bot": replace(ROBOT, channel=Channel.SLACK),
+    "telegram": replace(ROBOT, channel=Channel.TELEGRAM),
+    "mattermost": replace(ROBOT, channel=Channel.MATTERMOST),
+    "teams": replace(ROBOT, channel=Channel.TEAMS),
     "webhook": replace(ROBOT, channel=Channel.WEBHOOK),
 }
 OVER_HTTP = (
@@ -91,6 +103,9 @@ OVER_HTTP = (
     "wecom",
     "slack",
     "slack_bot",
+    "telegram",
+    "mattermost",
+    "teams",
     "webhook",
 )
 ANSWER_WITH_A_CODE = (
@@ -105,6 +120,8 @@ ANSWER_WITH_A_CODE = (
     "wecom",
     "slack",
     "slack_bot",
+    "telegram",
+    "mattermost",
 )
 """For the others HTTP's own status says all."""
 GOOD_BODY = {
@@ -120,6 +137,9 @@ GOOD_BODY = {
     "wecom": (200, b'{"errcode":0,"errmsg":"ok"}'),
     "slack": (200, b"ok"),
     "slack_bot": (200, b'{"ok":true,"channel":"C0123ABCD","ts":"1.2"}'),
+    "telegram": (200, b'{"ok":true,"result":{"message_id":1,"chat":{"id":-100}}}'),
+    "mattermost": (200, b"ok"),
+    "teams": (202, b""),
     "webhook": (200, b"ok"),
 }
 
@@ -168,6 +188,18 @@ def working(provider: str) -> Iterator[tuple[dict[str, str], list[str]]]:
         with SlackSimulator(token=f"xoxb-{SECRET}", hook=SECRET) as slack:
             yield slack.settings if provider == "slack_bot" else {"url": slack.webhook}, texts
             texts += [message.text for message in slack.messages]
+    elif provider == "telegram":
+        with TelegramSimulator(token=f"123456:{SECRET}") as telegram:
+            yield telegram.settings, texts
+            texts += [message.text for message in telegram.messages]
+    elif provider == "mattermost":
+        with MattermostSimulator(hook=SECRET) as mattermost:
+            yield {"url": mattermost.webhook}, texts
+            texts += [message.text for message in mattermost.messages]
+    elif provider == "teams":
+        with TeamsSimulator(signature=SECRET) as teams:
+            yield {"url": teams.webhook}, texts
+            texts += [message.text for message in teams.messages if not message.is_lost]
     elif provider == "tencent_sms":
         with TencentSimulator(longest=100) as tencent:
             tencent.secret = SECRET

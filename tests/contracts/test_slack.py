@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -12,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.slack import SlackSimulator
-from tests.contracts.sending import ROBOT, TEXT, open_provider, send, send_one
-from tocsin.channels.base import Mention, Message, Outcome, SendResult
-from tocsin.channels.http import HttpClient
+from tests.contracts.robots import update
+from tests.contracts.sending import ROBOT, TEXT, send, send_one
+from tocsin.channels.base import Mention, Outcome
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.slack.content import MAX_BYTES, as_mrkdwn, people, with_blocks, without_blocks
 from tocsin.channels.registry import provider_type
@@ -33,20 +32,6 @@ def channel() -> Iterator[SlackSimulator]:
 
 def config_for(kind: str, channel: SlackSimulator) -> Mapping[str, str]:
     return channel.settings if kind == "slack_bot" else {"url": channel.webhook}
-
-
-def update(channel: SlackSimulator, message: Message, provider_id: str) -> SendResult:
-    async def run() -> SendResult:
-        http = HttpClient(allow=["127.0.0.0/8"])
-        try:
-            result: SendResult = await open_provider("slack_bot", channel.settings, http).update(  # type: ignore[attr-defined]
-                message, provider_id
-            )
-            return result
-        finally:
-            await http.aclose()
-
-    return asyncio.run(run())
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -68,7 +53,12 @@ def test_a_message_arrives_as_blocks_with_a_text_for_notifications(kind: str, ch
 def test_a_bot_changes_what_it_has_posted_and_posts_nothing_new(channel: SlackSimulator) -> None:
     sent = send_one("slack_bot", channel.settings, MESSAGE)
 
-    result = update(channel, replace(MESSAGE, text="claimed by Wang", alert_state="handling"), sent.provider_id)
+    result = update(
+        "slack_bot",
+        channel.settings,
+        replace(MESSAGE, text="claimed by Wang", alert_state="handling"),
+        sent.provider_id,
+    )
 
     assert result.outcome == Outcome.ACCEPTED
     [message] = channel.messages
@@ -91,13 +81,13 @@ def test_a_change_that_is_refused_has_its_class(channel: SlackSimulator, word: s
     sent = send_one("slack_bot", channel.settings, MESSAGE)
     channel.answer_next(word)
 
-    assert update(channel, MESSAGE, sent.provider_id).outcome == outcome
+    assert update("slack_bot", channel.settings, MESSAGE, sent.provider_id).outcome == outcome
     assert channel.messages[0].edits == 0
 
 
 @pytest.mark.parametrize("provider_id", ["", "1.2", "C0123ABCD:", ":1.2"])
 def test_a_message_without_a_place_is_not_changed(channel: SlackSimulator, provider_id: str) -> None:
-    assert update(channel, MESSAGE, provider_id).outcome == Outcome.PERMANENT_TARGET
+    assert update("slack_bot", channel.settings, MESSAGE, provider_id).outcome == Outcome.PERMANENT_TARGET
     assert channel.requests == []
 
 
@@ -196,7 +186,7 @@ def test_whatever_is_typed_no_mention_and_no_link_of_it_comes_out(typed: str, is
         assert all("<" not in block["text"]["text"] for block in payload.get("blocks", ()))
 
 
-@pytest.mark.parametrize("letter", ["x", "磁", "\n", '"', "<", "\\*", "[a](https://x.example/b)", "&lt;"])
+@pytest.mark.parametrize("letter", ["磁", "\n", "<", "[a](https://x.example/b)"])
 @pytest.mark.parametrize("is_marked", [False, True])
 def test_a_long_text_is_cut_and_keeps_its_mentions(channel: SlackSimulator, letter: str, is_marked: bool) -> None:
     text = "begin " + letter * 30_000

@@ -8,6 +8,8 @@ from datetime import timedelta
 import pytest
 
 from simulators.slack import SlackSimulator
+from simulators.teams import TeamsSimulator
+from simulators.telegram import TelegramSimulator
 from tests.stories.harness import ADMIN, Story
 from tocsin.alerts.services import (
     assign_alert,
@@ -243,3 +245,46 @@ def test_a_webhook_of_slack_posts_and_changes_nothing(story: Story, slack: Slack
 
     assert slack.requests == ["hook"]
     assert not Posting.objects.exists()
+
+
+def test_telegram_shows_a_claim_in_the_message_itself(story: Story) -> None:
+    with TelegramSimulator() as telegram:
+        robot = story.robot(platform="telegram", settings=telegram.settings, language="zh-hans")
+        story.policy({robot: []})
+        story.fires("磁盘已满", severity="critical")
+        story.passes(5)
+        story.expect_group_message(robot)
+
+        claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+        story.passes(10)
+
+        [message] = telegram.messages
+        assert message.edits == 1
+        assert message.text.startswith("[P1] 磁盘已满\nAda Admin 于 2026-11-23 ")
+        assert " 认领\n" in message.text
+        assert telegram.requests == ["sendMessage", "editMessageText"]
+
+
+def test_what_was_taken_in_another_form_is_told(story: Story, slack: SlackSimulator) -> None:
+    slack.refuses_blocks = "invalid_blocks"
+    fired(story, slack)
+
+    told = [step.text for entry in story.timeline() for step in entry.steps]
+    assert told == [
+        "try 1: accepted by the provider (Slack took it as a text; it refused the blocks (invalid_blocks).)"
+    ]
+
+
+def test_a_card_of_teams_is_sent_and_never_proved(story: Story) -> None:
+    with TeamsSimulator() as teams:
+        robot = story.robot(teams.webhook, platform="teams")
+        story.policy({robot: []})
+        story.fires("Disk full")
+        story.passes(5)
+
+        sent = story.expect_group_message(robot)
+
+    assert sent.delivery.state == "accepted"
+    assert "sent, unconfirmed" in [entry.title for entry in story.timeline()]
+    assert list(teams.messages[0].buttons) == ["Open the alert"]
+    assert any("Teams does not say" in step.text for entry in story.timeline() for step in entry.steps)

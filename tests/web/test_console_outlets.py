@@ -16,6 +16,7 @@ from tests.stories.harness import Story, begin
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.contacts.models import Robot, Webhook
+from tocsin.contacts.queries import robot_config
 from tocsin.core.clock import utc_now
 from tocsin.delivery.models import Delivery
 
@@ -113,6 +114,48 @@ def test_a_robot_is_changed_without_typing_its_secrets_again(story: Story) -> No
     assert "SECx" not in page
     robot.refresh_from_db()
     assert (robot.name, robot.url, robot.secret, robot.daily_times) == ("Ops 2", DINGTALK, "SECx", ["09:30"])
+
+
+def test_a_bot_is_made_with_what_its_kind_needs_and_its_token_is_never_shown(story: Story) -> None:
+    typed = {
+        "name": "Ops",
+        "platform": "slack_bot",
+        "token": "xoxb-verysecret",
+        "channel": "C0123ABCD",
+        "is_enabled": "on",
+    }
+
+    refused = errors(post("robot_add", typed | {"channel": "#ops"}))
+    reply = post("robot_add", typed)
+
+    assert list(refused) == ["channel"]
+    assert reply.status_code == 302
+    robot = Robot.objects.get()
+    assert (robot.platform, robot.provider, robot.url) == ("slack", "slack_bot", "")
+    assert robot_config(robot)["token"] == "xoxb-verysecret"
+    page = get("robot_change", robot.pk)
+    assert "verysecret" not in page
+    assert 'value="C0123ABCD"' in page
+    assert 'name="chat"' not in page
+    assert "Slack bot" in get("robot_changelist")
+
+
+def test_a_bot_is_changed_without_typing_its_token_again(story: Story) -> None:
+    kept = {"token": "xoxb-verysecret", "channel": "C0123ABCD"}
+    robot = story.robot(name="Ops", platform="slack", provider="slack_bot", settings=kept)
+
+    post("robot_change", {"name": "Ops", "token": "", "channel": "C0NEW", "is_enabled": "on", "version": "1"}, robot.pk)
+
+    robot.refresh_from_db()
+    config = robot_config(robot)
+    assert (config["token"], config["channel"]) == ("xoxb-verysecret", "C0NEW")
+    assert post("robot_change", {"name": "Ops", "channel": "", "version": "2"}, robot.pk).status_code == 200
+
+
+def test_what_another_kind_has_is_not_kept(story: Story) -> None:
+    post("robot_add", ROBOT | {"token": "xoxb-1", "channel": "C0123ABCD", "chat": "-1"})
+
+    assert Robot.objects.get().settings == ""
 
 
 def test_a_wecom_robots_form_has_neither_secret_nor_keyword(story: Story) -> None:

@@ -343,7 +343,9 @@ class ProviderType:
     is_for_robots: bool = False
     """Configured by the row of a robot or webhook instead of a provider account."""
     hosts: Sequence[str] = ()
-    """Where the vendor's own addresses lead, for robots; another host must be allowed by the operator."""
+    """Where the vendor's own addresses lead, for robots, ".example.org" for all below it; an operator may allow
+    others. None: people run it themselves, anywhere.
+    """
     preview: Callable[[Config, Message], str] | None = None
     """What would be sent, for people to read before it is."""
 

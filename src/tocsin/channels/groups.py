@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from enum import StrEnum
 from urllib.parse import SplitResult, urlsplit
 
 from tocsin.channels.base import Outcome, SendResult
@@ -24,6 +25,18 @@ CUT = "..."
 _PAUSE = timedelta(minutes=1)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _EVERYBODY = re.compile(r"@(?=\s*(?:(?:all|everyone)(?![A-Za-z0-9_])|所有人|全体))", re.IGNORECASE)
+
+
+class Note(StrEnum):
+    """Codes of messages that were taken, and of which the timeline says more."""
+
+    AS_TEXT = "as-text"
+    """The platform refused the form that was meant for it."""
+    WITHOUT_LINKS = "without-links"
+    MOVED = "moved"
+    """What it was sent to has another name now."""
+    UNCONFIRMED = "unconfirmed"
+    """Whoever took it does not say whether the message is there."""
 
 
 async def post(

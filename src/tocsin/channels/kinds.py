@@ -16,6 +16,9 @@ class Channel(StrEnum):
     LARK = "lark"
     WECOM = "wecom"
     SLACK = "slack"
+    TELEGRAM = "telegram"
+    MATTERMOST = "mattermost"
+    TEAMS = "teams"
     WEBHOOK = "webhook"
 
 
@@ -27,6 +30,9 @@ CHANNEL_TITLES: Mapping[str, Sentence] = {
     Channel.LARK: Sentence("Lark"),
     Channel.WECOM: Sentence("WeCom"),
     Channel.SLACK: Sentence("Slack"),
+    Channel.TELEGRAM: Sentence("Telegram"),
+    Channel.MATTERMOST: Sentence("Mattermost"),
+    Channel.TEAMS: Sentence("Microsoft Teams"),
     Channel.WEBHOOK: Sentence("Webhook"),
 }
 
@@ -34,5 +40,13 @@ CHANNEL_TITLES: Mapping[str, Sentence] = {
 PERSONAL_CHANNELS = (Channel.PHONE, Channel.SMS, Channel.EMAIL)
 """Channels that reach one person; a notification object of a person selects among these."""
 
-ROBOT_PLATFORMS = (Channel.DINGTALK, Channel.LARK, Channel.WECOM, Channel.SLACK)
+ROBOT_PLATFORMS = (
+    Channel.DINGTALK,
+    Channel.LARK,
+    Channel.WECOM,
+    Channel.SLACK,
+    Channel.TELEGRAM,
+    Channel.MATTERMOST,
+    Channel.TEAMS,
+)
 """Channels that reach an IM group through a robot."""

@@ -8,11 +8,14 @@ from tocsin.channels.providers.aliyun import ALIYUN_SMS, ALIYUN_VOICE
 from tocsin.channels.providers.dingtalk import DINGTALK
 from tocsin.channels.providers.http_sms import HTTP_SMS
 from tocsin.channels.providers.lark import LARK, LARK_APP
+from tocsin.channels.providers.mattermost import MATTERMOST
 from tocsin.channels.providers.outbox import OUTBOX_EMAIL, OUTBOX_PHONE, OUTBOX_SMS
 from tocsin.channels.providers.sip import SIP
 from tocsin.channels.providers.slack import SLACK, SLACK_BOT
 from tocsin.channels.providers.smpp import SMPP
 from tocsin.channels.providers.smtp import SMTP
+from tocsin.channels.providers.teams import TEAMS
+from tocsin.channels.providers.telegram import TELEGRAM
 from tocsin.channels.providers.tencent import TENCENT_SMS
 from tocsin.channels.providers.twilio import TWILIO_SMS, TWILIO_VOICE
 from tocsin.channels.providers.webhook import WEBHOOK
@@ -40,6 +43,9 @@ PROVIDERS: dict[str, ProviderType] = {
         WECOM,
         SLACK,
         SLACK_BOT,
+        TELEGRAM,
+        MATTERMOST,
+        TEAMS,
         WEBHOOK,
         OUTBOX_SMS,
         OUTBOX_PHONE,

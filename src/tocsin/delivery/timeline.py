@@ -15,7 +15,8 @@ from django.utils.translation import ngettext
 
 from tocsin.alerts.models import Activity
 from tocsin.alerts.rules import ActivityKind
-from tocsin.channels.kinds import CHANNEL_TITLES, Channel
+from tocsin.channels.groups import Note
+from tocsin.channels.kinds import CHANNEL_TITLES, PERSONAL_CHANNELS, Channel
 from tocsin.core.sentences import translated
 from tocsin.delivery.acts import act_title
 from tocsin.delivery.models import Attempt, Delivery, Posting, Receipt
@@ -158,6 +159,8 @@ def state_title(delivery: Delivery) -> str:
         return _("waits until %(time)s") % {"time": opens}
     if delivery.channel == Channel.PHONE and delivery.state == DeliveryState.ACCEPTED and delivery.deadline_at:
         return _("ringing")
+    if delivery.state == DeliveryState.ACCEPTED and delivery.channel not in PERSONAL_CHANNELS:
+        return _("sent, unconfirmed")  # a group's message that its platform proves is delivered at once
     return {
         DeliveryState.PLANNED: _("waiting"),
         DeliveryState.HELD: _("held by a limit"),
@@ -185,6 +188,8 @@ def _attempt_step(attempt: Attempt) -> Step:
     if is_good and attempt.code == FOUND:
         words = _("the provider had taken the try before, and nothing was sent again")
     told = ": ".join(filter(None, [attempt.code, translated(attempt.detail, _)])) if not is_good else ""
+    if is_good and attempt.code in set(Note):
+        told = translated(attempt.detail, _)
     text = _("try %(number)d: %(words)s") % {"number": attempt.number, "words": words}
     if attempt.passed_over:
         passed = "; ".join(translated(text, _) for text in attempt.passed_over.splitlines())

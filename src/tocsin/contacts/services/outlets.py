@@ -74,9 +74,9 @@ def private_problem(url: str) -> str:
 def host_problem(url: str, provider: ProviderType) -> str:
     """Why this is not where the platform's robots are, and the way out; "" when it is, or an operator allows it."""
     host = _host(url)
-    if host in provider.hosts or is_allowed(url, settings.OUTGOING_ALLOW):
+    if not provider.hosts or _is_among(host, provider.hosts) or is_allowed(url, settings.OUTGOING_ALLOW):
         return ""
-    other = next((kind for kind in PROVIDERS.values() if host in kind.hosts), None)
+    other = next((kind for kind in PROVIDERS.values() if _is_among(host, kind.hosts)), None)
     if other is not None:
         return _("This is the address of a %(other)s. Choose its platform, or paste this robot's own address.") % {
             "other": other.title
@@ -84,7 +84,11 @@ def host_problem(url: str, provider: ProviderType) -> str:
     return _(
         "Robots of this platform are at %(hosts)s, not at %(host)s. For a proxy or a server of your own, an operator "
         "adds it to TOCSIN_OUTGOING_ALLOW."
-    ) % {"hosts": ", ".join(provider.hosts), "host": host}
+    ) % {"hosts": ", ".join(f"*{name}" if name.startswith(".") else name for name in provider.hosts), "host": host}
+
+
+def _is_among(host: str, names: Collection[str]) -> bool:
+    return any(host.endswith(name) if name.startswith(".") else host == name for name in names)
 
 
 def _host(url: str) -> str:

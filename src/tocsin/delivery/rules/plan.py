@@ -106,9 +106,10 @@ def plan(
             shortfalls.append(Shortfall(robot_id, robot.name, robot.platform, Reason.NO_ACCOUNT))
             continue
         mentioned = []
-        for contact_id in people:
+        by = mentions_by.get(robot.platform, ())
+        for contact_id in people if by else ():
             contact = directory.contacts[contact_id]
-            if can_mention(contact, robot.platform, mentions_by.get(robot.platform, ())):
+            if can_mention(contact, robot.platform, by):
                 mentioned.append(contact_id)
             else:
                 shortfalls.append(Shortfall(contact_id, contact.name, robot.platform, Reason.NO_USER_ID))

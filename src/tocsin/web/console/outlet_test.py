@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from tocsin.channels.base import Outcome
+from tocsin.channels.groups import Note
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.models import Robot, Webhook
 from tocsin.core.clock import utc_now
@@ -33,6 +34,7 @@ _VERDICTS: Mapping[Outcome, tuple[str, Text, Text]] = {
     Outcome.PERMANENT_CONFIG: ("bad", _("It does not work as it is set up"), ""),
     Outcome.AMBIGUOUS: ("warning", _("No whole answer came"), _("Look whether the message is there.")),
 }
+_NOTED: Mapping[str, Text] = {Note.UNCONFIRMED: _("It was sent, unconfirmed")}
 _KEYWORD = _(
     "The robot takes only messages that hold one of its keywords. Look the keyword up in the group's robot settings "
     "and enter it for this robot, or change the robot's security setting to a signature."
@@ -74,6 +76,8 @@ _ADVICE: Mapping[tuple[str, str], Text] = {
     (Channel.WECOM, "93004"): _GONE,
     (Channel.WECOM, "93008"): _GONE,
     (Channel.WECOM, "45009"): _RATE,
+    (Channel.SLACK, "ratelimited"): _RATE,
+    (Channel.TELEGRAM, "429"): _RATE,
     (Channel.WEBHOOK, "401"): _("The receiver refuses who asks: check headers, query parameters and signing secret."),
     (Channel.WEBHOOK, "403"): _("The receiver refuses who asks: check headers, query parameters and signing secret."),
     (Channel.WEBHOOK, "404"): _("There is nothing at this address: check its path."),
@@ -138,6 +142,8 @@ def _explained(channel: str, attempt: Attempt) -> Answer:
     level, verdict, meaning = _VERDICTS[outcome]
     took = (attempt.finished_at - attempt.started_at).total_seconds()
     is_webhook = channel == Channel.WEBHOOK
+    if attempt.code in set(Note):
+        verdict, meaning = _NOTED.get(attempt.code, verdict), said(attempt.detail)
     facts = [
         (_now("status") if is_webhook and attempt.code.isdigit() else _now("code"), attempt.code),
         (_now("answer"), said(attempt.detail)),

@@ -30,6 +30,9 @@ CHANNEL_ICONS: Mapping[str, str] = {
     Channel.LARK: "smart_toy",
     Channel.WECOM: "smart_toy",
     Channel.SLACK: "smart_toy",
+    Channel.TELEGRAM: "smart_toy",
+    Channel.MATTERMOST: "smart_toy",
+    Channel.TEAMS: "smart_toy",
     Channel.WEBHOOK: "webhook",
 }
 ALERT_STATES: Words = {

@@ -23,6 +23,9 @@ CHANNELS: Words = {
     Channel.LARK: _("Lark"),
     Channel.WECOM: _("WeCom"),
     Channel.SLACK: _("Slack"),
+    Channel.TELEGRAM: _("Telegram"),
+    Channel.MATTERMOST: _("Mattermost"),
+    Channel.TEAMS: _("Microsoft Teams"),
     Channel.WEBHOOK: _("Webhook"),
 }
 PURPOSES: Words = {

@@ -10,7 +10,7 @@ from dataclasses import replace
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from tocsin.channels.base import Message, Outcome, SendResult
-from tocsin.channels.groups import post
+from tocsin.channels.groups import Note, post
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.dingtalk.content import payload
 from tocsin.channels.providers.dingtalk.outcomes import UNSAFE_CONTENT, read
@@ -36,7 +36,7 @@ class DingtalkRobot:
             return result
         again = await self._post(payload(message, self._keyword, with_links=False))
         if again.outcome is Outcome.ACCEPTED:
-            return replace(again, detail=_WITHOUT_LINKS % {"code": result.code})
+            return replace(again, code=Note.WITHOUT_LINKS, detail=_WITHOUT_LINKS % {"code": result.code})
         return again
 
     async def aclose(self) -> None:

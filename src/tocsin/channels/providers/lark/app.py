@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tocsin.channels.base import Config, Message, Outcome, SendResult
-from tocsin.channels.groups import without_id
+from tocsin.channels.groups import Note, without_id
 from tocsin.channels.http import HttpClient
 from tocsin.channels.listening import Button, Heard
 from tocsin.channels.providers.lark.account import LarkApi
@@ -36,7 +36,7 @@ class LarkApp:
             return result
         again = await self._post(message, text_of(message, "", is_nested=True))
         if again.outcome is Outcome.ACCEPTED:
-            return replace(again, detail=AS_TEXT % {"code": result.code})
+            return replace(again, code=Note.AS_TEXT, detail=AS_TEXT % {"code": result.code})
         return again
 
     async def update(self, message: Message, provider_id: str) -> SendResult:

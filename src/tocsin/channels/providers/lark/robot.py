@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tocsin.channels.base import Message, Outcome, SendResult
-from tocsin.channels.groups import post
+from tocsin.channels.groups import Note, post
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.lark.content import card_of, encoded, text_of
 from tocsin.channels.providers.lark.outcomes import AS_TEXT, is_about_the_card, read
@@ -36,7 +36,7 @@ class LarkRobot:
             return result
         again = await self._post(text_of(message, self._keyword))
         if again.outcome is Outcome.ACCEPTED:
-            return replace(again, detail=AS_TEXT % {"code": result.code})
+            return replace(again, code=Note.AS_TEXT, detail=AS_TEXT % {"code": result.code})
         return again
 
     async def aclose(self) -> None:

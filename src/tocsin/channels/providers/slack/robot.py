@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tocsin.channels.base import Message, Outcome, SendResult
-from tocsin.channels.groups import post
+from tocsin.channels.groups import Note, post
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.slack.content import with_blocks, without_blocks
 from tocsin.channels.providers.slack.outcomes import ABOUT_BLOCKS, read_word
@@ -44,7 +44,7 @@ async def posted(message: Message, post_it: Callable[[Mapping[str, Any]], Awaita
         return result
     again = await post_it({**without_blocks(message), **_QUIET})
     if again.outcome is Outcome.ACCEPTED:
-        return replace(again, detail=_AS_TEXT % {"code": result.code})
+        return replace(again, code=Note.AS_TEXT, detail=_AS_TEXT % {"code": result.code})
     return again
 
 

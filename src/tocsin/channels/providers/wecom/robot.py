@@ -6,7 +6,7 @@ from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 from tocsin.channels.base import Message, Outcome, SendResult
-from tocsin.channels.groups import post
+from tocsin.channels.groups import Note, post
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.wecom.content import markdown_of, text_of
 from tocsin.channels.providers.wecom.outcomes import is_about_the_form, read
@@ -28,7 +28,7 @@ class WecomRobot:
             return result
         again = await self._post(text_of(message))
         if again.outcome is Outcome.ACCEPTED:
-            return replace(again, detail=_AS_TEXT % {"code": result.code})
+            return replace(again, code=Note.AS_TEXT, detail=_AS_TEXT % {"code": result.code})
         return again
 
     async def aclose(self) -> None:
