@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from html import escape, unescape
@@ -63,6 +63,37 @@ def variables(alert: AlertSummary, zone: ZoneInfo, headline: str, url: str) -> M
         "summary": first["summary"],
         "description": first["description"],
         "events": events,
+        "go": _go_variables(alert, zone),
+    }
+
+
+def _go_variables(alert: AlertSummary, zone: ZoneInfo) -> Mapping[str, Any]:
+    """The same under the names that templates of ARMS know."""
+    annotations = [{key: redact_prose(text) for key, text in event.annotations.items()} for event in alert.events]
+    alerts = [
+        {
+            "labels": dict(event.labels),
+            "annotations": {**noted, "message": noted.get("message") or event.summary},
+            "status": "firing" if event.is_active else "resolved",
+            "startsAt": _go_clock(event.starts_at, zone),
+            "endsAt": _go_clock(event.ends_at, zone) if event.ends_at is not None and not event.is_active else "",
+            "fingerprint": event.fingerprint,
+            "generatorURL": _web_address(event.generator_url),
+        }
+        for event, noted in zip(alert.events, annotations, strict=True)
+    ]
+    is_over = alert.cause is Cause.RECOVERED
+    ends = [event.ends_at for event in alert.events if event.ends_at is not None]
+    return {
+        "alerts": alerts,
+        "commonLabels": _common([event.labels for event in alert.events]),
+        "commonAnnotations": _common(annotations),
+        "groupLabels": dict(alert.group_labels),
+        "status": "resolved" if is_over else "firing",
+        "level": f"P{alert.severity}",
+        "dispatchRuleName": alert.policy,
+        "startTime": _go_clock(alert.opened_at, zone),
+        "endTime": _go_clock(max(ends), zone) if is_over and ends else "",
     }
 
 
@@ -107,7 +138,6 @@ def _event(event: EventSummary | None, zone: ZoneInfo) -> Record:
     if event is None:
         return Record(name="", status="", severity="", summary="", description="", runbook="", labels={},
                       annotations={}, starts_at="", ends_at="", url="")  # fmt: skip
-    is_web = event.generator_url.startswith(("http://", "https://"))
     return Record(
         name=event.name,
         status="firing" if event.is_active else "resolved",
@@ -119,11 +149,19 @@ def _event(event: EventSummary | None, zone: ZoneInfo) -> Record:
         annotations={key: redact_prose(text) for key, text in event.annotations.items()},
         starts_at=_clock(event.starts_at, zone),
         ends_at=_clock(event.ends_at, zone) if event.ends_at is not None and not event.is_active else "",
-        url=redact_prose(event.generator_url) if is_web else "",
+        url=_web_address(event.generator_url),
     )
 
 
-def _common(found: list[Mapping[str, str]]) -> dict[str, str]:
+def _web_address(url: str) -> str:
+    return redact_prose(url) if url.startswith(("http://", "https://")) else ""
+
+
+def _go_clock(at: datetime, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _common(found: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """The labels that all events of the sample share."""
     if not found:
         return {}

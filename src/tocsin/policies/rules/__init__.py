@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tocsin.policies.rules.escalations import Chain, DailyPeriod, Step, Until
+from tocsin.policies.rules.go_templates import MARK as GO_MARK
+from tocsin.policies.rules.go_templates import is_go
 from tocsin.policies.rules.matching import (
     Condition,
     Mismatch,
@@ -21,13 +23,13 @@ from tocsin.policies.rules.matching import (
     stored_rules,
 )
 from tocsin.policies.rules.severities import LIMITED, ROBOTS, is_used, parse_limits
+from tocsin.policies.rules.template_faults import TemplateFault
 from tocsin.policies.rules.templating import (
     EVENT_FIELDS,
     FILTERS,
     TEMPLATE_FIELDS,
     VARIABLES,
     Record,
-    TemplateFault,
     parse_templates,
     why_not_a_template,
     written,
@@ -38,6 +40,7 @@ from tocsin.policies.rules.windows import Moment, Outside, Window, parse_window,
 __all__ = [
     "EVENT_FIELDS",
     "FILTERS",
+    "GO_MARK",
     "LIMITED",
     "ROBOTS",
     "TEMPLATE_FIELDS",
@@ -62,6 +65,7 @@ __all__ = [
     "condition_holds",
     "first_failed_condition",
     "group_of",
+    "is_go",
     "is_used",
     "mismatches",
     "parse_group_by",

@@ -2,7 +2,8 @@
 
 A template shows values, chooses (`if`) and goes through lists (`for`, two deep, the first fifty of each). It calls
 nothing and keeps no text in variables, so neither its output nor its time can grow beyond what it is made from.
-`parse_templates` says what is wrong and in which line; `written` renders what it let in.
+`parse_templates` says what is wrong and in which line; `written` renders what it let in. A template that begins with
+the mark of `go_templates` is of that dialect and finds its values under `go`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tocsin.core.errors import InvalidInputError
 from tocsin.core.labels import text_error
 from tocsin.core.sentences import Sentence
+from tocsin.policies.rules.go_templates import MARK, is_go, made_go
+from tocsin.policies.rules.template_faults import AT, GREW, NO_VARIABLE, NOT_HERE, TOO_DEEP, TOO_SLOW, TemplateFault
 
 TEMPLATE_FIELDS = (
     "email_title", "email_content", "email_recover_title", "email_recover_content", "sms_content",
@@ -42,14 +45,8 @@ _MOST_ITEMS = 50
 _DEEPEST = 2
 _SECONDS = 1.0
 
-_AT = Sentence("Line %(line)d: %(problem)s", words=("problem",))
-_NO_VARIABLE = Sentence("there is no variable %(name)s")
-_NOT_HERE = Sentence("%(what)s cannot be used here")
 _NO_FILTER = Sentence("there is no filter %(name)s")
-_TOO_DEEP = Sentence("a loop in a loop in a loop cannot be used here")
 _TOO_LONG = Sentence("Keep a template under %(most)d characters.")
-_GREW = Sentence("the text grew too long")
-_TOO_SLOW = Sentence("the text took too long")
 _NO_FIELD = Sentence("there is no field %(name)s")
 _EMPTY = Sentence("the text is empty")
 _NO_TEMPLATE = Sentence("There is no template %(name)s.")
@@ -61,10 +58,6 @@ _ALLOWED: tuple[type[nodes.Node], ...] = (
 )  # fmt: skip
 _TESTS = frozenset({"defined", "none", "eq", "ne", "lt", "le", "gt", "ge", "in", "odd", "even", "equalto"})
 _LOOP = frozenset({"index", "index0", "first", "last", "length", "revindex"})
-
-
-class TemplateFault(Exception):
-    """Why a template makes no text of these values; a sentence, with the line where it is known."""
 
 
 class Record(dict[str, Any]):
@@ -96,8 +89,8 @@ def parse_templates(typed: Mapping[str, Any]) -> dict[str, str]:
     for name, source in typed.items():
         if name not in TEMPLATE_FIELDS:
             raise InvalidInputError({"templates": _NO_TEMPLATE % {"name": str(name)[:64]}})
-        text = str(source or "").replace("\r\n", "\n").strip()
-        if not text:
+        text = _clean(str(source or ""))
+        if not text.removeprefix(MARK).strip():
             continue
         if len(text) > LONGEST_SOURCE:
             problems[f"templates.{name}"] = _TOO_LONG % {"most": LONGEST_SOURCE}
@@ -110,6 +103,11 @@ def parse_templates(typed: Mapping[str, Any]) -> dict[str, str]:
     if problems:
         raise InvalidInputError(problems)
     return {name: stored[name] for name in TEMPLATE_FIELDS if name in stored}
+
+
+def _clean(source: str) -> str:
+    """A template of another program's is kept to the letter: it asks for it again."""
+    return source if is_go(source) else source.replace("\r\n", "\n").strip()
 
 
 def why_not_a_template(source: str, *, is_recovery: bool = False) -> str:
@@ -131,6 +129,8 @@ def written(source: str, values: Mapping[str, Any], dialect: Callable[[str], str
 
 def _made(source: str, values: Mapping[str, Any], dialect: Callable[[str], str]) -> str:
     """Perhaps nothing: an example need not have the label that is shown."""
+    if is_go(source):
+        return made_go(source, values["go"], dialect)
     template = _compiled(source, dialect)
     until = time.monotonic() + _SECONDS
     pieces: list[str] = []
@@ -140,9 +140,9 @@ def _made(source: str, values: Mapping[str, Any], dialect: Callable[[str], str])
             pieces.append(piece)
             size += len(piece)
             if size > _LONGEST_OUTPUT:
-                raise TemplateFault(_GREW)
+                raise TemplateFault(GREW)
             if time.monotonic() > until:
-                raise TemplateFault(_TOO_SLOW)
+                raise TemplateFault(TOO_SLOW)
     except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise TemplateFault(" ".join(str(error).split())[:200] or type(error).__name__) from error
     return "".join(pieces).strip()
@@ -163,28 +163,28 @@ def _compiled(source: str, dialect: Callable[[str], str]) -> Any:
             loop.iter = nodes.Filter(loop.iter, "each", [], [], None, None, lineno=loop.lineno)
         return environment.from_string(tree)
     except TemplateSyntaxError as error:
-        raise TemplateFault(_AT % {"line": error.lineno, "problem": (error.message or "")[:200]}) from error
+        raise TemplateFault(AT % {"line": error.lineno, "problem": (error.message or "")[:200]}) from error
     except RecursionError as error:
-        raise TemplateFault(_TOO_DEEP) from error
+        raise TemplateFault(TOO_DEEP) from error
 
 
 def _check(tree: nodes.Template) -> None:
     for node, depth, known in _walked(tree, 0, VARIABLES):
         if not isinstance(node, _ALLOWED):
-            _fail(node, _NOT_HERE % {"what": type(node).__name__.lower()})
+            _fail(node, NOT_HERE % {"what": type(node).__name__.lower()})
         if isinstance(node, nodes.Name) and node.ctx == "load" and node.name not in known:
-            _fail(node, _NO_VARIABLE % {"name": node.name})
+            _fail(node, NO_VARIABLE % {"name": node.name})
         if isinstance(node, nodes.Filter) and node.name not in FILTERS:
             _fail(node, _NO_FILTER % {"name": node.name})
         if isinstance(node, nodes.Test) and node.name not in _TESTS:
-            _fail(node, _NOT_HERE % {"what": node.name})
+            _fail(node, NOT_HERE % {"what": node.name})
         if isinstance(node, nodes.For):
             if depth >= _DEEPEST:
-                _fail(node, _TOO_DEEP)
+                _fail(node, TOO_DEEP)
             if node.recursive or not _is_place(node.iter, is_items=True):
-                _fail(node, _NOT_HERE % {"what": "for"})
+                _fail(node, NOT_HERE % {"what": "for"})
         if isinstance(node, nodes.Assign) and not (isinstance(node.target, nodes.Name) and _is_place(node.node)):
-            _fail(node, _NOT_HERE % {"what": "set"})
+            _fail(node, NOT_HERE % {"what": "set"})
 
 
 def _walked(
@@ -221,7 +221,7 @@ def _is_place(node: nodes.Node, *, is_items: bool = False) -> bool:
 
 
 def _fail(node: nodes.Node, problem: str) -> None:
-    raise TemplateFault(_AT % {"line": node.lineno, "problem": problem})
+    raise TemplateFault(AT % {"line": node.lineno, "problem": problem})
 
 
 def _shown(value: object) -> str:
@@ -246,7 +246,7 @@ def _items(value: object) -> Sequence[Any]:
 
 def _bounded(size: int) -> None:
     if size > _LONGEST_PIECE:
-        raise TemplateFault(_GREW)
+        raise TemplateFault(GREW)
 
 
 def _replace(value: object, old: object, new: object) -> str:
@@ -306,5 +306,14 @@ EXAMPLE: Mapping[str, Any] = {
     "opened_at": "2026-11-28 09:00:00 UTC", "group_labels": {"alertname": "DiskFull"},
     "common_labels": _EVENT["labels"], "labels": _EVENT["labels"], "annotations": _EVENT["annotations"],
     "summary": _EVENT["summary"], "description": _EVENT["description"], "events": [_EVENT],
+    "go": {
+        "alerts": [{
+            "labels": _EVENT["labels"], "annotations": {"message": "full"}, "status": "firing", "startsAt": "",
+            "endsAt": "", "fingerprint": "1", "generatorURL": _EVENT["url"],
+        }],
+        "commonLabels": _EVENT["labels"], "commonAnnotations": {"message": "full"}, "groupLabels": _EVENT["labels"],
+        "status": "firing", "level": "P1", "dispatchRuleName": "Databases", "startTime": "2026-11-28 09:00:00",
+        "endTime": "",
+    },
 }  # fmt: skip
 """What a template is tried on when it is saved."""

@@ -1,0 +1,16 @@
+"""Why a template makes no text, for every dialect that templates are written in."""
+
+from __future__ import annotations
+
+from tocsin.core.sentences import Sentence
+
+AT = Sentence("Line %(line)d: %(problem)s", words=("problem",))
+NO_VARIABLE = Sentence("there is no variable %(name)s")
+NOT_HERE = Sentence("%(what)s cannot be used here")
+TOO_DEEP = Sentence("a loop in a loop in a loop cannot be used here")
+GREW = Sentence("the text grew too long")
+TOO_SLOW = Sentence("the text took too long")
+
+
+class TemplateFault(Exception):
+    """Why a template makes no text of these values; a sentence, with the line where it is known."""
