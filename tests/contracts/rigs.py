@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from simulators.aliyun import AliyunSimulator
 from simulators.dingtalk import DingtalkSimulator
+from simulators.dingtalk_app import DingtalkAppSimulator
 from simulators.lark import LarkSimulator
 from simulators.lark_app import LarkAppSimulator
 from simulators.mattermost import MattermostSimulator
@@ -35,6 +36,8 @@ def http_config(provider: str, url: str) -> dict[str, str]:
         return {"url": f"{url}/robot/send?access_token={SECRET}", "secret": SECRET, "keyword": ""}
     if provider == "lark":
         return {"url": f"{url}/open-apis/bot/v2/hook/{SECRET}", "secret": SECRET, "keyword": ""}
+    if provider == "dingtalk_app":
+        return {"client_id": DingtalkAppSimulator.client_id, "client_secret": SECRET, "url": url, "old_url": url}
     if provider == "lark_app":
         return {"app_id": LarkAppSimulator.app_id, "app_secret": SECRET, "url": url}
     if provider == "wecom":
@@ -82,6 +85,7 @@ MESSAGES = {
     "twilio_voice": CALL,
     "dingtalk": ROBOT,
     "lark": replace(ROBOT, channel=Channel.LARK),
+    "dingtalk_app": replace(ROBOT, to="cidops=="),
     "lark_app": replace(ROBOT, channel=Channel.LARK, to="oc_ops"),
     "wecom": replace(ROBOT, channel=Channel.WECOM),
     "slack": replace(ROBOT, channel=Channel.SLACK),
@@ -100,6 +104,7 @@ OVER_HTTP = (
     "dingtalk",
     "lark",
     "lark_app",
+    "dingtalk_app",
     "wecom",
     "slack",
     "slack_bot",
@@ -117,6 +122,7 @@ ANSWER_WITH_A_CODE = (
     "dingtalk",
     "lark",
     "lark_app",
+    "dingtalk_app",
     "wecom",
     "slack",
     "slack_bot",
@@ -133,6 +139,7 @@ GOOD_BODY = {
     "twilio_voice": (201, b'{"sid":"CA1","status":"queued"}'),
     "dingtalk": (200, b'{"errcode":0,"errmsg":"ok"}'),
     "lark": (200, b'{"code":0,"msg":"success","data":{}}'),
+    "dingtalk_app": (200, b'{"processQueryKey":"abc"}'),
     "lark_app": (200, b'{"code":0,"msg":"success","data":{"message_id":"om_1"}}'),
     "wecom": (200, b'{"errcode":0,"errmsg":"ok"}'),
     "slack": (200, b"ok"),
@@ -145,6 +152,7 @@ GOOD_BODY = {
 
 
 _FIRST = {
+    "dingtalk_app": http_answer(200, b'{"accessToken":"made-up-token","expireIn":7200}'),
     "lark_app": http_answer(200, b'{"code":0,"msg":"ok","tenant_access_token":"t-made-up","expire":7200}'),
 }
 """What a vendor answers before the message itself is given to it: an access token."""
@@ -176,6 +184,10 @@ def working(provider: str) -> Iterator[tuple[dict[str, str], list[str]]]:
         with LarkSimulator(token=SECRET, secret=SECRET) as group:
             yield {"url": group.webhook, "secret": SECRET}, texts
             texts += [message.text for message in group.messages]
+    elif provider == "dingtalk_app":
+        with DingtalkAppSimulator(secret=SECRET) as robots:
+            yield robots.config, texts
+            texts += [message.text for message in robots.messages]
     elif provider == "lark_app":
         with LarkAppSimulator(secret=SECRET) as app:
             yield app.config, texts

@@ -195,7 +195,7 @@ def test_a_row_of_the_registry_holds_together(provider: str) -> None:
 
 
 def test_a_name_without_a_row_is_refused_with_those_there_are() -> None:
-    with pytest.raises(NotFoundError, match="http_sms, outbox_email"):
+    with pytest.raises(NotFoundError, match="outbox_email, outbox_phone"):
         provider_type("pigeon")
     assert robot_provider("pigeon") is None
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 
+from simulators.dingtalk_app import Colleague, DingtalkAppSimulator
 from simulators.lark_app import LarkAppSimulator, Person
 from simulators.serving import wait_until
 from tests.chaos.programs import working
@@ -29,6 +30,12 @@ ANN, BOB = "ou_ann", "ou_bob"
 def lark() -> Iterator[LarkAppSimulator]:
     people = {"Ann": Person(ANN), "Bob": Person(BOB), "Eve": Person("ou_eve")}
     with LarkAppSimulator(people=people) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def dingtalk() -> Iterator[DingtalkAppSimulator]:
+    with DingtalkAppSimulator(people={"Ann": Colleague("ann-1"), "Eve": Colleague("eve-1")}) as simulator:
         yield simulator
 
 
@@ -65,6 +72,33 @@ def test_a_button_pressed_in_a_group_claims_the_alert_over_a_connection_that_we_
     assert (story.alert().state, story.alert().claimed_by) == ("handling", "Ann")
     assert "Ann claimed it (by a button in Lark)" in titles(story)
     assert lark.connections == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_button_in_dingtalk_resolves_and_the_card_shows_it(dingtalk: DingtalkAppSimulator) -> None:
+    story = begin(utc_now())
+    ann = story.contact("王小明", dingtalk_user_id="ann-1", language="zh-hans")
+    account = story.account("dingtalk_app", **dingtalk.config)
+    robot = story.robot("", platform="dingtalk", account_id=account.pk, chat_id="cidops==", language="zh-hans")
+    story.policy({robot: [], ann: ["email"]}, group_wait=0)
+
+    with working():
+        dingtalk.wait_for_connection()
+        story.fires("Disk full", summary="/var is at 97 %")
+        wait_until(lambda: bool(dingtalk.messages), what="a card")
+        [card] = dingtalk.messages
+        offered = list(card.buttons)
+        said = dingtalk.press(card, "解决", "Ann")
+        refused = dingtalk.press(card, "解决", "Eve")
+        wait_until(lambda: card.versions > 1, what="a changed card")
+
+    assert (card.mentioned, offered) == (("Ann",), ["认领", "解决", "静音一小时"])
+    assert said == "Disk full: 告警已解决。"
+    assert "没有联系人使用您的钉钉用户 ID" in refused
+    assert [user_id for user_id, _text in dingtalk.private] == ["eve-1"]
+    assert (story.alert().state, story.alert().resolved_by) == ("resolved", "王小明")
+    assert "王小明 resolved it (by a button in DingTalk)" in titles(story)
+    assert ("王小明" in card.text, card.buttons) == (True, {})
 
 
 @pytest.mark.thorough

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tocsin.channels.base import ProviderType
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.aliyun import ALIYUN_SMS, ALIYUN_VOICE
-from tocsin.channels.providers.dingtalk import DINGTALK
+from tocsin.channels.providers.dingtalk import DINGTALK, DINGTALK_APP
 from tocsin.channels.providers.http_sms import HTTP_SMS
 from tocsin.channels.providers.lark import LARK, LARK_APP
 from tocsin.channels.providers.mattermost import MATTERMOST
@@ -38,6 +38,7 @@ PROVIDERS: dict[str, ProviderType] = {
         TENCENT_SMS,
         ALIYUN_VOICE,
         DINGTALK,
+        DINGTALK_APP,
         LARK,
         LARK_APP,
         WECOM,

@@ -1,7 +1,11 @@
-"""Robots of DingTalk groups. https://open.dingtalk.com/document/orgapp/custom-robot-access"""
+"""Robots of DingTalk groups, by webhook and of an app.
+
+https://open.dingtalk.com/document/orgapp/custom-robot-access
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import parse_qs
 
@@ -9,6 +13,8 @@ from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, Provi
 from tocsin.channels.groups import webhook_parts
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
+from tocsin.channels.providers.dingtalk.account import app_fields, check_app
+from tocsin.channels.providers.dingtalk.app import DingtalkApp
 from tocsin.channels.providers.dingtalk.content import MAX_BYTES
 from tocsin.channels.providers.dingtalk.robot import DingtalkRobot
 from tocsin.core.sentences import Sentence
@@ -58,4 +64,24 @@ DINGTALK = ProviderType(
     check=_check,
     hosts=("oapi.dingtalk.com", "api.dingtalk.com"),
     is_for_robots=True,
+)
+
+
+def _build_app(config: Config, http: HttpClient) -> Provider:
+    return DingtalkApp(config, http)
+
+
+DINGTALK_APP = ProviderType(
+    name="dingtalk_app",
+    title="DingTalk app",
+    channel=Channel.DINGTALK,
+    # A card has our id, so that a second one is refused. Cards ring people by their user IDs only.
+    capabilities=replace(
+        _CAPABILITIES, has_buttons=True, can_update=True, resend_is_safe=True, mentions_by=("user_id",)
+    ),
+    fields=app_fields(),
+    build=_build_app,
+    check=check_app,
+    listens=True,
+    chat=ConfigField("chat_id", "Conversation ID", help="The group's openConversationId, like cidXXXXX==."),
 )

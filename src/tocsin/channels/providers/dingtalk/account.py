@@ -1,0 +1,171 @@
+"""An app of DingTalk: its credentials, its access tokens, its requests.
+
+https://open.dingtalk.com/document/orgapp/obtain-the-access-token-of-an-internal-app
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from tocsin.channels.base import Config, ConfigField, Outcome, SendResult
+from tocsin.channels.groups import JSON_HEADERS, webhook_parts, without_reply
+from tocsin.channels.http import HttpClient, HttpError, HttpReply
+from tocsin.channels.providers.dingtalk.app_outcomes import is_token_over, read_api, read_token
+from tocsin.core.sentences import Sentence
+
+URL = "https://api.dingtalk.com"
+OLD_URL = "https://oapi.dingtalk.com"
+_NO_CLIENT = Sentence("A client ID looks like dingabcd1234; copy it from the app's page.")
+_NO_SECRET = Sentence("A client secret has letters, digits, - and _ only; copy it from the app's page.")
+_NO_ROBOT = Sentence("A robot code looks like the client ID; leave it empty if it is the same.")
+_NO_URL = Sentence("An address like %(example)s.")
+_TOKEN = "x-acs-dingtalk-access-token"  # noqa: S105 (a header's name)
+_EARLY = 300.0
+"""Seconds before its end from which a token is not used any more."""
+_LONGEST = 7200.0
+
+
+def app_fields() -> tuple[ConfigField, ...]:
+    return (
+        ConfigField("client_id", "Client ID", help="Of an app of your own with a robot, once called AppKey."),
+        ConfigField("client_secret", "Client secret", is_secret=True),
+        ConfigField("robot_code", "Robot code", is_required=False, help="Leave it empty if it is the client ID."),
+        ConfigField("url", "API address", default=URL),
+        ConfigField("old_url", "Directory address", default=OLD_URL, help="Where people are looked up."),
+    )
+
+
+def check_app(config: Config) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if not re.fullmatch(r"[0-9A-Za-z_-]{4,64}", config["client_id"]):
+        found["client_id"] = _NO_CLIENT
+    if not re.fullmatch(r"[0-9A-Za-z_-]{4,128}", config["client_secret"]):
+        found["client_secret"] = _NO_SECRET
+    if config["robot_code"] and not re.fullmatch(r"[0-9A-Za-z_-]{4,64}", config["robot_code"]):
+        found["robot_code"] = _NO_ROBOT
+    for name, example in (("url", URL), ("old_url", OLD_URL)):
+        if (parts := webhook_parts(config[name])) is None or parts.path not in ("", "/"):
+            found[name] = _NO_URL % {"example": example}
+    return found
+
+
+class _Token:
+    """Fetched once, however many wait for it."""
+
+    def __init__(self) -> None:
+        self.text, self._until = "", 0.0
+        self.fetching = asyncio.Lock()
+
+    @property
+    def is_good(self) -> bool:
+        return time.monotonic() < self._until
+
+    def set(self, text: str, lasts: object) -> None:
+        seconds = min(float(lasts), _LONGEST) if isinstance(lasts, int | float) else _LONGEST
+        self.text, self._until = text, time.monotonic() + seconds - _EARLY
+
+    def end(self) -> None:
+        self._until = 0.0
+
+
+class DingtalkApi:
+    """Requests of one app, to the API and to the older one that knows the directory."""
+
+    def __init__(self, config: Config, http: HttpClient) -> None:
+        self._http = http
+        self.client_id, self._secret = config["client_id"].strip(), config["client_secret"].strip()
+        self.robot_code = config["robot_code"].strip() or self.client_id
+        self._url, self._old_url = config["url"].rstrip("/"), config["old_url"].rstrip("/")
+        self._token, self._old_token = _Token(), _Token()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return (self._secret, self._token.text, self._old_token.text)
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """As a stream connection wants them."""
+        return {"clientId": self.client_id, "clientSecret": self._secret}
+
+    async def call(self, method: str, path: str, payload: Mapping[str, Any]) -> HttpReply | SendResult:
+        """The reply, whatever it says; or why there is none."""
+        for _ in range(2):
+            if (problem := await self._has_token()) is not None:
+                return problem
+            reply = await self._request(method, self._url + path, payload, {_TOKEN: self._token.text})
+            if isinstance(reply, SendResult) or not is_token_over(reply):
+                break
+            self._token.end()
+        return reply
+
+    async def open(self, path: str, payload: Mapping[str, Any]) -> HttpReply | SendResult:
+        """Without a token."""
+        return await self._request("POST", self._url + path, payload, {})
+
+    async def ask(self, path: str, payload: Mapping[str, Any]) -> HttpReply | SendResult:
+        """The older API."""
+        for _ in range(2):
+            if (problem := await self._has_old_token()) is not None:
+                return problem
+            url = f"{self._old_url}{path}?access_token={quote(self._old_token.text, safe='')}"
+            reply = await self._request("POST", url, payload, {})
+            if isinstance(reply, SendResult) or not is_token_over(reply):
+                break
+            self._old_token.end()
+        return reply
+
+    async def _has_token(self) -> SendResult | None:
+        """None, or why there is no token; nothing was sent then, so it is never ambiguous."""
+        async with self._token.fetching:
+            if self._token.is_good:
+                return None
+            reply = await self.open("/v1.0/oauth2/accessToken", {"appKey": self.client_id, "appSecret": self._secret})
+            if isinstance(reply, SendResult):
+                return _nothing_sent(reply)
+            found = read_token(reply, "accessToken", "expireIn")
+            if found is None:
+                return _nothing_sent(read_api(reply, *self.secrets))
+            self._token.set(*found)
+            return None
+
+    async def _has_old_token(self) -> SendResult | None:
+        async with self._old_token.fetching:
+            if self._old_token.is_good:
+                return None
+            asked = f"appkey={quote(self.client_id, safe='')}&appsecret={quote(self._secret, safe='')}"
+            reply = await self._request("GET", f"{self._old_url}/gettoken?{asked}", None, {})
+            if isinstance(reply, SendResult):
+                return _nothing_sent(reply)
+            found = read_token(reply, "access_token", "expires_in")
+            if found is None:
+                return _nothing_sent(read_api(reply, *self.secrets))
+            self._old_token.set(*found)
+            return None
+
+    async def _request(
+        self, method: str, url: str, payload: Mapping[str, Any] | None, headers: Mapping[str, str]
+    ) -> HttpReply | SendResult:
+        body = None if payload is None else encoded(payload)
+        try:
+            return await self._http.request(
+                method, url, headers={**JSON_HEADERS, **headers}, body=body, is_trusted=True
+            )
+        except HttpError as error:
+            return without_reply(error)
+
+
+def encoded(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _nothing_sent(result: SendResult) -> SendResult:
+    if result.outcome in (Outcome.AMBIGUOUS, Outcome.ACCEPTED):
+        return replace(result, outcome=Outcome.TRANSIENT)
+    return result
