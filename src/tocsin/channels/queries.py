@@ -23,10 +23,12 @@ def accounts_for(channel: Channel) -> list[ProviderAccount]:
 
 
 def accounts_by_channel() -> dict[Channel, list[ProviderAccount]]:
-    """`accounts_for` every channel that has one, in one statement. Accounts of an unknown provider are left out."""
+    """`accounts_for` every channel that has one, in one statement. Accounts of an unknown provider are left out, and
+    apps, which carry what their own robots say.
+    """
     found: dict[Channel, list[ProviderAccount]] = {}
     for account in ProviderAccount.objects.filter(is_enabled=True).order_by("priority", "id"):
-        if account.provider in PROVIDERS:
+        if account.provider in PROVIDERS and PROVIDERS[account.provider].chat is None:
             found.setdefault(Channel(account.channel), []).append(account)
     return {channel: _real_if_any(accounts) for channel, accounts in found.items()}
 
@@ -35,6 +37,12 @@ def accounts_without(channel: Channel, ids: Collection[int]) -> list[ProviderAcc
     """What would carry the channel if these accounts were gone."""
     others = ProviderAccount.objects.filter(is_enabled=True, channel=channel).exclude(pk__in=ids)
     return _real_if_any([account for account in others.order_by("priority", "id") if account.provider in PROVIDERS])
+
+
+def apps_with_robots() -> list[ProviderAccount]:
+    """The accounts that robots can belong to."""
+    kinds = [name for name, kind in PROVIDERS.items() if kind.chat is not None]
+    return list(ProviderAccount.objects.filter(provider__in=kinds).order_by("channel", "name"))
 
 
 def list_accounts() -> list[ProviderAccount]:

@@ -71,6 +71,8 @@ def _examine_database() -> Iterator[Finding]:
     yield migrations
     if migrations.level is Level.OK:
         from tocsin.accounts.queries import administrators_without_second_factor
+        from tocsin.channels.connections import listening
+        from tocsin.channels.models import ProviderAccount
         from tocsin.channels.queries import accounts_by_channel, kind_of  # models need Django set up
         from tocsin.contacts.queries import count_simulated_proofs
         from tocsin.delivery.coverage import coverage
@@ -85,6 +87,11 @@ def _examine_database() -> Iterator[Finding]:
         has_text_provider = are_simulated.get(Channel.SMS) is False
         yield checks.check_public_url(settings.PUBLIC_URL, has_text_provider=has_text_provider)
         yield from checks.check_accounts(are_simulated)
+        yield from checks.check_connections(
+            (account.name, how.is_connected, how.failure)
+            for account in ProviderAccount.objects.filter(is_enabled=True).order_by("name")
+            if (how := listening(account, utc_now())) is not None
+        )
         yield checks.check_second_factors(user.username for user in administrators_without_second_factor())
         yield from checks.check_coverage(
             (str(TITLES[section.dead_end]), section.total, [item.name for item in section.items])

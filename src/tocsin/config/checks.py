@@ -94,6 +94,16 @@ def check_accounts(are_simulated: Mapping[Channel, bool]) -> list[Finding]:
     return findings
 
 
+def check_connections(found: Iterable[tuple[str, bool, str]]) -> Iterator[Finding]:
+    """`found`: of each enabled account that listens, its name, whether it is connected, and why not."""
+    for name, is_connected, failure in found:
+        if is_connected:
+            yield Finding(f"connection of {name}", Level.OK, "stands")
+        else:
+            why = failure or "No worker has connected it yet; is `tocsin worker` or `tocsin serve` running?"
+            yield Finding(f"connection of {name}", Level.FAILURE, f"Buttons pressed in groups are not heard. {why}")
+
+
 def check_simulated_proofs(count: int) -> Finding:
     """`count`: numbers that are verified by nothing but the outbox, while a real account carries text messages."""
     if not count:

@@ -75,6 +75,16 @@ def test_numbers_verified_by_the_outbox_alone_are_to_be_verified_again(count: in
     assert ("send the verification again" in found.text) == (count > 0)
 
 
+def test_an_app_that_is_not_connected_fails_with_the_reason() -> None:
+    found = [("Lark", True, ""), ("DingTalk", False, "It was lost."), ("New", False, "")]
+
+    findings = list(checks.check_connections(found))
+
+    assert [finding.level for finding in findings] == [Level.OK, Level.FAILURE, Level.FAILURE]
+    assert "It was lost." in findings[1].text
+    assert "tocsin worker" in findings[2].text
+
+
 @pytest.mark.parametrize(
     ("number", "level", "text"),
     [(180004, Level.OK, "PostgreSQL 18.4"), (140000, Level.OK, "PostgreSQL 14.0"), (130022, Level.FAILURE, "too old")],

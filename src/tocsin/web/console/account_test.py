@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from tocsin.channels import services
-from tocsin.channels.base import Outcome, SendResult
+from tocsin.channels.base import ConfigField, Outcome, SendResult
 from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import capabilities_of, kind_of
@@ -71,9 +71,13 @@ class Answer:
 class AddressForm(forms.Form):
     to = forms.CharField(label=_("to"), max_length=254, widget=UnfoldAdminTextInputWidget)
 
-    def __init__(self, data: Any, channel: Channel) -> None:
+    def __init__(self, data: Any, channel: Channel, chat: ConfigField | None = None) -> None:
         super().__init__(data)
-        self._is_email = channel is Channel.EMAIL
+        self._is_email, self._chat = channel is Channel.EMAIL, chat
+        if chat is not None:
+            self.fields["to"].label, self.fields["to"].help_text = said(chat.label), said(chat.help)
+            capitalise_labels(self)
+            return
         self.fields["to"].help_text = (
             _("An email address.") if self._is_email else _("A phone number, like +86 138 0000 0000.")
         )
@@ -82,6 +86,8 @@ class AddressForm(forms.Form):
 
     def clean_to(self) -> str:
         typed: str = self.cleaned_data["to"]
+        if self._chat is not None:
+            return typed.strip()
         if self._is_email:
             validate_email(typed)
             return typed
@@ -94,7 +100,9 @@ class AddressForm(forms.Form):
 
 def account_test_page(request: HttpRequest, context: Mapping[str, Any], account: ProviderAccount) -> HttpResponse:
     """GET asks for an address; POST sends there at once and shows the answer above the form."""
-    form = AddressForm(request.POST if request.method == "POST" else None, Channel(account.channel))
+    form = AddressForm(
+        request.POST if request.method == "POST" else None, Channel(account.channel), kind_of(account).chat
+    )
     answer = None
     if request.method == "POST" and form.is_valid():
         try:

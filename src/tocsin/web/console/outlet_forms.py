@@ -22,6 +22,8 @@ from unfold.widgets import (
 
 from tocsin.channels.base import ConfigField, ProviderType
 from tocsin.channels.kinds import ROBOT_PLATFORMS
+from tocsin.channels.queries import apps_with_robots
+from tocsin.channels.queries import kind_of as kind_of_account
 from tocsin.channels.registry import PROVIDERS, robot_provider
 from tocsin.contacts.queries import pair_names, robot_settings
 from tocsin.contacts.services.webhooks import KEPT
@@ -124,7 +126,18 @@ def settings_of_kinds() -> dict[str, ConfigField]:
 
 
 def kind_of(robot: Any) -> ProviderType | None:
+    if robot.account is not None:
+        return PROVIDERS.get(robot.account.provider)
     return robot_provider(robot.platform, robot.provider)
+
+
+_APP = "app-"
+"""Before an account's id, among the kinds of robots that can be chosen."""
+
+
+def app_choices() -> dict[str, str]:
+    """The apps whose robots can be added, by the value that stands for each."""
+    return {f"{_APP}{app.pk}": f"{said(kind_of_account(app).title)}: {app.name}" for app in apps_with_robots()}
 
 
 def _setting(field: ConfigField) -> forms.Field:
@@ -155,6 +168,14 @@ class _RobotForm(OutletForm):
         widget=UnfoldAdminTextInputWidget,
         help_text=_("Where the robot's security setting is a keyword: it is added to every message."),
     )
+    chat_id = forms.CharField(
+        label=_("group ID"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_(
+            "As the platform knows the group: Lark's chat ID (oc_...), DingTalk's openConversationId (cid...)."
+        ),
+    )
     time_zone = forms.ChoiceField(
         label=_("time zone"), required=False, choices=zone_choices, widget=UnfoldAdminSelectWidget
     )
@@ -168,10 +189,12 @@ class _RobotForm(OutletForm):
         if "daily_times" in self.fields:
             self.initial["daily_times"] = ", ".join(self.instance.daily_times or [])
         if "platform" in self.fields:
-            options = [(kind.name, said(kind.title)) for kind in ROBOT_KINDS.values()]
+            apps = app_choices()
+            options = [*((kind.name, said(kind.title)) for kind in ROBOT_KINDS.values()), *apps.items()]
             self.fields["platform"].choices = options  # type: ignore[attr-defined]
             self.fields["platform"].disabled = self.instance.pk is not None
             has = {kind.name: [field.name for field in kind.fields] for kind in ROBOT_KINDS.values()}
+            has |= {app: ["chat_id"] for app in apps}
             self.fields["platform"].widget.attrs["data-outlet-fields"] = json.dumps(has)
         if self.instance.pk is not None:
             self._fill_in()
@@ -179,6 +202,9 @@ class _RobotForm(OutletForm):
     def _fill_in(self) -> None:
         """What is stored, secrets excepted."""
         stored, kind = robot_settings(self.instance), kind_of(self.instance)
+        if self.instance.account_id is not None:
+            self.initial["platform"] = f"{_APP}{self.instance.account_id}"
+            return
         self.initial["platform"] = kind.name if kind else self.instance.platform
         for field in kind.fields if kind else ():
             if field.name in _OWN or field.name not in self.fields:
@@ -194,8 +220,16 @@ class _RobotForm(OutletForm):
     def clean(self) -> dict[str, Any]:
         """`settings`: of the chosen kind; a secret that was not typed is kept."""
         cleaned = super().clean()
-        kind = kind_of(self.instance) if self.instance.pk is not None else ROBOT_KINDS.get(cleaned.get("platform", ""))
+        chosen = str(cleaned.get("platform", ""))
+        if chosen.startswith(_APP) and self.instance.pk is None:
+            app = next((app for app in apps_with_robots() if str(app.pk) == chosen.removeprefix(_APP)), None)
+            cleaned |= {"kind": app and kind_of_account(app), "account_id": app and app.pk, "settings": {}}
+            return cleaned
+        kind = kind_of(self.instance) if self.instance.pk is not None else ROBOT_KINDS.get(chosen)
         cleaned["kind"] = kind
+        if kind is not None and kind.chat is not None:
+            return cleaned | {"settings": None}
+        cleaned["chat_id"] = ""
         given = {
             field: cleaned.get(field.name) or "" for field in (kind.fields if kind else ()) if field.name not in _OWN
         }

@@ -29,6 +29,7 @@ from unfold.widgets import (
 from tocsin.accounts.rules import Permission
 from tocsin.channels import queries, services
 from tocsin.channels.base import ConfigField, ProviderType
+from tocsin.channels.connections import listening
 from tocsin.channels.health import is_resting
 from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
@@ -41,7 +42,8 @@ from tocsin.web.console.display import NOTHING, chip, moment, read_once
 from tocsin.web.console.service_admin import ServiceAdmin, ServiceForm
 from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, said
 
-_STATE = ("shown_provider", "carries", "without_it", "callback", "succeeded", "failed")
+_STATE = ("shown_provider", "carries", "connected", "without_it", "callback", "succeeded", "failed")
+_NAMED = 10
 _CONFIG, _CLEAR = "config.", "clear."
 
 
@@ -89,9 +91,8 @@ class ProviderAccountAdmin(ServiceAdmin):
             sets.append((said(kind.title), {"fields": config}))
         sets.append((_("Limit"), {"fields": ("limit_count", "limit_seconds")}))
         if obj:
-            sets.append(
-                (_("State"), {"fields": ("shown_provider", "carries", "without_it", "callback", "succeeded", "failed")})
-            )
+            has = [name for name in _STATE if name != "connected" or (kind and kind.listens)]
+            sets.append((_("State"), {"fields": has}))
         return sets
 
     def get_readonly_fields(self, request: HttpRequest, obj: ProviderAccount | None = None) -> Any:
@@ -169,14 +170,40 @@ class ProviderAccountAdmin(ServiceAdmin):
 
     @display(description=_("now"))
     def carries(self, account: Any) -> SafeString:
+        if _is_app(account):
+            return (
+                chip(_now("carries what its robots say"), "success") if account.is_enabled else chip(_now("disabled"))
+            )
         return role_chip(account, _carriers(account))
 
     @display(description=_("if disabled or deleted"))
     @read_once
     def without_it(self, account: ProviderAccount) -> str:
+        if _is_app(account):
+            names = ", ".join(account.robots.order_by("name").values_list("name", flat=True)[:_NAMED])
+            return _now("Its robots say nothing: %(names)s.") % {"names": names} if names else _now("It has no robots.")
         if account.pk not in {other.pk for other in _carriers(account)}:
             return _now("Nothing changes: it carries nothing now.")
         return without_text(account.channel, queries.accounts_without(Channel(account.channel), {account.pk}))
+
+    @display(description=_("connection"))
+    def connected(self, account: ProviderAccount) -> SafeString | str:
+        """Of an account that hears its vendor over a connection of ours."""
+        now = utc_now()
+        how = listening(account, now)
+        if how is None:
+            return NOTHING
+        if how.is_connected:
+            up = format_html("{} {}", chip(_now("connected"), "success"), moment(how.since, now))
+            if how.heard_at is None:
+                return up
+            return format_html("{} · {} {}", up, _now("last pressed button"), moment(how.heard_at, now))
+        if not account.is_enabled:
+            return chip(_now("not connected: the account is disabled"))
+        if not how.failure:
+            return chip(_now("not connected yet: a worker connects within seconds"), "warning")
+        failed = chip(_now("not connected"), "danger")
+        return format_html('{} <span class="tc-warn">{}</span> {}', failed, said(how.failure), moment(how.since, now))
 
     @display(description=_("callback address"))
     def callback(self, account: ProviderAccount) -> str:
@@ -203,6 +230,11 @@ def _kind(request: HttpRequest, account: ProviderAccount | None) -> ProviderType
     """The account's provider; for a new one, that of the address's query."""
     kind = PROVIDERS.get(account.provider if account else request.GET.get("provider", ""))
     return kind if kind and not kind.is_for_robots else None
+
+
+def _is_app(account: ProviderAccount) -> bool:
+    kind = PROVIDERS.get(account.provider)
+    return kind is not None and kind.chat is not None
 
 
 def _carriers(account: Any) -> list[ProviderAccount]:

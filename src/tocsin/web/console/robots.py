@@ -26,7 +26,8 @@ from tocsin.web.console.outlets import OutletAdmin, write_only
 from tocsin.web.console.words import CHANNELS, said
 
 _FIELDS = (
-    "name", "url", "secret", "keyword", "settings", "language", "time_zone", "sends_daily", "daily_times", "is_enabled",
+    "name", "url", "secret", "keyword", "settings", "chat_id", "language", "time_zone", "sends_daily", "daily_times",
+    "is_enabled",
 )  # fmt: skip
 
 
@@ -37,6 +38,7 @@ class RobotAdmin(OutletAdmin):
         "name", "shown_platform", "policies", "last_success", "last_failure", "shown_daily", "shown_state", "links",
     )  # fmt: skip
     readonly_fields = (*OutletAdmin.readonly_fields, "shown_platform", "shown_daily")
+    list_select_related = ("account",)
     list_before_template = "console/outlets_note.html"
     actions_detail = ("test_robot",)
     test_page = "test_robot"
@@ -51,7 +53,7 @@ class RobotAdmin(OutletAdmin):
         if obj is not None and not self.has_change_permission(request, obj):
             shown = ("name", "shown_platform", "keyword", "shown_state", "shown_daily", "fared", "used_by")
             return ((None, {"fields": shown}),)
-        has = _fields_of(obj) if obj else ("url", "secret", "keyword", *settings_of_kinds())
+        has = _fields_of(obj) if obj else ("url", "secret", "keyword", *settings_of_kinds(), "chat_id")
         if obj and obj.secret and "secret" in has:
             has = (*has, "forgets_secret")
         sets = [
@@ -65,7 +67,12 @@ class RobotAdmin(OutletAdmin):
         given = {name: data[name] for name in _FIELDS}
         kind = data["kind"]
         return services.create_robot(
-            by=actor_of(request), now=utc_now(), platform=kind.channel, provider=kind.name, **given
+            by=actor_of(request),
+            now=utc_now(),
+            platform=kind.channel,
+            provider=kind.name,
+            account_id=data.get("account_id"),
+            **given,
         )
 
     def change_row(self, request: HttpRequest, row: Robot, data: dict[str, Any]) -> None:
@@ -121,6 +128,8 @@ class RobotAdmin(OutletAdmin):
     def shown_platform(self, robot: Robot) -> str:
         """The platform, and the kind of robot where it has several."""
         kind = kind_of(robot)
+        if kind is not None and robot.account is not None:
+            return f"{said(kind.title)}: {robot.account.name}"
         if kind is None or kind.name == robot.platform:
             return str(CHANNELS.get(robot.platform, robot.platform))
         return said(kind.title)
@@ -150,4 +159,6 @@ def _zone(robot: Robot) -> str:
 def _fields_of(robot: Robot) -> tuple[str, ...]:
     """What robots of its kind are set up with."""
     kind = kind_of(robot)
+    if kind is not None and kind.chat is not None:
+        return ("chat_id",)
     return tuple(field.name for field in kind.fields) if kind else ()
