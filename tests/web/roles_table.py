@@ -230,6 +230,7 @@ ADDRESSES: dict[str, Door] = {
     "console/contacts/robot/<path:object_id>/daily/": Door(MANAGER),
     "console/contacts/webhook/<path:object_id>/test/": Door(MANAGER),
     "console/events/integration/<path:object_id>/new-token/": Door(MANAGER),
+    "console/events/integration/<path:object_id>/mapping/": Door(MANAGER),
     "console/events/integration/<path:object_id>/test-event/": Door(MANAGER),
     "console/events/integration/<int:integration_id>/live/": Door(VIEWER),
     "console/channels/provideraccount/<path:object_id>/test/": Door(ADMIN),

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import time_machine
@@ -22,7 +23,7 @@ from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.events.models import Event, Integration
 from tocsin.events.recipes import PLACEHOLDER, recipes
-from tocsin.events.services import disable_integration
+from tocsin.events.services import create_integration, disable_integration
 from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.services import disable_policy
 
@@ -62,6 +63,66 @@ def test_recipes_hold_address_and_token_as_their_readers_want_them() -> None:
     assert "Authorization: Bearer tci_x" in curl
     assert json.loads(curl[-1])[0]["labels"]["alertname"] == "TryIt"
     assert "--alertmanager.url=https://tocsin:tci_x@alerts.example/tocsin" in shlex.split(made["amtool"])
+    hook = yaml.safe_load(made["alertmanager-webhook"])["receivers"][0]["webhook_configs"][0]
+    assert hook == {"url": "https://alerts.example/tocsin/integrations/tci_x/alertmanager", "send_resolved": True}
+    point = yaml.safe_load(made["grafana"])["contactPoints"][0]["receivers"][0]
+    assert point["settings"] == {"url": "https://alerts.example/tocsin/integrations/tci_x/grafana"}
+    assert shlex.split(made["arms"])[1] == "https://alerts.example/tocsin/api/v1/events/tci_x"
+
+
+@pytest.mark.parametrize("name", ["cloudevents", "json", "arms"])
+def test_what_a_recipe_posts_is_taken(story: Story, name: str) -> None:
+    """The door itself is asked with the command's own words; what comes shows as the first event."""
+    _integration, token = create_integration(by=ADMIN, now=story.now, name="Any")
+    command = next(recipe.text for recipe in recipes("http://testserver", token) if recipe.name == name)
+    _curl, address, _h, kind, _d, body = [word for word in shlex.split(command) if word.strip()]
+
+    reply = Client().post(urlsplit(address).path, body, content_type=kind.partition(": ")[2])
+
+    assert reply.status_code == 200
+    assert "Received" in live(signed_in(Role.VIEWER), _integration)
+
+
+MAPPING = "each = alarms\nlabels.alertname = what\nannotations.summary = text\nstatus = state\nid = key"
+DOCUMENT = {"alarms": [{"what": "Hot", "text": "<b>42</b>", "key": 7}, {"what": "Cold", "state": "OK"}, {}]}
+
+
+def test_a_mapping_is_tried_and_then_saved(story: Story) -> None:
+    client, url = signed_in(Role.MANAGER), reverse("console:events_integration_map_json", args=[story.integration.pk])
+    typed = {"mapping": MAPPING, "document": json.dumps(DOCUMENT), "version": 1}
+
+    opened = client.get(url)
+    tried = client.post(url, {**typed, "try": "on"})
+
+    assert "labels.* = labels" in opened.text
+    assert [(event.labels, event.state, event.report_id) for event in tried.context["events"]] == [
+        ({"alertname": "Hot"}, "active", "7"), ({"alertname": "Cold"}, "resolved", ""),
+    ]  # fmt: skip
+    assert tried.context["problems"] == ["events[2].labels: at least one label is needed"]
+    assert "&lt;b&gt;42&lt;/b&gt;" in tried.text
+    story.integration.refresh_from_db()
+    assert (story.integration.mapping, Event.objects.count()) == ("", 0)
+
+    saved = client.post(url, typed)
+
+    assert saved["Location"] == reverse("console:events_integration_change", args=[story.integration.pk])
+    story.integration.refresh_from_db()
+    assert story.integration.mapping == MAPPING
+    again = client.post(url, typed)
+    assert "Somebody changed this" in again.text
+
+
+def test_what_is_wrong_with_a_mapping_or_a_document_is_said_in_the_readers_language(story: Story) -> None:
+    client, url = signed_in(Role.MANAGER), reverse("console:events_integration_map_json", args=[story.integration.pk])
+    client.post(reverse("console:language"), {"language": "zh-hans"})
+
+    wrong = client.post(url, {"mapping": "labels.a = b\nhost = c\nx", "document": "{}", "version": 1, "try": "on"})
+    no_json = client.post(url, {"mapping": MAPPING, "document": "{", "version": 1, "try": "on"})
+
+    assert wrong.context["form"].errors["mapping"][0].startswith("第 2 行：没有名为 host 的目标")
+    assert wrong.context["form"].errors["mapping"][1].startswith("第 3 行：")
+    assert no_json.context["problems"][0].startswith("正文不是 JSON")
+    assert signed_in(Role.RESPONDER).get(url).status_code == 403
 
 
 def test_the_token_stands_in_the_recipes_once_and_then_a_placeholder(story: Story) -> None:
@@ -72,7 +133,7 @@ def test_the_token_stands_in_the_recipes_once_and_then_a_placeholder(story: Stor
     first, second = (client.get(created["Location"]) for _ in range(2))
 
     token = first.context["shown_once"]["secret"]
-    assert [item["recipe"].text.count(token) for item in first.context["setup"]["recipes"]] == [1, 1, 1, 1]
+    assert [item["recipe"].text.count(token) for item in first.context["setup"]["recipes"]] == [1] * 9
     assert "https://tocsin.example/api/v2/alerts" in first.text
     assert token not in second.text
     assert PLACEHOLDER in second.text

@@ -28,7 +28,18 @@ def recipes(url: str, token: str = PLACEHOLDER) -> list[Recipe]:
         Recipe("alertmanager", "prometheus.yml", beside_alertmanager_yml(url, token)),
         Recipe("curl", "", curl_command(url, token)),
         Recipe("amtool", "", amtool_command(url, token)),
+        Recipe("alertmanager-webhook", "alertmanager.yml", alertmanager_yml(url, token)),
+        Recipe("grafana", "provisioning/alerting/tocsin.yml", grafana_yml(url, token)),
+        Recipe("cloudevents", "", cloudevents_command(url, token)),
+        Recipe("json", "", json_command(url, token)),
+        Recipe("arms", "", arms_command(url, token)),
     ]
+
+
+def dialect_url(url: str, token: str, dialect: str) -> str:
+    """Where one dialect is posted; ARMS's custom events have an address of their own."""
+    path = f"/api/v1/events/{token}" if dialect == "arms" else f"/integrations/{token}/{dialect}"
+    return url.rstrip("/") + path
 
 
 def prometheus_yml(url: str, token: str) -> str:
@@ -70,6 +81,46 @@ def amtool_command(url: str, token: str) -> str:
             "alert add TryIt severity=warning",
             "--annotation='summary=only a test'",
         ]
+    )
+
+
+def alertmanager_yml(url: str, token: str) -> str:
+    """A receiver of an Alertmanager that stays in front."""
+    lines = ["receivers:", "  - name: tocsin", "    webhook_configs:"]
+    return "\n".join(
+        [*lines, f"      - url: '{dialect_url(url, token, 'alertmanager')}'", "        send_resolved: true"]
+    )
+
+
+def grafana_yml(url: str, token: str) -> str:
+    """A contact point of Grafana's own alerting, provisioned."""
+    lines = ["apiVersion: 1", "contactPoints:", "  - name: Tocsin", "    receivers:", "      - uid: tocsin"]
+    return "\n".join(
+        [*lines, "        type: webhook", f"        settings: {{ url: '{dialect_url(url, token, 'grafana')}' }}"]
+    )
+
+
+def cloudevents_command(url: str, token: str) -> str:
+    event = {
+        "specversion": "1.0", "id": "1", "source": "/backup/db1", "type": "org.example.backup.failed",
+        "severity": "warning", "data": {"message": "only a test"},
+    }  # fmt: skip
+    return _post(dialect_url(url, token, "cloudevents"), "application/cloudevents+json", event)
+
+
+def json_command(url: str, token: str) -> str:
+    event = {"title": "TryIt", "severity": "warning", "message": "only a test", "labels": {"host": "db1"}}
+    return _post(dialect_url(url, token, "json"), "application/json", event)
+
+
+def arms_command(url: str, token: str) -> str:
+    event = {"labels": {"alertname": "TryIt", "severity": "warning"}, "annotations": {"message": "only a test"}}
+    return _post(dialect_url(url, token, "arms"), "application/json", event)
+
+
+def _post(address: str, kind: str, content: object) -> str:
+    return " \\\n  ".join(
+        [f"curl {shlex.quote(address)}", f"-H 'Content-Type: {kind}'", f"-d {shlex.quote(json.dumps(content))}"]
     )
 
 

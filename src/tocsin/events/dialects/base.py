@@ -17,7 +17,7 @@ from tocsin.events.rules import Report, report_errors
 _TOO_DEEP = Sentence("The body is nested too deeply.")
 _NO_JSON = Sentence("The body is not JSON: %(problem)s")
 _TOO_MANY = Sentence("only %(most)d are read at a time")
-_NO_NUMBER = Sentence("%(word)s is no number")
+_NO_NUMBER = Sentence("there is no number %(word)s")
 HELD_FOR = timedelta(hours=25)
 """How long a firing holds that its sender will end: longer than a day, after which most repeat what still fires."""
 MAX_ITEMS = 10_000

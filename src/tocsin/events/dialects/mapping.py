@@ -35,12 +35,12 @@ _SINGLE = frozenset({"status", "starts_at", "ends_at", "id", "link"})
 _PLACED = Sentence("Line %(line)d: %(problem)s", words=("problem",))
 _NO_LINE = Sentence("write a target, an equals sign and where it stands, like labels.host = host.name.")
 _NO_TARGET = Sentence(
-    "%(target)s is no target. There are labels.NAME, annotations.NAME, each, status, resolved, starts_at, ends_at, id "
-    "and link."
+    "no target is called %(target)s. There are labels.NAME, annotations.NAME, each, status, resolved, starts_at, "
+    "ends_at, id and link."
 )
 _NO_ARRAY = Sentence("there is no array at this place")
 _LONG_ID = Sentence("is longer than %(most)d characters")
-_TWICE = Sentence("%(target)s stands there twice.")
+_TWICE = Sentence("the target %(target)s stands there twice.")
 _NO_LABEL = Sentence("Say at least one label, like labels.alertname = title.")
 _TOO_LONG = Sentence("Keep it to %(most)d characters.")
 

@@ -12,9 +12,9 @@ import msgspec
 
 from tocsin.core.sentences import Sentence
 
-_UNREADABLE = Sentence("%(text)s cannot be read.")
-_NOTHING = Sentence("A path or a text in quotes is missing.")
-_NO_PATH = Sentence("%(text)s is no path, like host.name or tags[0].")
+_UNREADABLE = Sentence("this cannot be read: %(text)s")
+_NOTHING = Sentence("a path or a text in quotes is missing.")
+_NO_PATH = Sentence("this is no path, like host.name or tags[0]: %(text)s")
 _NO_TIME = Sentence("is no time: write it as 2026-01-31T12:00:00Z, or as seconds since 1970")
 _STEP = re.compile(
     r"""(?:^|\.)(?P<name>[^\s.\[\]|"'{}=]+)|\[(?:(?P<index>-?\d{1,6})|'(?P<key>[^']*)'|"(?P<key2>[^"]*)")\]"""

@@ -37,6 +37,26 @@ _TITLES: Mapping[str, tuple[str | Promise, str | Promise]] = {
     ),
     "curl": (_("curl"), _("Posts one event, to see that the way is open.")),
     "amtool": (_("amtool"), _("The same with the tool that comes with Alertmanager.")),
+    "alertmanager-webhook": (
+        _("Alertmanager's webhook"),
+        _(
+            "A receiver of an Alertmanager that stays in front; name it in a route. "
+            "Keep repeat_interval at a day or less."
+        ),
+    ),
+    "grafana": (
+        _("Grafana's webhook"),
+        _("A contact point; in Grafana's pages: Alerting, Contact points, Webhook, with this URL."),
+    ),
+    "cloudevents": (
+        _("CloudEvents"),
+        _("Structured, in batches or binary. One that comes again by its id is dropped."),
+    ),
+    "json": (
+        _("Plain JSON"),
+        _("Any document. Which parts of it are the event says the mapping; without one the usual names are read."),
+    ),
+    "arms": (_("ARMS custom integration"), _("As sent to alerts.aliyuncs.com: only the host changes, and the token.")),
 }
 
 

@@ -34,6 +34,7 @@ from tocsin.web.console.actors import actor_of, require
 from tocsin.web.console.dialogs import in_dialog
 from tocsin.web.console.display import chip, moment
 from tocsin.web.console.form_pages import form_page
+from tocsin.web.console.integration_mapping import mapping_page
 from tocsin.web.console.integration_page import TestEventForm, live_context, live_page, page_context, test_text
 from tocsin.web.console.policy_matching import RulesField
 from tocsin.web.console.policy_text import read_rules, write_rules
@@ -119,7 +120,7 @@ class IntegrationAdmin(ServiceAdmin):
     list_display = ("name", "shown_state", "seen", "active", "token_prefix")
     list_filter = ("is_enabled",)
     search_fields = ("name",)
-    actions_detail = ("send_test_event", "rotate")
+    actions_detail = ("send_test_event", "map_json", "rotate")
     readonly_fields = ("token_prefix", "seen", "words", "heartbeat")
 
     def get_urls(self) -> list[URLPattern]:
@@ -202,6 +203,15 @@ class IntegrationAdmin(ServiceAdmin):
             text=test_text(integration),
             submit=_now("Send"),
         )
+
+    @action(description=_("JSON mapping"), icon="data_object", url_path="mapping", permissions=["write"])
+    def map_json(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        integration = self.row(request, object_id)
+
+        def saved() -> HttpResponse:
+            return self.done(request, _now("The mapping was saved."), "change", integration.pk)
+
+        return mapping_page(request, self.admin_site.each_context(request), integration, saved)
 
     @action(description=_("New token"), icon="key", url_path="new-token", permissions=["write"])
     def rotate(self, request: HttpRequest, object_id: str) -> HttpResponse:
