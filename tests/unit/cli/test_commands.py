@@ -11,18 +11,18 @@ import pytest
 from cyclopts import App
 from django.db import OperationalError, ProgrammingError
 
-from tests.chaos.serving import environment, tocsin
+from tests.chaos.serving import environment, tocsin, tocsin_each
 from tocsin.cli.groups import GROUPS, Group
 from tocsin.cli.shared import exit_on_expected_errors, fail, show
 from tocsin.core.errors import ConfigurationError, InvalidInputError
 
 
-@pytest.mark.parametrize("name", GROUPS)
-def test_every_group_has_help_that_needs_no_installation(name: str, tmp_path: Path) -> None:
-    answer = tocsin(tmp_path / "data", name, "--help")
+def test_every_group_has_help_that_needs_no_installation(tmp_path: Path) -> None:
+    answers = tocsin_each(tmp_path / "data", [[name, "--help"] for name in GROUPS])
 
-    assert (answer.returncode, answer.stderr) == (0, "")
-    assert f"Usage: tocsin {name}" in answer.stdout
+    assert [(answer.returncode, answer.stderr) for answer in answers] == [(0, "")] * len(GROUPS)
+    for name, answer in zip(GROUPS, answers, strict=True):
+        assert f"Usage: tocsin {name}" in answer.stdout
     assert not (tmp_path / "data").exists()
 
 
@@ -51,9 +51,8 @@ finally:
     assert all(f" {name} " in answer.stdout for name in GROUPS)
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
+def test_wrong_usage_ends_with_2(tmp_path: Path) -> None:
+    wrong = [
         ["nonsense"],
         ["serve", "--nonsense"],
         ["serve", "--port", "many"],
@@ -63,29 +62,26 @@ finally:
         ["web", "--port", "99999"],
         ["web", "--workers", "0"],
         ["database", "upgrade", "surplus"],
-    ],
-)
-def test_wrong_usage_ends_with_2(words: list[str], tmp_path: Path) -> None:
-    answer = tocsin(tmp_path / "data", *words)
+    ]
 
-    assert (answer.returncode, answer.stdout) == (2, "")
-    assert "Traceback" not in answer.stderr
+    for answer in tocsin_each(tmp_path / "data", wrong):
+        assert (answer.returncode, answer.stdout) == (2, ""), answer
+        assert "Traceback" not in answer.stderr
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("limit", ["-1", "0", str(10**30)])
-def test_a_limit_of_the_outbox_that_cannot_be_is_wrong_usage(limit: str, tmp_path: Path) -> None:
+def test_a_limit_of_the_outbox_that_cannot_be_is_wrong_usage(tmp_path: Path) -> None:
     more = {"TOCSIN_DATABASE_URL": f"postgresql://ada@/alerts?host={tmp_path}", "TOCSIN_SECRET_KEY": "0" * 32}
+    limits = ("-1", "0", str(10**30))
 
-    answer = tocsin(tmp_path / "data", "outbox", "--limit", limit, **more)
+    for answer in tocsin_each(tmp_path / "data", [["outbox", "--limit", limit] for limit in limits], **more):
+        assert (answer.returncode, answer.stdout) == (2, ""), answer
+        assert "Traceback" not in answer.stderr
 
-    assert (answer.returncode, answer.stdout) == (2, "")
-    assert "Traceback" not in answer.stderr
 
-
-@pytest.mark.parametrize(
-    "words",
-    [
+def test_a_command_that_only_reads_makes_no_installation(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    reading = [
         ["provider", "list"],
         ["provider", "test", "smtp", "--to", "ada@example.org"],
         ["explain", "--label", "alertname=A"],
@@ -97,18 +93,14 @@ def test_a_limit_of_the_outbox_that_cannot_be_is_wrong_usage(limit: str, tmp_pat
         ["user", "list"],
         ["contacts", "export"],
         ["contacts", "import", "people.csv"],
-    ],
-)
-def test_a_command_that_only_reads_makes_no_installation(words: list[str], tmp_path: Path) -> None:
-    folder = tmp_path / "data"
+    ]
 
-    answer = tocsin(folder, *words)
-
-    assert (answer.returncode, answer.stdout) == (1, "")
-    assert answer.stderr == (
-        f"There is no installation in {folder}. `tocsin serve` or `tocsin migrate` makes one; "
-        "TOCSIN_DATA_DIR names another folder.\n"
-    )
+    for answer in tocsin_each(folder, reading):
+        assert (answer.returncode, answer.stdout) == (1, ""), answer
+        assert answer.stderr == (
+            f"There is no installation in {folder}. `tocsin serve` or `tocsin migrate` makes one; "
+            "TOCSIN_DATA_DIR names another folder.\n"
+        )
     assert not folder.exists()
 
 
@@ -133,15 +125,13 @@ def test_the_providers_are_listed_without_an_installation(tmp_path: Path) -> Non
         ("TOCSIN_SECRET_KEY", "short", "TOCSIN_SECRET_KEY needs 32 characters or more"),
     ],
 )
-@pytest.mark.parametrize("command", ["web", "worker", "migrate"])
-def test_a_wrong_setting_is_one_line(command: str, setting: str, typed: str, advice: str, tmp_path: Path) -> None:
+def test_a_wrong_setting_is_one_line(setting: str, typed: str, advice: str, tmp_path: Path) -> None:
     more = {"TOCSIN_SECRET_KEY": "0" * 32, setting: typed}
 
-    answer = tocsin(tmp_path / "data", command, **more)
-
-    assert (answer.returncode, answer.stdout) == (1, "")
-    assert answer.stderr.count("\n") == 1
-    assert answer.stderr.startswith(advice)
+    for answer in tocsin_each(tmp_path / "data", [["web"], ["worker"], ["migrate"]], **more):
+        assert (answer.returncode, answer.stdout) == (1, ""), answer
+        assert answer.stderr.count("\n") == 1
+        assert answer.stderr.startswith(advice)
 
 
 def test_closed_standard_streams_are_no_obstacle(tmp_path: Path) -> None:
