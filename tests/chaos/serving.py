@@ -52,6 +52,7 @@ def tocsin_each(folder: Path, commands: Sequence[Sequence[str]], **more: str) ->
 
 _FORKING = """
 import json, os, sys, tempfile
+import django.forms, rich.console, rich.table, tocsin.channels.registry  # what most commands load
 from tocsin.cli import main
 
 answers = []
