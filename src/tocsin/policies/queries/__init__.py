@@ -17,6 +17,7 @@ from tocsin.policies.queries.policies import (
     policies_left_empty,
     policies_naming_integration,
     policy_versions,
+    targets_of,
     unmatched_events,
     uses_of_objects,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "policies_naming_integration",
     "policies_with_escalation",
     "policy_versions",
+    "targets_of",
     "unmatched_events",
     "uses_of_objects",
 ]

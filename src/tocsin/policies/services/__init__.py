@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tocsin.policies.services.contents import TypedContent
+from tocsin.policies.services.contents import TypedContent, typed_content_of
 from tocsin.policies.services.escalations import StepInput, create_escalation, delete_escalation
 from tocsin.policies.services.policies import (
     copy_policy,
@@ -32,4 +32,5 @@ __all__ = [
     "reorder_policies",
     "save_policy",
     "shadow_policy",
+    "typed_content_of",
 ]

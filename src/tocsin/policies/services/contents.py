@@ -126,6 +126,28 @@ def content_of(version: PolicyVersion | None) -> PolicyContent:
     return PolicyContent(**columns, targets=[(target.object_id, target.channels) for target in targets])
 
 
+def typed_content_of(version: PolicyVersion | None) -> TypedContent:
+    """As whoever changes a part of it gives it back whole; that of a new policy for None."""
+    if version is None:
+        return TypedContent()
+    stored = content_of(version)
+    return TypedContent(
+        rules=stored.rules,
+        sources=stored.sources,
+        stops_here=stored.stops_here,
+        group_by=stored.group_by,
+        group_wait=timedelta(seconds=stored.group_wait_seconds),
+        group_interval=timedelta(seconds=stored.group_interval_seconds),
+        targets=stored.targets,
+        sends_recovery=stored.sends_recovery,
+        repeat_every=timedelta(seconds=stored.repeat_seconds) if stored.repeat_seconds else None,
+        escalation_id=stored.escalation_id,
+        severity_limits=stored.severity_limits,
+        sending_window=stored.sending_window,
+        templates=stored.templates,
+    )
+
+
 def add_version(policy: NotificationPolicy, content: PolicyContent, by: Actor, now: datetime) -> None:
     """Becomes the policy's current one; the policy is the caller's to save."""
     newest = policy.versions.order_by("-number").values_list("number", flat=True).first() or 0

@@ -1,0 +1,42 @@
+"""Match rules as JSON: any rule may hold (OR), all of its conditions must (AND)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from tocsin.web.arms.parameters import read_json
+
+
+class ConditionAsked(msgspec.Struct):
+    key: str
+    value: str
+    operator: str = "eq"
+
+
+class RuleAsked(msgspec.Struct, rename="camel"):
+    matching_conditions: list[ConditionAsked]
+
+
+def read_rules(name: str, text: str, kind: type[list[RuleAsked]]) -> list[list[dict[str, str]]]:
+    """As services take them; [] for an empty text, which is every event."""
+    if not text.strip():
+        return []
+    return typed_rules(rule.matching_conditions for rule in read_json(name, text, kind))
+
+
+def typed_rules(rules: Iterable[Sequence[ConditionAsked]]) -> list[list[dict[str, str]]]:
+    return [
+        [{"key": item.key, "operator": item.operator, "value": item.value} for item in conditions]
+        for conditions in rules
+    ]
+
+
+def shown_rules(stored: Iterable[Sequence[Mapping[str, str]]]) -> list[dict[str, Any]]:
+    return [{"MatchingConditions": shown_conditions(conditions)} for conditions in stored]
+
+
+def shown_conditions(conditions: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    return [{"Key": item["key"], "Operator": item["operator"], "Value": item["value"]} for item in conditions]

@@ -1,0 +1,253 @@
+"""Notification policies: `CreateOrUpdateNotificationPolicy`, `ListNotificationPolicies`, `DeleteNotificationPolicy`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from msgspec import UNSET, UnsetType
+
+from tocsin.accounts.rules import Permission
+from tocsin.policies.models import NotificationPolicy
+from tocsin.policies.queries import existing_policies
+from tocsin.policies.rules import GO_MARK, is_go
+from tocsin.policies.services import (
+    TypedContent,
+    create_policy,
+    delete_policy,
+    disable_policy,
+    enable_policy,
+    save_policy,
+    typed_content_of,
+)
+from tocsin.web.arms.conditions import RuleAsked, read_rules, shown_rules
+from tocsin.web.arms.errors import invalid, missing
+from tocsin.web.arms.operation import Answer, Caller, Operation
+from tocsin.web.arms.paging import page_of
+from tocsin.web.arms.parameters import Id, Paged, Request, given, read_ids, read_json
+from tocsin.web.arms.targets import NotifyRule, read_targets, read_window, shown_notify_rules
+
+_TEMPLATES = {
+    "EmailTitle": "email_title",
+    "EmailContent": "email_content",
+    "EmailRecoverTitle": "email_recover_title",
+    "EmailRecoverContent": "email_recover_content",
+    "SmsContent": "sms_content",
+    "SmsRecoverContent": "sms_recover_content",
+    "TtsContent": "phone_content",
+    "TtsRecoverContent": "phone_recover_content",
+    "RobotContent": "robot_content",
+}
+NAMES = {
+    "name": "Name",
+    "rules": "MatchingRules",
+    "group_by": "GroupRule",
+    "group_wait": "GroupRule",
+    "group_interval": "GroupRule",
+    "targets": "NotifyRule",
+    "window_start": "NotifyRule",
+    "window_end": "NotifyRule",
+    "repeat_every": "RepeatInterval",
+    "escalation": "EscalationPolicyId",
+    "templates": "NotifyTemplate",
+    **{f"templates.{field}": "NotifyTemplate" for field in _TEMPLATES.values()},
+}
+STATES = {"enable": True, "disable": False}
+
+
+class CreateOrUpdateNotificationPolicy(Request):
+    name: str
+    id: Id | UnsetType = UNSET
+    matching_rules: str | UnsetType = UNSET
+    group_rule: str | UnsetType = UNSET
+    notify_rule: str | UnsetType = UNSET
+    notify_template: str | UnsetType = UNSET
+    repeat: bool | UnsetType = UNSET
+    repeat_interval: Id | UnsetType = UNSET
+    escalation_policy_id: Id | UnsetType = UNSET
+    send_recover_message: bool | UnsetType = UNSET
+    state: str | UnsetType = UNSET
+
+
+class DeleteNotificationPolicy(Request):
+    id: Id
+
+
+class ListNotificationPolicies(Paged):
+    ids: str | UnsetType = UNSET
+    name: str = ""
+    is_detail: bool = False
+
+
+def create_or_update(asked: CreateOrUpdateNotificationPolicy, caller: Caller) -> Answer:
+    """What is omitted stays, also what this API does not know: sources, order, limits by severity."""
+    is_enabled = read_state(given(asked.state))
+    if asked.id is UNSET:
+        if asked.notify_rule is UNSET:
+            raise missing("NotifyRule")
+        policy = create_policy(
+            by=caller.by,
+            now=caller.now,
+            name=asked.name,
+            is_enabled=is_enabled is not False,
+            **_content(asked, TypedContent()),
+        )
+    else:
+        before = existing_policies().filter(pk=asked.id).first()
+        content = typed_content_of(before.current if before is not None else None)
+        policy = write_policy(caller, asked.id, asked.name, is_enabled, _content(asked, content))
+    return {"NotificationPolicy": _shown([policy], is_whole=True)[0]}
+
+
+def list_policies(asked: ListNotificationPolicies, caller: Caller) -> Answer:
+    found = existing_policies().order_by("pk")
+    if asked.name:
+        found = found.filter(name__icontains=asked.name)
+    if (ids := read_ids("Ids", asked.ids)) is not None:
+        found = found.filter(pk__in=ids)
+    return page_of(found, asked, "NotificationPolicies", lambda policies: _shown(policies, is_whole=asked.is_detail))
+
+
+def delete(asked: DeleteNotificationPolicy, caller: Caller) -> Answer:
+    delete_policy(by=caller.by, now=caller.now, policy_id=asked.id)
+    return {"IsSuccess": True}
+
+
+def write_policy(
+    caller: Caller, policy_id: int, name: str, is_enabled: bool | None, content: TypedContent
+) -> NotificationPolicy:
+    """The whole content, and whether it is in force unless that stays (None)."""
+    with transaction.atomic():
+        if is_enabled is False:
+            disable_policy(by=caller.by, now=caller.now, policy_id=policy_id)
+        policy = save_policy(by=caller.by, now=caller.now, policy_id=policy_id, name=name, **content)
+        if is_enabled:
+            policy = enable_policy(by=caller.by, now=caller.now, policy_id=policy_id)
+    return policy
+
+
+def read_state(state: str | None) -> bool | None:
+    if state is None or state == "":
+        return None
+    if state.lower() not in STATES:
+        raise invalid("State", f"State is one of {', '.join(STATES)}.")
+    return STATES[state.lower()]
+
+
+def _content(asked: CreateOrUpdateNotificationPolicy, content: TypedContent) -> TypedContent:
+    """`content` with what was sent in its place."""
+    if asked.matching_rules is not UNSET:
+        content["rules"] = read_rules("MatchingRules", asked.matching_rules, list[RuleAsked])
+    if asked.group_rule is not UNSET:
+        _group(content, asked.group_rule)
+    if asked.notify_rule is not UNSET:
+        typed = read_json("NotifyRule", asked.notify_rule, NotifyRule)
+        content["targets"] = read_targets("NotifyRule", [typed])
+        if typed.notify_start_time or typed.notify_end_time:
+            content["sending_window"] = read_window(typed, content.get("sending_window"))
+    if asked.notify_template is not UNSET:
+        content["templates"] = _templates(asked.notify_template, content.get("templates", {}))
+    if asked.send_recover_message is not UNSET:
+        content["sends_recovery"] = asked.send_recover_message
+    _repeat(asked, content)
+    return content
+
+
+def _group(content: TypedContent, text: str) -> None:
+    typed = read_json("GroupRule", text, dict[str, Any])
+    for name, key in (("groupWait", "group_wait"), ("groupInterval", "group_interval")):
+        if (value := typed.get(name)) is not None:
+            if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 10**6:
+                raise invalid("GroupRule", f"{name} is a number of seconds.")
+            content[key] = timedelta(seconds=value)  # type: ignore[literal-required]
+    if (labels := typed.get("groupingFields")) is not None:
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise invalid("GroupRule", "groupingFields is a list of label names.")
+        content["group_by"] = labels
+
+
+def _repeat(asked: CreateOrUpdateNotificationPolicy, content: TypedContent) -> None:
+    """Repeats or escalates; neither when an escalation is not named."""
+    interval = timedelta(seconds=min(asked.repeat_interval, 10**8)) if asked.repeat_interval is not UNSET else None
+    escalation_id = None if asked.escalation_policy_id is UNSET else asked.escalation_policy_id or None
+    wants_repeat = given(asked.repeat)
+    if wants_repeat is None:
+        if interval is not None or escalation_id is not None:
+            wants_repeat = escalation_id is None
+        else:
+            return
+    if wants_repeat:
+        interval = interval or content.get("repeat_every")
+        if interval is None:
+            raise missing("RepeatInterval")
+        content["repeat_every"], content["escalation_id"] = interval, None
+    else:
+        content["repeat_every"] = None
+        content["escalation_id"] = escalation_id or content.get("escalation_id")
+
+
+def _templates(text: str, before: Mapping[str, str]) -> dict[str, str]:
+    """Of another program's language, but for what is sent back as it was shown; what it does not know stays."""
+    typed = read_json("NotifyTemplate", text, dict[str, str | None])
+    known = {name[:1].lower() + name[1:]: field for name, field in _TEMPLATES.items()}
+    found = {field: source for field, source in before.items() if field not in known.values()}
+    for name, source in typed.items():
+        field = known.get(name[:1].lower() + name[1:])
+        if field is None or not source:
+            continue
+        is_same = _source(before.get(field, "")) == source
+        found[field] = before[field] if is_same else GO_MARK + source
+    return found
+
+
+def _source(stored: str) -> str:
+    return stored.removeprefix(GO_MARK) if is_go(stored) else stored
+
+
+def _shown(policies: Sequence[NotificationPolicy], *, is_whole: bool) -> list[dict[str, Any]]:
+    rules = shown_notify_rules([policy.current for policy in policies]) if is_whole else {}
+    return [
+        {**_basics(policy), **(_details(policy, rules.get(policy.current_id or 0, {})) if is_whole else {})}
+        for policy in policies
+    ]
+
+
+def _basics(policy: NotificationPolicy) -> dict[str, Any]:
+    version = policy.current
+    repeats = version.repeat_seconds if version is not None else 0
+    return {
+        "Id": policy.pk,
+        "Name": policy.name,
+        "State": "enable" if policy.is_enabled else "disable",
+        "DirectedMode": False,
+        "SendRecoverMessage": version.sends_recovery if version is not None else True,
+        "Repeat": repeats > 0,
+        "RepeatInterval": repeats,
+        "EscalationPolicyId": version.escalation_id if version is not None else None,
+        "IntegrationId": None,
+    }
+
+
+def _details(policy: NotificationPolicy, notify_rule: Mapping[str, Any]) -> dict[str, Any]:
+    version = policy.current
+    if version is None:
+        return {}
+    return {
+        "MatchingRules": shown_rules(version.rules),
+        "GroupRule": {
+            "GroupWait": version.group_wait_seconds,
+            "GroupInterval": version.group_interval_seconds,
+            "GroupingFields": version.group_by,
+        },
+        "NotifyRule": notify_rule,
+        "NotifyTemplate": {name: _source(version.templates.get(field, "")) for name, field in _TEMPLATES.items()},
+    }
+
+
+OPERATIONS = (
+    Operation(CreateOrUpdateNotificationPolicy, Permission.MANAGE, create_or_update, NAMES),
+    Operation(ListNotificationPolicies, Permission.VIEW, list_policies),
+    Operation(DeleteNotificationPolicy, Permission.MANAGE, delete),
+)

@@ -1,0 +1,358 @@
+"""Notification and silence policies, and the older dispatch rules, as programs manage them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.stories.harness import ADMIN
+from tests.web.arms.calling import Program, program
+from tocsin.accounts.rules import Role
+from tocsin.contacts.models import Contact
+from tocsin.contacts.services import create_contact, create_group, create_robot, create_webhook
+from tocsin.core.clock import utc_now
+from tocsin.policies.models import NotificationPolicy, SilencePolicy
+from tocsin.policies.queries import targets_of
+from tocsin.policies.services import StepInput, create_escalation, create_policy
+
+pytestmark = pytest.mark.django_db
+
+GONE = 10**11
+PAGE = {"Page": "1", "Size": "20"}
+RULES = [{"matchingConditions": [{"key": "team", "operator": "eq", "value": "db"}]}]
+SHOWN_RULES = [{"MatchingConditions": [{"Key": "team", "Operator": "eq", "Value": "db"}]}]
+
+
+@pytest.fixture
+def api() -> Program:
+    return program(Role.MANAGER)
+
+
+@pytest.fixture
+def ann() -> Contact:
+    return create_contact(by=ADMIN, now=utc_now(), name="Ann", phone="13800000001", email="ann@example.org")
+
+
+def rule_for(*objects: tuple[str, int], channels: tuple[str, ...] = ("email", "tts"), **more: Any) -> dict[str, Any]:
+    named = [{"notifyObjectType": kind, "notifyObjectId": pk, "notifyObjectName": "x"} for kind, pk in objects]
+    return {"notifyObjects": named, "notifyChannels": list(channels), **more}
+
+
+def test_a_policy_goes_round_with_everybody_whom_it_can_tell(api: Program, ann: Contact) -> None:
+    group = create_group(by=ADMIN, now=utc_now(), name="DBA", contact_ids=[ann.pk])
+    robot = create_robot(
+        by=ADMIN, now=utc_now(), name="Ops", platform="dingtalk", keyword="x",
+        url="https://oapi.dingtalk.com/robot/send?access_token=1",
+    )  # fmt: skip
+    webhook = create_webhook(by=ADMIN, now=utc_now(), name="Tickets", url="https://tickets.example.org/")
+    told = rule_for(
+        ("CONTACT", ann.pk),
+        ("ARMS_CONTACT_GROUP", group.pk),
+        ("DING_ROBOT_GROUP", robot.pk),
+        ("CONTACT", webhook.pk),
+        channels=("dingTalk", "email", "webhook"),
+        notifyStartTime="09:00",
+        notifyEndTime="18:00",
+    )
+    told["notifyObjects"][0]["notifyChannels"] = ["tts", "sms"]
+
+    made = api.ok(
+        "CreateOrUpdateNotificationPolicy",
+        Name="Databases",
+        MatchingRules=RULES,
+        GroupRule={"groupWait": 10, "groupInterval": 60, "groupingFields": ["alertname", "cluster"]},
+        NotifyRule=told,
+        RepeatInterval=600,
+    )["NotificationPolicy"]
+
+    assert (made["Name"], made["State"], made["Repeat"], made["RepeatInterval"]) == ("Databases", "enable", True, 600)
+    assert made["MatchingRules"] == SHOWN_RULES
+    assert made["GroupRule"] == {"GroupWait": 10, "GroupInterval": 60, "GroupingFields": ["alertname", "cluster"]}
+    assert made["NotifyRule"] == {
+        "NotifyStartTime": "09:00",
+        "NotifyEndTime": "18:00",
+        "NotifyChannels": ["tts", "sms", "email", "dingTalk", "webhook"],
+        "NotifyObjects": [
+            {"NotifyObjectType": "CONTACT", "NotifyObjectId": ann.pk, "NotifyObjectName": "Ann",
+             "NotifyChannels": ["tts", "sms"]},
+            {"NotifyObjectType": "CONTACT_GROUP", "NotifyObjectId": group.pk, "NotifyObjectName": "DBA",
+             "NotifyChannels": ["email"]},
+            {"NotifyObjectType": "DING_ROBOT_GROUP", "NotifyObjectId": robot.pk, "NotifyObjectName": "Ops",
+             "NotifyChannels": []},
+            {"NotifyObjectType": "CONTACT", "NotifyObjectId": webhook.pk, "NotifyObjectName": "Tickets",
+             "NotifyChannels": []},
+        ],
+    }  # fmt: skip
+    [detailed] = api.ok("ListNotificationPolicies", **PAGE, IsDetail="true", Name="data")["PageBean"][
+        "NotificationPolicies"
+    ]
+    assert detailed == made
+    [brief] = api.ok("ListNotificationPolicies", **PAGE, Ids=str(made["Id"]))["PageBean"]["NotificationPolicies"]
+    assert brief["Name"] == "Databases"
+    assert "NotifyRule" not in brief
+    assert api.ok("ListNotificationPolicies", **PAGE, Ids=str(GONE))["PageBean"]["Total"] == 0
+    api.ok("DeleteNotificationPolicy", Id=made["Id"])
+    assert api.call("DeleteNotificationPolicy", Id=made["Id"]).code == "404"
+
+
+def test_what_an_update_omits_stays_also_what_this_api_does_not_know(api: Program, ann: Contact) -> None:
+    policy = create_policy(
+        by=ADMIN, now=utc_now(), name="Old", rules=[[{"key": "a", "operator": "re", "value": "b.*"}]],
+        targets=[(ann.pk, ["sms"])], stops_here=True, severity_limits={"phone": 2},
+        sending_window={"start": "08:00", "end": "20:00", "days": [1], "zone": "Asia/Shanghai", "outside": "drop"},
+        templates={"sms_content": "{{ title }}", "robot_recover_content": "over"},
+    )  # fmt: skip
+
+    api.ok("CreateOrUpdateNotificationPolicy", Id=policy.pk, Name="New", State="disable", SendRecoverMessage="False")
+
+    policy.refresh_from_db()
+    version = policy.current
+    assert version is not None
+    assert (policy.name, policy.is_enabled, version.sends_recovery, version.stops_here) == ("New", False, False, True)
+    assert (version.rules[0][0]["value"], version.severity_limits) == ("b.*", {"phone": 2})
+    assert version.sending_window["outside"] == "drop"
+    assert targets_of([version.pk])[version.pk] == [(ann.pk, ["sms"])]
+    api.ok(
+        "CreateOrUpdateNotificationPolicy",
+        Id=policy.pk,
+        Name="New",
+        State="enable",
+        NotifyRule=rule_for(("CONTACT", ann.pk), notifyStartTime="00:00", notifyEndTime="23:59"),
+    )
+    policy.refresh_from_db()
+    assert policy.current is not None
+    assert (policy.is_enabled, policy.current.sending_window) == (True, None)
+
+
+def test_templates_of_this_api_are_its_own_language_and_return_unchanged(api: Program, ann: Contact) -> None:
+    source = "{{ .level }} {{ .commonLabels.alertname }}\n{{ for .alerts }}{{ .annotations.message }} {{ end }}\n"
+    made = api.ok(
+        "CreateOrUpdateNotificationPolicy",
+        Name="Texts",
+        NotifyRule=rule_for(("CONTACT", ann.pk)),
+        NotifyTemplate={"smsContent": source, "emailTitle": "{{ .commonLabels.alertname }}", "ttsContent": ""},
+    )["NotificationPolicy"]
+
+    assert made["NotifyTemplate"]["SmsContent"] == source
+    assert made["NotifyTemplate"]["TtsContent"] == ""
+    stored = NotificationPolicy.objects.get()
+    assert stored.current is not None
+    assert stored.current.templates["sms_content"] == "{{/* go */}}" + source
+    shown = {name[0].lower() + name[1:]: text for name, text in made["NotifyTemplate"].items()}
+    api.ok("CreateOrUpdateNotificationPolicy", Id=made["Id"], Name="Texts", NotifyTemplate=shown)
+    stored.refresh_from_db()
+    assert stored.current.number == 1
+    wrong = api.call(
+        "CreateOrUpdateNotificationPolicy",
+        Name="Wrong",
+        NotifyRule=rule_for(("CONTACT", ann.pk)),
+        NotifyTemplate={"smsContent": "a\n{{ if }}"},
+    )
+    assert (wrong.status, wrong.code) == (400, "InvalidNotifyTemplate")
+    assert "Line 2" in wrong.body["Message"]
+
+
+def test_a_template_of_tocsins_own_language_that_is_sent_back_stays_one(api: Program, ann: Contact) -> None:
+    policy = create_policy(
+        by=ADMIN, now=utc_now(), name="Own", targets=[(ann.pk, ["sms"])],
+        templates={"sms_content": "{{ title }}", "robot_recover_content": "over"},
+    )  # fmt: skip
+
+    api.ok(
+        "CreateOrUpdateNotificationPolicy",
+        Id=policy.pk,
+        Name="Own",
+        NotifyTemplate={"smsContent": "{{ title }}", "emailTitle": "{{ .level }}"},
+    )
+
+    policy.refresh_from_db()
+    assert policy.current is not None
+    assert policy.current.templates == {
+        "email_title": "{{/* go */}}{{ .level }}",
+        "sms_content": "{{ title }}",
+        "robot_recover_content": "over",
+    }
+
+
+def test_a_policy_repeats_or_escalates(api: Program, ann: Contact) -> None:
+    chain = create_escalation(by=ADMIN, now=utc_now(), name="Chain", steps=[StepInput(targets=[(ann.pk, ["sms"])])])
+    told = rule_for(("CONTACT", ann.pk))
+
+    made = api.ok(
+        "CreateOrUpdateNotificationPolicy", Name="E", NotifyRule=told, Repeat="False", EscalationPolicyId=chain.pk
+    )["NotificationPolicy"]
+    assert (made["Repeat"], made["EscalationPolicyId"]) == (False, chain.pk)
+    back = api.ok("CreateOrUpdateNotificationPolicy", Id=made["Id"], Name="E", Repeat="true", RepeatInterval=3600)[
+        "NotificationPolicy"
+    ]
+    assert (back["Repeat"], back["RepeatInterval"], back["EscalationPolicyId"]) == (True, 3600, None)
+    [listed] = api.get("ListEscalationPolicies", **PAGE, Name="cha").body["PageBean"]["EscalationPolicies"]
+    assert listed == {"Id": chain.pk, "Name": "Chain"}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"NotifyRule": "not json"}, "InvalidNotifyRule"),
+        ({"NotifyRule": {"notifyObjects": [{"notifyObjectType": "CONTACT", "notifyObjectId": GONE}]}},
+         "InvalidNotifyRule"),
+        ({"NotifyRule": {"notifyObjects": [], "notifyChannels": ["fax"]}}, "InvalidNotifyRule"),
+        ({"MatchingRules": [{"matchingConditions": [{"key": "a", "value": "(", "operator": "re"}]}]},
+         "InvalidMatchingRules"),
+        ({"MatchingRules": {"key": "a"}}, "InvalidMatchingRules"),
+        ({"GroupRule": {"groupWait": -5}}, "InvalidGroupRule"),
+        ({"Repeat": "true"}, "MissingRepeatInterval"),
+        ({"RepeatInterval": "5"}, "InvalidRepeatInterval"),
+        ({"Repeat": "false", "EscalationPolicyId": GONE}, "InvalidEscalationPolicyId"),
+        ({"State": "maybe"}, "InvalidState"),
+        ({"Name": " "}, "InvalidName"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_policy_names_its_parameter(
+    api: Program, ann: Contact, change: dict[str, Any], code: str
+) -> None:
+    right = {"Name": "P", "NotifyRule": rule_for(("CONTACT", ann.pk))}
+
+    answer = api.call("CreateOrUpdateNotificationPolicy", **{**right, **change})
+
+    assert (answer.status, answer.code) == (400, code)
+    assert not NotificationPolicy.objects.exists()
+
+
+def test_a_silence_goes_round_in_each_of_its_forms(api: Program) -> None:
+    def write(**more: Any) -> dict[str, Any]:
+        shown: dict[str, Any] = api.ok("CreateOrUpdateSilencePolicy", **more)["SilencePolicy"]
+        return shown
+
+    made = write(Name="Always", MatchingRules=RULES, EffectiveTimeType="PERMANENT")
+    assert (made["State"], made["EffectiveTimeType"], made["MatchingRules"]) == ("enable", "PERMANENT", SHOWN_RULES)
+
+    slots = [{"startTime": "2027-01-01 00:00", "endTime": "2027-01-02 12:30"}]
+    period = write(Id=made["Id"], Name="Period", EffectiveTimeType="CUSTOM_TIME", TimeSlots=slots)
+    assert json.loads(period["TimeSlots"]) == slots
+    assert SilencePolicy.objects.get().ends_at == datetime(2027, 1, 2, 12, 30, tzinfo=UTC)
+    assert period["MatchingRules"] == SHOWN_RULES
+
+    daily = write(
+        Id=made["Id"], Name="Daily", EffectiveTimeType="CYCLE_EFFECT", TimePeriod="DAY",
+        TimeSlots=[{"startTime": "22:00", "endTime": "06:00"}],
+    )  # fmt: skip
+    assert (daily["TimePeriod"], json.loads(daily["TimeSlots"])) == (
+        "DAY",
+        [{"startTime": "22:00", "endTime": "06:00"}],
+    )
+    week = [{"startWeek": "6", "endWeek": "7", "startTime": "00:00", "endTime": "23:59"}]
+    weekly = write(Id=made["Id"], Name="Weekly", TimePeriod="WEEK", TimeSlots=week)
+    assert (weekly["EffectiveTimeType"], json.loads(weekly["TimeSlots"])) == ("CYCLE_EFFECT", week)
+    off = write(Id=made["Id"], Name="Off", State="disable")
+    assert (off["State"], json.loads(off["TimeSlots"])) == ("disable", week)
+
+    [brief] = api.ok("ListSilencePolicies", **PAGE, Name="off")["PageBean"]["SilencePolicies"]
+    assert (brief["Id"], "MatchingRules" in brief) == (made["Id"], False)
+    [whole] = api.ok("ListSilencePolicies", **PAGE, IsDetail="true")["PageBean"]["SilencePolicies"]
+    assert whole == off
+    api.ok("DeleteSilencePolicy", Id=made["Id"])
+    assert api.call("DeleteSilencePolicy", Id=made["Id"]).code == "404"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"MatchingRules": []}, "InvalidMatchingRules"),
+        ({"EffectiveTimeType": "SOMETIMES"}, "InvalidEffectiveTimeType"),
+        ({"EffectiveTimeType": "CUSTOM_TIME"}, "MissingTimeSlots"),
+        ({"EffectiveTimeType": "CUSTOM_TIME", "TimeSlots": [{"startTime": "x", "endTime": "y"}]}, "InvalidTimeSlots"),
+        ({"EffectiveTimeType": "CYCLE_EFFECT", "TimeSlots": []}, "MissingTimePeriod"),
+        ({"EffectiveTimeType": "CYCLE_EFFECT", "TimePeriod": "DAY", "TimeSlots": []}, "InvalidTimeSlots"),
+        ({"EffectiveTimeType": "CYCLE_EFFECT", "TimePeriod": "DAY", "TimeSlots": [{"startTime": "25:00"}]},
+         "InvalidTimeSlots"),
+        ({"EffectiveTimeType": "CYCLE_EFFECT", "TimePeriod": "WEEK", "TimeSlots": [{"startWeek": "Monday"}]},
+         "InvalidTimeSlots"),
+        ({"Id": GONE}, "404"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_silence_names_its_parameter(api: Program, change: dict[str, Any], code: str) -> None:
+    answer = api.call("CreateOrUpdateSilencePolicy", **{"Name": "S", "MatchingRules": RULES, **change})
+
+    assert answer.code == code
+
+
+def dispatch_rule(ann: Contact, **more: Any) -> dict[str, Any]:
+    """As Terraform's provider writes it."""
+    return {
+        "system": False,
+        "name": "tf",
+        "dispatchType": "CREATE_ALERT",
+        "isRecover": True,
+        "labelMatchExpressionGrid": {
+            "labelMatchExpressionGroups": [
+                {
+                    "labelMatchExpressions": [
+                        {"key": "_aliyun_arms_involvedObject_kind", "value": "app", "operator": "eq"}
+                    ]
+                }
+            ]
+        },
+        "groupRules": [{"groupWait": 5, "groupInterval": 15, "repeatInterval": 100, "groupingFields": ["alertname"]}],
+        "notifyRules": [
+            {
+                "notifyObjects": [{"notifyType": "ARMS_CONTACT", "name": "Ann", "notifyObjectId": str(ann.pk)}],
+                "notifyChannels": ["dingTalk", "wechat", "email"],
+            }
+        ],
+        **more,
+    }
+
+
+def test_terraforms_dispatch_rule_is_a_policy(api: Program, ann: Contact) -> None:
+    rule_id = api.ok("CreateDispatchRule", DispatchRule=dispatch_rule(ann), RegionId="r")["DispatchRuleId"]
+
+    shown = api.ok("DescribeDispatchRule", Id=str(rule_id), RegionId="r")["DispatchRule"]
+    assert (shown["RuleId"], shown["Name"], shown["State"], shown["IsRecover"]) == (rule_id, "tf", "true", True)
+    assert shown["DispatchType"] == "CREATE_ALERT"
+    [group] = shown["GroupRules"]
+    assert (group["GroupWaitTime"], group["GroupInterval"], group["RepeatInterval"], group["GroupingFields"]) == (
+        5, 15, 100, ["alertname"],
+    )  # fmt: skip
+    assert shown["NotifyRules"] == [
+        {
+            "NotifyChannels": ["email"],
+            "NotifyObjects": [{"NotifyType": "CONTACT", "NotifyObjectId": str(ann.pk), "Name": "Ann"}],
+        }
+    ]
+    [expressions] = shown["LabelMatchExpressionGrid"]["LabelMatchExpressionGroups"]
+    assert expressions["LabelMatchExpressions"][0]["Value"] == "app"
+
+    changed = dispatch_rule(ann, name="tf2", id=rule_id, isRecover=False, groupRules=[])
+    assert api.ok("UpdateDispatchRule", DispatchRule=changed, RegionId="r")["Success"] is True
+    policy = NotificationPolicy.objects.get()
+    assert policy.current is not None
+    assert (policy.name, policy.current.sends_recovery, policy.current.repeat_seconds) == ("tf2", False, 0)
+    assert api.ok("ListDispatchRule", Name="tf")["DispatchRules"] == [
+        {"RuleId": rule_id, "Name": "tf2", "State": "true"}
+    ]
+    assert api.ok("DeleteDispatchRule", Id=str(rule_id), RegionId="r")["Success"] is True
+    assert api.call("DescribeDispatchRule", Id=str(rule_id), RegionId="r").code == "404"
+
+
+def test_a_rule_that_discards_alerts_is_a_silence(api: Program, ann: Contact) -> None:
+    discards = dispatch_rule(ann, dispatchType="DISCARD_ALERT", notifyRules=[])
+    rule_id = api.ok("CreateDispatchRule", DispatchRule=discards)["DispatchRuleId"]
+
+    silence = SilencePolicy.objects.get()
+    assert (silence.name, silence.effect, silence.rules[0][0]["value"]) == ("tf", "always", "app")
+    shown = api.ok("DescribeDispatchRule", Id=rule_id)["DispatchRule"]
+    assert (shown["RuleId"], shown["DispatchType"], shown["NotifyRules"]) == (rule_id, "DISCARD_ALERT", [])
+    api.ok("UpdateDispatchRule", DispatchRule={**discards, "ruleid": rule_id, "name": "tf3"})
+    assert SilencePolicy.objects.get().name == "tf3"
+    other = api.call("UpdateDispatchRule", DispatchRule={**dispatch_rule(ann), "id": rule_id})
+    assert other.code == "InvalidDispatchRule"
+    nameless = api.call("UpdateDispatchRule", DispatchRule=discards)
+    assert nameless.code == "InvalidDispatchRule"
+    api.ok("DeleteDispatchRule", Id=rule_id)
+    assert not SilencePolicy.objects.exists()
+    assert api.call("CreateDispatchRule", DispatchRule={**discards, "dispatchType": "X"}).code == "InvalidDispatchRule"
+    assert api.call("CreateDispatchRule").code == "MissingDispatchRule"
