@@ -11,6 +11,7 @@ from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
 from tocsin.cli.groups import GROUPS
+from tocsin.cli.root import app
 from tocsin.cli.shared import (
     database_running,
     exit_on_expected_errors,
@@ -21,14 +22,6 @@ from tocsin.cli.shared import (
 )
 
 _HELP = ("--help", "-h", "--version")
-
-app = App(
-    name="tocsin",
-    help="Tells the right people when an alert rule fires, on numbers proved to be theirs, and keeps the proof.",
-    version_flags=["--version"],
-)
-for _group in GROUPS.values():
-    app.command(f"{_group.module}:app", name=_group.name, help=_group.help)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

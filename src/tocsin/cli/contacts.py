@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 from django.conf import settings
 from django.db import transaction
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tocsin.cli.shared import Json, fail, say, show_json
+from tocsin.cli.shared import Json, fail, say, show, show_json
 from tocsin.contacts.import_models import ContactImport
 from tocsin.contacts.import_texts import problem_text
+from tocsin.contacts.models import Contact, ContactGroup
 from tocsin.contacts.queries.importing import RowView, row_view, rows_of, uses_losing_phone
+from tocsin.contacts.queries.listing import NumberState, Wanted, contacts_found
 from tocsin.contacts.rules.importing import Fate, ImportOptions, ImportState
 from tocsin.contacts.services.exporting import export_contacts
 from tocsin.contacts.services.import_holding import holding
@@ -26,10 +29,16 @@ from tocsin.contacts.services.imports import cancel_import, create_import, start
 from tocsin.contacts.sheets import format_of
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import ConflictError, NotFoundError
+from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
 from tocsin.delivery.importing import advance_import
+from tocsin.delivery.verifications import (
+    SendOutcome,
+    VerificationResult,
+    preview_verifications,
+    send_verifications,
+)
 
-app = App(name="contacts", help="Many contacts at once: import, export.")
+app = App(name="contacts", help="People: list, verify; many at once: import, export.")
 
 _Format = Annotated[Literal["csv", "xlsx", "json"] | None, Parameter(help="Default: by the file's ending.")]
 _SHOWN = 50
@@ -37,6 +46,47 @@ _SHOWN = 50
 
 def _flag(help: str) -> Any:
     return Parameter(negative="", help=help)
+
+
+@app.command(name="list")
+def list_all(
+    *,
+    search: Annotated[str, Parameter(help="In any part of the name, number or address.")] = "",
+    group: Annotated[str, Parameter(help="Only members of this contact group.")] = "",
+    unverified: Annotated[bool, _flag("Only those whose number is not verified.")] = False,
+    limit: Annotated[int, Parameter(help="How many, by name.", validator=Number(gte=1, lte=10_000))] = 50,
+    json: Json = False,
+) -> None:
+    """Contacts by name, with whole numbers and addresses. `export` writes all of them."""
+    wanted = Wanted(
+        text=search, group_id=_group(group) if group else None, number=NumberState.UNVERIFIED if unverified else None
+    )
+    rows = contacts_found(wanted, sees_addresses=True, rows=limit)[:limit]
+    columns = {"id": "id", "name": "name", "phone": "phone", "is_verified": "verified", "email": "email"}
+    show([_contact(row) for row in rows], as_json=json, columns=columns)
+
+
+@app.command
+def verify(
+    *ids: Annotated[int, Parameter(help="Numbers of contacts, as `tocsin contacts list` shows them.", negative="")],
+    group: Annotated[str, Parameter(help="All members of this contact group.")] = "",
+    by_call: Annotated[bool, _flag("Call and speak a code instead of sending a text.")] = False,
+    dry_run: Annotated[bool, _flag("Say who would get a text, and send none.")] = False,
+    json: Json = False,
+) -> None:
+    """Send verification texts. Exit code 1 when nobody got one."""
+    wanted = [*ids, *(contacts_found(Wanted(group_id=_group(group)), sees_addresses=True) if group else ())]
+    contact_ids = list(dict.fromkeys(one if isinstance(one, int) else one.pk for one in wanted))
+    if not contact_ids:
+        raise InvalidInputError({"contacts": "give numbers of contacts, or --group with a group that has members"})
+    if dry_run:
+        results = preview_verifications(now=utc_now(), contact_ids=contact_ids, by_call=by_call)
+    else:
+        results = send_verifications(by=SHELL, now=utc_now(), contact_ids=contact_ids, by_call=by_call)
+    columns = {"contact_id": "id", "name": "name", "outcome": "outcome", "detail": "why", "retry_at": "again at"}
+    show([_verification(result) for result in results], as_json=json, columns=columns)
+    if not any(result.outcome == SendOutcome.SENT for result in results):
+        sys.exit(1)
 
 
 @app.command(name="import")
@@ -214,6 +264,39 @@ def _tell(row: ContactImport, *, dry_run: bool) -> None:
         say(f"{row.row_count} rows: {totals}.{texts}")
     else:
         _warn(f"Nothing was written, since rows are refused: {totals}.")
+
+
+def _group(name: str) -> int:
+    group = ContactGroup.objects.filter(name=name).first()
+    if group is None:
+        raise NotFoundError(f"There is no contact group {name!r}.")
+    return group.object_id
+
+
+def _contact(row: Contact) -> dict[str, Any]:
+    verified_at = row.phone_verified_at
+    return {
+        "id": row.object_id,
+        "name": row.name,
+        "phone": row.phone or "",
+        "is_verified": verified_at is not None,
+        "verified_at": verified_at.isoformat(timespec="seconds") if verified_at else None,
+        "email": row.email or "",
+        "fallback": row.fallback,
+        "external_id": row.external_id or "",
+    }
+
+
+def _verification(result: VerificationResult) -> dict[str, Any]:
+    return {
+        "contact_id": result.contact_id,
+        "name": result.name,
+        "outcome": result.outcome.value,
+        "method": result.method.value if result.method else None,
+        "detail": result.detail,
+        "retry_at": result.retry_at.isoformat(timespec="seconds") if result.retry_at else None,
+        "delivery_id": result.delivery_id,
+    }
 
 
 def _warn(text: str) -> None:

@@ -42,7 +42,7 @@ GROUPS = {
             "Where events come from: create, list.",
             founding=frozenset({"create"}),
         ),
-        Group("contacts", "tocsin.cli.contacts", "Many contacts at once: import, export."),
+        Group("contacts", "tocsin.cli.contacts", "People: list, verify; many at once: import, export."),
         Group("apply", "tocsin.cli.apply", "Make the installation as files say, and change nothing else."),
         Group("dump", "tocsin.cli.dump", "Write what is configured as files for `tocsin apply`."),
         Group(
@@ -52,6 +52,12 @@ GROUPS = {
             needs_database=False,
         ),
         Group("schema", "tocsin.cli.schema", "Print the JSON Schema of the files, for editors.", needs_database=False),
+        Group(
+            "completion",
+            "tocsin.cli.completion",
+            "Print what makes a shell complete commands with Tab.",
+            needs_database=False,
+        ),
         Group("api-token", "tocsin.cli.tokens", "Tokens of programs.", founding=frozenset({"create"})),
         Group(
             "access-key",
@@ -61,6 +67,9 @@ GROUPS = {
         ),
         Group("user", "tocsin.cli.users", "Who signs in: list, create, new password, second factor."),
         Group("outbox", "tocsin.cli.outbox", "What would have been sent, and a simulated phone."),
+        Group("alert", "tocsin.cli.alerts", "What fires, and what people do about it: list, claim, resolve."),
+        Group("policy", "tocsin.cli.policies", "Notification policies: list, enable, disable, shadow."),
+        Group("silence", "tocsin.cli.silences", "What is recorded and tells nobody: list, create, end."),
         Group("oncall", "tocsin.cli.oncall", "Say who is on duty on the on-call schedules."),
         Group("coverage", "tocsin.cli.coverage", "Find what would leave an alert untold: dead ends."),
         Group("drill", "tocsin.cli.drills", "Fire drills: ask people to confirm that a message reaches them."),

@@ -159,24 +159,33 @@ def try_out(
 
 
 @app.command
-def enable(name: Name, /) -> None:
+def enable(name: Name, /, *, json: Json = False) -> None:
     """Messages go out through it again."""
-    services.enable_account(by=SHELL, now=utc_now(), account_id=account_named(name).pk)
-    say(f"{name} is enabled.")
+    account = services.enable_account(by=SHELL, now=utc_now(), account_id=account_named(name).pk)
+    _say_or_show(f"{name} is enabled.", _as_json(account), json)
 
 
 @app.command
-def disable(name: Name, /) -> None:
+def disable(name: Name, /, *, json: Json = False) -> None:
     """Nothing more goes out through it; what waits takes the channel's next account."""
-    services.disable_account(by=SHELL, now=utc_now(), account_id=account_named(name).pk)
-    say(f"{name} is disabled.")
+    account = services.disable_account(by=SHELL, now=utc_now(), account_id=account_named(name).pk)
+    _say_or_show(f"{name} is disabled.", _as_json(account), json)
 
 
 @app.command
-def remove(name: Name, /) -> None:
+def remove(name: Name, /, *, json: Json = False) -> None:
     """Removes the account, its credentials and the receipts that came for it."""
-    services.delete_account(by=SHELL, now=utc_now(), account_id=account_named(name).pk)
-    say(f"{name} is removed.")
+    account = account_named(name)
+    said = _as_json(account)
+    services.delete_account(by=SHELL, now=utc_now(), account_id=account.pk)
+    _say_or_show(f"{name} is removed.", said, json)
+
+
+def _say_or_show(text: str, values: dict[str, Any], json: bool) -> None:
+    if json:
+        show_json(values)
+    else:
+        say(text)
 
 
 def _from_url(kind: ProviderType, url: str) -> dict[str, str]:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from tocsin.channels.kinds import Channel
-from tocsin.cli.shared import Json, read_yaml, say, show_json
+from tocsin.cli.shared import Json, length_of, read_yaml, say, show_json
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import InvalidInputError
 from tocsin.delivery.replaying import Replay, Tally, replay_period
 from tocsin.policies.drafts import parse_drafts
 
 app = App(name="replay", help="Say what policies would have told of what fired lately.")
 
 _SHOWN = 20
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _NOUNS = {Channel.PHONE: ("call", "calls"), Channel.SMS: ("text", "texts"), Channel.EMAIL: ("email", "emails")}
 
 
@@ -35,18 +31,11 @@ def show(
     """With DRAFT, its policies beside those in force. Nothing is stored or sent."""
     now = utc_now()
     drafts = parse_drafts(read_yaml(draft)) if draft is not None else None
-    found = replay_period(now - _length(since), now, drafts)
+    found = replay_period(now - length_of(since, "since"), now, drafts)
     if json:
         show_json(asdict(found))
     else:
         _print(found)
-
-
-def _length(text: str) -> timedelta:
-    match = re.fullmatch(r"([1-9][0-9]{0,4})([mhdw])", text.strip())
-    if match is None:
-        raise InvalidInputError({"since": f"Write --since 30d (m, h, d or w), not {text!r}."})
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def _print(found: Replay) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 from zoneinfo import ZoneInfo
@@ -38,6 +39,7 @@ _ADDRESS_FILE = "address"
 _PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 _running = False
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def set_up_django(*, is_first_use: bool = True) -> None:
@@ -177,6 +179,14 @@ def moment_of(text: str) -> datetime | None:
     except ValueError as error:
         raise InvalidInputError({"at": f"Write --at 2026-12-24T18:00, not {text!r}."}) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
+
+
+def length_of(text: str, field: str) -> timedelta:
+    """A typed length of time; InvalidInputError on `field`."""
+    match = re.fullmatch(r"([1-9][0-9]{0,4})([mhdw])", text.strip())
+    if match is None:
+        raise InvalidInputError({field: f"Write --{field.replace('_', '-')} 30d (m, h, d or w), not {text!r}."})
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 def read_yaml(file: Path) -> Any:

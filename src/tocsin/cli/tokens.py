@@ -55,13 +55,16 @@ def list_all(*, json: Json = False) -> None:
 
 
 @app.command
-def revoke(name: Annotated[str, Parameter(help="The token's name.")], /) -> None:
+def revoke(name: Annotated[str, Parameter(help="The token's name.")], /, *, json: Json = False) -> None:
     """Programs that use it are refused from now on. This cannot be undone."""
     token = next((token for token in list_tokens() if token.name == name), None)
     if token is None:
         raise NotFoundError(f"There is no token {name!r}; `tocsin api-token list` shows those there are.")
-    services.revoke_token(by=SHELL, now=utc_now(), token_id=token.pk)
-    say(f"{name} is revoked.")
+    revoked = services.revoke_token(by=SHELL, now=utc_now(), token_id=token.pk)
+    if json:
+        show_json(_as_json(revoked))
+    else:
+        say(f"{name} is revoked.")
 
 
 def _as_json(token: ApiToken) -> dict[str, Any]:

@@ -110,9 +110,9 @@ def test_the_policies_tell_whom_alertmanager_tells(
 
 
 @pytest.mark.thorough
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(routes(3), min_size=1, max_size=4), st.lists(labels(), min_size=1, max_size=4))
-def test_the_policies_tell_whom_alertmanager_tells_a_thousand_times(
+def test_the_policies_tell_whom_alertmanager_tells_in_deeper_trees(
     children: list[dict[str, Any]], events: list[dict[str, str]]
 ) -> None:
     config = configuration(children)
