@@ -26,6 +26,7 @@ BIG = {
 _READS_MANY_GROUPS = ("dialog: Batch Delete, all", "dialog: Verify Mobile Numbers, all")
 """What concerns most of the 20,000 groups at once is read from them all."""
 _CSRF = "c" * 32
+_REST = "/api/v1/contacts"
 _TIMES = 5
 
 
@@ -61,8 +62,8 @@ def _pages(made: dict[str, Any]) -> list[Page]:
         return reverse(f"console:{view}", args=args)
 
     contacts, groups = url("contacts_contact_changelist"), url("contacts_contactgroup_changelist")
-    people = [made["first"] + number * 7919 for number in range(20)]
-    some = [made["first"] + number * 977 for number in range(50)]
+    people = [made["first"] + number * 7919 % made["people"] for number in range(20)]
+    some = [made["first"] + number * 977 % made["people"] for number in range(50)]
     middle, large = made["groups"]["All of Shanghai"], made["groups"]["Everybody"]
     chosen = {"_selected_action": some, "index": "0", "select_across": "0"}
     across = {**chosen, "select_across": "1"}
@@ -115,6 +116,9 @@ def _pages(made: dict[str, Any]) -> list[Page]:
                                        for x in ("", "王", "smi", "zhang", "billing 1", "nobody"))),
         Page("policy editor", (url("policies_notificationpolicy_add"),)),
         Page("overview", (url("index"),)),
+        Page("REST: 20 contacts", tuple(f"{_REST}?limit=20&order={x}" for x in ("oldest", "newest", "name"))),
+        Page("REST: 20 contacts, page 500", (f"{_REST}?limit=20&cursor={made['cursor']}",)),
+        Page("REST: 20 contacts of a search", tuple(f"{_REST}?limit=20&text={x}" for x in ("smith", "zhang"))),
     ]  # fmt: skip
 
 
@@ -179,24 +183,28 @@ def _main(made: dict[str, Any]) -> dict[str, Any]:
     from django.test import Client
 
     from tocsin.accounts.rules import Role
-    from tocsin.accounts.services import create_user
+    from tocsin.accounts.services import create_token, create_user
     from tocsin.contacts.models import Contact
     from tocsin.core.actors import SHELL
     from tocsin.core.clock import utc_now
     from tocsin.core.phones import display
+    from tocsin.web.rest.paging import cursor_of
 
     user = create_user(
         by=SHELL, now=utc_now(), username="bench", password="correct horse battery", role=Role.MANAGER  # noqa: S106
     )  # fmt: skip
-    client = Client(headers={"X-CSRFToken": _CSRF})
+    _token, secret = create_token(by=SHELL, now=utc_now(), name="bench", role=Role.MANAGER)
+    headers = {"X-CSRFToken": _CSRF, "Authorization": f"Bearer {secret}"}
+    client = Client(headers=headers)
     client.force_login(user)
     client.cookies["csrftoken"] = _CSRF
-    picked = Contact.objects.filter(pk__in=[made["first"] + number * 4001 for number in range(9)])
+    picked = Contact.objects.filter(pk__in=[made["first"] + number * 4001 % made["people"] for number in range(9)])
     made["emails"] = [contact.email for contact in picked if contact.email][:4]
     made["phones"] = [display(contact.phone) for contact in picked if contact.phone][:4]
+    made["cursor"] = cursor_of(("object_id",), [made["first"] + 500 * 20])
     session = client.cookies["sessionid"].value
     return {
-        "headers": {"Cookie": f"sessionid={session}; csrftoken={_CSRF}", "X-CSRFToken": _CSRF},
+        "headers": {"Cookie": f"sessionid={session}; csrftoken={_CSRF}", **headers},
         "pages": [asdict(_looked_into(client, page)) for page in _pages(made)],
     }
 

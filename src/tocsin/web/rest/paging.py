@@ -42,7 +42,7 @@ def one_page(rows: QuerySet[_Row], order: Sequence[str], page: PageQuery) -> tup
     if len(found) <= page.limit:
         return found, None
     last = found[page.limit - 1]
-    return found[: page.limit], _written(order, [getattr(last, name) for name in names])
+    return found[: page.limit], cursor_of(order, [getattr(last, name) for name in names])
 
 
 def _beyond(names: Sequence[str], values: Sequence[Any], is_backwards: bool) -> Q:
@@ -54,7 +54,7 @@ def _beyond(names: Sequence[str], values: Sequence[Any], is_backwards: bool) -> 
     return Q(**{f"{names[0]}__{side}e": values[0]}) & (first | last)
 
 
-def _written(order: Sequence[str], values: Sequence[Any]) -> str:
+def cursor_of(order: Sequence[str], values: Sequence[Any]) -> str:
     plain = [value.isoformat() if isinstance(value, datetime) else value for value in values]
     return base64.urlsafe_b64encode(json.dumps([",".join(order), *plain]).encode()).decode().rstrip("=")
 
