@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from tocsin.channels.kinds import Channel
+from tocsin.channels.limits import Limit as Limit
+from tocsin.channels.limits import LimitScope as LimitScope
 from tocsin.core.sentences import Sentence
 
 _NO_FIELD = Sentence("%(title)s has no such field; it has %(known)s.", words=("title",))
@@ -113,6 +115,8 @@ class Message:
     """Of the one alert that it tells of: "pending", "handling" or "resolved"; "" for all other messages."""
     buttons: Sequence[Button] = ()
     """What may be pressed in a group, for providers with `Capabilities.has_buttons`."""
+    return_token: str = field(default="", repr=False)
+    """In the address that a bounce comes back to: it proves that the bounce is of this very message. "" for none."""
     receipt_url: str = ""
     """Where the vendor shall send receipts of this very message; "" when there is no public address."""
 
@@ -124,6 +128,8 @@ class ReceiptStatus(StrEnum):
     DELIVERED = "delivered"
     """A text or mail arrived at the device or mailbox."""
     FAILED = "failed"
+    BOUNCED = "bounced"
+    """Not delivered, and nothing will be: the address does not exist, or takes no mail any more."""
     ANSWERED = "answered"
     BUSY = "busy"
     NO_ANSWER = "no_answer"
@@ -166,6 +172,8 @@ class CallbackRequest:
     body: bytes
     script_of: Callable[[str], Script | None] = lambda _reference: None
     """What the call with this reference says; None when that is not kept, or it is no call of this account."""
+    reference_of: Callable[[str], str] = lambda _token: ""
+    """The reference of the message with this `return_token`; "" for what we never gave out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,22 +219,6 @@ class Finding:
     """False: it never got it, so it may be sent again. None: that cannot be told."""
     provider_id: str = ""
     receipts: Sequence[Receipt] = ()
-
-
-class LimitScope(StrEnum):
-    ACCOUNT = "account"
-    """One lane per account or robot."""
-    TARGET = "target"
-    """One lane per account and number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """At most `count` sends in any window as long as `per`, wherever it begins."""
-
-    count: int
-    per: timedelta
-    scope: LimitScope = LimitScope.ACCOUNT
 
 
 @dataclass(frozen=True, slots=True)

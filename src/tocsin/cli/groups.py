@@ -66,6 +66,7 @@ GROUPS = {
             founding=frozenset({"create"}),
         ),
         Group("user", "tocsin.cli.users", "Who signs in: list, create, new password, second factor."),
+        Group("bounce", "tocsin.cli.bounce", "Take a mail that came back, from a mail server's pipe."),
         Group("outbox", "tocsin.cli.outbox", "What would have been sent, and a simulated phone."),
         Group("alert", "tocsin.cli.alerts", "What fires, and what people do about it: list, claim, resolve."),
         Group("policy", "tocsin.cli.policies", "Notification policies: list, enable, disable, shadow."),

@@ -31,6 +31,7 @@ from tocsin.delivery.link_texts import with_link
 from tocsin.delivery.models import Enclosure
 from tocsin.delivery.personal_links import link_message
 from tocsin.delivery.queue_rows import QueueRow
+from tocsin.delivery.return_tokens import return_token
 from tocsin.delivery.rules import Cause, Purpose, Reason
 from tocsin.delivery.rules.lanes import lane_key
 from tocsin.delivery.speech import call_keys
@@ -238,6 +239,7 @@ class Addresses:
             urgent=row.cause in (Cause.FIRED, Cause.ESCALATED),
             mentions=self._mentions(row, channel) if row.mention_ids and row.cause is not Cause.RECOVERED else (),
             receipt_url=receipt_url,
+            return_token=return_token(row.id) if channel is Channel.EMAIL and route.capabilities.has_receipts else "",
             buttons=buttons_for(row.id, row.language, row.alert_state) if can_press else (),
             keys=keys,
             variables=variables,

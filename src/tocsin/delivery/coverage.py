@@ -26,7 +26,8 @@ told AS MATERIALIZED (
 )
 """
 _IS_REACHED = """(
-    (c.email IS NOT NULL AND told.channels ? 'email' AND 'email' = ANY(%(carried)s))
+    (c.email IS NOT NULL AND told.channels ? 'email' AND 'email' = ANY(%(carried)s) AND NOT EXISTS (
+        SELECT 1 FROM contacts_contactreach b WHERE b.contact_id = c.id AND b.bounced_at IS NOT NULL))
     OR (c.phone_verified_at IS NOT NULL AND told.channels ? 'phone' AND 'phone' = ANY(%(carried)s))
     OR (c.phone_verified_at IS NOT NULL AND told.channels ? 'sms' AND 'sms' = ANY(%(carried)s))
     OR c.legacy_chatbot_url <> ''
@@ -65,6 +66,19 @@ WHERE c.phone IS NOT NULL AND c.phone_verified_at IS NULL AND c.id IN (
     JOIN oncall_layerperson q ON q.layer_id = l.id
 ) ORDER BY c.name, c.id
 """  # noqa: S608 (the same)
+_BOUNCING = f"""
+WITH {_TOLD}, by_email AS MATERIALIZED (SELECT DISTINCT object_id FROM told WHERE channels ? 'email'),
+bouncing AS MATERIALIZED (
+    SELECT contact_id, failure FROM contacts_contactreach WHERE bounced_at IS NOT NULL AND channel = 'email'
+)
+SELECT 'contact', c.id, c.name, b.failure FROM bouncing b JOIN contacts_contact c ON c.id = b.contact_id
+WHERE EXISTS (SELECT 1 FROM by_email WHERE object_id = c.id)
+   OR EXISTS (SELECT 1 FROM contacts_contactgroupmember m JOIN by_email ON by_email.object_id = m.group_id
+              WHERE m.contact_id = c.id)
+   OR EXISTS (SELECT 1 FROM oncall_layerperson q JOIN oncall_schedulelayer l ON l.id = q.layer_id
+              JOIN by_email ON by_email.object_id = l.schedule_id WHERE q.contact_id = c.id)
+ORDER BY c.name, c.id
+"""  # noqa: S608 (the same)
 _OUTLETS = """
 SELECT o.kind, o.id, coalesce(r.name, w.name), f.failure FROM contacts_objectreach f
 JOIN contacts_notificationobject o ON o.id = f.id
@@ -77,6 +91,7 @@ _STATEMENTS = {
     DeadEnd.POLICY: _POLICIES,
     DeadEnd.GROUP: _GROUPS,
     DeadEnd.UNVERIFIED: _UNVERIFIED,
+    DeadEnd.BOUNCING: _BOUNCING,
     DeadEnd.OUTLET: _OUTLETS,
     DeadEnd.UNPROVED: _UNPROVED,
 }

@@ -17,6 +17,7 @@ from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
 from tocsin.contacts.models import Contact, ContactGroup, ContactGroupMember
 from tocsin.contacts.queries import contact_views
 from tocsin.contacts.rules import ContactView, why_not_reachable
+from tocsin.contacts.services import ReachEntry, record_reach
 from tocsin.core.actors import Actor
 from tocsin.core.errors import InvalidInputError, NotFoundError
 from tocsin.core.phones import mask as mask_phone
@@ -78,13 +79,16 @@ def start_drill(
 
 
 def confirm_drill(*, now: datetime, delivery_id: int, via: str) -> DrillMember | None:
-    """The first confirmation stays, also a late one; None when the message asks nobody."""
+    """The first confirmation stays, also a late one, and each proves the channel; None when the message asks nobody."""
     found = DrillMember.objects.filter(messages__delivery_id=delivery_id)
     channel = Delivery.objects.filter(pk=delivery_id).values_list("channel", flat=True).first() or ""
     DrillMember.objects.filter(pk__in=found.values("pk"), confirmed_at__isnull=True).update(
         confirmed_at=now, confirmed_via=via, channel=channel
     )
-    return found.select_related("drill", "contact").first()
+    member = found.select_related("drill", "contact").first()
+    if member is not None and member.contact_id is not None and channel in PERSONAL_CHANNELS:
+        record_reach(entries=[ReachEntry(member.contact_id, Channel(channel), delivered_at=now)])
+    return member
 
 
 def member_asked_by(delivery_id: int) -> DrillMember | None:

@@ -217,8 +217,10 @@ def mark_sending(claims: Sequence[tuple[QueueRow, int | None, str]], worker_id: 
 
 
 def _digest(row: QueueRow) -> bytes | None:
-    """Of the address that it goes to now: a link in it works while its contact has that."""
-    if row.purpose != Purpose.ALERT or not row.is_contact:
+    """Of the address that it goes to now: a link in it works while its contact has that, and so does a bounce."""
+    if not row.is_contact or row.purpose == Purpose.NOTICE:
+        return None
+    if row.purpose != Purpose.ALERT and row.channel != Channel.EMAIL:
         return None
     address = {Channel.EMAIL: row.email, Channel.SMS: row.phone, Channel.PHONE: row.phone}.get(Channel(row.channel))
     return address_digest(address) if address else None

@@ -11,11 +11,13 @@ from tocsin.channels.base import Receipt as ProviderReceipt
 from tocsin.channels.base import ReceiptStatus
 from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
+from tocsin.contacts.models import Contact
 from tocsin.contacts.services import ReachEntry
 from tocsin.core.ids import from_base36
 from tocsin.core.storable import storable
 from tocsin.delivery.fallbacks import follow_failed_calls
 from tocsin.delivery.keys import act_on_keys
+from tocsin.delivery.link_texts import is_address_of
 from tocsin.delivery.models import Delivery, Receipt
 from tocsin.delivery.parts import PartsOf
 from tocsin.delivery.rules import DeliveryState
@@ -148,7 +150,8 @@ def apply_receipts(delivery_ids: Collection[int], now: datetime) -> list[ReachEn
             reach.append(ReachEntry(delivery.recipient_id, channel, delivered_at=now))
         else:
             failed.append(delivery.pk)
-            reach.append(ReachEntry(delivery.recipient_id, channel, failed_at=now, failure=delivery.reason))
+            bounced_at = now if status is ReceiptStatus.BOUNCED and _is_still_theirs(delivery) else None
+            reach.append(ReachEntry(delivery.recipient_id, channel, None, now, delivery.reason, bounced_at))
     Receipt.objects.bulk_update(waiting, ["effect"])
     Delivery.objects.bulk_update(
         list(deliveries.values()),
@@ -157,6 +160,13 @@ def apply_receipts(delivery_ids: Collection[int], now: datetime) -> list[ReachEn
     follow_failed_calls(failed, now)
     act_on_keys(pressed, now)
     return reach
+
+
+def _is_still_theirs(delivery: Delivery) -> bool:
+    """A bounce of the address that was there before says nothing of the one that is there now."""
+    address = Contact.objects.filter(pk=delivery.recipient_id).values_list("email", flat=True).first()
+    digest = delivery.address_digest
+    return bool(address) and digest is not None and is_address_of(bytes(digest), str(address))
 
 
 def _row(receipt: ProviderReceipt, now: datetime) -> tuple[object, ...]:

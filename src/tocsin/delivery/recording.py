@@ -8,6 +8,7 @@ from datetime import datetime
 
 from tocsin.channels.base import Outcome
 from tocsin.channels.health import Health, record_health
+from tocsin.channels.kinds import Channel
 from tocsin.channels.rules import Fault
 from tocsin.contacts.services import (
     OutletReach,
@@ -167,5 +168,7 @@ def _reach(moved: Sequence[Recorded], now: datetime) -> list[ReachEntry]:
         if item.next.state is DeliveryState.DELIVERED:
             entries.append(ReachEntry(claim.recipient_id, claim.channel, delivered_at=now))
         elif _has_failed(item.next):
-            entries.append(ReachEntry(claim.recipient_id, claim.channel, failed_at=now, failure=item.sentence))
+            is_gone = item.result.outcome is Outcome.PERMANENT_TARGET and claim.channel is Channel.EMAIL
+            bounced_at = now if is_gone and claim.purpose is not Purpose.NOTICE else None
+            entries.append(ReachEntry(claim.recipient_id, claim.channel, None, now, item.sentence, bounced_at))
     return entries

@@ -209,6 +209,7 @@ def _receipt_step(receipt: Receipt) -> Step:
         "queued": _("queued by the provider"),
         "delivered": _("delivered"),
         "failed": _("not delivered"),
+        "bounced": _("came back: the address takes no mail"),
         "answered": _("answered"),
         "busy": _("busy"),
         "no_answer": _("nobody answered"),

@@ -339,16 +339,21 @@ class ContactDefaults(models.Model):
 
 
 class ContactReach(models.Model):
-    """When a contact was last proved reachable over a channel, and when that last failed and why."""
+    """When a contact was last proved reachable over a channel, and when that last failed and why.
+
+    `bounced_at`: the address takes no mail, as a mail server said then; a later proof takes it back.
+    """
 
     contact = models.ForeignKey(Contact, models.CASCADE, related_name="reach")
     channel = models.CharField(max_length=16)
     delivered_at = models.DateTimeField(null=True, blank=True)
     failed_at = models.DateTimeField(null=True, blank=True)
     failure = models.CharField(max_length=200, blank=True)
+    bounced_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["contact", "channel"], name="contact_reach_once")]
+        indexes = [models.Index("contact", name="contact_bouncing", condition=Q(bounced_at__isnull=False))]
 
     def __str__(self) -> str:
         return f"{self.contact_id} {self.channel}"

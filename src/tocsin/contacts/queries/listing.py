@@ -219,11 +219,11 @@ _COUNTS = "SELECT group_id, count(*) FROM contacts_contactgroupmember WHERE grou
 _FACTS = """
 SELECT c.id, c.name, coalesce(c.phone, ''), c.phone_verified_at IS NOT NULL, coalesce(c.email, ''), c.fallback,
        c.user_id, c.dingtalk_user_id, c.lark_user_id, c.wecom_user_id, c.language, c.time_zone,
-       c.legacy_chatbot_url <> '', r.channels, r.delivered, r.failed, r.failures, g.ids, g.names, g.total
+       c.legacy_chatbot_url <> '', r.channels, r.delivered, r.failed, r.failures, r.bounced, g.ids, g.names, g.total
 FROM contacts_contact c
 CROSS JOIN LATERAL (
     SELECT array_agg(channel) AS channels, array_agg(delivered_at) AS delivered, array_agg(failed_at) AS failed,
-           array_agg(failure) AS failures
+           array_agg(failure) AS failures, array_agg(bounced_at) AS bounced
     FROM contacts_contactreach WHERE contact_id = c.id
 ) r
 CROSS JOIN LATERAL (
@@ -244,11 +244,10 @@ def contact_facts(contact_ids: Collection[int], *, groups_shown: int = GROUPS_SH
     with connection.cursor() as cursor:
         cursor.execute(_FACTS, [groups_shown, list(contact_ids)])
         for pk, name, phone, is_verified, email, fallback, *rest in cursor.fetchall():
-            channels, delivered, failed, failures, group_ids, group_names, total = rest[-7:]
-            view = ContactView(pk, name, phone, is_verified, email, Fallback(fallback), *rest[:-7])
-            known = dict(
-                zip(channels or (), zip(delivered or (), failed or (), failures or (), strict=True), strict=True)
-            )
+            channels, delivered, failed, failures, bounced, group_ids, group_names, total = rest[-8:]
+            view = ContactView(pk, name, phone, is_verified, email, Fallback(fallback), *rest[:-8])
+            facts_each = zip(delivered or (), failed or (), failures or (), bounced or (), strict=True)
+            known = dict(zip(channels or (), facts_each, strict=True))
             facts[pk] = ContactFacts(
                 groups=tuple(zip(group_ids or (), group_names or (), strict=True)),
                 group_count=total or 0,

@@ -261,10 +261,17 @@ class Readiness:
     delivered_at: datetime | None = None
     failed_at: datetime | None = None
     failure: str = ""
+    bounced_at: datetime | None = None
 
     @property
     def is_ready(self) -> bool:
+        """Whether a message is tried."""
         return self.reason is None
+
+    @property
+    def doubt(self) -> ContactReason | None:
+        """Why a message does not arrive, or probably not."""
+        return self.reason or (ContactReason.BOUNCED if self.bounced_at is not None else None)
 
 
 def readiness(contact_ids: Collection[int]) -> dict[int, dict[Channel, Readiness]]:
@@ -272,7 +279,7 @@ def readiness(contact_ids: Collection[int]) -> dict[int, dict[Channel, Readiness
     known = {
         (contact_id, channel): facts
         for contact_id, channel, *facts in ContactReach.objects.filter(contact_id__in=contact_ids).values_list(
-            "contact_id", "channel", "delivered_at", "failed_at", "failure"
+            "contact_id", "channel", "delivered_at", "failed_at", "failure", "bounced_at"
         )
     }
     return {

@@ -27,6 +27,8 @@ class ContactReason(StrEnum):
     NO_PHONE = "no_phone"
     UNVERIFIED_PHONE = "unverified_phone"
     NO_EMAIL = "no_email"
+    BOUNCED = "bounced"
+    """Is tried all the same."""
 
 
 @dataclass(frozen=True, slots=True)

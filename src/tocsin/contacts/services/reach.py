@@ -24,13 +24,15 @@ class ReachEntry:
     delivered_at: datetime | None = None
     failed_at: datetime | None = None
     failure: str = ""
+    bounced_at: datetime | None = None
+    """The address takes no mail."""
 
 
 _UPSERT = """
-INSERT INTO contacts_contactreach AS known (contact_id, channel, delivered_at, failed_at, failure)
-SELECT contact.id, told.channel, told.delivered_at, told.failed_at, told.failure
-FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[])
-     AS told (contact_id, channel, delivered_at, failed_at, failure)
+INSERT INTO contacts_contactreach AS known (contact_id, channel, delivered_at, failed_at, failure, bounced_at)
+SELECT contact.id, told.channel, told.delivered_at, told.failed_at, told.failure, told.bounced_at
+FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::timestamptz[])
+     AS told (contact_id, channel, delivered_at, failed_at, failure, bounced_at)
 JOIN contacts_contact AS contact ON contact.id = told.contact_id
 ORDER BY contact.id, told.channel
 FOR KEY SHARE OF contact
@@ -38,7 +40,10 @@ ON CONFLICT (contact_id, channel) DO UPDATE SET
     delivered_at = greatest(known.delivered_at, excluded.delivered_at),
     failed_at = greatest(known.failed_at, excluded.failed_at),
     failure = CASE WHEN excluded.failed_at >= coalesce(known.failed_at, '-infinity')
-                   THEN excluded.failure ELSE known.failure END
+                   THEN excluded.failure ELSE known.failure END,
+    bounced_at = CASE WHEN greatest(known.delivered_at, excluded.delivered_at)
+                           >= greatest(known.bounced_at, excluded.bounced_at)
+                      THEN NULL ELSE greatest(known.bounced_at, excluded.bounced_at) END
 """
 
 _PROVED = """
@@ -75,6 +80,7 @@ def record_reach(*, entries: Collection[ReachEntry]) -> None:
                 [entry.delivered_at for entry in rows.values()],
                 [entry.failed_at for entry in rows.values()],
                 [entry.failure[:_FAILURE_LENGTH] for entry in rows.values()],
+                [entry.bounced_at for entry in rows.values()],
             ],
         )
         if proved := {entry.contact_id for entry in rows.values() if entry.delivered_at is not None}:
@@ -91,4 +97,5 @@ def forget_reach(*, contact_ids: Collection[int], channels: Collection[Channel])
 def _merged(one: ReachEntry, other: ReachEntry) -> ReachEntry:
     delivered = max(filter(None, (one.delivered_at, other.delivered_at)), default=None)
     failed = max((one, other), key=lambda entry: (entry.failed_at is not None, entry.failed_at))
-    return ReachEntry(one.contact_id, one.channel, delivered, failed.failed_at, failed.failure)
+    bounced = max(filter(None, (one.bounced_at, other.bounced_at)), default=None)
+    return ReachEntry(one.contact_id, one.channel, delivered, failed.failed_at, failed.failure, bounced)

@@ -19,6 +19,8 @@ class DeadEnd(StrEnum):
     SCHEDULE = "schedule"
     UNVERIFIED = "unverified"
     """Told by phone or text message, and the number is not verified."""
+    BOUNCING = "bouncing"
+    """Told by email, and mail to the address comes back."""
     OUTLET = "outlet"
     """A robot or webhook that did not take the last message."""
     UNPROVED = "unproved"
@@ -33,6 +35,7 @@ TITLES: dict[DeadEnd, Sentence] = {
     DeadEnd.GROUP: Sentence("Contact groups without members"),
     DeadEnd.SCHEDULE: Sentence("On-call schedules with gaps"),
     DeadEnd.UNVERIFIED: Sentence("Told by phone or text message, but not verified"),
+    DeadEnd.BOUNCING: Sentence("Told by email, but mail to the address comes back"),
     DeadEnd.OUTLET: Sentence("Robots and webhooks that did not take the last message"),
     DeadEnd.UNPROVED: Sentence("Contacts to whom nothing is proved to have arrived"),
 }
@@ -41,6 +44,7 @@ CURES: dict[DeadEnd, Sentence] = {
     DeadEnd.GROUP: Sentence("Add members, or take the group out of what names it."),
     DeadEnd.SCHEDULE: Sentence("Add a person or a layer: alerts in a gap reach nobody through the schedule."),
     DeadEnd.UNVERIFIED: Sentence("Send the verification again, or choose a channel that reaches them."),
+    DeadEnd.BOUNCING: Sentence("Correct the address, or have a fire drill by email confirmed."),
     DeadEnd.OUTLET: Sentence("Send a test; its answer says what is wrong."),
     DeadEnd.UNPROVED: Sentence("Run a fire drill with them."),
 }

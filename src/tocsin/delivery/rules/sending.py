@@ -144,6 +144,7 @@ _RECEIPT_MOVES: dict[ReceiptStatus, tuple[DeliveryState, Reason | None]] = {
     ReceiptStatus.ANSWERED: (DeliveryState.DELIVERED, None),
     ReceiptStatus.KEY_PRESSED: (DeliveryState.DELIVERED, None),
     ReceiptStatus.FAILED: (DeliveryState.FAILED, Reason.UNDELIVERED),
+    ReceiptStatus.BOUNCED: (DeliveryState.FAILED, Reason.BOUNCED),
     ReceiptStatus.BUSY: (DeliveryState.FAILED, Reason.BUSY),
     ReceiptStatus.NO_ANSWER: (DeliveryState.FAILED, Reason.NO_ANSWER),
     ReceiptStatus.REJECTED: (DeliveryState.FAILED, Reason.REJECTED),

@@ -156,6 +156,7 @@ class Reason(StrEnum):
     UNREACHABLE = "unreachable"
     MACHINE = "machine"
     UNDELIVERED = "undelivered"
+    BOUNCED = "bounced"
     OUTCOME_UNKNOWN = "outcome_unknown"
     TOO_LATE = "too_late"
     SILENCED = "silenced"
@@ -206,6 +207,7 @@ REASON_TEXTS: dict[Reason, Sentence] = {
     Reason.UNREACHABLE: Sentence("the phone was unreachable"),
     Reason.MACHINE: Sentence("a machine answered"),
     Reason.UNDELIVERED: Sentence("the provider reported that it was not delivered"),
+    Reason.BOUNCED: Sentence("mail to this address comes back"),
     Reason.OUTCOME_UNKNOWN: Sentence("no reply came, so it may or may not have gone out"),
     Reason.SHADOW: Sentence("the policy is in shadow: this would have been sent"),
     Reason.NOT_AT_SEVERITY: Sentence("the policy keeps this channel for more severe alerts"),

@@ -35,7 +35,7 @@ from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, reason_text
 
 def channel_icons(ready: Mapping[Channel, Readiness]) -> SafeString:
     """A sign for each channel, struck through when it is not ready; its title, and what is read out, say why."""
-    return _icons(tuple((channel, item.reason) for channel, item in ready.items()), get_language())
+    return _icons(tuple((channel, item.doubt) for channel, item in ready.items()), get_language())
 
 
 @lru_cache(maxsize=256)
@@ -142,7 +142,7 @@ def _line(
 ) -> tuple[SafeString, Any, str, SafeString | str]:
     """A chip, the channel's name, what is known of it, and the way to a test. `sent_at`: taken, but not proved."""
     now = utc_now()
-    known = [_why(ready.reason)] if ready.reason else []
+    known = [_why(ready.doubt)] if ready.doubt else []
     if ready.delivered_at:
         known.append(_now("last proved delivered %(ago)s") % {"ago": ago(ready.delivered_at, now)})
     if ready.failed_at and (ready.delivered_at is None or ready.failed_at > ready.delivered_at):
@@ -153,7 +153,9 @@ def _line(
         known.append(_now("last sent %(ago)s, no proof of delivery") % {"ago": ago(sent_at, now)})
     if ready.is_ready and not known:
         known.append(_now("not proved yet"))
-    state = chip(_now("ready"), "success") if ready.is_ready else chip(_now("not ready"), "warning")
+    state = chip(_now("ready"), "success") if not ready.doubt else chip(_now("not ready"), "warning")
+    if ready.is_ready and ready.doubt:
+        state = chip(_now("bouncing"), "danger")
     test: SafeString | str = ""
     if ready.is_ready and test_url:
         test = format_html(

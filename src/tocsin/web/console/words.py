@@ -69,6 +69,7 @@ RECEIPTS: Words = {
     ReceiptStatus.QUEUED: _("queued by the provider"),
     ReceiptStatus.DELIVERED: _("delivered"),
     ReceiptStatus.FAILED: _("not delivered"),
+    ReceiptStatus.BOUNCED: _("came back: the address takes no mail"),
     ReceiptStatus.ANSWERED: _("answered"),
     ReceiptStatus.BUSY: _("busy"),
     ReceiptStatus.NO_ANSWER: _("nobody answered"),

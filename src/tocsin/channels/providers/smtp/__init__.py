@@ -8,10 +8,11 @@ from tocsin.channels.base import Capabilities, Config, Provider, ProviderType
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.smtp.account import FIELDS, check, from_url, read
+from tocsin.channels.providers.smtp.bounces import read_callback
 from tocsin.channels.providers.smtp.sending import SmtpEmail
 
-_CAPABILITIES = Capabilities(resend_is_safe=True, concurrency=8)
-"""A receiver drops a second copy by its Message-ID. Bounces come as mail, not as receipts."""
+_CAPABILITIES = Capabilities(has_receipts=True, resend_is_safe=True, concurrency=8)
+"""A receiver drops a second copy by its Message-ID. Receipts are bounces, where they are handed over."""
 
 
 def _build(config: Config, _http: HttpClient) -> Provider:
@@ -19,7 +20,7 @@ def _build(config: Config, _http: HttpClient) -> Provider:
 
 
 def _capabilities(config: Config) -> Capabilities:
-    return replace(_CAPABILITIES, concurrency=read(config).connections)
+    return replace(_CAPABILITIES, concurrency=read(config).connections, has_receipts=bool(config["bounces"]))
 
 
 SMTP = ProviderType(
@@ -31,5 +32,6 @@ SMTP = ProviderType(
     build=_build,
     check=check,
     from_url=from_url,
+    read_callback=read_callback,
     capabilities_for=_capabilities,
 )

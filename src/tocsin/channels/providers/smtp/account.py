@@ -36,12 +36,19 @@ FIELDS = (
     ConfigField("password", "Password", is_secret=True, is_required=False),
     ConfigField("from", "From", help="alerts@example.org or Tocsin <alerts@example.org>"),
     ConfigField("reply_to", "Reply to", is_required=False),
+    ConfigField(
+        "bounces",
+        "Bounces to",
+        is_required=False,
+        help="A mailbox like bounces@example.org, whose mail is handed to Tocsin, also that to bounces+x@example.org.",
+    ),
     ConfigField("connections", "Connections at once", default="8"),
     ConfigField("timeout", "Seconds to wait for an answer", default="20"),
     ConfigField("verify", "Verify the certificate", default="yes", choices=("yes", "no")),
     ConfigField("ca_file", "Certificate authority (PEM file)", is_required=False),
     ConfigField("hello", "Name in EHLO", is_required=False, help="The domain of From unless set."),
 )
+_LONGEST_BOUNCES = 200
 _DEFAULT_PORTS = {"tls": 465, "none": 25}
 _HOST = re.compile(r"[\w.:-]+")
 _ADDRESS = re.compile(r"[^\s<>@,;:\"()\[\]\\]+@[^\s<>@,;:\"()\[\]\\]+")
@@ -64,6 +71,7 @@ class Account:
     sender: str
     sender_name: str
     reply_to: str
+    bounces: str
     connections: int
     timeout: float
     is_verified: bool
@@ -73,6 +81,13 @@ class Account:
     @property
     def domain(self) -> str:
         return ascii_domain(self.sender.rpartition("@")[2])
+
+    def envelope_sender(self, token: str) -> str:
+        """Where a bounce goes; with the message's token where bounces are read."""
+        if not self.bounces or not token:
+            return f"{self.sender.rpartition('@')[0]}@{self.domain}"
+        local, _, domain = self.bounces.rpartition("@")
+        return f"{local}+{token}@{ascii_domain(domain)}"
 
 
 def read(config: Config) -> Account:
@@ -87,6 +102,7 @@ def read(config: Config) -> Account:
         sender=sender,
         sender_name=name,
         reply_to=config["reply_to"],
+        bounces=config["bounces"],
         connections=int(config["connections"]),
         timeout=float(config["timeout"]),
         is_verified=config["verify"] == "yes",
@@ -105,6 +121,8 @@ def check(config: Config) -> dict[str, str]:
         found["from"] = _BAD_SENDER
     if config["reply_to"] and not is_address(config["reply_to"]):
         found["reply_to"] = _BAD_ADDRESS
+    if config["bounces"] and not (is_address(config["bounces"]) and len(config["bounces"]) <= _LONGEST_BOUNCES):
+        found["bounces"] = _BAD_ADDRESS
     if not _is_number(config["connections"], 1, 64):
         found["connections"] = _UP_TO_64
     if not _is_number(config["timeout"], 1, 30):

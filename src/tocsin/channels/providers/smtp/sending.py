@@ -62,15 +62,16 @@ class SmtpEmail:
         if not is_address(recipient):
             return SendResult(Outcome.PERMANENT_TARGET, "address", _NO_ADDRESS)
         content = self._composer.compose(message, recipient)
+        sender = self._account.envelope_sender(message.return_token)
         async with self._slots:
             link = self._kept_link()
             if link is not None:
                 with contextlib.suppress(_LostBeforeContentError):
-                    return await self._hand_over(link, recipient, content, is_new=False)
+                    return await self._hand_over(link, sender, recipient, content, is_new=False)
             opened = await self._open_link()
             if isinstance(opened, SendResult):
                 return opened
-            return await self._hand_over(opened, recipient, content, is_new=True)
+            return await self._hand_over(opened, sender, recipient, content, is_new=True)
 
     async def aclose(self) -> None:
         self._is_closed = True
@@ -131,10 +132,9 @@ class SmtpEmail:
             client.close()
             raise
 
-    async def _hand_over(self, link: _Link, recipient: str, content: bytes, *, is_new: bool) -> SendResult:
+    async def _hand_over(self, link: _Link, sender: str, recipient: str, content: bytes, *, is_new: bool) -> SendResult:
         """MAIL, RCPT, DATA, content: the stage decides what a broken connection means."""
         protocol, timeout, stage = link.protocol, self._account.timeout, Stage.MAIL
-        sender = self._account.sender.rpartition("@")[0] + "@" + self._account.domain
         size = b" SIZE=%d" % len(content) if link.client.supports_extension("size") else b""
         if not (sender + recipient).isascii():
             if not link.client.supports_extension("smtputf8"):

@@ -1,0 +1,28 @@
+"""`tocsin bounce`: what a mail server hands over."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from tocsin.cli.shared import say
+from tocsin.core.clock import utc_now
+from tocsin.delivery.bounces import take_bounce
+
+app = App(name="bounce", help="Take a mail that came back to a return address.")
+
+_LARGEST = 1 << 20
+_NOT_OURS = 3
+
+
+@app.default
+def take(
+    *, to: Annotated[str, Parameter(help="Its envelope recipient; the headers of the mail say it otherwise.")] = ""
+) -> None:
+    """Reads the mail from standard input, as a pipe of Postfix gives it. Exit code 3: it is of no message of ours."""
+    mail = sys.stdin.buffer.read(_LARGEST)
+    if not take_bounce(mail, recipient=to, now=utc_now()):
+        say("This is of no message of ours.")
+        sys.exit(_NOT_OURS)
