@@ -13,6 +13,7 @@ from tocsin.contacts.services import delete_contacts
 from tocsin.core.errors import InvalidInputError
 from tocsin.delivery.drill_texts import delivery_of_token
 from tocsin.delivery.drills import confirm_drill, drill_report, start_drill
+from tocsin.delivery.models import Delivery
 
 HOUR = timedelta(hours=1)
 PHONE, SMS, EMAIL = Channel.PHONE, Channel.SMS, Channel.EMAIL
@@ -97,3 +98,13 @@ def test_what_cannot_be_asked_is_refused(story: Story) -> None:
         start_drill(by=ADMIN, now=story.now, object_ids=[empty.pk], channels=[], lasts=timedelta(0))
 
     assert (set(nobody.value.fields), set(nothing.value.fields)) == ({"objects"}, {"channels", "lasts"})
+
+
+def test_what_a_limit_holds_until_the_drill_is_over_is_not_sent(story: Story) -> None:
+    ann = story.contact("Ann")
+    drill = start_drill(by=ADMIN, now=story.now, object_ids=[ann.pk], channels=[SMS], lasts=HOUR)
+    Delivery.objects.update(state="held", next_at=story.now + HOUR)
+
+    story.passes(HOUR.total_seconds() + 5)
+
+    assert told(story, drill.pk) == {"Ann": ("sms drill_over",)}

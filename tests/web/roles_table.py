@@ -234,6 +234,7 @@ ADDRESSES: dict[str, Door] = {
     "console/events/integration/<path:object_id>/test-event/": Door(MANAGER),
     "console/events/integration/<int:integration_id>/live/": Door(VIEWER),
     "console/channels/provideraccount/<path:object_id>/test/": Door(ADMIN),
+    "console/channels/provideraccount/caps/": Door(ADMIN),
     "console/accounts/user/<path:object_id>/new-password/": Door(ADMIN),
     "console/accounts/user/<path:object_id>/reset-second-factor/": Door(ADMIN),
     "console/accounts/user/<path:object_id>/sessions/": Door(ADMIN),

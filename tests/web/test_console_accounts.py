@@ -13,12 +13,13 @@ from django.test import Client
 from django.urls import reverse
 
 from simulators.smtp import SmtpSimulator
-from tests.stories.harness import Story, begin
+from tests.stories.harness import ADMIN, Story, begin
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.channels.base import Outcome, SendResult
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import config_of
+from tocsin.delivery.caps import Caps, caps_in_force, set_caps
 from tocsin.web.console.account_test import explained
 
 pytestmark = pytest.mark.django_db
@@ -219,3 +220,42 @@ def test_an_account_that_rests_says_until_when_and_why(story: Story, mail: SmtpS
     assert "after 3 failures" in listed
     assert listed.count("carries the channel now") == 3  # the second, and the outbox for calls and texts
     assert second.name in listed
+
+
+def test_an_admin_chooses_the_caps_per_person_and_two_at_once_do_not_undo_each_other(
+    story: Story, settings: Any
+) -> None:
+    settings.CALLS_PER_HOUR, settings.TEXTS_PER_HOUR = 30, 60
+    client, url = signed_in(Role.ADMIN), reverse("console:channels_provideraccount_caps_per_person")
+    shown = client.get(url).content.decode()
+    typed = {"calls_per_hour": "5", "texts_per_hour": "", "version": "0"}
+
+    saved = client.post(url, typed)
+    late = client.post(url, {**typed, "calls_per_hour": "7"})
+    wrong = client.post(url, {"calls_per_hour": "10001", "version": "1"})
+
+    assert "0: no cap. Empty: 30, as the environment says." in shown
+    assert saved.status_code == 302
+    assert caps_in_force() == Caps(calls=5, texts=60)
+    assert late.context["form"].non_field_errors() == [
+        "Somebody changed the caps since you opened them. Load them again."
+    ]
+    assert "calls_per_hour" in wrong.context["form"].errors
+    entry = LogEntry.objects.get(object_repr="5/None")
+    assert entry.changes == {"calls_per_hour": ["None", "5"]}
+    assert signed_in(Role.MANAGER).get(url).status_code == 403
+
+
+def test_the_caps_that_were_chosen_hold_back_and_the_environments_do_not(story: Story, settings: Any) -> None:
+    settings.TEXTS_PER_HOUR = 1
+    set_caps(by=ADMIN, now=story.now, calls_per_hour=None, texts_per_hour=2)
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]}, group_by=["host"], repeat_every=None)
+    for host in "abc":
+        story.fires("Disk full", host=host, severity="warning")
+        story.passes(60)
+
+    story.expect_text(ann, "host=a")
+    story.expect_text(ann, "Further text messages to you are held back until")
+    story.expect_silence()
+    assert story.delivery(ann, "sms").reason == "person_cap"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from tests.stories.harness import ADMIN, Story, begin
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.contacts.models import Contact
+from tocsin.delivery.drill_models import DrillMember
 from tocsin.delivery.worker import run_due
 from tocsin.oncall.models import Handover, Schedule, Substitute
 from tocsin.oncall.queries import feed_token_of, on_duty_of
@@ -223,3 +225,30 @@ def test_days_begin_at_midnight_there_also_when_clocks_change() -> None:
     begin, end = span_of(date(2026, 10, 25), 1, ZoneInfo("Europe/Berlin"))
 
     assert end - begin == timedelta(hours=25)
+
+
+def test_a_drill_begins_on_the_page_of_a_schedule(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    rota = story.schedule([ann, bob], tells_by=[])
+    drill = f"{reverse('console:new-drill')}?object={rota.pk}"
+
+    page = signed_in(Role.MANAGER).get(address("page", rota.pk)).content.decode()
+    seen = signed_in(Role.VIEWER).get(address("page", rota.pk)).content.decode()
+    begun = signed_in(Role.MANAGER).post(drill, {"channels": ["sms"], "lasts": "60"})
+
+    assert f'data-dialog href="{drill}"' in page
+    assert drill not in seen
+    assert begun.status_code == 302
+    assert sorted(DrillMember.objects.values_list("name", flat=True)) == ["Ann", "Bob"]
+
+
+def test_a_schedule_that_loses_its_only_person_reaches_nobody_for_its_policies(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    story.policy({story.schedule([ann], name="Alone", tells_by=[]): ["sms"]}, name="Databases")
+    story.policy({story.schedule([ann, bob], name="Both", tells_by=[]): ["sms"]}, name="Web")
+
+    page = signed_in(Role.MANAGER).get(reverse("console:contacts_contact_delete", args=[ann.pk])).content.decode()
+
+    assert "The schedule Alone will have nobody in any layer." in page
+    assert re.search(r"Databases</a>[^<]*<b>will tell nobody\.</b>", page)
+    assert not re.search(r"Web</a>[^<]*<b>will tell nobody", page)

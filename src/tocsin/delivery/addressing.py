@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 
 from django.conf import settings
+from django.db.models import Q
 
 from tocsin.channels.base import Capabilities, Config, Mention, Message, ProviderType
 from tocsin.channels.health import is_half_open
@@ -68,16 +69,16 @@ class Addresses:
     contents: Mapping[int, ContentText]
     enclosures: Mapping[int, Enclosure]
     handovers: Mapping[int, HandoverState]
-    confirmed: frozenset[int]
-    """Messages of drills whose recipient has confirmed meanwhile."""
+    drills: Mapping[int, Reason]
+    """Messages of drills that nobody waits for any more, and why."""
     probed: set[int] = field(default_factory=set)
     """Accounts whose pause is over, and that get one message of this batch."""
     _routes: dict[int, Route] = field(default_factory=dict)
 
     def why_not(self, row: QueueRow) -> Reason | None:
         """What changed about the recipient since the plan; None when it can still be reached."""
-        if row.id in self.confirmed:
-            return Reason.CONFIRMED
+        if (over := self.drills.get(row.id)) is not None:
+            return over
         handover = self.handovers.get(row.id)
         if handover is not None and handover.why_not is not None:
             return handover.why_not
@@ -343,12 +344,16 @@ def read_addresses(rows: Sequence[QueueRow], now: datetime) -> Addresses:
         contents=read_contents({row.content_id for row in rows if row.content_id}),
         enclosures=Enclosure.objects.select_related("link__contact").in_bulk(enclosing) if enclosing else {},
         handovers=handover_states(handing_over) if handing_over else {},
-        confirmed=_confirmed([row.id for row in rows if row.purpose == Purpose.DRILL]),
+        drills=_drills_over([row.id for row in rows if row.purpose == Purpose.DRILL], now),
     )
 
 
-def _confirmed(drill_ids: Sequence[int]) -> frozenset[int]:
+def _drills_over(drill_ids: Sequence[int], now: datetime) -> dict[int, Reason]:
     if not drill_ids:
-        return frozenset()
-    asked = DrillMessage.objects.filter(delivery_id__in=drill_ids, member__confirmed_at__isnull=False)
-    return frozenset(asked.values_list("delivery_id", flat=True))
+        return {}
+    asked = DrillMessage.objects.filter(delivery_id__in=drill_ids)
+    over = asked.filter(Q(member__confirmed_at__isnull=False) | Q(member__drill__deadline_at__lte=now))
+    return {
+        pk: Reason.CONFIRMED if confirmed_at is not None else Reason.DRILL_OVER
+        for pk, confirmed_at in over.values_list("delivery_id", "member__confirmed_at")
+    }

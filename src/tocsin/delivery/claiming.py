@@ -13,6 +13,7 @@ from tocsin.channels.base import Limit, Message, Question
 from tocsin.channels.health import begin_probes
 from tocsin.channels.kinds import Channel
 from tocsin.delivery.addressing import Addresses, Route, read_addresses
+from tocsin.delivery.caps import Caps, caps_in_force
 from tocsin.delivery.digests import write_digests
 from tocsin.delivery.fallbacks import follow_failed_calls
 from tocsin.delivery.lanes import take_tokens
@@ -39,6 +40,7 @@ from tocsin.delivery.storms import announce, count_sent, hold_back, rest_of_stor
 from tocsin.events.retrying import retried
 from tocsin.events.statements import execute
 
+_CAPPED = (Channel.PHONE, Channel.SMS)
 _CALL_CHECK_EVERY = timedelta(seconds=5)
 _PLANNED_AGAIN_WITHIN = timedelta(seconds=1)
 _PLANS_WITHIN = timedelta(minutes=1)
@@ -131,7 +133,10 @@ def claim(
     held: list[Held] = []
     ready = _wait_for_running_calls(ready, now, held)
     ready, waited = _merge_waited(ready)
-    ready, had = hold_back(ready, now, held)
+    caps = (
+        caps_in_force() if any(row.purpose == Purpose.ALERT and row.channel in _CAPPED for row, _ in ready) else Caps()
+    )
+    ready, had = hold_back(ready, caps, now, held)
     stormy = stormy_pairs(ready)
     ready, merged = _merge(ready, stormy)
     ready = _pass_lanes(ready, now, held)
@@ -146,7 +151,7 @@ def claim(
     _let_go(rows, skips, waits | muted, now)
     contents = write_digests(merged)
     begin_probes(addresses.probed & {route.account_id for _, route in ready if route.account_id is not None}, now)
-    contents |= announce(count_sent(ready, stormy, had, now), ready, contents, addresses.contents)
+    contents |= announce(count_sent(ready, stormy, had, caps, now), ready, contents, addresses.contents)
     others = ids_of_others([row.id for row, _ in ready if row.state == DeliveryState.AMBIGUOUS])
     mark_sending([(row, route.account_id, route.lane) for row, route in ready], worker_id, now)
     follow_failed_calls([skip.id for skip in skips if skip.state is DeliveryState.FAILED], now)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
-from django.conf import settings
 
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.queries import default_fallback
 from tocsin.contacts.rules import ContactView, resolved_fallback
 from tocsin.core.errors import InvalidInputError
+from tocsin.delivery.caps import caps_in_force
 from tocsin.delivery.queries import carriers
 from tocsin.delivery.rules import Cause
 from tocsin.delivery.rules.hours import moment_for
@@ -211,10 +211,10 @@ def _planned(alerts: Sequence[ReplayedAlert]) -> tuple[list[Outgoing], Mapping[i
 
 def _customs(people: Mapping[int, ContactView], calls: Mapping[int, Calls]) -> Customs:
     """Who was not called in the time is supposed to take calls as all the others together do."""
-    default, every = default_fallback(), _all(calls)
+    default, every, caps = default_fallback(), _all(calls), caps_in_force()
     return Customs(
-        calls_per_hour=settings.CALLS_PER_HOUR,
-        texts_per_hour=settings.TEXTS_PER_HOUR,
+        calls_per_hour=caps.calls,
+        texts_per_hour=caps.texts,
         fails={pk: _part(calls.get(pk, every)) for pk in people},
         fallbacks={pk: resolved_fallback(view.fallback, default) for pk, view in people.items()},
     )

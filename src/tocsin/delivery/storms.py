@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from tocsin.channels.kinds import Channel
 from tocsin.delivery.addressing import Route
+from tocsin.delivery.caps import Caps
 from tocsin.delivery.contents import ContentText
 from tocsin.delivery.models import Content
 from tocsin.delivery.queue_rows import Held, QueueRow, read_due_to
@@ -77,16 +78,16 @@ def stormy_pairs(ready: Ready) -> set[Pair]:
 
 
 def hold_back(
-    ready: Ready, now: datetime, held: list[Held]
+    ready: Ready, caps: Caps, now: datetime, held: list[Held]
 ) -> tuple[list[tuple[QueueRow, Route]], Mapping[Pair, Allowance]]:
     """What may go now, and what the recipients had so far. Call it before messages are merged."""
     ruled = [(row, route) for row, route in ready if _is_ruled(row, route)]
     if not ruled:
         return list(ready), {}
-    known = _read(ruled, now)
+    known = _read(ruled, caps, now)
     stormy = stormy_pairs(ready)
-    first_calls = _first_calls([row for row, _route in ruled if row.is_call and _has_no_room(row, known, now)])
-    left = {pair: allowance.room(_cap(pair[1]), now) for pair, allowance in known.items()}
+    first_calls = _first_calls([row for row, _route in ruled if row.is_call and _has_no_room(row, known, caps, now)])
+    left = {pair: allowance.room(caps.of(pair[1]), now) for pair, allowance in known.items()}
     free = []
     for row, route in ready:
         allowance = known.get(_pair(row)) if _is_ruled(row, route) else None
@@ -108,7 +109,7 @@ def hold_back(
 
 
 def count_sent(
-    ready: Ready, stormy: Iterable[Pair], known: Mapping[Pair, Allowance], now: datetime
+    ready: Ready, stormy: Iterable[Pair], known: Mapping[Pair, Allowance], caps: Caps, now: datetime
 ) -> dict[int, datetime]:
     """Writes down what goes now. Returns deliveries that have to say until when further ones are held back."""
     sent: dict[Pair, list[QueueRow]] = {}
@@ -119,7 +120,7 @@ def count_sent(
     changed: dict[Pair, Allowance] = {}
     notices: dict[int, datetime] = {}
     for pair, rows in sent.items():
-        cap, before = _cap(pair[1]), known.get(pair, Allowance(now))
+        cap, before = caps.of(pair[1]), known.get(pair, Allowance(now))
         new = [row for row in rows if not _was_counted(row)]
         if pair not in storms and not (cap and new):
             continue
@@ -187,14 +188,9 @@ def _pair(row: QueueRow) -> Pair:
     return row.recipient_id, row.channel
 
 
-def _cap(channel: str) -> int:
-    """An hour; 0 where there is none."""
-    return {Channel.PHONE.value: settings.CALLS_PER_HOUR, Channel.SMS.value: settings.TEXTS_PER_HOUR}.get(channel, 0)
-
-
-def _has_no_room(row: QueueRow, known: Mapping[Pair, Allowance], now: datetime) -> bool:
+def _has_no_room(row: QueueRow, known: Mapping[Pair, Allowance], caps: Caps, now: datetime) -> bool:
     allowance = known.get(_pair(row))
-    return allowance is not None and allowance.room(_cap(row.channel), now) == 0
+    return allowance is not None and allowance.room(caps.of(row.channel), now) == 0
 
 
 def _first_calls(rows: Sequence[QueueRow]) -> set[int]:
@@ -205,10 +201,10 @@ def _first_calls(rows: Sequence[QueueRow]) -> set[int]:
     return {row.id for row in rows if (row.alert_id, row.recipient_id) not in called}
 
 
-def _read(ready: Ready, now: datetime) -> dict[Pair, Allowance]:
+def _read(ready: Ready, caps: Caps, now: datetime) -> dict[Pair, Allowance]:
     """Locked until the claim commits, in one order."""
     pairs = sorted({_pair(row) for row, _route in ready})
-    capped = [pair for pair in pairs if _cap(pair[1])]
+    capped = [pair for pair in pairs if caps.of(pair[1])]
     if capped:
         run(_BEGIN, [now, [pair[0] for pair in capped], [pair[1] for pair in capped]])
     rows = execute(_READ, [[pair[0] for pair in pairs], [pair[1] for pair in pairs]])

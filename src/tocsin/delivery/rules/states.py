@@ -130,6 +130,7 @@ class Reason(StrEnum):
     NOT_ON_DUTY = "not_on_duty"
     CHECKED_IN = "checked_in"
     CONFIRMED = "confirmed"
+    DRILL_OVER = "drill_over"
     ROBOT_DISABLED = "robot_disabled"
     WEBHOOK_DISABLED = "webhook_disabled"
     NO_TARGETS = "no_targets"
@@ -179,6 +180,7 @@ REASON_TEXTS: dict[Reason, Sentence] = {
     Reason.NOT_ON_DUTY: Sentence("it is somebody else's turn by now"),
     Reason.CHECKED_IN: Sentence("the person on duty has checked in meanwhile"),
     Reason.CONFIRMED: Sentence("the drill was confirmed by another message before this went out"),
+    Reason.DRILL_OVER: Sentence("the time of the drill was over before this could go out"),
     Reason.ROBOT_DISABLED: Sentence("the robot is disabled"),
     Reason.WEBHOOK_DISABLED: Sentence("the webhook is disabled"),
     Reason.NO_TARGETS: Sentence("the policy names nobody"),

@@ -17,6 +17,7 @@ from tocsin.contacts.rules import Use
 from tocsin.events.models import Event
 from tocsin.events.rules import INTEGRATION_KEY, EventState, IntegrationKey, match_labels, severity_of
 from tocsin.events.statements import execute
+from tocsin.oncall.queries import schedules_left_empty
 from tocsin.policies.models import NotificationPolicy, PolicyTarget
 from tocsin.policies.rules import Matcher, Mismatch, Window, condition_holds, mismatches, stored_rules, window_of
 
@@ -125,8 +126,10 @@ def uses_of_objects(ids: Collection[int]) -> list[Use]:
 def policies_left_empty(ids: Collection[int]) -> list[NotificationPolicy]:
     """Which would tell nobody any more without these notification objects, by name, the disabled ones too.
 
-    A group that keeps no members tells nobody. Policies that told nobody before are left out.
+    A group that keeps no members tells nobody, nor does a schedule that keeps nobody in any layer. Policies that told
+    nobody before are left out.
     """
+    ids = {*ids, *(pk for pk, _name in schedules_left_empty(ids))}
     members = ContactGroupMember.objects.filter(group_id=OuterRef("object_id"))
     touched = is_one_of("object_id", ids) | Exists(members.filter(is_one_of("contact_id", ids)))
     tells = ~Q(object__kind=NotificationObject.Kind.GROUP) | Exists(members.filter(~is_one_of("contact_id", ids)))

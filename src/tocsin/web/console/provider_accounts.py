@@ -35,10 +35,12 @@ from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.registry import PROVIDERS
 from tocsin.core.clock import utc_now
+from tocsin.delivery.caps import LARGEST, chosen_caps, set_caps
 from tocsin.web.console import empties
 from tocsin.web.console.account_test import account_test_page
 from tocsin.web.console.actors import actor_of, require
 from tocsin.web.console.display import NOTHING, chip, moment, read_once
+from tocsin.web.console.form_pages import demand_version, form_page
 from tocsin.web.console.service_admin import ServiceAdmin, ServiceForm
 from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, said
 
@@ -73,6 +75,32 @@ class AccountForm(ServiceForm):
     )
 
 
+class CapsForm(forms.Form):
+    """Empty: what the environment says."""
+
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        fields = (
+            ("calls_per_hour", _("calls in an hour"), settings.CALLS_PER_HOUR),
+            ("texts_per_hour", _("text messages in an hour"), settings.TEXTS_PER_HOUR),
+        )
+        for name, label, default in fields:
+            self.fields[name] = forms.IntegerField(
+                label=label,
+                required=False,
+                min_value=0,
+                max_value=LARGEST,
+                widget=UnfoldAdminIntegerFieldWidget,
+                help_text=_now("0: no cap. Empty: %(default)d, as the environment says.") % {"default": default},
+            )
+
+    def clean(self) -> dict[str, Any]:
+        demand_version(self)
+        return self.cleaned_data
+
+
 class ProviderAccountAdmin(ServiceAdmin):
     empty = empties.ACCOUNTS
     form = AccountForm
@@ -81,7 +109,39 @@ class ProviderAccountAdmin(ServiceAdmin):
     list_display = ("name", "shown_channel", "carries", "shown_provider", "priority", "succeeded", "failed")
     list_filter = ("is_enabled",)
     search_fields = ("name",)
+    actions_list = ("caps_per_person",)
     actions_detail = ("send_test",)
+
+    @action(
+        description=_("Caps per person"),
+        icon="speed",
+        url_path="caps",
+        permissions=["write"],
+        attrs={"data-dialog": True},
+    )
+    def caps_per_person(self, request: HttpRequest) -> HttpResponse:
+        chosen = chosen_caps()
+
+        def act(data: dict[str, Any]) -> HttpResponse:
+            set_caps(by=actor_of(request), now=utc_now(), **data)
+            return self.done(request, _now("The caps were changed; they act on what is sent from now on."))
+
+        return form_page(
+            request,
+            self.admin_site.each_context(request),
+            CapsForm,
+            act,
+            title=_now("Caps per person"),
+            text=_now(
+                "The most calls and text messages about alerts to one person in an hour. The last one before says so, "
+                "and what is held back goes out as one when the hour is over."
+            ),
+            initial={
+                "calls_per_hour": chosen.calls_per_hour,
+                "texts_per_hour": chosen.texts_per_hour,
+                "version": chosen.version,
+            },
+        )
 
     def get_fieldsets(self, request: HttpRequest, obj: ProviderAccount | None = None) -> Any:
         kind = _kind(request, obj)
