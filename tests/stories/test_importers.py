@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from pathlib import Path
 
 import pytest
 
-from tests.stories.harness import Story
+from tests.stories.harness import Story, begin
+from tests.stories.programs import web_server
 from tests.stories.test_apply import run
 from tests.unit.files.test_alertmanager import FULL
+from tests.web.arms.calling import program
+from tocsin.core.clock import utc_now
 from tocsin.policies.models import NotificationPolicy
 
 
@@ -55,3 +59,27 @@ def test_what_is_no_alertmanager_configuration_is_one_line(tmp_path: Path, capsy
     assert (code, capsys.readouterr().err) == (
         1, f"file: {file}: This is no Alertmanager configuration: there is no route in it.\n"
     )  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_installation_is_imported_through_its_own_arms_api(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = begin(utc_now())
+    ann = story.contact("Ann")
+    story.group(ann, name="Ops")
+    key = program()
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", key.key_id)
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", key.secret)
+
+    with web_server(tmp_path, faces="api,operator") as port:
+        code = run("import", "arms", "--endpoint", f"http://127.0.0.1:{port}", "--json")
+        found = json.loads(capsys.readouterr().out)
+        monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "another")
+        refused = run("import", "arms", "--endpoint", f"http://127.0.0.1:{port}")
+
+    assert (code, refused) == (0, 1)
+    [contact] = found["document"]["contacts"]
+    assert (contact["name"], contact["external_id"]) == ("Ann", f"arms-{ann.pk}")
+    assert found["document"]["groups"] == [{"name": "Ops", "members": ["Ann"]}]
+    assert "is refused: " in capsys.readouterr().err

@@ -9,9 +9,11 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from tocsin.cli.arms_api import asking
 from tocsin.cli.shared import Json, read_yaml, show_json
 from tocsin.core.errors import InvalidInputError
 from tocsin.files.rules.importing.alertmanager import draft_of_alertmanager
+from tocsin.files.rules.importing.arms import draft_of_arms
 from tocsin.files.rules.importing.drafting import Draft
 from tocsin.files.rules.writing import as_yaml
 
@@ -41,6 +43,21 @@ def alertmanager(
     except ValueError as error:
         raise InvalidInputError({"file": f"{file}: {error}"}) from error
     write_draft(draft, str(file), env_file, json)
+
+
+@app.command
+def arms(
+    *,
+    endpoint: Annotated[str, Parameter(help="Such as https://arms.cn-hangzhou.aliyuncs.com.")],
+    time_zone: Annotated[str, Parameter(help="Of its hours and silences.")] = "Asia/Shanghai",
+    env_file: _EnvFile = None,
+    json: Json = False,
+) -> None:
+    """Contacts, groups, robots, webhooks, notification and silence policies, out of the ARMS API.
+
+    The key is in ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET. Numbers have to be verified again.
+    """
+    write_draft(draft_of_arms(asking(endpoint), zone=time_zone), endpoint, env_file, json)
 
 
 def write_draft(draft: Draft, source: str, env_file: Path | None, json: bool) -> None:
