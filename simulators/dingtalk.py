@@ -22,7 +22,7 @@ _PER_MINUTE = 20
 _MUTE = 600.0
 _MAX_BYTES = 20_000
 _WINDOW = 3600.0
-_TYPES = {"text": "content", "markdown": "text"}
+_TYPES = {"text": "content", "markdown": "text", "actionCard": "text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class GroupMessage:
     mentioned: tuple[str, ...]
     """Names of the members who were rung."""
     everybody: bool
+    button: str = ""
+    """Where the button of a card leads."""
 
 
 class DingtalkSimulator(HttpServer):
@@ -57,6 +59,8 @@ class DingtalkSimulator(HttpServer):
         self._muted_until = 0.0
         self._next: list[web.Response] = []
         self._unsafe: list[str] = []
+        self.refuses_form = 0
+        """A code with which everything but plain text is refused; 0 takes it."""
 
     @property
     def webhook(self) -> str:
@@ -99,9 +103,12 @@ class DingtalkSimulator(HttpServer):
             sent = json.loads(body)
             kind = sent["msgtype"]
             text = sent[kind][_TYPES[kind]]
-            title = sent[kind]["title"] if kind == "markdown" else ""
+            title = sent[kind]["title"] if kind != "text" else ""
+            button = sent[kind]["singleURL"] if kind == "actionCard" and sent[kind]["singleTitle"] else ""
         except (ValueError, KeyError, TypeError):
             return _reply(40035, "missing or invalid parameter")
+        if kind != "text" and self.refuses_form:
+            return _reply(self.refuses_form, "refused")
         if not text.strip():
             return _reply(40035, "content is empty")
         if self.keyword and self.keyword not in text + title:
@@ -113,7 +120,7 @@ class DingtalkSimulator(HttpServer):
                 130101, "send too fast, exceed 20 times per minute", status=1111, wait=5, source="x5", punish="deny"
             )
         at = sent.get("at") or {}
-        self.messages.append(GroupMessage(kind, title, text, self._rung(at, text), bool(at.get("isAtAll"))))
+        self.messages.append(GroupMessage(kind, title, text, self._rung(at, text), bool(at.get("isAtAll")), button))
         return _reply(0, "ok")
 
     def _why_not_signed(self, request: web.Request) -> str:

@@ -18,7 +18,7 @@ from aiohttp import web
 from simulators.serving import HttpServer, wait_until
 
 _PER_MINUTE = 20
-_SIZES = {"text": 2048, "markdown": 4096, "markdown_v2": 4096}
+_SIZES = {"text": 2048, "markdown": 4096, "markdown_v2": 4096, "template_card": 4096}
 _MENTION = re.compile(r"<@([^>\s]+)>")
 _LINK = re.compile(r"\[[^\]]*\]\([^)]*\)")
 
@@ -80,7 +80,7 @@ class WecomSimulator(HttpServer):
         try:
             sent = json.loads(body)
             kind, part = sent["msgtype"], sent[sent["msgtype"]]
-            content = part["content"]
+            content = _card_text(part) if kind == "template_card" else part["content"]
         except (ValueError, KeyError, TypeError):
             return _reply(40058, "invalid Request Parameter")
         if kind not in _SIZES:
@@ -89,7 +89,7 @@ class WecomSimulator(HttpServer):
             return _reply(44004, "empty content")
         if len(content.encode()) > _SIZES[kind]:
             return _reply(45002, "content size out of limit")
-        if kind == "markdown" and self.refuses_markdown:
+        if kind in ("markdown", "template_card") and self.refuses_markdown:
             return _reply(self.refuses_markdown, "refused")
         if not self._has_room():
             return _reply(45009, "api freq out of limit")
@@ -103,6 +103,8 @@ class WecomSimulator(HttpServer):
         names = tuple(name for name, user_id in self.members.items() if user_id in rung)
         everybody = kind == "text" and bool(rung & {"@all", "all"})
         links = tuple(_LINK.findall(content)) if kind == "markdown" else ()
+        if kind == "template_card":
+            rung, links = set(), tuple(f"[{jump['title']}]({jump['url']})" for jump in part["jump_list"])
         return WecomMessage(kind, content, names, everybody, links)
 
     def _has_room(self) -> bool:
@@ -112,6 +114,13 @@ class WecomSimulator(HttpServer):
             return False
         self._sent.append(now)
         return True
+
+
+def _card_text(card: Mapping[str, Any]) -> str:
+    """Of a notice, which has to lead somewhere."""
+    if card["card_type"] != "text_notice" or card["card_action"]["type"] != 1 or not card["card_action"]["url"]:
+        raise KeyError("card_action")
+    return f"{card['main_title']['title']}\n{card['sub_title_text']}"
 
 
 def _reply(errcode: int, errmsg: str) -> web.Response:

@@ -156,7 +156,7 @@ def test_markdown_that_is_refused_goes_once_more_as_a_text(group: WecomSimulator
     result = send_one("wecom", {"url": group.webhook}, MESSAGE, markdown="**firing**", mentions=[WANG])
 
     assert result.outcome == Outcome.ACCEPTED
-    assert f"refused the Markdown ({code})" in result.detail
+    assert f"refused the form of the message ({code})" in result.detail
     [message] = group.messages
     assert (message.kind, message.mentioned) == ("text", ("Wang",))
     assert TEXT in message.text

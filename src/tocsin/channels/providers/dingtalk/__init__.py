@@ -37,7 +37,9 @@ _CAPABILITIES = Capabilities(
 
 
 def _build(config: Config, http: HttpClient) -> Provider:
-    return DingtalkRobot(http, url=config["url"], secret=config["secret"], keyword=config["keyword"])
+    return DingtalkRobot(
+        http, url=config["url"], secret=config["secret"], keyword=config["keyword"], form=config["form"]
+    )
 
 
 def _check(config: Config) -> dict[str, str]:
@@ -59,6 +61,14 @@ DINGTALK = ProviderType(
         ConfigField("url", "Webhook URL", is_secret=True),
         ConfigField("secret", "Signing secret", is_secret=True, is_required=False, help="Starts with SEC."),
         ConfigField("keyword", "Keyword", is_required=False, help="Added to messages that do not hold it."),
+        ConfigField(
+            "form",
+            "Messages as",
+            is_required=False,
+            default="markdown",
+            choices=("markdown", "card", "text"),
+            help="What the platform refuses goes out as plain text.",
+        ),
     ),
     build=_build,
     check=_check,

@@ -6,10 +6,12 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tocsin.channels.base import Mention, Message
 from tocsin.channels.groups import CUT, calling_nobody, longest_that_fits, without_half_an_escape
+from tocsin.channels.marked import Run, link_at_end
 from tocsin.channels.texts import national_number, one_line, without_links
 
 MAX_BYTES = 20_000
@@ -52,11 +54,15 @@ def people(mentions: Sequence[Mention]) -> People:
     return People(tuple(mobiles), tuple(user_ids))
 
 
-def payload(message: Message, keyword: str, *, with_links: bool = True) -> bytes:
+def payload(message: Message, keyword: str, *, form: str = "markdown", with_links: bool = True) -> bytes:
     """JSON of at most MAX_BYTES; what is too long is cut, never the mentions and the keyword after it."""
     mentioned = people(message.mentions)
-    build = _markdown if message.markdown else _text
-    body = calling_nobody(message.markdown or message.text)
+    is_text = form == "text" or not message.markdown
+    link = None
+    if form == "card" and not is_text and with_links:
+        message, link = link_at_end(message)
+    build = _text if is_text else partial(_card, link) if link is not None else _markdown
+    body = calling_nobody(message.text if is_text else message.markdown)
     title = calling_nobody(one_line(message.subject))[:_MAX_TITLE]
     if not with_links:
         body, title = without_links(_MARKDOWN_LINK.sub(r"\1", body), _LINK_GONE), without_links(title, _LINK_GONE)
@@ -74,7 +80,7 @@ def payload(message: Message, keyword: str, *, with_links: bool = True) -> bytes
     if len(whole) <= MAX_BYTES:
         return whole
     cut = longest_that_fits(body, lambda begin: len(encoded(begin + CUT, keyword)) <= MAX_BYTES)
-    cut = (without_half_an_escape(cut) if message.markdown else cut) + CUT
+    cut = (without_half_an_escape(cut) if not is_text else cut) + CUT
     return encoded(cut, lacking(cut))
 
 
@@ -87,6 +93,13 @@ def _markdown(title: str, body: str, tail: str) -> dict[str, Any]:
     heading = "### " + _MARKDOWN_SIGNS.sub(r"\\\1", title) if title else ""
     text = "\n\n".join(filter(None, [heading, body.replace("\n", "  \n"), tail]))
     return {"msgtype": "markdown", "markdown": {"title": title or one_line(body)[:40], "text": text}}
+
+
+def _card(link: Run, title: str, body: str, tail: str) -> dict[str, Any]:
+    """The alert's link is its button, which opens an address and does nothing by itself."""
+    markdown = _markdown(title, body, tail)["markdown"]
+    card = {**markdown, "singleTitle": link.text, "singleURL": link.url}
+    return {"msgtype": "actionCard", "actionCard": card}
 
 
 def _mobile(e164: str) -> str:

@@ -14,6 +14,8 @@ _MUTED_FOR = timedelta(minutes=10)
 _PAUSE = timedelta(minutes=1)
 _TOO_FAST = {"130101": _MUTED_FOR, "410100": _PAUSE, "90018": _MUTED_FOR, "90030": _MUTED_FOR}
 _BUSY = ("-1",)
+ABOUT_THE_FORM = ("400105", "40035", "460101")
+"""Unknown kind, something missing, too long: a plain text may go through."""
 UNSAFE_CONTENT = ("430101", "430102", "430103", "430104")
 _ADVICE = {
     "310000": Sentence(

@@ -13,9 +13,10 @@ from tocsin.channels.base import Message, Outcome, SendResult
 from tocsin.channels.groups import Note, post
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.dingtalk.content import payload
-from tocsin.channels.providers.dingtalk.outcomes import UNSAFE_CONTENT, read
+from tocsin.channels.providers.dingtalk.outcomes import ABOUT_THE_FORM, UNSAFE_CONTENT, read
 from tocsin.core.sentences import Sentence
 
+_AS_TEXT = Sentence("DingTalk took it as a text; it refused the form of the message (%(code)s).")
 _WITHOUT_LINKS = Sentence("DingTalk took it without its links (%(code)s).")
 
 
@@ -26,16 +27,25 @@ def signature(timestamp: int, secret: str) -> str:
 
 
 class DingtalkRobot:
-    def __init__(self, http: HttpClient, *, url: str, secret: str = "", keyword: str = "") -> None:
+    def __init__(
+        self, http: HttpClient, *, url: str, secret: str = "", keyword: str = "", form: str = "markdown"
+    ) -> None:
         self._http, self._url, self._secret, self._keyword = http, url.strip(), secret, keyword
+        self._form = form
 
     async def send(self, message: Message) -> SendResult:
-        """A message whose links DingTalk calls unsafe is sent once more without them."""
-        result = await self._post(payload(message, self._keyword))
+        """Once more as a text when DingTalk refuses the form, and without its links when it calls these unsafe."""
+        form = self._form if message.markdown else "text"
+        result = await self._post(payload(message, self._keyword, form=form))
+        if form != "text" and result.code in ABOUT_THE_FORM:
+            again = await self._post(payload(message, self._keyword, form="text"))
+            return (
+                replace(again, code=Note.AS_TEXT, detail=_AS_TEXT % {"code": result.code}) if _is_in(again) else again
+            )
         if result.code not in UNSAFE_CONTENT:
             return result
-        again = await self._post(payload(message, self._keyword, with_links=False))
-        if again.outcome is Outcome.ACCEPTED:
+        again = await self._post(payload(message, self._keyword, form=form, with_links=False))
+        if _is_in(again):
             return replace(again, code=Note.WITHOUT_LINKS, detail=_WITHOUT_LINKS % {"code": result.code})
         return again
 
@@ -54,3 +64,7 @@ class DingtalkRobot:
         now = int(time.time() * 1000)
         joint = "&" if "?" in self._url else "?"
         return f"{self._url}{joint}timestamp={now}&sign={signature(now, self._secret)}"
+
+
+def _is_in(result: SendResult) -> bool:
+    return result.outcome is Outcome.ACCEPTED

@@ -38,7 +38,7 @@ _PATH = re.compile(r"/bot/v2/hook/[\w-]+/?$")
 
 
 def _build(config: Config, http: HttpClient) -> Provider:
-    return LarkRobot(http, url=config["url"], secret=config["secret"], keyword=config["keyword"])
+    return LarkRobot(http, url=config["url"], secret=config["secret"], keyword=config["keyword"], form=config["form"])
 
 
 def _check(config: Config) -> dict[str, str]:
@@ -60,6 +60,14 @@ LARK = ProviderType(
         ConfigField("url", "Webhook URL", is_secret=True),
         ConfigField("secret", "Signing secret", is_secret=True, is_required=False),
         ConfigField("keyword", "Keyword", is_required=False, help="Added to messages that do not hold it."),
+        ConfigField(
+            "form",
+            "Messages as",
+            is_required=False,
+            default="card",
+            choices=("card", "text"),
+            help="What the platform refuses goes out as plain text.",
+        ),
     ),
     build=_build,
     check=_check,

@@ -24,12 +24,13 @@ def signature(timestamp: int, secret: str) -> str:
 
 
 class LarkRobot:
-    def __init__(self, http: HttpClient, *, url: str, secret: str = "", keyword: str = "") -> None:
+    def __init__(self, http: HttpClient, *, url: str, secret: str = "", keyword: str = "", form: str = "card") -> None:
         self._http, self._url, self._secret, self._keyword = http, url.strip(), secret, keyword
+        self._form = form
 
     async def send(self, message: Message) -> SendResult:
         """A card where there is Markdown; once more as a text when Lark refuses the card."""
-        if not message.markdown:
+        if not message.markdown or self._form == "text":
             return await self._post(text_of(message, self._keyword))
         result = await self._post(card_of(message, self._keyword))
         if not is_about_the_card(result):

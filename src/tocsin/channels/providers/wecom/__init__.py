@@ -30,7 +30,7 @@ _CAPABILITIES = Capabilities(
 
 
 def _build(config: Config, http: HttpClient) -> Provider:
-    return WecomRobot(http, url=config["url"])
+    return WecomRobot(http, url=config["url"], form=config["form"])
 
 
 def _check(config: Config) -> dict[str, str]:
@@ -45,7 +45,17 @@ WECOM = ProviderType(
     title="WeCom robot",
     channel=Channel.WECOM,
     capabilities=_CAPABILITIES,
-    fields=(ConfigField("url", "Webhook URL", is_secret=True),),
+    fields=(
+        ConfigField("url", "Webhook URL", is_secret=True),
+        ConfigField(
+            "form",
+            "Messages as",
+            is_required=False,
+            default="markdown",
+            choices=("markdown", "card", "text"),
+            help="What the platform refuses goes out as plain text.",
+        ),
+    ),
     build=_build,
     check=_check,
     is_for_robots=True,

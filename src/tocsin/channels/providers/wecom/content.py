@@ -8,11 +8,14 @@ from collections.abc import Sequence
 
 from tocsin.channels.base import Mention, Message
 from tocsin.channels.groups import CUT, calling_nobody, longest_that_fits, without_half_an_escape
+from tocsin.channels.marked import lines_of, link_at_end
 from tocsin.channels.texts import one_line
 
 MAX_BYTES = 4096
 MAX_TEXT_BYTES = 2048
 _MAX_TITLE_BYTES = 400
+_MAX_CARD_BYTES = 1500
+"""Of a card's text, of which readers see the first lines."""
 _MENTIONS_ROOM = 1000
 _USER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _NOBODY = ("all", "everyone")
@@ -56,6 +59,33 @@ def markdown_of(message: Message) -> bytes:
     begin = longest_that_fits(whole, lambda begin: _size(built(begin, CUT)) <= MAX_BYTES)
     content = built(without_half_an_escape(begin), CUT)
     return _encoded({"msgtype": "markdown", "markdown": {"content": content}})
+
+
+def card_of(message: Message) -> bytes | None:
+    """A notice that leads to the alert; None for what leads nowhere, of which WeCom takes no card."""
+    message, link = link_at_end(message)
+    if link is None:
+        return None
+    title = _inert(_title(message))
+    body = "\n".join("".join(run.text for run in runs) for runs in lines_of(message)).strip()
+    body = _inert(body)
+    cut = longest_that_fits(body, lambda begin: _size(begin) <= _MAX_CARD_BYTES)
+    card: dict[str, object] = {
+        "card_type": "text_notice",
+        "main_title": {"title": title or CUT},
+        "sub_title_text": cut + CUT if cut != body else body,
+        "jump_list": [{"type": 1, "title": link.text, "url": link.url}],
+        "card_action": {"type": 1, "url": link.url},
+    }
+    return _encoded({"msgtype": "template_card", "template_card": card})
+
+
+def mentions_of(message: Message) -> bytes | None:
+    """A text that mentions and says what it is about."""
+    if not (rung := people(message.mentions)):
+        return None
+    text = {"content": _inert(_title(message)) or CUT, "mentioned_list": list(rung)}
+    return _encoded({"msgtype": "text", "text": text})
 
 
 def text_of(message: Message) -> bytes:

@@ -8,22 +8,27 @@ from urllib.parse import parse_qsl, urlsplit
 from tocsin.channels.base import Message, Outcome, SendResult
 from tocsin.channels.groups import Note, post
 from tocsin.channels.http import HttpClient
-from tocsin.channels.providers.wecom.content import markdown_of, text_of
+from tocsin.channels.providers.wecom.content import card_of, markdown_of, mentions_of, text_of
 from tocsin.channels.providers.wecom.outcomes import is_about_the_form, read
 from tocsin.core.sentences import Sentence
 
-_AS_TEXT = Sentence("WeCom took it as a text; it refused the Markdown (%(code)s).")
+_AS_TEXT = Sentence("WeCom took it as a text; it refused the form of the message (%(code)s).")
 
 
 class WecomRobot:
-    def __init__(self, http: HttpClient, *, url: str) -> None:
-        self._http, self._url = http, url.strip()
+    def __init__(self, http: HttpClient, *, url: str, form: str = "markdown") -> None:
+        self._http, self._url, self._form = http, url.strip(), form
 
     async def send(self, message: Message) -> SendResult:
-        """Markdown where there is some; once more as a text when WeCom refuses it."""
-        if not message.markdown:
+        """Markdown or a card; once more as a text when WeCom refuses it. In a card nobody can be mentioned, so a short
+        text follows it that mentions.
+        """
+        if not message.markdown or self._form == "text":
             return await self._post(text_of(message))
-        result = await self._post(markdown_of(message))
+        card = card_of(message) if self._form == "card" else None
+        result = await self._post(card or markdown_of(message))
+        if card and result.outcome is Outcome.ACCEPTED and (mention := mentions_of(message)):
+            await self._post(mention)
         if not is_about_the_form(result):
             return result
         again = await self._post(text_of(message))
