@@ -27,8 +27,8 @@ from tests.contracts.sending import CALL, MAIL, ROBOT, SMS
 from tocsin.channels.kinds import Channel
 
 SECRET = "s3cret-Word-9"
-HEARD = ("sip",)
-"""What arrives there is sound; they have suites of their own."""
+HEARD = ("apprise", "sip")
+"""What works there is a process of its own; they have suites of their own."""
 
 
 def http_config(provider: str, url: str) -> dict[str, str]:

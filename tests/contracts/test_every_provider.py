@@ -32,7 +32,7 @@ from tocsin.core.errors import NotFoundError
 DOCS = Path(__file__).parents[2] / "docs" / "providers.md"
 EVERY = sorted(PROVIDERS)
 SIMULATED = sorted(name for name, kind in PROVIDERS.items() if kind.capabilities.is_simulated)
-RUN_BY_THEIR_USERS = ("mattermost",)
+RUN_BY_THEIR_USERS = ("apprise", "mattermost")
 """At any public address."""
 REAL = sorted(set(EVERY) - set(SIMULATED) - set(HEARD))
 
@@ -189,7 +189,7 @@ def test_a_row_of_the_registry_holds_together(provider: str) -> None:
     assert not can.has_buttons or kind.listens
     assert bool(can.mentions_by) == (can.mentions_channel is not None)
     if kind.is_for_robots and kind.channel in ROBOT_PLATFORMS:
-        assert {"url", "api"} & {field.name for field in kind.fields}
+        assert {"url", "api", "address"} & {field.name for field in kind.fields}
         assert kind.hosts or kind.name in RUN_BY_THEIR_USERS
         assert robot_provider(kind.channel, kind.name) is kind
 

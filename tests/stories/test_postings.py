@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from simulators.ntfy import NtfySimulator
 from simulators.slack import SlackSimulator
 from simulators.teams import TeamsSimulator
 from simulators.telegram import TelegramSimulator
@@ -288,3 +289,19 @@ def test_a_card_of_teams_is_sent_and_never_proved(story: Story) -> None:
     assert "sent, unconfirmed" in [entry.title for entry in story.timeline()]
     assert list(teams.messages[0].buttons) == ["Open the alert"]
     assert any("Teams does not say" in step.text for entry in story.timeline() for step in entry.steps)
+
+
+@pytest.mark.thorough
+def test_what_apprise_sends_is_unconfirmed_in_the_timeline(story: Story) -> None:
+    with NtfySimulator() as ntfy:
+        robot = story.robot(platform="apprise", settings={"address": ntfy.address})
+        story.policy({robot: []})
+        story.fires("Disk full")
+        story.passes(5)
+        sent = story.expect_group_message(robot)
+
+    assert len(ntfy.messages) == 1
+    assert sent.delivery.state == "accepted"
+    told = story.timeline()
+    assert "sent, unconfirmed" in [entry.title for entry in told]
+    assert any("nobody knows" in step.text for entry in told for step in entry.steps)

@@ -100,6 +100,7 @@ class HttpClient:
 
     def __init__(self, *, allow: Sequence[str] = (), timeout: float = 10.0) -> None:
         self._timeout = timeout
+        self.allow = tuple(allow)
         self._networks = tuple(network for entry in allow if (network := _network(entry)) is not None)
         self._names = frozenset(entry.lower().rstrip(".") for entry in allow if _network(entry) is None)
         self._sessions: dict[bool, aiohttp.ClientSession] = {}

@@ -19,6 +19,7 @@ class Channel(StrEnum):
     TELEGRAM = "telegram"
     MATTERMOST = "mattermost"
     TEAMS = "teams"
+    APPRISE = "apprise"
     WEBHOOK = "webhook"
 
 
@@ -33,6 +34,7 @@ CHANNEL_TITLES: Mapping[str, Sentence] = {
     Channel.TELEGRAM: Sentence("Telegram"),
     Channel.MATTERMOST: Sentence("Mattermost"),
     Channel.TEAMS: Sentence("Microsoft Teams"),
+    Channel.APPRISE: Sentence("Apprise"),
     Channel.WEBHOOK: Sentence("Webhook"),
 }
 
@@ -48,5 +50,6 @@ ROBOT_PLATFORMS = (
     Channel.TELEGRAM,
     Channel.MATTERMOST,
     Channel.TEAMS,
+    Channel.APPRISE,
 )
 """Channels that reach an IM group through a robot."""

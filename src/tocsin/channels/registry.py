@@ -5,6 +5,7 @@ from __future__ import annotations
 from tocsin.channels.base import ProviderType
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.aliyun import ALIYUN_SMS, ALIYUN_VOICE
+from tocsin.channels.providers.apprise import APPRISE
 from tocsin.channels.providers.dingtalk import DINGTALK, DINGTALK_APP
 from tocsin.channels.providers.http_sms import HTTP_SMS
 from tocsin.channels.providers.lark import LARK, LARK_APP
@@ -47,6 +48,7 @@ PROVIDERS: dict[str, ProviderType] = {
         TELEGRAM,
         MATTERMOST,
         TEAMS,
+        APPRISE,
         WEBHOOK,
         OUTBOX_SMS,
         OUTBOX_PHONE,

@@ -33,6 +33,7 @@ CHANNEL_ICONS: Mapping[str, str] = {
     Channel.TELEGRAM: "smart_toy",
     Channel.MATTERMOST: "smart_toy",
     Channel.TEAMS: "smart_toy",
+    Channel.APPRISE: "smart_toy",
     Channel.WEBHOOK: "webhook",
 }
 ALERT_STATES: Words = {

@@ -26,6 +26,7 @@ CHANNELS: Words = {
     Channel.TELEGRAM: _("Telegram"),
     Channel.MATTERMOST: _("Mattermost"),
     Channel.TEAMS: _("Microsoft Teams"),
+    Channel.APPRISE: _("Apprise"),
     Channel.WEBHOOK: _("Webhook"),
 }
 PURPOSES: Words = {
