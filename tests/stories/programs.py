@@ -19,11 +19,12 @@ _Found = TypeVar("_Found")
 
 
 @contextmanager
-def web_server(folder: Path, *, faces: str = "ingest,operator") -> Iterator[int]:
+def web_server(folder: Path, *, faces: str = "ingest,operator", workers: int = 1) -> Iterator[int]:
     """`tocsin web` on the test's database (needs a transactional test); gives its port."""
     port = free_port()
     environment = {**os.environ, "TOCSIN_DATABASE_URL": database_url()}
     command = [sys.executable, "-m", "tocsin.cli", "web", "--port", str(port), "--faces", faces]
+    command += ["--workers", str(workers)] if workers > 1 else []
     with running(command, environment, port, folder / "web.log"):
         yield port
 

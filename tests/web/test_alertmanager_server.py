@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from django.db import connection
@@ -21,15 +23,19 @@ from tocsin.web.alertmanager.heartbeat import start_beating
 from tocsin.web.shared.posts import MAX_BODY
 
 pytestmark = pytest.mark.django_db(transaction=True)
+_numbers = count(1)
 
 
 def post(port: int, token: str, path: str = "/api/v2/alerts") -> int:
     link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     body = json.dumps([{"labels": {"alertname": "A"}}])
-    link.request("POST", path, body, {"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
-    status = link.getresponse().status
+    request_id = f"test-{next(_numbers)}"
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "X-Request-ID": request_id}
+    link.request("POST", path, body, headers)
+    reply = link.getresponse()
+    assert reply.headers["X-Request-ID"] == request_id
     link.close()
-    return status
+    return reply.status
 
 
 def test_the_server_takes_alerts_and_beats(tmp_path: Path, now: datetime) -> None:
@@ -44,6 +50,30 @@ def test_the_server_takes_alerts_and_beats(tmp_path: Path, now: datetime) -> Non
 
     assert Event.objects.get().labels == {"alertname": "A"}
     assert IngestBeat.objects.get().beat_at >= started
+
+
+def test_two_processes_give_one_answer_and_logs_follow_a_post(
+    tmp_path: Path, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOCSIN_LOG_FORMAT", "json")
+    _integration, token = create_integration(by=SHELL, now=now, name="Prometheus")
+    stored = 'tocsin_ingest_reports_total{dialect="prometheus",result="stored"} 12.0'
+
+    def metrics(port: int) -> str:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
+            return str(reply.read().decode())
+
+    with web_server(tmp_path, workers=2) as port:
+        assert {post(port, token) for _ in range(12)} == {200}
+        eventually(lambda: stored in metrics(port))
+        assert all(stored in metrics(port) for _ in range(8))
+
+    event = Event.objects.get()
+    lines = [json.loads(line) for line in (tmp_path / "web.log").read_text().splitlines() if line.startswith("{")]
+    (changed,) = [line for line in lines if line["event"] == "events changed"]
+    assert (changed["event_ids"], changed["alert_ids"]) == ([event.pk], [])
+    assert changed["integration_id"] == event.integration_id
+    assert changed["request_id"].startswith("test-")
 
 
 def test_whoever_sends_too_much_is_told_so_whether_it_was_declared_or_not(tmp_path: Path, now: datetime) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
+import time_machine
+from asgiref.sync import async_to_sync
 from django.db import DatabaseError
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.stories.harness import begin
+from tocsin.delivery.claiming import claim
+from tocsin.delivery.planning import plan_due
+from tocsin.delivery.recording import record
+from tocsin.delivery.sending import send_all
 from tocsin.web.operator import health
+from tocsin.web.shared.counting import count_post, write_counts
 
 pytestmark = pytest.mark.django_db
 
@@ -68,3 +75,64 @@ def test_metrics_count_what_is_open_and_waiting(client: Client, now: datetime) -
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 def test_operators_only_read(client: Client, path: str) -> None:
     assert client.post(path).status_code == 405
+
+
+def samples_of(client: Client) -> dict[tuple[str, ...], float]:
+    """By name and the values of the labels in the order of their names."""
+    families = text_string_to_metric_families(client.get("/metrics").content.decode())
+    return {
+        (sample.name, *(sample.labels[name] for name in sorted(sample.labels))): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_what_became_of_messages_is_counted_once(client: Client, now: datetime) -> None:
+    story = begin(now)
+    wei = story.contact("Wei", email="wei@example.org")
+    story.policy({wei: ["email"]})
+    with time_machine.travel(now, tick=False) as clock:
+        story.fires("DiskFull")
+        clock.move_to(now + timedelta(seconds=6))
+        story.passes(6)
+    story.expect_mail(wei, "DiskFull")
+
+    found = samples_of(client)
+
+    assert found["tocsin_attempts_total", "Outbox (email)", "email", "accepted"] == 1
+    bucket = "tocsin_event_to_handover_seconds_bucket"
+    assert [found[bucket, "email", le] for le in ("0.1", "5", "10", "+Inf")] == [0, 0, 1, 1]
+    assert found["tocsin_event_to_handover_seconds_count", "email"] == 1
+    assert found["tocsin_event_to_handover_seconds_sum", "email"] == 6
+    assert found["tocsin_deliveries_due", "email"] == 0
+
+
+def test_what_a_batch_recorded_twice_came_to_is_counted_once(client: Client, now: datetime) -> None:
+    """Recording is tried again when it is in doubt whether it was committed."""
+    story = begin(now)
+    story.policy({story.contact("Wei", email="wei@example.org"): ["email"]}, group_wait=0)
+    story.fires("DiskFull")
+    plan_due(now)
+    claims = claim(now, worker_id=1)
+    sent, _reported = async_to_sync(send_all)(claims)
+
+    for _ in range(2):
+        record(sent, now)
+
+    assert samples_of(client)["tocsin_attempts_total", "Outbox (email)", "email", "accepted"] == 1
+
+
+def test_posts_are_counted_in_memory_and_kept_until_the_database_has_them(client: Client) -> None:
+    write_counts()
+    count_post("grafana", 400, stored=2, refused=1)
+    count_post("grafana", 200, stored=3)
+    before = samples_of(client)
+
+    write_counts()
+    write_counts()
+
+    found = samples_of(client)
+    assert found["tocsin_ingest_requests_total", "200", "grafana"] == 1
+    assert found["tocsin_ingest_reports_total", "grafana", "stored"] == 5
+    assert found["tocsin_ingest_reports_total", "grafana", "refused"] == 1
+    assert ("tocsin_ingest_requests_total", "200", "grafana") not in before

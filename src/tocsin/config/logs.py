@@ -11,7 +11,24 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from tocsin.config.environment import log_format
 from tocsin.core.redact import redact
 
+_IDS = frozenset(
+    {
+        "event_ids",
+        "alert_ids",
+        "delivery_ids",
+        "delivery_id",
+        "alert_id",
+        "integration_id",
+        "channel",
+        "account",
+        "outcome",
+    }
+    | {"event_ids_count", "alert_ids_count", "delivery_ids_count", "code"}
+)
+"""What a line may carry beside its text (`extra`); `core/traces.py` adds what it stands in."""
 _SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.ExtraAdder(_IDS),
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -9,6 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from tocsin.core.traces import request_id_of, tracing
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tocsin.config.settings")
 _django = get_wsgi_application()
 
@@ -23,6 +25,17 @@ if _SERVES_INGEST:
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Every line that a request logs carries its id, which the answer has as X-Request-ID."""
+    request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
+
+    def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        return start_response(status, [*headers, ("X-Request-ID", request_id)], *more)
+
+    with tracing(request_id=request_id):
+        return _answered(environ, start)
+
+
+def _answered(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     is_read = _READS_ELSEWHERE and environ["REQUEST_METHOD"] in ("GET", "HEAD")
     if _SERVES_INGEST and environ["PATH_INFO"] == ALERTS_PATH and not is_read:
         return alerts(environ, start_response)

@@ -7,12 +7,14 @@ Each function commits by itself. The order of locks is written down in events/se
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from tocsin.alerts.linking import Linked, Taken, end_left_shadows, link_events, policies_that_have
+from tocsin.core.traces import about
 from tocsin.delivery.doorbell import ring_due
 from tocsin.delivery.heartbeats import hear_heartbeat, is_heartbeat, miss_heartbeats
 from tocsin.delivery.quieting import Heard, hear, tell_heard
@@ -32,6 +34,8 @@ from tocsin.events.services import (
 from tocsin.policies.locking import lock_policies_for_reading
 from tocsin.policies.queries import current_walk
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class AcceptResult:
@@ -49,15 +53,17 @@ def accept(integration: Integration | IntegrationKey, reports: Sequence[Report],
     """
     key = key_of(integration) if isinstance(integration, Integration) else integration
 
-    def work() -> AcceptResult:
+    def work() -> tuple[Sequence[ChangedEvent], Linked]:
         changed = report_events(key, drop_seen(key, reports, now), now)
-        linked = _link_changed(changed, now) if changed else Linked()
-        return AcceptResult(len(reports), len(changed), len(linked.opened))
+        return changed, _link_changed(changed, now) if changed else Linked()
 
-    result = in_transaction(work)
+    changed, linked = in_transaction(work)
+    if changed:
+        ids = about(event_ids=[event.id for event in changed], alert_ids=linked.due)
+        logger.info("events changed", extra={"integration_id": key.id, **ids})
     if is_heartbeat(key, reports, now):
         in_transaction(lambda: _report(key, hear_heartbeat(key.id, now), now))
-    return result
+    return AcceptResult(len(reports), len(changed), len(linked.opened))
 
 
 def tell_missed_heartbeats(now: datetime) -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from tocsin.channels.base import Outcome
@@ -19,6 +20,7 @@ from tocsin.contacts.services import (
     record_reach,
     record_verifications_sent,
 )
+from tocsin.core.traces import about
 from tocsin.delivery.fallbacks import follow_failed_calls
 from tocsin.delivery.lanes import block_lanes
 from tocsin.delivery.outcome_rows import Recorded, write_outcomes, write_parts
@@ -28,7 +30,10 @@ from tocsin.delivery.reports import record_reports
 from tocsin.delivery.rules import DeliveryState, Purpose
 from tocsin.delivery.rules.sending import Next, after_attempt
 from tocsin.delivery.sending import Sent
+from tocsin.delivery.tallies import tally_outcomes
 from tocsin.events.retrying import in_transaction
+
+logger = logging.getLogger(__name__)
 
 _FAULTS = {
     Outcome.PERMANENT_CONFIG: Fault.SETUP,
@@ -46,7 +51,7 @@ def record(batch: Sequence[Sent], now: datetime) -> None:
         return
     in_order = sorted(batch, key=lambda sent: sent.claim.delivery_id)
     recorded = [Recorded(sent, _what_follows(sent, now)) for sent in in_order]
-    in_transaction(lambda: _record(recorded, now))
+    _log(recorded, in_transaction(lambda: _record(recorded, now)))
     # Apart: every batch of an account has this row in common, and no batch shall wait for another one's commit.
     record_health(_health(recorded), now)
     record_reports(
@@ -60,7 +65,23 @@ def record(batch: Sequence[Sent], now: datetime) -> None:
     )
 
 
-def _record(recorded: Sequence[Recorded], now: datetime) -> None:
+def _log(recorded: Sequence[Recorded], alerts: Mapping[int, int]) -> None:
+    """One line for all that a provider took, one for each that none took."""
+    taken = [item.claim.delivery_id for item in recorded if item.is_accepted]
+    if taken:
+        about_alerts = {alerts[pk] for pk in taken if pk in alerts}
+        logger.info("messages were handed over", extra=about(delivery_ids=taken, alert_ids=about_alerts))
+    for item in recorded:
+        if not item.is_accepted:
+            said = {
+                "delivery_id": item.claim.delivery_id, "alert_id": alerts.get(item.claim.delivery_id),
+                "channel": item.claim.channel.value, "outcome": item.result.outcome.value, "code": item.result.code,
+            }  # fmt: skip
+            logger.info("a message was not handed over", extra=said)
+
+
+def _record(recorded: Sequence[Recorded], now: datetime) -> dict[int, int]:
+    """Returns delivery -> alert, of those that moved."""
     named = [item for item in recorded if item.result.provider_id]
     wait_for_storing({item.route.account_id for item in named})
     moved_ids = write_outcomes(recorded, now)
@@ -72,6 +93,7 @@ def _record(recorded: Sequence[Recorded], now: datetime) -> None:
     _tell_contacts([*reach, *_reach(moved, now)], recorded)
     record_outlet_reach(entries=_outlets(recorded))
     follow_failed_calls([item.claim.delivery_id for item in moved if _has_failed(item.next)], now)
+    return tally_outcomes(moved)
 
 
 def _tell_contacts(reach: Sequence[ReachEntry], recorded: Sequence[Recorded]) -> None:

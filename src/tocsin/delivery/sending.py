@@ -23,6 +23,7 @@ from tocsin.channels.base import (
 )
 from tocsin.channels.http import HttpClient
 from tocsin.core.clock import utc_now
+from tocsin.core.traces import tracing
 from tocsin.delivery.addressing import Route
 from tocsin.delivery.claiming import Claimed
 from tocsin.delivery.rules.told import FAULT, FOUND, NO_RESULT, NOT_OPENED, TAKEN_BEFORE
@@ -147,8 +148,9 @@ async def send(claim: Claimed, accounts: OpenAccounts, is_given_up: Callable[[],
         async with opened.slots:
             if is_given_up():
                 return None
-            found = await _look_up(claim, accounts) if claim.doubt is not None else None
-            return found or await _attempt(claim, opened.provider)
+            with tracing(delivery_id=claim.delivery_id, channel=claim.channel.value):
+                found = await _look_up(claim, accounts) if claim.doubt is not None else None
+                return found or await _attempt(claim, opened.provider)
     finally:
         opened.users -= 1
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from tocsin.config.logs import configure_logging
+from tocsin.core.traces import about, request_id_of, tracing
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +61,25 @@ def test_neither_reads_a_credential(capsys: pytest.CaptureFixture[str]) -> None:
     assert "hunter2" not in text
     assert "3fK9aBcDeFgHiJkLmNoPqR" not in text
     assert "mail.example.org refused" in text
+
+
+def test_a_line_carries_what_it_is_about_and_nothing_else(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOCSIN_LOG_FORMAT", "json")
+    configure_logging()
+
+    with tracing(request_id="4f1c", delivery_id=42):
+        extra = {**about(event_ids=range(150)), "password": "hunter2"}
+        logging.getLogger("tocsin").info("events changed", extra=extra)
+
+    found = json.loads(capsys.readouterr().err)
+    assert (found["request_id"], found["delivery_id"], found["event_ids_count"]) == ("4f1c", 42, 150)
+    assert found["event_ids"] == list(range(100))
+    assert "password" not in found
+
+
+@pytest.mark.parametrize(("given", "is_kept"), [("4f1c-A_b.9", True), ("", False), ("a b", False), ("x" * 65, False)])
+def test_a_request_keeps_the_id_that_a_log_can_hold(given: str, is_kept: bool) -> None:
+    assert (request_id_of(given) == given) is is_kept
+    assert re.fullmatch(r"[A-Za-z0-9._-]{1,64}", request_id_of(given))

@@ -16,6 +16,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, connecti
 
 from tocsin.core.clock import utc_now
 from tocsin.web.alertmanager.reading import read_batch
+from tocsin.web.shared.counting import count_post
 from tocsin.web.shared.posts import TooLargeError, UnreadableError, again_if_disconnected, body_of, store
 from tocsin.web.shared.tokens import forget, integration_of, pair_of
 
@@ -30,6 +31,8 @@ class _Reply:
     status: str
     payload: Any = None
     headers: tuple[tuple[str, str], ...] = ()
+    stored: int = 0
+    refused: int = 0
 
 
 def alerts(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -44,6 +47,7 @@ def alerts(environ: dict[str, Any], start_response: Callable[..., Any]) -> Itera
         _log.exception("alerts could not be stored")
         connection.close()
         reply = _refusal("500 Internal Server Error", "Tocsin failed; its log says why.")
+    count_post("prometheus", int(reply.status[:3]), stored=reply.stored, refused=reply.refused)
     body = b"" if reply.payload is None else msgspec.json.encode(reply.payload)
     content = (_JSON,) if body else ()
     start_response(reply.status, [*content, ("Content-Length", str(len(body))), *reply.headers])
@@ -76,8 +80,8 @@ def _answer(environ: dict[str, Any]) -> _Reply:
             raise
         return _unauthorized("No integration has this token.")
     if batch.refused:
-        return _Reply("400 Bad Request", batch.refusal)
-    return _Reply("200 OK")
+        return _Reply("400 Bad Request", batch.refusal, (), len(batch.reports), len(batch.refused))
+    return _Reply("200 OK", stored=len(batch.reports))
 
 
 def _unauthorized(text: str) -> _Reply:

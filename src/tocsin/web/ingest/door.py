@@ -22,6 +22,7 @@ from tocsin.core.errors import InvalidInputError
 from tocsin.events.dialects import ARMS, DIALECTS, Dialect, Post, Read
 from tocsin.events.dialects import UnreadableError as UnreadableItemsError
 from tocsin.events.rules import IntegrationKey, Report, end_of, start_of
+from tocsin.web.shared.counting import count_post
 from tocsin.web.shared.posts import (
     TooLargeError,
     UnreadableError,
@@ -34,6 +35,7 @@ from tocsin.web.shared.tokens import forget, integration_of
 
 _log = logging.getLogger(__name__)
 _ORIGIN_LENGTH = 200
+_NOTHING = Read([], [])
 
 
 @csrf_exempt
@@ -57,21 +59,24 @@ def _received(request: HttpRequest, token: str, dialect: Dialect) -> HttpRespons
         reply["Allow"] = "POST"
         return reply
     try:
-        return _stored(request, token, dialect)
+        reply, read = _stored(request, token, dialect)
     except (OperationalError, InterfaceError) as error:
         _log.warning("events could not be stored, the sender is asked to come again: %s", error)
         connection.close()
-        reply = _refusal(503, "The database does not answer.")
+        reply, read = _refusal(503, "The database does not answer."), _NOTHING
         reply["Retry-After"] = "5"
-        return reply
+    stored = len(read.reports) if reply.status_code == 200 or dialect is not ARMS else 0
+    count_post(dialect.name, reply.status_code, stored=stored, refused=len(read.refused))
+    return reply
 
 
-def _stored(request: HttpRequest, token: str, dialect: Dialect) -> HttpResponse:
+def _stored(request: HttpRequest, token: str, dialect: Dialect) -> tuple[HttpResponse, Read]:
+    """The answer, and what was read for it."""
     integration = again_if_disconnected(lambda: integration_of(token))
     if integration is None:
-        return _refusal(401, "No integration has this token.")
+        return _refusal(401, "No integration has this token."), _NOTHING
     if not integration.is_enabled:
-        return _refusal(403, f"The integration {integration.name} is disabled.")
+        return _refusal(403, f"The integration {integration.name} is disabled."), _NOTHING
     now = utc_now()
     try:
         body = body_of(request.META)
@@ -79,12 +84,12 @@ def _stored(request: HttpRequest, token: str, dialect: Dialect) -> HttpResponse:
             Post(body, now, integration.auto_resolve_after, _headers(request), mapping=integration.mapping)
         )
     except TooLargeError as error:
-        return _refusal(413, str(error))
+        return _refusal(413, str(error)), _NOTHING
     except (UnreadableError, UnreadableItemsError, InvalidInputError) as error:
-        return _refusal(400, str(error))
+        return _refusal(400, str(error)), _NOTHING
     is_whole = dialect is ARMS
     if read.refused and is_whole:
-        return _refusal(400, refusal_of("events", len(read.reports), read.refused), stored=0)
+        return _refusal(400, refusal_of("events", len(read.reports), read.refused), stored=0), read
     try:
         store(integration, read.reports, now)
     except IntegrityError:
@@ -92,11 +97,11 @@ def _stored(request: HttpRequest, token: str, dialect: Dialect) -> HttpResponse:
         forget(token)
         if integration_of(token) is not None:
             raise
-        return _refusal(401, "No integration has this token.")
+        return _refusal(401, "No integration has this token."), _NOTHING
     if read.refused:
         text = refusal_of("items", len(read.reports), read.refused)
-        return _refusal(400, text, stored=len(read.reports))
-    return _answer(_enriched(integration, read, body, now) if is_whole else {"stored": len(read.reports)})
+        return _refusal(400, text, stored=len(read.reports)), read
+    return _answer(_enriched(integration, read, body, now) if is_whole else {"stored": len(read.reports)}), read
 
 
 def _headers(request: HttpRequest) -> dict[str, str]:

@@ -1,4 +1,7 @@
-"""/metrics: read from the tables at each scrape, so that any web process gives the same answer."""
+"""/metrics: read from the tables at each scrape, so that any web process gives the same answer.
+
+Gauges are counted then; counters and the histogram grow in the database (`delivery/tallies.py`).
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,16 @@ from prometheus_client.registry import Collector
 
 from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import AlertState
+from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.core.clock import utc_now
 from tocsin.delivery.models import Beat, Delivery
 from tocsin.delivery.rules import DeliveryState
+from tocsin.delivery.tallies import totals
 from tocsin.events.models import Event
 from tocsin.events.rules import EventState
+from tocsin.policies.models import SilencePolicy
+from tocsin.web.operator.counters import counted
 
 _DAY = timedelta(hours=24)
 
@@ -44,6 +51,8 @@ class TableCollector(Collector):
         yield from self._deliveries()
         yield from self._accounts()
         yield from self._beats()
+        yield from self._silences()
+        yield from counted(totals())
 
     def _alerts(self) -> Iterator[Metric]:
         rows = (
@@ -70,13 +79,17 @@ class TableCollector(Collector):
         )
 
     def _deliveries(self) -> Iterator[Metric]:
-        waiting = Delivery.objects.filter(next_at__lte=self._now).aggregate(count=Count("pk"), oldest=Min("next_at"))
-        yield GaugeMetricFamily("tocsin_deliveries_due", "Deliveries that wait to be sent.", value=waiting["count"])
-        yield GaugeMetricFamily(
-            "tocsin_deliveries_due_oldest_seconds",
-            "How long the oldest has waited.",
-            value=self._age(waiting["oldest"]),
+        due = Delivery.objects.filter(next_at__lte=self._now).values_list("channel")
+        waiting = {row[0]: row[1:] for row in due.annotate(Count("pk"), Min("next_at")).order_by("channel")}
+        depth = GaugeMetricFamily("tocsin_deliveries_due", "Deliveries that wait to be sent.", labels=["channel"])
+        age = GaugeMetricFamily(
+            "tocsin_deliveries_due_oldest_seconds", "How long the oldest has waited.", labels=["channel"]
         )
+        for channel in Channel:
+            count, oldest = waiting.get(channel.value, (0, None))
+            depth.add_metric([channel.value], count)
+            age.add_metric([channel.value], self._age(oldest))
+        yield from (depth, age)
         sending = Delivery.objects.filter(state=DeliveryState.SENDING).aggregate(oldest=Min("started_at"))
         yield GaugeMetricFamily(
             "tocsin_deliveries_sending_oldest_seconds",
@@ -103,10 +116,23 @@ class TableCollector(Collector):
             "1 while others of its channel come first.",
             labels=["channel", "account"],
         )
-        accounts = ProviderAccount.objects.filter(is_enabled=True).order_by("channel", "name")
-        for channel, name, paused_until in accounts.values_list("channel", "name", "paused_until"):
-            family.add_metric([channel, name], float(paused_until is not None and paused_until > self._now))
-        yield family
+        failures = GaugeMetricFamily(
+            "tocsin_provider_account_failures",
+            "Failures in a row, since a message last went through.",
+            labels=["channel", "account"],
+        )
+        accepted = GaugeMetricFamily(
+            "tocsin_provider_account_accepted_timestamp_seconds",
+            "When it last took a message.",
+            labels=["channel", "account"],
+        )
+        for account in ProviderAccount.objects.filter(is_enabled=True).order_by("channel", "name"):
+            names = [account.channel, account.name]
+            family.add_metric(names, float(account.paused_until is not None and account.paused_until > self._now))
+            failures.add_metric(names, account.failures)
+            if account.last_accepted_at is not None:
+                accepted.add_metric(names, account.last_accepted_at.timestamp())
+        yield from (family, failures, accepted)
 
     def _beats(self) -> Iterator[Metric]:
         family = GaugeMetricFamily(
@@ -115,6 +141,14 @@ class TableCollector(Collector):
         for beat in Beat.objects.order_by("name"):
             family.add_metric([beat.name], self._age(beat.beat_at))
         yield family
+
+    def _silences(self) -> Iterator[Metric]:
+        due = SilencePolicy.objects.filter(next_change_at__lte=self._now).aggregate(oldest=Min("next_change_at"))
+        yield GaugeMetricFamily(
+            "tocsin_silences_due_oldest_seconds",
+            "How long a silence that began or ended has waited to be seen.",
+            value=self._age(due["oldest"]),
+        )
 
     def _age(self, at: datetime | None) -> float:
         return max(0.0, (self._now - at).total_seconds()) if at else 0.0
