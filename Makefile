@@ -19,6 +19,7 @@ run: .venv/run.stamp ## run Tocsin on http://127.0.0.1:8000 until Ctrl-C
 test: .venv/dev.stamp ## lint, then the stories on Debian's PostgreSQL and all other tests on the embedded one
 	@tools/debian-packages.sh $(DEBIAN_FOR_TESTS)
 	@tools/debian-packages.sh --optional chromium-headless-shell
+	@tools/old-arms-sdk.sh > /dev/null
 	@$(MAKE) --no-print-directory lint
 	$(VENV)/pytest $(IN_PARALLEL) $(EMBEDDED) < /dev/null
 	tools/with-debian-postgres.sh $(VENV)/pytest $(IN_PARALLEL) $(STORIES) tests/stories < /dev/null
