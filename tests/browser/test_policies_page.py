@@ -168,3 +168,29 @@ def test_policies_in_chinese_fit(console: Console, story: Story, width: int) -> 
     console.open("policies/notificationpolicy/")
     expect(page.get_by_role("link", name="数据库").first).to_be_visible()
     assert fits(page)
+
+
+def test_a_policy_is_dragged_to_its_place(console: Console, story: Story) -> None:
+    wei = story.contact("Wei")
+    for name in ("One", "Two", "Three"):
+        story.policy({wei: ["email"]}, name=name)
+    page = enter(console)
+    console.open("policies/notificationpolicy/")
+    grips = page.locator("[data-grip]")
+    expect(grips).to_have_count(3)
+    three, one = grips.nth(2).bounding_box(), grips.nth(0).bounding_box()
+    assert three is not None
+    assert one is not None
+
+    page.mouse.move(three["x"] + 5, three["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(one["x"] + 5, one["y"] + 40, steps=4)
+    page.mouse.move(one["x"] + 5, one["y"] - 5, steps=4)
+    expect(page.locator(".tc-dragged")).to_contain_text("Three")
+    page.mouse.up()
+
+    expect(page.locator("[data-place]").nth(0).locator("xpath=ancestor::tr")).to_contain_text("Three")
+    names = apart(lambda: [policy.name for policy in NotificationPolicy.objects.all()])
+    assert names == ["Three", "One", "Two"]
+    page.get_by_role("button", name="Move Three down").press("Enter")
+    expect(page.locator("[data-place]").nth(0).locator("xpath=ancestor::tr")).to_contain_text("One")

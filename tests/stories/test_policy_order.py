@@ -7,7 +7,7 @@ from django.db import connection
 
 from tests.stories.harness import ADMIN, Story
 from tocsin.alerts.models import Alert
-from tocsin.core.errors import ConflictError, InvalidInputError
+from tocsin.core.errors import ChangedError, ConflictError, InvalidInputError
 from tocsin.delivery.explaining import explain
 from tocsin.delivery.pipeline import accept
 from tocsin.events.models import Event
@@ -15,7 +15,15 @@ from tocsin.events.queries import key_of
 from tocsin.events.rules import Report
 from tocsin.events.services import create_integration, delete_integration
 from tocsin.policies.models import NotificationPolicy
-from tocsin.policies.services import copy_policy, disable_policy, move_policy, reorder_policies, save_policy
+from tocsin.policies.services import (
+    copy_policy,
+    delete_policy,
+    disable_policy,
+    move_policy,
+    reorder_policies,
+    reorder_shown_policies,
+    save_policy,
+)
 
 DB = [[{"key": "team", "operator": "eq", "value": "db"}]]
 
@@ -125,6 +133,24 @@ def test_policies_are_put_in_order_all_at_once(story: Story) -> None:
     assert names_in_order() == ["Two", "Three", "One"]
     copy_policy(by=ADMIN, now=story.now, policy_id=three.pk)
     assert names_in_order() == ["Two", "Three", "Three (copy)", "One"]
+
+
+def test_those_that_somebody_saw_change_places_among_themselves_unless_others_were_quicker(story: Story) -> None:
+    ann = story.contact()
+    one, two, three, four = (story.policy({ann: ["email"]}, name=name) for name in ("One", "Two", "Three", "Four"))
+    seen = [one.pk, three.pk, four.pk]  # a filter hides Two
+
+    reorder_shown_policies(by=ADMIN, now=story.now, before=seen, after=[four.pk, one.pk, three.pk])
+
+    assert names_in_order() == ["Four", "Two", "One", "Three"]
+    with pytest.raises(ChangedError):
+        reorder_shown_policies(by=ADMIN, now=story.now, before=seen, after=[three.pk, one.pk, four.pk])
+    with pytest.raises(InvalidInputError):
+        reorder_shown_policies(by=ADMIN, now=story.now, before=[one.pk, three.pk], after=[one.pk, two.pk])
+    delete_policy(by=ADMIN, now=story.now, policy_id=three.pk)
+    with pytest.raises(ChangedError):
+        reorder_shown_policies(by=ADMIN, now=story.now, before=[one.pk, three.pk], after=[three.pk, one.pk])
+    assert names_in_order() == ["Four", "Two", "One"]
 
 
 def test_explain_says_who_stops_and_who_does_not_listen(story: Story) -> None:

@@ -200,6 +200,7 @@ ADDRESSES: dict[str, Door] = {
     "console/policies/notificationpolicy/<path:object_id>/shadow-report/": Door(VIEWER),
     "console/policies/notificationpolicy/<path:object_id>/shadow/": Door(MANAGER),
     "console/policies/notificationpolicy/<path:object_id>/apply/": Door(MANAGER),
+    "console/policies/notificationpolicy/order/": Door(MANAGER, status=(302, 405)),
     "console/policies/notificationpolicy/<int:policy_id>/up/": Door(MANAGER, status=(302, 405)),
     "console/policies/notificationpolicy/<int:policy_id>/down/": Door(MANAGER, status=(302, 405)),
     "console/oncall/schedule/<path:object_id>/page/": Door(VIEWER),

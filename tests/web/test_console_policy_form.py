@@ -92,6 +92,21 @@ def test_the_list_moves_a_policy_up_and_down(story: Story) -> None:
     assert "Move Three up" not in signed_in(Role.VIEWER).get(address).content.decode()
 
 
+def test_the_list_takes_an_order_that_was_dragged_in_one_request(story: Story) -> None:
+    wei = story.contact("Wei")
+    one, two, three = (story.policy({wei: ["email"]}, name=name) for name in ("One", "Two", "Three"))
+    client, url = signed_in(Role.MANAGER), reverse("console:policy_order")
+    before, after = f"{one.pk},{two.pk},{three.pk}", f"{three.pk},{one.pk},{two.pk}"
+
+    done = client.post(url, {"before": before, "after": after})
+    late = client.post(url, {"before": before, "after": f"{two.pk},{one.pk},{three.pk}"}, follow=True)
+
+    assert done.headers["Location"] == reverse("console:policies_notificationpolicy_changelist")
+    assert [policy.name for policy in NotificationPolicy.objects.all()] == ["Three", "One", "Two"]
+    assert "Somebody changed the policies or their order" in late.content.decode()
+    assert signed_in(Role.RESPONDER).post(url, {"before": after, "after": before}).status_code == 403
+
+
 def test_a_policy_is_made_in_shadow_and_its_report_read(story: Story) -> None:
     client = signed_in(Role.MANAGER)
     data = typed(story, rules="", is_shadow="on")

@@ -13,6 +13,7 @@ from tocsin.policies.services.policies import (
     ensure_catch_all,
     move_policy,
     reorder_policies,
+    reorder_shown_policies,
     save_policy,
     shadow_policy,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "ensure_catch_all",
     "move_policy",
     "reorder_policies",
+    "reorder_shown_policies",
     "save_policy",
     "shadow_policy",
     "typed_content_of",

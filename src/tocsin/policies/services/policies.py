@@ -130,6 +130,22 @@ def reorder_policies(*, by: Actor, now: datetime, ids: Sequence[int]) -> None:
         _reorder(by, now, before, list(ids))
 
 
+def reorder_shown_policies(*, by: Actor, now: datetime, before: Sequence[int], after: Sequence[int]) -> None:
+    """Puts those that somebody saw, in the order `before`, into the order `after`, at the places that they have.
+
+    ChangedError when they are no longer in that order, or some are gone; InvalidInputError when `after` has others.
+    """
+    if sorted(before) != sorted(after) or len(set(before)) != len(before):
+        raise InvalidInputError({"after": _("These are not the policies of the list.")})
+    with transaction.atomic():
+        lock_policies_for_writing()
+        known, shown = _ids_in_order(), set(before)
+        if [pk for pk in known if pk in shown] != list(before):
+            raise ChangedError(_("Somebody changed the policies or their order since you opened the list. Look again."))
+        moved = iter(after)
+        _reorder(by, now, known, [next(moved) if pk in shown else pk for pk in known])
+
+
 def move_policy(*, by: Actor, now: datetime, policy_id: int, places: int) -> None:
     """Up (-1) or down (1) by so many places; not beyond either end."""
     with transaction.atomic():

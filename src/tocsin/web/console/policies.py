@@ -32,7 +32,7 @@ from tocsin.web.console.policy_forms import PolicyForm, source_choices
 from tocsin.web.console.policy_hours import limits_read, window_read
 from tocsin.web.console.policy_lately import alerts_of, open_alerts, rules_read, with_alerts
 from tocsin.web.console.policy_matching import labels, match, preview, rules_for_event
-from tocsin.web.console.policy_order import place_buttons
+from tocsin.web.console.policy_order import place_buttons, typed_ids
 from tocsin.web.console.policy_states import PolicyStateFilter, PolicyStates, policy_chip, warn_of_shortfalls
 from tocsin.web.console.policy_targets import reach, reach_html
 from tocsin.web.console.policy_templates import preview as template_preview
@@ -82,6 +82,7 @@ class NotificationPolicyAdmin(PolicyStates, ServiceAdmin):
             path("template/", site.admin_view(template_preview), name="policies_notificationpolicy_template"),
             path("reach/", site.admin_view(self.reach), name="policies_notificationpolicy_reach"),
             path("<int:policy_id>/in-shadow/", site.admin_view(self.report_page), name="policy_shadow_report"),
+            path("order/", site.admin_view(self.reorder), name="policy_order"),
             path("<int:policy_id>/up/", site.admin_view(self.move), {"places": -1}, name="policy_up"),
             path("<int:policy_id>/down/", site.admin_view(self.move), {"places": 1}, name="policy_down"),
             *super().get_urls(),
@@ -149,6 +150,19 @@ class NotificationPolicyAdmin(PolicyStates, ServiceAdmin):
             return HttpResponseNotAllowed(["POST"])
         try:
             services.move_policy(by=actor_of(request), now=utc_now(), policy_id=policy_id, places=places)
+        except TocsinError as error:
+            messages.error(request, refused(error))
+        query = request.GET.urlencode()
+        return HttpResponseRedirect(self.url("changelist") + (f"?{query}" if query else ""))
+
+    def reorder(self, request: HttpRequest) -> HttpResponse:
+        """What was dragged: `before` as it was shown, `after` as it is to be."""
+        require(request, Permission.MANAGE)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        before, after = (typed_ids(request.POST.get(name, "")) for name in ("before", "after"))
+        try:
+            services.reorder_shown_policies(by=actor_of(request), now=utc_now(), before=before, after=after)
         except TocsinError as error:
             messages.error(request, refused(error))
         query = request.GET.urlencode()

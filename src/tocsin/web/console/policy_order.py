@@ -1,4 +1,4 @@
-"""Moving policies up and down in their list: buttons of the list's own form, so that they work without script."""
+"""Moving policies in their list: by buttons of the list's own form, which work without script, or by dragging."""
 
 from __future__ import annotations
 
@@ -24,4 +24,15 @@ def place_buttons(policy: NotificationPolicy, place: str) -> SafeString:
         )
         for view, icon, title in ways
     ]  # fmt: skip
-    return format_html('<span class="tc-place"><span>{}</span>{}{}</span>', place, *buttons)
+    return format_html(
+        '<span class="tc-place" data-place="{}" data-position="{}" data-order-url="{}">'
+        '<span class="tc-place-grip material-symbols-outlined" data-grip hidden aria-hidden="true" title="{}">'
+        "drag_indicator</span><span>{}</span>{}{}</span>",
+        str(policy.pk), str(policy.position), reverse("console:policy_order"), _("Drag to another place"), place,
+        *buttons,
+    )  # fmt: skip
+
+
+def typed_ids(text: str) -> list[int]:
+    """ "3,1,2" -> ids; what is none is left out, so that it is no order of the list."""
+    return [int(word) for word in text.split(",") if word.isascii() and word.isdecimal() and len(word) < 19]

@@ -128,6 +128,7 @@ UNFOLD: dict[str, Any] = {
         f"{_VALUES}.silences_script",
         f"{_VALUES}.on_call_script",
         f"{_VALUES}.policies_script",
+        f"{_VALUES}.policy_order_script",
         f"{_VALUES}.access_script",
         f"{_VALUES}.escalation_script",
     ],

@@ -41,6 +41,10 @@ def policies_script(request: HttpRequest) -> str:
     return static("console/policies.js")
 
 
+def policy_order_script(request: HttpRequest) -> str:
+    return static("console/policy_order.js")
+
+
 def policies_stylesheet(request: HttpRequest) -> str:
     return static("console/policies.css")
 
