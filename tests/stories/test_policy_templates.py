@@ -10,6 +10,7 @@ from tocsin.core.errors import InvalidInputError
 from tocsin.delivery.link_texts import link_in_text
 from tocsin.delivery.models import Delivery
 from tocsin.policies.models import NotificationPolicy, PolicyVersion
+from tocsin.policies.rules import GO_MARK
 
 HOSTILE = "<b>x</b> **y** @all <at id=all></at> [l](http://evil)"
 
@@ -115,3 +116,31 @@ def test_what_is_wrong_is_found_when_saving(story: Story) -> None:
 
     assert error.value.fields == {"templates.sms_content": "Line 2: there is no variable titel"}
     assert not NotificationPolicy.objects.exists()
+
+
+def test_texts_in_go_templates_show_the_same_alert(story: Story) -> None:
+    ann = story.contact("Ann", time_zone="Asia/Shanghai")
+    story.policy(
+        {ann: ["sms", "email"]},
+        name="Databases",
+        templates={
+            "email_title": GO_MARK + "{{ .commonLabels.alertname }}",
+            "email_content": GO_MARK + "{{ for .alerts }}<li>{{ .annotations.message }}</li>{{ end }}",
+            "sms_content": GO_MARK + '{{ .level }} {{if eq "db" .commonLabels.team}}DB: {{end}}'
+            "{{ .commonLabels.alertname }} {{ .dispatchRuleName }} {{ .startTime }}",
+            "sms_recover_content": GO_MARK + "over: {{ .commonLabels.alertname }} {{ .status }}",
+        },
+    )
+    story.fires("DiskFull", team="db", severity="critical", summary=HOSTILE)
+    story.passes(5)
+
+    story.expect_text(ann, "P1 DB: DiskFull Databases 2026-11-23 20:00:00")
+    mail = story.expect_mail(ann, "DiskFull\n")
+    assert mail.delivery.content is not None
+    assert "<li>&lt;b&gt;x&lt;/b&gt;" in mail.delivery.content.html
+
+    story.recovers("DiskFull", team="db", severity="critical")
+    story.passes(60)
+
+    story.expect_text(ann, "over: DiskFull resolved")
+    story.expect_mail(ann)

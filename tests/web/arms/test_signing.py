@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from auditlog.models import LogEntry
@@ -212,3 +213,23 @@ def test_an_unknown_action_a_missing_and_a_malformed_parameter_have_codes_of_the
 def test_people_still_find_the_console_at_the_same_address() -> None:
     assert Client().get("/").headers["Location"] == "/console/"
     assert Client().post("/").status_code == 405
+
+
+def test_what_is_too_large_is_refused_as_a_program_expects_it(settings: Any) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+    one = program()
+
+    signed = one.send("POST", {}, {"ContactName": "x" * 200}, action="CreateOrUpdateContact")
+    unsigned = Client().post("/", "a=" + "x" * 200, content_type="application/x-www-form-urlencoded")
+
+    assert (signed.status, signed.code) == (413, "RequestEntityTooLarge")
+    assert unsigned.status_code == 413
+
+
+def test_without_their_face_programs_find_no_door(settings: Any) -> None:
+    one = program()
+    settings.FACES = frozenset({"console"})
+
+    assert one.client.get("/", headers={"x-acs-action": "DescribeContacts"}).headers["Location"] == "/console/"
+    settings.FACES = frozenset({"public"})
+    assert one.client.get("/").status_code == 404

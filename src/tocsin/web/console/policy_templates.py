@@ -20,7 +20,15 @@ from tocsin.channels.kinds import Channel
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError
 from tocsin.delivery.template_previews import preview_template
-from tocsin.policies.rules import EVENT_FIELDS, FILTERS, TEMPLATE_FIELDS, VARIABLES, parse_rules, parse_templates
+from tocsin.policies.rules import (
+    EVENT_FIELDS,
+    FILTERS,
+    GO_MARK,
+    TEMPLATE_FIELDS,
+    VARIABLES,
+    parse_rules,
+    parse_templates,
+)
 from tocsin.web.console.actors import require
 from tocsin.web.console.policy_text import read_rules
 from tocsin.web.console.text_sizes import said_size
@@ -64,6 +72,7 @@ class TemplatesWidget(forms.Widget):
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(name, None, attrs)
         chosen = value or {}
+        context["widget"]["go_mark"] = GO_MARK
         context["widget"]["help"] = [
             " ".join(f"{{{{ {name} }}}}" for name in sorted(VARIABLES - {"events"})),
             "{% for event in events %}",
