@@ -35,6 +35,7 @@ class AppMessage:
     urged: list[tuple[str, str]] = field(default_factory=list)
     """("phone" or "sms", open ID)."""
     versions: int = 1
+    read_by: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -130,6 +131,7 @@ class LarkAppSimulator(HttpServer):
             web.post(f"{api}/im/v1/messages", self._guarded(self._create)),
             web.patch(f"{api}/im/v1/messages/{{id}}", self._guarded(self._update)),
             web.patch(f"{api}/im/v1/messages/{{id}}/urgent_{{how}}", self._guarded(self._urge)),
+            web.get(f"{api}/im/v1/messages/{{id}}/read_users", self._guarded(self._readers)),
             web.post(f"{api}/contact/v3/users/batch_get_id", self._guarded(self._look_up)),
             web.post("/callback/ws/endpoint", self._endpoint),
             web.get("/ws/v2", self._connect),
@@ -220,6 +222,13 @@ class LarkAppSimulator(HttpServer):
         self.quota -= len(good) if how != "app" else 0
         message.urged += [(how, open_id) for open_id in good]
         return _reply(0, "success", data={"invalid_user_id_list": [item for item in wanted if item not in known]})
+
+    async def _readers(self, request: web.Request, _sent: dict[str, Any]) -> web.Response:
+        message = self._message(request.match_info["id"])
+        if message is None or request.query.get("user_id_type") != "open_id":
+            return _reply(230001, "Your request contains an invalid request parameter.", status=400)
+        readers = [{"user_id": open_id, "user_id_type": "open_id"} for open_id in message.read_by]
+        return _reply(0, "success", data={"items": readers, "has_more": False})
 
     async def _look_up(self, request: web.Request, sent: dict[str, Any]) -> web.Response:
         mobiles, emails = sent.get("mobiles") or [], sent.get("emails") or []

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from simulators.aliyun import AliyunSimulator
 from simulators.dingtalk import DingtalkSimulator
-from simulators.dingtalk_app import DingtalkAppSimulator
+from simulators.dingtalk_app import Colleague, DingtalkAppSimulator
 from simulators.lark import LarkSimulator
-from simulators.lark_app import LarkAppSimulator
+from simulators.lark_app import LarkAppSimulator, Person
 from simulators.mattermost import MattermostSimulator
 from simulators.raw import RawServer, http_answer
 from simulators.slack import SlackSimulator
@@ -23,6 +23,7 @@ from simulators.tencent import TencentSimulator
 from simulators.twilio import TwilioSimulator
 from simulators.webhook import WebhookReceiver
 from simulators.wecom import WecomSimulator
+from simulators.wecom_app import WecomAppSimulator
 from tests.contracts.sending import CALL, MAIL, ROBOT, SMS
 from tocsin.channels.kinds import Channel
 
@@ -36,9 +37,11 @@ def http_config(provider: str, url: str) -> dict[str, str]:
         return {"url": f"{url}/robot/send?access_token={SECRET}", "secret": SECRET, "keyword": ""}
     if provider == "lark":
         return {"url": f"{url}/open-apis/bot/v2/hook/{SECRET}", "secret": SECRET, "keyword": ""}
-    if provider == "dingtalk_app":
+    if provider in ("dingtalk_app", "dingtalk_ding_phone", "dingtalk_ding_sms"):
         return {"client_id": DingtalkAppSimulator.client_id, "client_secret": SECRET, "url": url, "old_url": url}
-    if provider == "lark_app":
+    if provider == "wecom_app":
+        return {"corp_id": WecomAppSimulator.corp_id, "secret": SECRET, "url": url}
+    if provider in ("lark_app", "lark_urgent_phone", "lark_urgent_sms"):
         return {"app_id": LarkAppSimulator.app_id, "app_secret": SECRET, "url": url}
     if provider == "wecom":
         return {"url": f"{url}/cgi-bin/webhook/send?key={SECRET}"}
@@ -86,6 +89,11 @@ MESSAGES = {
     "dingtalk": ROBOT,
     "lark": replace(ROBOT, channel=Channel.LARK),
     "dingtalk_app": replace(ROBOT, to="cidops=="),
+    "wecom_app": replace(ROBOT, channel=Channel.WECOM, to="ops"),
+    "lark_urgent_phone": CALL,
+    "lark_urgent_sms": SMS,
+    "dingtalk_ding_phone": CALL,
+    "dingtalk_ding_sms": SMS,
     "lark_app": replace(ROBOT, channel=Channel.LARK, to="oc_ops"),
     "wecom": replace(ROBOT, channel=Channel.WECOM),
     "slack": replace(ROBOT, channel=Channel.SLACK),
@@ -104,7 +112,12 @@ OVER_HTTP = (
     "dingtalk",
     "lark",
     "lark_app",
+    "lark_urgent_phone",
+    "lark_urgent_sms",
     "dingtalk_app",
+    "dingtalk_ding_phone",
+    "dingtalk_ding_sms",
+    "wecom_app",
     "wecom",
     "slack",
     "slack_bot",
@@ -122,7 +135,12 @@ ANSWER_WITH_A_CODE = (
     "dingtalk",
     "lark",
     "lark_app",
+    "lark_urgent_phone",
+    "lark_urgent_sms",
     "dingtalk_app",
+    "dingtalk_ding_phone",
+    "dingtalk_ding_sms",
+    "wecom_app",
     "wecom",
     "slack",
     "slack_bot",
@@ -140,6 +158,11 @@ GOOD_BODY = {
     "dingtalk": (200, b'{"errcode":0,"errmsg":"ok"}'),
     "lark": (200, b'{"code":0,"msg":"success","data":{}}'),
     "dingtalk_app": (200, b'{"processQueryKey":"abc"}'),
+    "dingtalk_ding_phone": (200, b'{"openDingId":"abc","failedList":{}}'),
+    "dingtalk_ding_sms": (200, b'{"openDingId":"abc","failedList":{}}'),
+    "lark_urgent_phone": (200, b'{"code":0,"msg":"success","data":{"invalid_user_id_list":[]}}'),
+    "lark_urgent_sms": (200, b'{"code":0,"msg":"success","data":{"invalid_user_id_list":[]}}'),
+    "wecom_app": (200, b'{"errcode":0,"errmsg":"ok"}'),
     "lark_app": (200, b'{"code":0,"msg":"success","data":{"message_id":"om_1"}}'),
     "wecom": (200, b'{"errcode":0,"errmsg":"ok"}'),
     "slack": (200, b"ok"),
@@ -151,16 +174,29 @@ GOOD_BODY = {
 }
 
 
+_LARK_TOKEN = http_answer(200, b'{"code":0,"msg":"ok","tenant_access_token":"t-made-up","expire":7200}')
+_LARK_PERSON = http_answer(
+    200, b'{"code":0,"msg":"ok","data":{"user_list":[{"mobile":"13800000000","user_id":"ou_wang"}]}}'
+)
+_LARK_SENT = http_answer(200, b'{"code":0,"msg":"success","data":{"message_id":"om_1"}}')
+_DING_OLD = http_answer(200, b'{"errcode":0,"errmsg":"ok","access_token":"made-up-old-token","expires_in":7200}')
+_DING_PERSON = http_answer(200, b'{"errcode":0,"errmsg":"ok","result":{"userid":"wang"}}')
+_DING_TOKEN = http_answer(200, b'{"accessToken":"made-up-token","expireIn":7200}')
 _FIRST = {
-    "dingtalk_app": http_answer(200, b'{"accessToken":"made-up-token","expireIn":7200}'),
-    "lark_app": http_answer(200, b'{"code":0,"msg":"ok","tenant_access_token":"t-made-up","expire":7200}'),
+    "dingtalk_app": (_DING_TOKEN,),
+    "dingtalk_ding_phone": (_DING_OLD, _DING_PERSON, _DING_TOKEN),
+    "dingtalk_ding_sms": (_DING_OLD, _DING_PERSON, _DING_TOKEN),
+    "lark_app": (_LARK_TOKEN,),
+    "lark_urgent_phone": (_LARK_TOKEN, _LARK_PERSON, _LARK_SENT),
+    "lark_urgent_sms": (_LARK_TOKEN, _LARK_PERSON, _LARK_SENT),
+    "wecom_app": (http_answer(200, b'{"errcode":0,"errmsg":"ok","access_token":"made-up-token","expires_in":7200}'),),
 }
-"""What a vendor answers before the message itself is given to it: an access token."""
+"""What a vendor answers before the message itself is given to it: an access token, who a person is."""
 
 
 def raw(provider: str, answer: bytes | str) -> RawServer:
     """A vendor that does so with a message."""
-    return RawServer(*(first for name, first in _FIRST.items() if name == provider), answer)
+    return RawServer(*_FIRST.get(provider, ()), answer)
 
 
 @contextmanager
@@ -188,6 +224,19 @@ def working(provider: str) -> Iterator[tuple[dict[str, str], list[str]]]:
         with DingtalkAppSimulator(secret=SECRET) as robots:
             yield robots.config, texts
             texts += [message.text for message in robots.messages]
+    elif provider == "wecom_app":
+        with WecomAppSimulator(secret=SECRET) as corp:
+            yield corp.config, texts
+            texts += [message.text for message in corp.messages]
+    elif provider in ("lark_urgent_phone", "lark_urgent_sms"):
+        with LarkAppSimulator(secret=SECRET, people={"Wang": Person("ou_wang", mobile=SMS.to)}) as app:
+            yield app.config, texts
+            texts += [message.text for message in app.messages]
+    elif provider in ("dingtalk_ding_phone", "dingtalk_ding_sms"):
+        wang = Colleague("wang", mobile=SMS.to.removeprefix("+86"))
+        with DingtalkAppSimulator(secret=SECRET, people={"Wang": wang}) as robots:
+            yield robots.config, texts
+            texts += [ding.content for ding in robots.dings]
     elif provider == "lark_app":
         with LarkAppSimulator(secret=SECRET) as app:
             yield app.config, texts

@@ -330,6 +330,8 @@ class ProviderType:
     """What it opens is a ListeningProvider (`channels.listening`): a worker keeps a connection to the vendor open."""
     chat: ConfigField | None = None
     """Its accounts write to groups: how a group's ID is called. Each robot of an account has one."""
+    looks_up: Sequence[str] = ()
+    """What it opens is a DirectoryProvider (`channels.directory`), which knows people by these: "phone", "email"."""
     capabilities_for: Callable[[Config], Capabilities] | None = None
     """Where the configuration (a gateway's preset, say) decides what the account can do."""
     is_for_robots: bool = False

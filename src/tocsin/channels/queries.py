@@ -45,6 +45,12 @@ def apps_with_robots() -> list[ProviderAccount]:
     return list(ProviderAccount.objects.filter(provider__in=kinds).order_by("channel", "name"))
 
 
+def directories() -> list[ProviderAccount]:
+    """The enabled accounts that can look people up."""
+    kinds = [name for name, kind in PROVIDERS.items() if kind.looks_up]
+    return list(ProviderAccount.objects.filter(provider__in=kinds, is_enabled=True).order_by("channel", "name"))
+
+
 def list_accounts() -> list[ProviderAccount]:
     """All of them, each channel's in the order in which they are tried."""
     return list(ProviderAccount.objects.order_by("channel", "priority", "id"))

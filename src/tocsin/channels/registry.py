@@ -6,9 +6,9 @@ from tocsin.channels.base import ProviderType
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.aliyun import ALIYUN_SMS, ALIYUN_VOICE
 from tocsin.channels.providers.apprise import APPRISE
-from tocsin.channels.providers.dingtalk import DINGTALK, DINGTALK_APP
+from tocsin.channels.providers.dingtalk import DINGTALK, DINGTALK_APP, DINGTALK_DING_PHONE, DINGTALK_DING_SMS
 from tocsin.channels.providers.http_sms import HTTP_SMS
-from tocsin.channels.providers.lark import LARK, LARK_APP
+from tocsin.channels.providers.lark import LARK, LARK_APP, LARK_URGENT_PHONE, LARK_URGENT_SMS
 from tocsin.channels.providers.mattermost import MATTERMOST
 from tocsin.channels.providers.outbox import OUTBOX_EMAIL, OUTBOX_PHONE, OUTBOX_SMS
 from tocsin.channels.providers.sip import SIP
@@ -20,7 +20,7 @@ from tocsin.channels.providers.telegram import TELEGRAM
 from tocsin.channels.providers.tencent import TENCENT_SMS
 from tocsin.channels.providers.twilio import TWILIO_SMS, TWILIO_VOICE
 from tocsin.channels.providers.webhook import WEBHOOK
-from tocsin.channels.providers.wecom import WECOM
+from tocsin.channels.providers.wecom import WECOM, WECOM_APP
 from tocsin.core.errors import NotFoundError
 from tocsin.core.sentences import Sentence
 
@@ -40,9 +40,14 @@ PROVIDERS: dict[str, ProviderType] = {
         ALIYUN_VOICE,
         DINGTALK,
         DINGTALK_APP,
+        DINGTALK_DING_PHONE,
+        DINGTALK_DING_SMS,
         LARK,
         LARK_APP,
+        LARK_URGENT_PHONE,
+        LARK_URGENT_SMS,
         WECOM,
+        WECOM_APP,
         SLACK,
         SLACK_BOT,
         TELEGRAM,

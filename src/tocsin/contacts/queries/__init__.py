@@ -26,6 +26,7 @@ from tocsin.contacts.queries.listing import (
 )
 from tocsin.contacts.queries.outlets import outlet_reach, pair_names, robot_config, robot_settings, webhook_config
 from tocsin.contacts.queries.people import (
+    OWN_USER_ID,
     Deletion,
     Readiness,
     contact_views,
@@ -73,6 +74,7 @@ from tocsin.contacts.queries.verification import (
 
 __all__ = [
     "MOST_FOUND",
+    "OWN_USER_ID",
     "Consequences",
     "ContactFacts",
     "ContactPage",

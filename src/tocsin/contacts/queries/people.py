@@ -91,7 +91,7 @@ def contact_views(contact_ids: Collection[int]) -> Mapping[int, ContactView]:
         }
 
 
-_OWN_ID = {
+OWN_USER_ID = {
     Channel.DINGTALK: "dingtalk_user_id",
     Channel.LARK: "lark_user_id",
     Channel.WECOM: "wecom_user_id",
@@ -103,7 +103,7 @@ def contacts_by_user_id(platform: Channel, user_id: str) -> list[Contact]:
     if not user_id or len(user_id) > 128 or not is_storable(user_id):
         return []
     common = Q(user_id=user_id)
-    if (field := _OWN_ID.get(platform)) is None:
+    if (field := OWN_USER_ID.get(platform)) is None:
         return list(Contact.objects.filter(common).order_by("pk")[:2])
     own = list(Contact.objects.filter(**{field: user_id}).order_by("pk")[:2])
     if own or is_lark_open_id(user_id) != (platform is Channel.LARK):

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from tocsin.contacts.services.defaults import set_default_fallback
+from tocsin.contacts.services.directory import (
+    MOST_LOOKED_UP,
+    Known,
+    LookedUp,
+    LookUp,
+    fill_in_user_ids,
+    look_up_user_ids,
+)
 from tocsin.contacts.services.groups import add_members, create_group, delete_groups, remove_members, update_group
 from tocsin.contacts.services.limits import count_request, uncount_request
 from tocsin.contacts.services.outlets import OutletReach, record_outlet_reach
@@ -49,12 +57,16 @@ from tocsin.contacts.services.verification import (
 from tocsin.contacts.services.webhooks import create_webhook, delete_webhooks, update_webhook
 
 __all__ = [
+    "MOST_LOOKED_UP",
     "ContactChange",
     "ContactChanges",
     "ContactOptions",
     "DueDaily",
     "Issued",
     "IssuedLink",
+    "Known",
+    "LookUp",
+    "LookedUp",
     "Opened",
     "OutletReach",
     "ReachEntry",
@@ -72,6 +84,7 @@ __all__ = [
     "delete_groups",
     "delete_robots",
     "delete_webhooks",
+    "fill_in_user_ids",
     "hold_contacts",
     "import_contact",
     "issue_personal_links",
@@ -79,6 +92,7 @@ __all__ = [
     "issue_verifications",
     "keep_personal_session",
     "link_sign_in",
+    "look_up_user_ids",
     "masked_address",
     "open_personal_link",
     "platforms",

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from tocsin.accounts.rules import Permission
+from tocsin.channels.queries import directories
 from tocsin.contacts import queries
 from tocsin.contacts.models import Contact
 from tocsin.contacts.rules import Fallback
@@ -85,6 +86,7 @@ def contact_page(
             and bool(contact.phone)
             and contact.phone_verified_at is None,
             "may_call": may_call_with_code(),
+            "may_look_up": may_change and bool(contact.email or contact.phone) and bool(directories()),
             "may_link": may_change and (bool(contact.email) or contact.phone_verified_at is not None),
             "may_administer": admin.has_administer_permission(request),
             "signs_in_as": admin.signs_in_as(contact),

@@ -28,6 +28,7 @@ from tocsin.core.errors import InvalidInputError
 from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of, may, require
 from tocsin.web.console.consequences import confirmation, notes_on_deleting_contacts, notes_on_emptying
+from tocsin.web.console.contact_directory import DirectoryOfContacts
 from tocsin.web.console.contact_exports import export_page
 from tocsin.web.console.contact_forms import AttestForm, ContactForm, DefaultsForm
 from tocsin.web.console.contact_list import ContactListAdmin, wanted
@@ -45,16 +46,16 @@ _FIELDS = (
 _CONFIRMED = "confirmed"
 
 
-class ContactAdmin(ContactListAdmin):
+class ContactAdmin(ContactListAdmin, DirectoryOfContacts):
     empty = empties.CONTACTS
     form = ContactForm
     writes = ("add", "change", "delete")
     change_form_template = "console/contact_form.html"
-    actions = ("verify_numbers", "remove_selected", "send_links", "drill_selected", "export_selected")
+    actions = ("verify_numbers", "remove_selected", "send_links", "look_up_ids", "drill_selected", "export_selected")
     actions_list = ("default_configuration",)
     actions_detail = (
-        "verify_number", "call_with_code", "attest_number", "send_test", "send_link", "link_user", "remove_chatbot",
-        "remove_from_group",
+        "verify_number", "call_with_code", "attest_number", "send_test", "send_link", "look_up_id", "link_user",
+        "remove_chatbot", "remove_from_group",
     )  # fmt: skip
 
     def get_urls(self) -> list[Any]:

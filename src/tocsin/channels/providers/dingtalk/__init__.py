@@ -16,6 +16,7 @@ from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.dingtalk.account import app_fields, check_app
 from tocsin.channels.providers.dingtalk.app import DingtalkApp
 from tocsin.channels.providers.dingtalk.content import MAX_BYTES
+from tocsin.channels.providers.dingtalk.ding import DingtalkDing
 from tocsin.channels.providers.dingtalk.robot import DingtalkRobot
 from tocsin.core.sentences import Sentence
 
@@ -93,5 +94,35 @@ DINGTALK_APP = ProviderType(
     build=_build_app,
     check=check_app,
     listens=True,
+    looks_up=("phone",),
     chat=ConfigField("chat_id", "Conversation ID", help="The group's openConversationId, like cidXXXXX==."),
+)
+
+
+def _build_ding_phone(config: Config, http: HttpClient) -> Provider:
+    return DingtalkDing("phone", config, http)
+
+
+def _build_ding_sms(config: Config, http: HttpClient) -> Provider:
+    return DingtalkDing("sms", config, http)
+
+
+DINGTALK_DING_PHONE = ProviderType(
+    name="dingtalk_ding_phone",
+    title="DingTalk DING calls",
+    channel=Channel.PHONE,
+    capabilities=Capabilities(concurrency=4),
+    fields=app_fields(),
+    build=_build_ding_phone,
+    check=check_app,
+)
+
+DINGTALK_DING_SMS = ProviderType(
+    name="dingtalk_ding_sms",
+    title="DingTalk DING text messages",
+    channel=Channel.SMS,
+    capabilities=Capabilities(concurrency=4),
+    fields=app_fields(),
+    build=_build_ding_sms,
+    check=check_app,
 )

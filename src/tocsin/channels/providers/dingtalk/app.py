@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from tocsin.channels.base import Config, Message, Outcome, SendResult
+from tocsin.channels.directory import Directory, Sought
 from tocsin.channels.groups import without_id
 from tocsin.channels.http import HttpClient
 from tocsin.channels.listening import Heard
 from tocsin.channels.providers.dingtalk.account import DingtalkApi
 from tocsin.channels.providers.dingtalk.app_content import TEMPLATE, card_params, group_message, mentioned
 from tocsin.channels.providers.dingtalk.app_outcomes import AS_TEXT, answer_of, read_api, read_card
+from tocsin.channels.providers.dingtalk.directory import find_people
 from tocsin.channels.providers.dingtalk.stream import StreamConnection
 from tocsin.core.sentences import Sentence
 
@@ -50,6 +52,9 @@ class DingtalkApp:
 
     async def listen(self, heard: Heard, connected: Callable[[], None]) -> None:
         await StreamConnection(self._api, heard, self._tell).run(connected)
+
+    async def find(self, people: Sequence[Sought]) -> Directory:
+        return await find_people(self._api, people)
 
     async def aclose(self) -> None:
         """The client is the caller's."""

@@ -44,7 +44,7 @@ def people(mentions: Sequence[Mention]) -> People:
     user_ids: dict[str, None] = {}
     room = _MENTIONS_ROOM
     for mention in mentions:
-        mobile = _mobile(mention.phone) if mention.phone else ""
+        mobile = written_mobile(mention.phone) if mention.phone else ""
         user_id = mention.user_id if _is_user_id(mention.user_id) else ""
         room -= len(mobile) + len(user_id)
         if room < 0:
@@ -102,7 +102,7 @@ def _card(link: Run, title: str, body: str, tail: str) -> dict[str, Any]:
     return {"msgtype": "actionCard", "actionCard": card}
 
 
-def _mobile(e164: str) -> str:
+def written_mobile(e164: str) -> str:
     """Mainland numbers bare, others as DingTalk writes them: +852-91234567."""
     national = national_number(e164)
     country = e164.removesuffix(national)

@@ -17,6 +17,7 @@ from tocsin.channels.providers.lark.account import app_fields, check_app
 from tocsin.channels.providers.lark.app import LarkApp
 from tocsin.channels.providers.lark.content import MAX_BYTES
 from tocsin.channels.providers.lark.robot import LarkRobot
+from tocsin.channels.providers.lark.urgent import LarkUrgent
 from tocsin.core.sentences import Sentence
 
 _WHOLE_URL = Sentence(
@@ -90,5 +91,39 @@ LARK_APP = ProviderType(
     build=_build_app,
     check=check_app,
     listens=True,
+    looks_up=("phone", "email"),
     chat=ConfigField("chat_id", "Chat ID", help="Of the group, like oc_a0553eda9014c201e6969b478895c230."),
+)
+
+
+# Whether a call was answered Lark does not say; who reads the message was reached.
+_URGENT = Capabilities(has_receipts=True, receipt_within=timedelta(minutes=3), can_be_asked=True, concurrency=4)
+
+
+def _build_urgent_phone(config: Config, http: HttpClient) -> Provider:
+    return LarkUrgent("phone", config, http)
+
+
+def _build_urgent_sms(config: Config, http: HttpClient) -> Provider:
+    return LarkUrgent("sms", config, http)
+
+
+LARK_URGENT_PHONE = ProviderType(
+    name="lark_urgent_phone",
+    title="Lark urgent calls",
+    channel=Channel.PHONE,
+    capabilities=_URGENT,
+    fields=app_fields(),
+    build=_build_urgent_phone,
+    check=check_app,
+)
+
+LARK_URGENT_SMS = ProviderType(
+    name="lark_urgent_sms",
+    title="Lark urgent text messages",
+    channel=Channel.SMS,
+    capabilities=replace(_URGENT, receipt_within=timedelta(minutes=15), resend_is_safe=True),
+    fields=app_fields(),
+    build=_build_urgent_sms,
+    check=check_app,
 )

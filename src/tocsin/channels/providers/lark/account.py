@@ -66,7 +66,7 @@ class LarkApi:
         """As the long connection wants them."""
         return {"AppID": self.app_id, "AppSecret": self._secret}
 
-    async def call(self, method: str, path: str, payload: Mapping[str, Any]) -> HttpReply | SendResult:
+    async def call(self, method: str, path: str, payload: Mapping[str, Any] | None) -> HttpReply | SendResult:
         """The reply, whatever it says; or why there is none."""
         reply = await self._call(method, path, payload)
         if isinstance(reply, HttpReply) and code_of(reply) in TOKEN_ENDED:
@@ -78,7 +78,7 @@ class LarkApi:
         """Without a token."""
         return await self._request("POST", path, payload, {})
 
-    async def _call(self, method: str, path: str, payload: Mapping[str, Any]) -> HttpReply | SendResult:
+    async def _call(self, method: str, path: str, payload: Mapping[str, Any] | None) -> HttpReply | SendResult:
         if (problem := await self._has_token()) is not None:
             return problem
         return await self._request(method, path, payload, {"Authorization": " ".join((_BEARER, self._token))})
@@ -103,9 +103,11 @@ class LarkApi:
             return None
 
     async def _request(
-        self, method: str, path: str, payload: Mapping[str, Any], headers: Mapping[str, str]
+        self, method: str, path: str, payload: Mapping[str, Any] | None, headers: Mapping[str, str]
     ) -> HttpReply | SendResult:
-        body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        body = None
+        if payload is not None:
+            body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         try:
             return await self._http.request(
                 method, self.url + path, headers={**JSON_HEADERS, **headers}, body=body, is_trusted=True

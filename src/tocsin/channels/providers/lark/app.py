@@ -9,12 +9,14 @@ from typing import Any
 from urllib.parse import quote
 
 from tocsin.channels.base import Config, Message, Outcome, SendResult
+from tocsin.channels.directory import Directory, Sought
 from tocsin.channels.groups import Note, without_id
 from tocsin.channels.http import HttpClient
 from tocsin.channels.listening import Button, Heard
 from tocsin.channels.providers.lark.account import LarkApi
 from tocsin.channels.providers.lark.connection import LongConnection
 from tocsin.channels.providers.lark.content import card_of, encoded, text_of
+from tocsin.channels.providers.lark.directory import find_people
 from tocsin.channels.providers.lark.outcomes import AS_TEXT, is_about_the_card, read
 
 _ABOUT_THE_GROUP = (
@@ -50,6 +52,9 @@ class LarkApp:
 
     async def listen(self, heard: Heard, connected: Callable[[], None]) -> None:
         await LongConnection(self._api, heard, self._tell).run(connected)
+
+    async def find(self, people: Sequence[Sought]) -> Directory:
+        return await find_people(self._api, people)
 
     async def aclose(self) -> None:
         """The client is the caller's."""

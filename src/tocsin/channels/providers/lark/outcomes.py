@@ -39,6 +39,8 @@ _ADVICE = {
     "230011": Sentence("The message was withdrawn."),
     "230110": Sentence("The message was deleted."),
     "230031": Sentence("Lark changes no message that is older than 14 days."),
+    "230023": Sentence("What was bought of urgent calls and texts in Lark is used up."),
+    "230024": Sentence("What was bought of urgent calls and texts in Lark is used up."),
     "230006": Sentence("The app has no bot: add one on the app's page and publish a version."),
     "230002": Sentence("The robot is no longer in the group."),
     "230013": Sentence("The robot may not write to this group."),

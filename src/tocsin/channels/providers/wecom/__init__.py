@@ -9,6 +9,7 @@ from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, Provi
 from tocsin.channels.groups import webhook_parts
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
+from tocsin.channels.providers.wecom.app import WecomApp, app_fields, check_app
 from tocsin.channels.providers.wecom.content import MAX_BYTES
 from tocsin.channels.providers.wecom.robot import WecomRobot
 from tocsin.core.sentences import Sentence
@@ -60,4 +61,21 @@ WECOM = ProviderType(
     check=_check,
     is_for_robots=True,
     hosts=("qyapi.weixin.qq.com",),
+)
+
+
+def _build_app(config: Config, http: HttpClient) -> Provider:
+    return WecomApp(config, http)
+
+
+WECOM_APP = ProviderType(
+    name="wecom_app",
+    title="WeCom app",
+    channel=Channel.WECOM,
+    capabilities=_CAPABILITIES,
+    fields=app_fields(),
+    build=_build_app,
+    check=check_app,
+    looks_up=("phone", "email"),
+    chat=ConfigField("chat_id", "Chat ID of WeCom", help="Of a group that the app made, as it named it."),
 )

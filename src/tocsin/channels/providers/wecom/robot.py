@@ -9,10 +9,7 @@ from tocsin.channels.base import Message, Outcome, SendResult
 from tocsin.channels.groups import Note, post
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.wecom.content import card_of, markdown_of, mentions_of, text_of
-from tocsin.channels.providers.wecom.outcomes import is_about_the_form, read
-from tocsin.core.sentences import Sentence
-
-_AS_TEXT = Sentence("WeCom took it as a text; it refused the form of the message (%(code)s).")
+from tocsin.channels.providers.wecom.outcomes import AS_TEXT, is_about_the_form, read
 
 
 class WecomRobot:
@@ -33,7 +30,7 @@ class WecomRobot:
             return result
         again = await self._post(text_of(message))
         if again.outcome is Outcome.ACCEPTED:
-            return replace(again, code=Note.AS_TEXT, detail=_AS_TEXT % {"code": result.code})
+            return replace(again, code=Note.AS_TEXT, detail=AS_TEXT % {"code": result.code})
         return again
 
     async def aclose(self) -> None:
