@@ -9,7 +9,7 @@ from typing import Any
 
 from tocsin.channels.base import Config, Message, Outcome, SendResult
 from tocsin.channels.directory import Directory, Sought
-from tocsin.channels.groups import without_id
+from tocsin.channels.groups import Note, without_id
 from tocsin.channels.http import HttpClient
 from tocsin.channels.listening import Heard
 from tocsin.channels.providers.dingtalk.account import DingtalkApi
@@ -36,7 +36,7 @@ class DingtalkApp:
             return result
         again = await self._post(message)
         if again.outcome is Outcome.ACCEPTED:
-            return replace(again, detail=AS_TEXT % {"code": result.code})
+            return replace(again, code=Note.AS_TEXT, detail=AS_TEXT % {"code": result.code})
         return again
 
     async def update(self, message: Message, provider_id: str) -> SendResult:

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from tocsin.channels.base import Config, ConfigField, Message, Outcome, SendResult
 from tocsin.channels.directory import Directory, Sought
-from tocsin.channels.groups import JSON_HEADERS, webhook_parts, without_reply
+from tocsin.channels.groups import JSON_HEADERS, Note, webhook_parts, without_reply
 from tocsin.channels.http import HttpClient, HttpError, HttpReply
 from tocsin.channels.providers.wecom.content import markdown_of, text_of
 from tocsin.channels.providers.wecom.outcomes import AS_TEXT, is_about_the_form, read
@@ -68,7 +68,11 @@ class WecomApp:
         if not is_about_the_form(result):
             return result
         again = await self._post(message, text_of(message))
-        return replace(again, detail=AS_TEXT % {"code": result.code}) if again.outcome is Outcome.ACCEPTED else again
+        return (
+            replace(again, code=Note.AS_TEXT, detail=AS_TEXT % {"code": result.code})
+            if again.outcome is Outcome.ACCEPTED
+            else again
+        )
 
     async def find(self, people: Sequence[Sought]) -> Directory:
         """One request for each number or address. WeCom bears few wrong ones: the first refusal ends it."""
