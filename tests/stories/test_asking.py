@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -11,7 +12,7 @@ from simulators.twilio import TwilioSimulator
 from tests.stories.harness import Story
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.rules import Fallback
-from tocsin.delivery.models import Attempt, Receipt
+from tocsin.delivery.models import Attempt, Delivery, Receipt
 
 
 @pytest.fixture
@@ -104,6 +105,32 @@ def test_a_text_whose_reply_was_lost_is_found_and_not_sent_again(story: Story, t
     assert Receipt.objects.get().account == account
     [entry] = [entry for entry in story.timeline() if entry.kind == "delivery"]
     assert "try 2: the provider had taken the try before, and nothing was sent again" in [s.text for s in entry.steps]
+
+
+@pytest.mark.parametrize("arrived", [1, 2])
+def test_of_two_texts_with_the_same_words_in_doubt_at_once_each_finds_its_own_or_none(
+    story: Story, twilio: TwilioSimulator, arrived: int
+) -> None:
+    story.account("twilio_sms", **twilio.config)
+    ann = story.contact("Ann")
+    for name in ("One", "Two"):
+        story.policy({ann: ["sms"]}, name=name, templates={"sms_content": "Look at the console"})
+    twilio.loses_replies = True
+    story.fires("DiskFull")
+    story.passes(5)
+    story.expect_many(2)
+    twilio.loses_replies = False
+    del twilio.messages[arrived:]
+    Delivery.objects.update(next_at=story.now + timedelta(seconds=10))
+
+    story.passes(30)
+    story.expect_many(2)
+
+    assert len({message.body for message in twilio.messages}) == 1
+    assert len(twilio.messages) == 2
+    sids = {message.sid for message in twilio.messages}
+    assert set(Delivery.objects.values_list("provider_id", flat=True)) == sids
+    assert outcomes()[2:].count(("accepted", "found")) == arrived
 
 
 def test_a_text_that_the_vendor_never_got_is_sent_once_more(story: Story, aliyun: AliyunSimulator) -> None:

@@ -20,6 +20,7 @@ from tocsin.core.ids import to_base36
 from tocsin.core.storable import storable
 from tocsin.delivery.contents import read_contents
 from tocsin.delivery.doorbell import ring_send
+from tocsin.delivery.looking_up import Taken, look_up
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.queue_rows import ids_of_others
 from tocsin.delivery.rules import DeliveryState
@@ -123,21 +124,24 @@ async def _ask_all(asked: Sequence[_Asked]) -> list[_Asked]:
     http = HttpClient(allow=settings.OUTGOING_ALLOW)
     slots = asyncio.Semaphore(_AT_ONCE)
     opened: dict[int, AskableProvider] = {}
+    taken = Taken()
     try:
         for item in asked:
             if item.account.pk not in opened:
                 provider = kind_of(item.account).open(config_of(item.account), http)
                 opened[item.account.pk] = cast(AskableProvider, provider)
-        return await asyncio.gather(*(_ask(item, opened[item.account.pk], slots) for item in asked))
+        return await asyncio.gather(*(_ask(item, opened[item.account.pk], slots, taken) for item in asked))
     finally:
         await asyncio.gather(*(provider.aclose() for provider in opened.values()))
         await http.aclose()
 
 
-async def _ask(item: _Asked, provider: AskableProvider, slots: asyncio.Semaphore) -> _Asked:
+async def _ask(item: _Asked, provider: AskableProvider, slots: asyncio.Semaphore, taken: Taken) -> _Asked:
     try:
         async with slots, asyncio.timeout(_LONGEST):
-            finding = await provider.look_up(item.question)
+            finding = await look_up(
+                provider, item.question, delivery_id=item.delivery_id, account=item.account.pk, taken=taken
+            )
     except TimeoutError:
         finding = Finding()
     except Exception:

@@ -26,6 +26,7 @@ from tocsin.core.clock import utc_now
 from tocsin.core.traces import tracing
 from tocsin.delivery.addressing import Route
 from tocsin.delivery.claiming import Claimed
+from tocsin.delivery.looking_up import Taken, look_up
 from tocsin.delivery.rules.told import FAULT, FOUND, NO_RESULT, NOT_OPENED, TAKEN_BEFORE
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,7 @@ class OpenAccounts:
     """
 
     on_said: Callable[[int, Receipt | InboundText], Awaitable[None]]
+    taken: Taken = field(default_factory=Taken)
     _kept: frozenset[tuple[str, int, int]] = frozenset()
     """Stay open although nothing is sent over them."""
     _open: dict[tuple[str, int, int], _Open] = field(default_factory=dict)
@@ -162,13 +164,16 @@ async def _look_up(claim: Claimed, accounts: OpenAccounts) -> Sent | None:
     try:
         provider = cast(AskableProvider, accounts.get(doubt.route).provider)
         async with asyncio.timeout(_LONGEST_QUESTION):
-            finding = await provider.look_up(doubt.question)
+            finding = await look_up(
+                provider, doubt.question, delivery_id=claim.delivery_id, account=doubt.route.account_id,
+                taken=accounts.taken,
+            )  # fmt: skip
     except TimeoutError:
         return None
     except Exception:
         logger.exception("provider %s could not be asked", doubt.route.provider.name)
         return None
-    if not finding.is_known or finding.provider_id in doubt.question.others:
+    if not finding.is_known:
         return None
     result = SendResult(Outcome.ACCEPTED, FOUND, TAKEN_BEFORE, finding.provider_id)
     return Sent(claim, result, utc_now(), doubt.route, finding.receipts)

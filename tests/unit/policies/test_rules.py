@@ -81,6 +81,33 @@ def test_an_operator_and_its_opposite_never_agree(condition: Condition, labels: 
     assert condition_holds(condition, labels) is not condition_holds(opposite, labels)
 
 
+def naively(rules: list[Rule], labels: dict[str, str]) -> bool:
+    """Word for word as the documents say it, with nothing of the code but the names of the operators."""
+    for rule in rules:
+        holds = []
+        for condition in rule:
+            value, typed = labels.get(condition.key, ""), condition.value
+            listed = [part.strip() for part in typed.split(",") if part.strip()]
+            holds.append(
+                {
+                    "eq": value == typed,
+                    "neq": value != typed,
+                    "in": value in listed,
+                    "nin": value not in listed,
+                    "re": bool(re.compile(rf"(?s:{typed})\Z").match(value)),
+                    "nre": not re.compile(rf"(?s:{typed})\Z").match(value),
+                }[condition.operator.value]
+            )
+        if all(holds):
+            return True
+    return not rules
+
+
+@given(rule_lists, label_sets)
+def test_matching_is_what_a_naive_interpreter_says(rules: list[Rule], labels: dict[str, str]) -> None:
+    assert rules_match(rules, labels) is naively(rules, labels)
+
+
 @given(patterns, words)
 def test_patterns_are_anchored_at_both_ends(pattern: str, value: str) -> None:
     expected = re.fullmatch(pattern, value, re.DOTALL) is not None
