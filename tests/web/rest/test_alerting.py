@@ -67,12 +67,8 @@ def test_policies_are_switched_copied_put_in_order_and_deleted(story: Story, api
     copy = api("POST", f"/policies/{first}/copy", {"name": "Second"}).body
     ordered = api("PUT", "/policies/order", {"ids": [copy["id"], first]})
 
-    assert [(each["is_enabled"], each["is_shadow"]) for each in (off, shadow, on)] == [
-        (False, False),
-        (False, True),
-        (True, False),
-    ]
-    assert (copy["is_enabled"], ordered.status) == (False, 200)
+    assert [each["state"] for each in (off, shadow, on)] == ["disabled", "shadow", "enabled"]
+    assert (copy["state"], ordered.status) == ("disabled", 200)
     assert api("PUT", "/policies/order", {"ids": [first]}).status == 409
     assert api("GET", f"/policies/{copy['id']}").body["position"] < api("GET", f"/policies/{first}").body["position"]
     assert api("GET", f"/policies/{first}/shortfalls").body == {"shortfalls": []}
@@ -123,7 +119,7 @@ def test_an_inhibition_is_made_and_changed(api: Api) -> None:
 def test_a_schedule_says_who_is_on_duty_and_who_stands_in(story: Story, api: Api, now: datetime) -> None:
     ann, bob = story.contact("Ann"), story.contact("Bob")
     layer = {"people": [ann.pk, bob.pk], "unit": "days", "starts_on": "2026-11-23", "handover_time": "09:00"}
-    office = {"days": [0, 1, 2, 3, 4, 5, 6], "from": "08:00", "until": "20:00"}
+    office = {"days": [1, 2, 3, 4, 5, 6, 7], "from": "08:00", "until": "20:00"}
 
     layers = [{**layer, "restrictions": [office]}]
     made = api("POST", "/schedules", {"name": "Rota", "time_zone": "UTC", "layers": layers})

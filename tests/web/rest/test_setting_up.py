@@ -91,17 +91,17 @@ def test_secrets_of_an_account_are_write_only(api: Api) -> None:
         "password": "hush",
     }
 
-    made = api("POST", "/provider-accounts", {"name": "Mail", "provider": "smtp", "config": config})
+    made = api("POST", "/provider-accounts", {"name": "Mail", "provider": "smtp", "settings": config})
     pk = made.body["id"]
-    changed = api("PATCH", f"/provider-accounts/{pk}", {"config": {"port": "2", "password": "***"}}, If_Match='"1"')
-    cleared = api("PATCH", f"/provider-accounts/{pk}", {"clear_secrets": ["password"], "config": {"username": ""}})
+    changed = api("PATCH", f"/provider-accounts/{pk}", {"settings": {"port": "2", "password": "***"}}, If_Match='"1"')
+    cleared = api("PATCH", f"/provider-accounts/{pk}", {"clear_secrets": ["password"], "settings": {"username": ""}})
 
-    assert (made.status, made.body["config"]["password"]) == (201, "***")
-    assert (changed.body["config"]["port"], changed.body["config"]["password"]) == ("2", "***")
-    assert not cleared.body["config"].get("password")
+    assert (made.status, made.body["settings"]["password"]) == (201, "***")
+    assert (changed.body["settings"]["port"], changed.body["settings"]["password"]) == ("2", "***")
+    assert not cleared.body["settings"].get("password")
     assert api("POST", f"/provider-accounts/{pk}/test", {"to": "b@example.org"}).body["outcome"] == "transient"
     assert "smtp" in [kind["name"] for kind in api("GET", "/provider-accounts/providers").body]
-    assert api("POST", "/provider-accounts", {"name": "X", "provider": "smtp"}).wrong[0].startswith("config.")
+    assert api("POST", "/provider-accounts", {"name": "X", "provider": "smtp"}).wrong[0].startswith("settings.")
     assert api("DELETE", f"/provider-accounts/{pk}").status == 204
 
 

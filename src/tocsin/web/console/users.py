@@ -211,6 +211,14 @@ def _is_admin(user: User) -> bool:
     return role_of(user) is Role.ADMIN
 
 
+_SCOPES = {
+    "contacts": _("contacts, groups, robots, webhooks, verification"),
+    "policies": _("notification and escalation policies, inhibitions"),
+    "schedules": _("on-call schedules, substitutes"),
+    "integrations": _("integrations"),
+    "alerts": _("alerts, events, silences, deliveries, explain, coverage, drills"),
+    "admin": _("provider accounts, tokens"),
+}
 _NEVER = ""
 _LIFETIMES = ("30", "90", "365", _NEVER)
 
@@ -225,10 +233,10 @@ class TokenForm(ServiceForm):
     role = role_field()
     scopes = forms.MultipleChoiceField(
         label=_("what it is for"),
-        choices=[(scope.value, scope.value) for scope in Scope],
+        choices=lambda: [(scope.value, _scope_label(scope)) for scope in Scope],
         initial=[scope.value for scope in Scope if scope.endswith(":read")],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text=_("Within the role. Writing includes reading; docs/api/rest.md says what each opens."),
+        help_text=_("Within the role. Writing includes reading."),
     )
     lifetime = forms.ChoiceField(
         label=_("ends"),
@@ -237,6 +245,10 @@ class TokenForm(ServiceForm):
         initial=_NEVER,
         widget=UnfoldAdminSelectWidget,
     )
+
+
+def _scope_label(scope: Scope) -> str:
+    return f"{scope.value}: {_SCOPES[scope.partition(':')[0]]}"
 
 
 def _in_days(days: str) -> str:

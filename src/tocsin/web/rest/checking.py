@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from tocsin.accounts.rules import Permission, Scope
 from tocsin.channels.kinds import Channel
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import InvalidInputError, NotFoundError
+from tocsin.core.errors import InvalidInputError
 from tocsin.core.labels import label_errors
 from tocsin.delivery.coverage import coverage as dead_ends
 from tocsin.delivery.drills import MemberReport, drill_report, start_drill
@@ -24,6 +24,7 @@ from tocsin.events.queries import integration_keys
 from tocsin.web.rest.callers import actor_of
 from tocsin.web.rest.fields import Id, Moment, Typed, TypedMoment
 from tocsin.web.rest.paging import Page, PageQuery, one_page
+from tocsin.web.rest.policies import PolicyState
 from tocsin.web.rest.resources import Resource
 from tocsin.web.rest.shapes import Lack, Named, lacks
 from tocsin.web.shared.words import said
@@ -71,8 +72,7 @@ class StepTold(BaseModel):
 class PolicyTold(BaseModel):
     id: int
     name: str
-    is_enabled: bool
-    is_shadow: bool
+    state: PolicyState
     is_match: bool
     why_not: list[str]
     group: dict[str, str]
@@ -229,7 +229,7 @@ def _source(integration_id: int | None) -> Any:
         return ANY_SOURCE
     found = integration_keys([integration_id])
     if integration_id not in found:
-        raise NotFoundError("There is no such integration.")
+        raise InvalidInputError({"integration_id": "There is no such integration."})
     return found[integration_id]
 
 
@@ -237,8 +237,7 @@ def _policy(policy: ExplainedPolicy) -> PolicyTold:
     return PolicyTold(
         id=policy.policy_id,
         name=policy.name,
-        is_enabled=policy.is_enabled,
-        is_shadow=policy.is_shadow,
+        state="enabled" if policy.is_enabled else "shadow" if policy.is_shadow else "disabled",
         is_match=policy.is_match,
         why_not=[said(text) for text in policy.why_not],
         group=dict(policy.group_labels or {}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, cast
 
@@ -40,7 +41,13 @@ class Typed(BaseModel):
     def given(self) -> dict[str, Any]:
         """What stands in the body, and nothing that does not. null removes, as an empty text does."""
         values = self.model_dump(exclude_unset=True)
-        return {name: "" if value is None and name in self.removable() else value for name, value in values.items()}
+        return as_columns(
+            {name: "" if value is None and name in self.removable() else value for name, value in values.items()}
+        )
+
+    def whole(self) -> dict[str, Any]:
+        """With the default of what does not stand in the body."""
+        return as_columns(self.model_dump())
 
     @classmethod
     def removable(cls) -> frozenset[str]:
@@ -66,6 +73,16 @@ class Versioned(BaseModel):
 
     id: int = Field(examples=[7])
     version: int = Field(description="Also its ETag.", examples=[3])
+
+
+def as_columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    """As services call them: here, as in files, `is_enabled` is `enabled`."""
+    return {"is_enabled" if name == "enabled" else name: value for name, value in values.items()}
+
+
+def taken(row: object, names: Iterable[str]) -> dict[str, Any]:
+    """These fields of a row, as they are called here."""
+    return {name: getattr(row, "is_enabled" if name == "enabled" else name) for name in names}
 
 
 class StrictParser(Parser):

@@ -14,7 +14,7 @@ from tocsin.core.errors import NotFoundError
 from tocsin.events import services
 from tocsin.events.models import Integration
 from tocsin.web.rest.callers import actor_of
-from tocsin.web.rest.fields import Id, IfMatch, Moment, Rule, Typed, Versioned
+from tocsin.web.rest.fields import Id, IfMatch, Moment, Rule, Typed, Versioned, taken
 from tocsin.web.rest.paging import Page, one_page
 from tocsin.web.rest.resources import Resource
 from tocsin.web.rest.shapes import ByName
@@ -29,9 +29,10 @@ class IntegrationOut(Versioned):
     token_prefix: str = Field(description="What its token begins with; the rest is shown once.", examples=["tci_9aB2"])
     severity_map: dict[str, int] = Field(examples=[_MAP])
     auto_resolve_seconds: int = Field(examples=[300])
-    is_enabled: bool
+    enabled: bool
     heartbeat_seconds: int = Field(description="How often something must come; 0: never.")
     heartbeat_rules: list[Rule]
+    mapping: str = Field(description="How its plain JSON is read; empty: as is usual.")
     heartbeat_at: Moment | None
     heartbeat_missed_at: Moment | None
     last_event_at: Moment | None
@@ -48,9 +49,10 @@ class IntegrationChanges(Typed):
     name: str = Field("", max_length=200, examples=["Prometheus"])
     severity_map: dict[str, int] = Field({}, description="Words of the `severity` label: 1 to 6.", examples=[_MAP])
     auto_resolve_seconds: int = Field(300, ge=0, le=10_000_000)
-    is_enabled: bool = True
+    enabled: bool = True
     heartbeat_seconds: int = Field(0, ge=0, le=10_000_000)
     heartbeat_rules: list[Rule] = Field([], max_length=100, description="What counts as a heartbeat; [] any event.")
+    mapping: str | None = Field(None, max_length=100_000, description="Of plain JSON: docs/integrations.md has it.")
 
 
 class NewIntegration(IntegrationChanges):
@@ -113,4 +115,4 @@ def rotate_integration_token(request: HttpRequest, integration_id: Id, if_match:
 
 def _facts(row: Integration) -> dict[str, Any]:
     names = set(IntegrationOut.model_fields) - {"id", "heartbeat_rules"}
-    return {"id": row.pk, "heartbeat_rules": row.heartbeat_rules or [], **{name: getattr(row, name) for name in names}}
+    return {"id": row.pk, "heartbeat_rules": row.heartbeat_rules or [], **taken(row, names)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -24,7 +24,7 @@ from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.queries import existing_policies
 from tocsin.policies.services.contents import TypedContent, content_of
 from tocsin.web.rest.callers import actor_of
-from tocsin.web.rest.fields import Id, IfMatch, Moment, Rule, Typed, Versioned
+from tocsin.web.rest.fields import Id, IfMatch, Moment, Rule, Typed, Versioned, taken
 from tocsin.web.rest.paging import Page, one_page
 from tocsin.web.rest.resources import Resource
 from tocsin.web.rest.shapes import ByName, Lack, Target, TargetOut, lacks, targets_out, targets_typed
@@ -32,6 +32,7 @@ from tocsin.web.rest.versions import expected_version
 
 policies = Resource("Notification policies", reads=Scope.POLICIES_READ, writes=Scope.POLICIES_WRITE)
 _SECONDS = 10_000_000
+PolicyState = Literal["enabled", "shadow", "disabled"]
 
 
 class SendingWindow(Typed):
@@ -46,8 +47,7 @@ class SendingWindow(Typed):
 
 class PolicyOut(Versioned):
     name: str = Field(examples=["Databases"])
-    is_enabled: bool
-    is_shadow: bool = Field(description="It plans and records everything and sends nothing.")
+    state: PolicyState = Field(description="In shadow it plans and records everything and sends nothing.")
     position: int
     rules: list[Rule] = Field(description="One of them must match; []: every event.")
     sources: list[int] = Field(description="Ids of integrations; []: every one.")
@@ -86,8 +86,7 @@ class PolicyChanges(Typed):
 
 class NewPolicy(PolicyChanges):
     name: str = Field(max_length=200, examples=["Databases"])
-    is_enabled: bool = True
-    is_shadow: bool = False
+    state: PolicyState = "enabled"
 
 
 class PolicyOrder(Typed):
@@ -114,7 +113,7 @@ def list_policies(request: HttpRequest, asked: Query[ByName]) -> Any:
 
 @policies.creation("", PolicyOut)
 def create_policy(request: HttpRequest, typed: NewPolicy) -> Any:
-    states = {"is_enabled": typed.is_enabled, "is_shadow": typed.is_shadow}
+    states = {"is_enabled": typed.state == "enabled", "is_shadow": typed.state == "shadow"}
     row = services.create_policy(by=actor_of(request), now=utc_now(), name=typed.name, **states, **_content(typed))
     return _one(row.pk)
 
@@ -244,8 +243,9 @@ def _shown(rows: Iterable[NotificationPolicy]) -> list[PolicyOut]:
     return [
         PolicyOut(
             id=row.pk,
-            **{name: getattr(row, name) for name in ("version", "name", "is_enabled", "is_shadow", "position")},
-            **{name: getattr(content, name) for name in _KEPT},
+            **taken(row, ("version", "name", "position")),
+            state="enabled" if row.is_enabled else "shadow" if row.is_shadow else "disabled",
+            **taken(content, _KEPT),
             tells=targets_out(content.targets, names),
             repeat_minutes=content.repeat_seconds / 60 or None,
             created_at=row.created_at,

@@ -147,9 +147,15 @@ def refusal(request: HttpRequest, error: Exception | type[Exception]) -> HttpRes
 
 def _fields(error: InvalidInputError) -> list[dict[str, Any]]:
     return [
-        {"field": _NAMES.get(name, name), "place": _PLACES.get(name, "body"), "detail": said(text)}
+        {"field": _named_here(name), "place": _PLACES.get(name, "body"), "detail": said(text)}
         for name, text in error.fields.items()
     ]
+
+
+def _named_here(name: str) -> str:
+    if name.startswith("config."):
+        return name.replace("config.", "settings.", 1)
+    return _NAMES.get(name, name)
 
 
 def _duplicates(error: DuplicateError) -> list[dict[str, Any]]:

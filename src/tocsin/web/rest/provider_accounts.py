@@ -18,7 +18,7 @@ from tocsin.channels.registry import PROVIDERS
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import NotFoundError
 from tocsin.web.rest.callers import actor_of
-from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, Versioned
+from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, Versioned, taken
 from tocsin.web.rest.paging import Page, PageQuery, one_page
 from tocsin.web.rest.resources import Resource
 from tocsin.web.rest.versions import expected_version
@@ -32,11 +32,11 @@ class AccountOut(Versioned):
     name: str = Field(examples=["SMTP"])
     provider: str = Field(examples=["smtp"])
     channel: Channel = Field(examples=["email"])
-    config: dict[str, str] = Field(description="A secret that is set reads `***`.", examples=[{"host": "mail"}])
+    settings: dict[str, str] = Field(description="A secret that is set reads `***`.", examples=[{"host": "mail"}])
     priority: int = Field(description="The lowest of a channel is tried first.", examples=[100])
     limit_count: int | None
     limit_seconds: int | None
-    is_enabled: bool
+    enabled: bool
     last_accepted_at: Moment | None
     last_failed_at: Moment | None
     last_failure: str
@@ -45,14 +45,14 @@ class AccountOut(Versioned):
 
 
 class AccountChanges(Typed):
-    """What is left out stays, also of `config`; a secret of `***` keeps what is stored."""
+    """What is left out stays, also of `settings`; a secret of `***` keeps what is stored."""
 
     name: str = Field("", max_length=200, examples=["SMTP"])
-    config: dict[str, str] = Field({}, examples=[{"host": "mail.example.org", "password": "..."}])
+    settings: dict[str, str] = Field({}, examples=[{"host": "mail.example.org", "password": "..."}])
     priority: int = Field(100, ge=-(2**31), le=2**31 - 1)
     limit_count: int = Field(0, ge=0, le=2**31 - 1, description="0: none of its own.")
     limit_seconds: int = Field(0, ge=0, le=2**31 - 1)
-    is_enabled: bool = True
+    enabled: bool = True
 
 
 class AccountEdits(AccountChanges):
@@ -102,13 +102,13 @@ def list_provider_accounts(request: HttpRequest, asked: Query[PageQuery]) -> Any
 
 @provider_accounts.creation("", AccountOut, needs=_ADMIN)
 def create_provider_account(request: HttpRequest, typed: NewAccount) -> Any:
-    given: dict[str, Any] = {"config": {}, **typed.given()}
+    given = {"config": {}, **_given(typed)}
     return _out(services.add_account(by=actor_of(request), now=utc_now(), **given))
 
 
 @provider_accounts.get("/providers", list[ProviderOut], needs=_ADMIN)
 def list_providers(request: HttpRequest) -> Any:
-    """What accounts can be of, and the fields of their `config`."""
+    """What accounts can be of, and the fields of their `settings`."""
     return [
         ProviderOut(
             name=kind.name,
@@ -140,7 +140,7 @@ def read_provider_account(request: HttpRequest, account_id: Id) -> Any:
 def update_provider_account(request: HttpRequest, account_id: Id, typed: AccountEdits, if_match: IfMatch = None) -> Any:
     version = expected_version(if_match)
     row = services.update_account(
-        by=actor_of(request), now=utc_now(), account_id=account_id, version=version, **typed.given()
+        by=actor_of(request), now=utc_now(), account_id=account_id, version=version, **_given(typed)
     )
     return _out(row)
 
@@ -160,6 +160,10 @@ def test_provider_account(request: HttpRequest, account_id: Id, typed: Recipient
     return Tried(outcome=result.outcome, code=result.code, detail=detail, provider_id=pk)
 
 
+def _given(typed: AccountChanges) -> dict[str, Any]:
+    return {"config" if name == "settings" else name: value for name, value in typed.given().items()}
+
+
 def _account(account_id: int) -> ProviderAccount:
     account = ProviderAccount.objects.filter(pk=account_id).first()
     if account is None:
@@ -168,6 +172,6 @@ def _account(account_id: int) -> ProviderAccount:
 
 
 def _out(row: ProviderAccount) -> AccountOut:
-    names = set(AccountOut.model_fields) - {"id", "config"}
-    config = masked_config(row) if row.provider in PROVIDERS else {}
-    return AccountOut(id=row.pk, config=config, **{name: getattr(row, name) for name in names})
+    names = set(AccountOut.model_fields) - {"id", "settings"}
+    settings = masked_config(row) if row.provider in PROVIDERS else {}
+    return AccountOut(id=row.pk, settings=settings, **taken(row, names))

@@ -17,7 +17,7 @@ from tocsin.core.clock import utc_now
 from tocsin.core.errors import NotFoundError
 from tocsin.delivery.services import send_test
 from tocsin.web.rest.callers import actor_of
-from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, Versioned
+from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, Versioned, taken
 from tocsin.web.rest.paging import Page, one_page
 from tocsin.web.rest.resources import Resource
 from tocsin.web.rest.shapes import ByName, Deleted, Outlet, Queued, deleted, outlet
@@ -39,7 +39,7 @@ class RobotOut(Versioned):
     time_zone: str
     sends_daily: bool
     daily_times: list[str] = Field(examples=[["09:00"]])
-    is_enabled: bool
+    enabled: bool
     reach: Outlet
     created_at: Moment
 
@@ -56,7 +56,7 @@ class RobotChanges(Typed):
     time_zone: str | None = Field(None, max_length=64)
     sends_daily: bool = Field(False, description="Statistics of the day go to the group.")
     daily_times: list[str] = Field([], max_length=24, examples=[["09:00"]])
-    is_enabled: bool = True
+    enabled: bool = True
 
 
 class NewRobot(RobotChanges):
@@ -112,7 +112,7 @@ def _robot(robot_id: int) -> Robot:
 
 
 _PLAIN = ("name", "platform", "provider", "keyword", "language", "time_zone", "sends_daily", "daily_times",
-          "is_enabled", "created_at", "version")  # fmt: skip
+          "enabled", "created_at", "version")  # fmt: skip
 
 
 def _shown(rows: list[Robot]) -> list[RobotOut]:
@@ -122,7 +122,7 @@ def _shown(rows: list[Robot]) -> list[RobotOut]:
             id=row.pk,
             has_secret=bool(row.secret),
             reach=outlet(reach.get(row.pk)),
-            **{name: getattr(row, name) for name in _PLAIN},
+            **taken(row, _PLAIN),
         )
         for row in rows
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 
@@ -32,12 +33,12 @@ _LONGEST = timedelta(days=100)
 
 
 class LayerRestriction(Typed):
-    """The layer counts only then."""
+    """The layer counts only then. Days: 1 (Monday) to 7."""
 
-    days: list[Annotated[int, Field(ge=0, le=6)]] = Field(max_length=7, examples=[[0, 1, 2, 3, 4]])
+    days: list[Annotated[int, Field(ge=1, le=7)]] = Field(max_length=7, examples=[[1, 2, 3, 4, 5]])
     from_: str = Field(alias="from", max_length=8, examples=["09:00"])
     until: str = Field(max_length=8, examples=["18:00"])
-    until_day: Annotated[int, Field(ge=0, le=6)] | None = None
+    until_day: Annotated[int, Field(ge=1, le=7)] | None = None
 
 
 class LayerTyped(Typed):
@@ -266,7 +267,21 @@ def _given(typed: ScheduleChanges) -> dict[str, Any]:
     given = typed.model_dump(exclude_unset=True, by_alias=True)
     if "tells_by" in given:
         given["tells_by"] = [channel.value for channel in given["tells_by"]]
+    for layer in given.get("layers", ()):
+        layer["restrictions"] = _moved(layer.get("restrictions", ()), -1)
     return given
+
+
+def _moved(restrictions: Iterable[Mapping[str, Any]], by: int) -> list[dict[str, Any]]:
+    """Services count days from 0."""
+    return [
+        {
+            **each,
+            "days": [day + by for day in each["days"]],
+            "until_day": None if (until := each.get("until_day")) is None else until + by,
+        }
+        for each in restrictions
+    ]
 
 
 def _out(row: Schedule) -> ScheduleOut:
@@ -278,7 +293,7 @@ def _out(row: Schedule) -> ScheduleOut:
             "every": layer.every,
             "starts_on": layer.starts_on.isoformat(),
             "handover_time": layer.handover_time.isoformat(),
-            "restrictions": restrictions_as_json(layer.restrictions),
+            "restrictions": _moved(restrictions_as_json(layer.restrictions), 1),
         }
         for layer in stored_layers(row)
     ]

@@ -18,7 +18,7 @@ from tocsin.policies.rules.silencing import Effect
 from tocsin.policies.services import inhibitions as inhibition_services
 from tocsin.policies.services import silences as silence_services
 from tocsin.web.rest.callers import actor_of, caller_of
-from tocsin.web.rest.fields import Id, IfMatch, Moment, Rule, Typed, TypedMoment, Versioned
+from tocsin.web.rest.fields import Id, IfMatch, Moment, Rule, Typed, TypedMoment, Versioned, taken
 from tocsin.web.rest.paging import Page, one_page
 from tocsin.web.rest.resources import Resource
 from tocsin.web.rest.shapes import ByName
@@ -47,7 +47,7 @@ class SilenceOut(Versioned):
     ends_at: Moment | None
     windows: list[SilenceWindow]
     time_zone: str
-    is_enabled: bool
+    enabled: bool
     is_in_force: bool = Field(description="Now.")
     created_by: str
     created_at: Moment
@@ -64,7 +64,7 @@ class SilenceChanges(Typed):
     ends_at: TypedMoment | None = None
     windows: list[SilenceWindow] = Field([], max_length=100)
     time_zone: str = Field("", max_length=64)
-    is_enabled: bool = True
+    enabled: bool = True
 
 
 class NewSilence(SilenceChanges):
@@ -77,7 +77,7 @@ class InhibitionOut(Versioned):
     source_rules: list[Rule] = Field(description="While this fires,")
     target_rules: list[Rule] = Field(description="this is quiet,")
     equal: list[str] = Field(description="where these labels have the same values.")
-    is_enabled: bool
+    enabled: bool
     created_by: str
     created_at: Moment
 
@@ -89,7 +89,7 @@ class InhibitionChanges(Typed):
     source_rules: list[Rule] = Field([], max_length=100)
     target_rules: list[Rule] = Field([], max_length=100)
     equal: list[Annotated[str, Field(max_length=1000)]] = Field([], max_length=100, examples=[["instance"]])
-    is_enabled: bool = True
+    enabled: bool = True
 
 
 class NewInhibition(InhibitionChanges):
@@ -111,7 +111,7 @@ def create_silence(request: HttpRequest, typed: NewSilence) -> Any:
     """What matches is told to nobody from now on. Anything but a period is for managers."""
     if typed.effect is not Effect.PERIOD:
         caller_of(request).requires(Permission.MANAGE)
-    return _silence_out(silence_services.create_silence(by=actor_of(request), now=utc_now(), **typed.model_dump()))
+    return _silence_out(silence_services.create_silence(by=actor_of(request), now=utc_now(), **typed.whole()))
 
 
 @silences.get("/{int:silence_id}", SilenceOut)
@@ -128,7 +128,7 @@ def update_silence(request: HttpRequest, silence_id: Id, typed: SilenceChanges, 
         whole = SilenceChanges(**kept | typed.model_dump(exclude_unset=True))
         version = expected_version(if_match, before.version) or before.version
         row = silence_services.save_silence(
-            by=actor_of(request), now=utc_now(), silence_id=silence_id, version=version, **whole.model_dump()
+            by=actor_of(request), now=utc_now(), silence_id=silence_id, version=version, **whole.whole()
         )
     return _silence_out(row)
 
@@ -157,9 +157,7 @@ def list_inhibitions(request: HttpRequest, asked: Query[ByName]) -> Any:
 
 @inhibitions.creation("", InhibitionOut)
 def create_inhibition(request: HttpRequest, typed: NewInhibition) -> Any:
-    return _inhibition_out(
-        inhibition_services.create_inhibition(by=actor_of(request), now=utc_now(), **typed.model_dump())
-    )
+    return _inhibition_out(inhibition_services.create_inhibition(by=actor_of(request), now=utc_now(), **typed.whole()))
 
 
 @inhibitions.get("/{int:inhibition_id}", InhibitionOut)
@@ -177,7 +175,7 @@ def update_inhibition(
         whole = InhibitionChanges(**kept | typed.model_dump(exclude_unset=True))
         version = expected_version(if_match, before.version) or before.version
         row = inhibition_services.save_inhibition(
-            by=actor_of(request), now=utc_now(), inhibition_id=inhibition_id, version=version, **whole.model_dump()
+            by=actor_of(request), now=utc_now(), inhibition_id=inhibition_id, version=version, **whole.whole()
         )
     return _inhibition_out(row)
 
@@ -200,9 +198,7 @@ def _silence(silence_id: int) -> SilencePolicy:
 def _silence_out(row: SilencePolicy) -> SilenceOut:
     names = set(SilenceOut.model_fields) - {"id", "uuid", "is_in_force"}
     is_in_force = row.is_enabled and times_of(row).in_force(utc_now())
-    return SilenceOut(
-        id=row.pk, uuid=str(row.uuid), is_in_force=is_in_force, **{name: getattr(row, name) for name in names}
-    )
+    return SilenceOut(id=row.pk, uuid=str(row.uuid), is_in_force=is_in_force, **taken(row, names))
 
 
 def _inhibition(inhibition_id: int) -> Inhibition:
@@ -213,4 +209,4 @@ def _inhibition(inhibition_id: int) -> Inhibition:
 
 
 def _inhibition_out(row: Inhibition) -> InhibitionOut:
-    return InhibitionOut(id=row.pk, **{name: getattr(row, name) for name in set(InhibitionOut.model_fields) - {"id"}})
+    return InhibitionOut(id=row.pk, **taken(row, set(InhibitionOut.model_fields) - {"id"}))

@@ -17,7 +17,7 @@ from tocsin.core.clock import utc_now
 from tocsin.core.errors import NotFoundError
 from tocsin.delivery.services import send_test
 from tocsin.web.rest.callers import actor_of
-from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, Versioned
+from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, Versioned, taken
 from tocsin.web.rest.paging import Page, one_page
 from tocsin.web.rest.resources import Resource
 from tocsin.web.rest.shapes import ByName, Deleted, Outlet, Queued, deleted, outlet
@@ -37,7 +37,7 @@ class WebhookOut(Versioned):
     recovery_body: str
     has_secret: bool
     language: str
-    is_enabled: bool
+    enabled: bool
     reach: Outlet
     created_at: Moment
 
@@ -54,7 +54,7 @@ class WebhookChanges(Typed):
     recovery_body: str | None = Field(None, max_length=20_000)
     secret: str | None = Field(None, max_length=500, description="Signs what is sent. Write-only.")
     language: str | None = Field(None, max_length=16)
-    is_enabled: bool = True
+    enabled: bool = True
 
 
 class NewWebhook(WebhookChanges):
@@ -107,7 +107,7 @@ def _webhook(webhook_id: int) -> Webhook:
     return webhook
 
 
-_PLAIN = ("name", "method", "body", "recovery_body", "language", "is_enabled", "created_at", "version")
+_PLAIN = ("name", "method", "body", "recovery_body", "language", "enabled", "created_at", "version")
 
 
 def _shown(rows: list[Webhook]) -> list[WebhookOut]:
@@ -119,7 +119,7 @@ def _shown(rows: list[Webhook]) -> list[WebhookOut]:
             parameter_names=pair_names(row.parameters),
             has_secret=bool(row.secret),
             reach=outlet(reach.get(row.pk)),
-            **{name: getattr(row, name) for name in _PLAIN},
+            **taken(row, _PLAIN),
         )
         for row in rows
     ]
