@@ -5,6 +5,7 @@ As the vendor does, the API answers HTTP 200 whatever is wrong, with `ok` false 
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import re
@@ -68,6 +69,12 @@ class SlackSimulator(HttpServer):
         self.refuses_blocks = ""
         """A word with which every message with blocks is refused; "" takes them."""
         self.is_unlimited = False
+        self.app_token = "xapp-demo-1"
+        self.private: list[tuple[str, str]] = []
+        """Members and what they alone were told."""
+        self._socket: web.WebSocketResponse | None = None
+        self._envelopes = 0
+        self._acknowledged: dict[str, asyncio.Event] = {}
         self._clock = clock
         self._sent: list[float] = []
         self._next: list[web.Response] = []
@@ -79,6 +86,11 @@ class SlackSimulator(HttpServer):
     @property
     def api(self) -> str:
         return f"{self.url}/api"
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Of an app; the channel belongs to its robots."""
+        return {"token": self.token, "app_token": self.app_token, "api": self.api}
 
     @property
     def settings(self) -> dict[str, str]:
@@ -97,8 +109,57 @@ class SlackSimulator(HttpServer):
     def _routes(self) -> list[web.AbstractRouteDef]:
         return [
             web.post("/services/{team}/{hook}/{secret}", self._hook),
+            web.post("/api/apps.connections.open", self._open_socket),
+            web.get("/link", self._connect),
             web.post("/api/{method}", self._api),
         ]
+
+    def press(self, message: SlackMessage, label: str, user: str) -> None:
+        """Somebody presses a button. TimeoutError when it is not acknowledged within three seconds."""
+        self.run(self._press(message, label, user))
+
+    def ask_to_come_again(self) -> None:
+        """As Slack does every few hours."""
+        self.run(self._say({"type": "disconnect", "reason": "refresh_requested"}))
+
+    def wait_for_connection(self) -> None:
+        wait_until(lambda: self._socket is not None, within=10.0, what="a connection")
+
+    async def _press(self, message: SlackMessage, label: str, user: str) -> None:
+        elements = [item for block in message.blocks if block["type"] == "actions" for item in block["elements"]]
+        button = next(item for item in elements if item["text"]["text"] == label)
+        self._envelopes += 1
+        envelope = f"e{self._envelopes}"
+        self._acknowledged[envelope] = asyncio.Event()
+        payload = {
+            "type": "block_actions", "user": {"id": user}, "actions": [button],
+            "container": {"channel_id": message.channel, "message_ts": message.ts},
+        }  # fmt: skip
+        await self._say({"type": "interactive", "envelope_id": envelope, "payload": payload})
+        await asyncio.wait_for(self._acknowledged[envelope].wait(), 3)
+
+    async def _say(self, frame: dict[str, Any]) -> None:
+        assert self._socket is not None
+        await self._socket.send_json(frame)
+
+    async def _open_socket(self, request: web.Request) -> web.Response:
+        if self._next:
+            return self._next.pop(0)
+        if request.headers.get("Authorization") != f"Bearer {self.app_token}":
+            return _no("invalid_auth")
+        return web.json_response({"ok": True, "url": f"{self.url.replace('http', 'ws')}/link?ticket=t1"})
+
+    async def _connect(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_json({"type": "hello", "num_connections": 1})
+        self._socket = socket
+        async for frame in socket:
+            said = frame.json()
+            if said.get("envelope_id") in self._acknowledged:
+                self._acknowledged[said["envelope_id"]].set()
+        self._socket = None
+        return socket
 
     async def _hook(self, request: web.Request) -> web.Response:
         self.requests.append("hook")
@@ -132,6 +193,9 @@ class SlackSimulator(HttpServer):
             return _no("invalid_json")
         if sent.get("channel") != self.channel:
             return _no("channel_not_found")
+        if method == "chat.postEphemeral":
+            self.private.append((sent["user"], html.unescape(sent["text"])))
+            return web.json_response({"ok": True, "message_ts": "1.1"})
         if (word := self._fault(sent)) is not None:
             return _no(word)
         if method == "chat.postMessage":

@@ -5,6 +5,7 @@ Also its long poll: buttons that somebody presses come as callback queries, whic
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -75,9 +76,22 @@ class TelegramSimulator(HttpServer):
         self.messages: list[TelegramMessage] = []
         self.requests: list[str] = []
         self.refuses_tags = False
+        self.has_other_listener = False
+        self.people: tuple[str, ...] = ()
+        """Who has begun a chat of their own with the bot."""
+        self.private: list[tuple[str, str]] = []
+        self.toasts: list[tuple[str, str, bool]] = []
+        """Id of the press, text, whether it has to be clicked away."""
+        self._queue: list[dict[str, Any]] = []
+        self._pressed = 0
         self._clock = clock
         self._sent: list[float] = []
         self._next: list[web.Response] = []
+
+    @property
+    def config(self) -> dict[str, str]:
+        """Of an app; the chat belongs to its robots."""
+        return {"token": self.token, "api": self.url}
 
     @property
     def settings(self) -> dict[str, str]:
@@ -94,6 +108,32 @@ class TelegramSimulator(HttpServer):
     def _routes(self) -> list[web.AbstractRouteDef]:
         return [web.post("/bot{token}/{method}", self._receive)]
 
+    def press(self, message: TelegramMessage, label: str, user_id: int) -> str:
+        """Somebody presses a button; returns the id by which it is answered."""
+        data = next(button["callback_data"] for button in message.buttons if button["text"] == label)
+        assert len(data.encode()) <= 64
+        self._pressed += 1
+        query = {
+            "id": f"q{self._pressed}", "from": {"id": user_id, "is_bot": False}, "data": data,
+            "message": {"message_id": message.number, "chat": {"id": message.chat}},
+        }  # fmt: skip
+        self._queue.append({"update_id": 700 + self._pressed, "callback_query": query})
+        return f"q{self._pressed}"
+
+    def wait_for_toasts(self, count: int) -> list[tuple[str, str, bool]]:
+        wait_until(lambda: len(self.toasts) >= count, within=10.0, what=f"{count} answers to presses")
+        return self.toasts
+
+    async def _updates(self, sent: dict[str, Any]) -> web.Response:
+        if self.has_other_listener:
+            return _no(409, "Conflict: terminated by other getUpdates request")
+        self._queue = [update for update in self._queue if update["update_id"] >= sent.get("offset", 0)]
+        for _ in range(40 if sent.get("timeout") else 0):
+            if self._queue:
+                break
+            await asyncio.sleep(0.05)
+        return web.json_response({"ok": True, "result": self._queue})
+
     async def _receive(self, request: web.Request) -> web.Response:
         method = request.match_info["method"]
         self.requests.append(method)
@@ -105,8 +145,18 @@ class TelegramSimulator(HttpServer):
             sent = await request.json()
         except ValueError:
             return _no(400, "Bad Request: can't parse JSON object")
+        if method == "getMe":
+            return web.json_response({"ok": True, "result": {"id": 123456, "is_bot": True, "username": "tocsin_bot"}})
+        if method == "getUpdates":
+            return await self._updates(sent)
+        if method == "answerCallbackQuery":
+            self.toasts.append((sent["callback_query_id"], sent["text"], bool(sent.get("show_alert"))))
+            return web.json_response({"ok": True, "result": True})
         if method not in ("sendMessage", "editMessageText"):
             return _no(404, "Not Found")
+        if sent.get("chat_id") in self.people:
+            self.private.append((sent["chat_id"], sent["text"]))
+            return web.json_response({"ok": True, "result": {"message_id": 1, "chat": {"id": int(sent["chat_id"])}}})
         if self.moved_to and str(sent.get("chat_id")) == str(self.chat):
             return _no(
                 400, "Bad Request: group chat was upgraded to a supergroup chat", migrate_to_chat_id=self.moved_to

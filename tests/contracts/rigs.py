@@ -49,6 +49,10 @@ def http_config(provider: str, url: str) -> dict[str, str]:
         return {"url": f"{url}/services/T1/B1/{SECRET}"}
     if provider == "slack_bot":
         return {"token": f"xoxb-{SECRET}", "channel": "C0123ABCD", "api": f"{url}/api"}
+    if provider == "slack_app":
+        return {"token": f"xoxb-{SECRET}", "app_token": f"xapp-{SECRET}", "api": f"{url}/api"}
+    if provider == "telegram_app":
+        return {"token": f"123456:{SECRET}", "api": url}
     if provider == "telegram":
         return {"token": f"123456:{SECRET}", "chat": "-100200300", "api": url}
     if provider == "mattermost":
@@ -98,6 +102,8 @@ MESSAGES = {
     "wecom": replace(ROBOT, channel=Channel.WECOM),
     "slack": replace(ROBOT, channel=Channel.SLACK),
     "slack_bot": replace(ROBOT, channel=Channel.SLACK),
+    "slack_app": replace(ROBOT, channel=Channel.SLACK, to="C0123ABCD"),
+    "telegram_app": replace(ROBOT, channel=Channel.TELEGRAM, to="-100200300"),
     "telegram": replace(ROBOT, channel=Channel.TELEGRAM),
     "mattermost": replace(ROBOT, channel=Channel.MATTERMOST),
     "teams": replace(ROBOT, channel=Channel.TEAMS),
@@ -121,7 +127,9 @@ OVER_HTTP = (
     "wecom",
     "slack",
     "slack_bot",
+    "slack_app",
     "telegram",
+    "telegram_app",
     "mattermost",
     "teams",
     "webhook",
@@ -167,6 +175,8 @@ GOOD_BODY = {
     "wecom": (200, b'{"errcode":0,"errmsg":"ok"}'),
     "slack": (200, b"ok"),
     "slack_bot": (200, b'{"ok":true,"channel":"C0123ABCD","ts":"1.2"}'),
+    "slack_app": (200, b'{"ok":true,"channel":"C0123ABCD","ts":"1.2"}'),
+    "telegram_app": (200, b'{"ok":true,"result":{"message_id":1,"chat":{"id":-100}}}'),
     "telegram": (200, b'{"ok":true,"result":{"message_id":1,"chat":{"id":-100}}}'),
     "mattermost": (200, b"ok"),
     "teams": (202, b""),
@@ -245,6 +255,15 @@ def working(provider: str) -> Iterator[tuple[dict[str, str], list[str]]]:
         with WecomSimulator(key=SECRET) as group:
             yield {"url": group.webhook}, texts
             texts += [message.text for message in group.messages]
+    elif provider == "slack_app":
+        with SlackSimulator(token=f"xoxb-{SECRET}") as slack:
+            slack.app_token = f"xapp-{SECRET}"
+            yield slack.config, texts
+            texts += [message.text for message in slack.messages]
+    elif provider == "telegram_app":
+        with TelegramSimulator(token=f"123456:{SECRET}") as telegram:
+            yield telegram.config, texts
+            texts += [message.text for message in telegram.messages]
     elif provider in ("slack", "slack_bot"):
         with SlackSimulator(token=f"xoxb-{SECRET}", hook=SECRET) as slack:
             yield slack.settings if provider == "slack_bot" else {"url": slack.webhook}, texts

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulators.serving import wait_until
 from simulators.slack import SlackSimulator
+from tests.contracts.listening import pressing
 from tests.contracts.robots import update
 from tests.contracts.sending import ROBOT, TEXT, send, send_one
 from tocsin.channels.base import Mention, Outcome
 from tocsin.channels.kinds import Channel
+from tocsin.channels.listening import Button, Press
+from tocsin.channels.providers.slack.app import press_of
 from tocsin.channels.providers.slack.content import MAX_BYTES, as_mrkdwn, people, with_blocks, without_blocks
 from tocsin.channels.registry import provider_type
 from tocsin.delivery.dialects import escape_markdown
@@ -231,3 +236,55 @@ def test_people_are_rung_by_their_member_ids_once_each(channel: SlackSimulator) 
 )
 def test_a_configuration_is_checked(kind: str, config: dict[str, str], wrong: list[str]) -> None:
     assert sorted(provider_type(kind).problems(config)) == wrong
+
+
+BUTTONS = (Button("claim", "Claim", "token-1", is_main=True), Button("resolve", "Resolve", "token-2"))
+OF_APP = replace(MESSAGE, to=SlackSimulator.channel, buttons=BUTTONS)
+
+
+def test_a_press_is_acknowledged_at_once_and_its_presser_alone_is_answered(channel: SlackSimulator) -> None:
+    sent = send_one("slack_app", channel.config, OF_APP)
+    with pressing("slack_app", channel.config) as heard:
+        channel.wait_for_connection()
+        channel.press(channel.messages[0], "Claim", "U0WANG1")
+        wait_until(lambda: bool(channel.private), within=10.0, what="an answer")
+
+    assert heard.presses == [Press("token-1", "U0WANG1", sent.provider_id)]
+    assert channel.private == [("U0WANG1", "Done.")]
+    assert len(channel.messages) == 1
+
+
+def test_slack_asks_to_come_again(channel: SlackSimulator) -> None:
+    with pressing("slack_app", channel.config) as heard:
+        channel.wait_for_connection()
+        channel.ask_to_come_again()
+
+        assert heard.returned()
+
+
+def test_an_app_token_that_slack_does_not_know_ends_the_connection_without_telling_it(channel: SlackSimulator) -> None:
+    with pressing("slack_app", {**channel.config, "app_token": "xapp-another-secret"}) as heard:
+        problem = heard.problem()
+
+    assert problem.is_refused
+    assert "another-secret" not in str(problem)
+
+
+@pytest.mark.parametrize("word", ["channel_not_found", "not_in_channel", "is_archived"])
+def test_what_is_wrong_with_a_channel_says_nothing_of_the_app(channel: SlackSimulator, word: str) -> None:
+    channel.answer_next(word)
+
+    assert send_one("slack_app", channel.config, OF_APP).outcome == Outcome.PERMANENT_TARGET
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        {},
+        {"type": "interactive", "payload": {"type": "view_submission"}},
+        {"type": "interactive", "payload": {"type": "block_actions", "actions": []}},
+        {"type": "events_api", "payload": {}},
+    ],
+)
+def test_what_is_no_press_is_passed_over(frame: dict[str, Any]) -> None:
+    assert press_of(frame) is None

@@ -12,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.telegram import TelegramSimulator
+from tests.contracts.listening import pressing
 from tests.contracts.robots import update
 from tests.contracts.sending import ROBOT, TEXT, send, send_one
 from tocsin.channels.base import Outcome
 from tocsin.channels.groups import Note
 from tocsin.channels.kinds import Channel
+from tocsin.channels.listening import Button, Press, PressAnswer
 from tocsin.channels.providers.telegram.content import MAX_UNITS, as_html
 from tocsin.channels.registry import provider_type
 from tocsin.delivery.dialects import escape_markdown
@@ -188,3 +190,61 @@ def test_a_configuration_is_checked(change: dict[str, str], wrong: list[str]) ->
     config = {"token": "123456:AAdemo-token-of-a-bot", "chat": "-1001", **change}
 
     assert sorted(provider_type("telegram").problems(config)) == wrong
+
+
+BUTTONS = (Button("claim", "Claim", "token-1", is_main=True), Button("resolve", "Resolve", "token-2"))
+OF_APP = replace(MESSAGE, to="-100200300/7", buttons=BUTTONS)
+
+
+def test_an_app_writes_to_the_chat_and_topic_of_the_message_with_buttons(group: TelegramSimulator) -> None:
+    sent = send_one("telegram_app", group.config, OF_APP)
+    changed = update(
+        "telegram_app", group.config, replace(OF_APP, buttons=BUTTONS[1:], text="claimed"), sent.provider_id
+    )
+
+    assert (sent.outcome, changed.outcome) == (Outcome.ACCEPTED, Outcome.ACCEPTED)
+    [message] = group.messages
+    assert (message.topic, message.text) == (7, "[P1] Disk full\nclaimed")
+    assert message.buttons == [{"text": "Resolve", "callback_data": "token-2"}]
+
+
+def test_a_press_is_heard_once_and_its_presser_alone_is_answered(group: TelegramSimulator) -> None:
+    send_one("telegram_app", group.config, OF_APP)
+    with pressing("telegram_app", group.config) as heard:
+        group.press(group.messages[0], "Claim", 77)
+        toasts = group.wait_for_toasts(1)
+
+    assert heard.presses == [Press("token-1", "77", "-100200300:1")]
+    assert toasts == [("q1", "Done.", False)]
+    assert len(group.messages) == 1
+
+
+@pytest.mark.parametrize("has_chat", [True, False])
+def test_a_link_goes_to_who_pressed_in_a_chat_of_their_own(group: TelegramSimulator, has_chat: bool) -> None:
+    send_one("telegram_app", group.config, OF_APP)
+    group.people = ("77",) if has_chat else ()
+    answer = PressAnswer("Who are you?", is_done=False, link="https://tocsin.example.org/a/xyz")
+    with pressing("telegram_app", group.config, answer):
+        group.press(group.messages[0], "Claim", 77)
+        [toast] = group.wait_for_toasts(1)
+
+    assert group.private == ([("77", "Who are you?\nhttps://tocsin.example.org/a/xyz")] if has_chat else [])
+    assert toast == ("q1", "Who are you?", not has_chat)
+    assert "xyz" not in str(group.messages)
+
+
+def test_a_bot_that_another_program_listens_with_is_named(group: TelegramSimulator) -> None:
+    group.has_other_listener = True
+    with pressing("telegram_app", group.config) as heard:
+        problem = heard.problem()
+
+    assert problem.is_refused
+    assert "one listener" in str(problem)
+
+
+def test_a_token_that_telegram_does_not_know_ends_the_connection_without_telling_it(group: TelegramSimulator) -> None:
+    with pressing("telegram_app", {**group.config, "token": "999999:AAanother-token"}) as heard:
+        problem = heard.problem()
+
+    assert problem.is_refused
+    assert "AAanother" not in str(problem)

@@ -21,9 +21,11 @@ from tocsin.alerts.services import (
     resolve_alert,
     unclaim_alert,
 )
+from tocsin.channels.listening import Press
 from tocsin.contacts.models import Robot
 from tocsin.contacts.services import update_robot
 from tocsin.delivery.models import Posting
+from tocsin.delivery.presses import act_on_press
 
 
 @pytest.fixture
@@ -305,3 +307,47 @@ def test_what_apprise_sends_is_unconfirmed_in_the_timeline(story: Story) -> None
     told = story.timeline()
     assert "sent, unconfirmed" in [entry.title for entry in told]
     assert any("nobody knows" in step.text for entry in told for step in entry.steps)
+
+
+def test_a_button_pressed_in_slack_claims_and_the_message_shows_it(story: Story, slack: SlackSimulator) -> None:
+    story.contact("Ann", user_id="U0ANN001")
+    account = story.account("slack_app", **slack.config)
+    robot = story.robot(platform="slack", account_id=account.pk, chat_id=slack.channel)
+    story.policy({robot: []})
+    story.fires("Disk full")
+    story.passes(5)
+    sent = story.expect_group_message(robot)
+    [message] = slack.messages
+    offered = [item for block in message.blocks if block["type"] == "actions" for item in block["elements"]]
+
+    press = Press(offered[0]["value"], "U0ANN001", sent.delivery.provider_id)
+    answer = act_on_press(account_id=account.pk, press=press, now=story.now)
+    story.passes(5)
+
+    assert [item["text"]["text"] for item in offered] == ["Claim", "Resolve", "Mute for an hour"]
+    assert answer.text == "Disk full: you have claimed it."
+    assert "Claimed by Ann at" in message.text
+    after = [item for block in message.blocks if block["type"] == "actions" for item in block["elements"]]
+    assert [item["text"]["text"] for item in after] == ["Resolve", "Give back", "Mute for an hour"]
+    assert "Ann claimed it (by a button in Slack)" in [entry.title for entry in story.timeline()]
+
+
+def test_a_button_pressed_in_telegram_resolves_and_leaves_no_buttons(story: Story) -> None:
+    with TelegramSimulator() as telegram:
+        story.contact("Ann", user_id="77")
+        account = story.account("telegram_app", **telegram.config)
+        robot = story.robot(platform="telegram", account_id=account.pk, chat_id=str(telegram.chat))
+        story.policy({robot: []})
+        story.fires("Disk full")
+        story.passes(5)
+        story.expect_group_message(robot)
+        [message] = telegram.messages
+        token = next(item["callback_data"] for item in message.buttons if item["text"] == "Resolve")
+
+        stranger = act_on_press(account_id=account.pk, press=Press(token, "78"), now=story.now)
+        answer = act_on_press(account_id=account.pk, press=Press(token, "77"), now=story.now)
+        story.passes(10)
+
+    assert not stranger.is_done
+    assert answer.text == "Disk full: it is resolved."
+    assert ("Resolved by Ann at" in message.text, message.buttons) == (True, [])

@@ -12,11 +12,11 @@ from tocsin.channels.providers.lark import LARK, LARK_APP, LARK_URGENT_PHONE, LA
 from tocsin.channels.providers.mattermost import MATTERMOST
 from tocsin.channels.providers.outbox import OUTBOX_EMAIL, OUTBOX_PHONE, OUTBOX_SMS
 from tocsin.channels.providers.sip import SIP
-from tocsin.channels.providers.slack import SLACK, SLACK_BOT
+from tocsin.channels.providers.slack import SLACK, SLACK_APP, SLACK_BOT
 from tocsin.channels.providers.smpp import SMPP
 from tocsin.channels.providers.smtp import SMTP
 from tocsin.channels.providers.teams import TEAMS
-from tocsin.channels.providers.telegram import TELEGRAM
+from tocsin.channels.providers.telegram import TELEGRAM, TELEGRAM_APP
 from tocsin.channels.providers.tencent import TENCENT_SMS
 from tocsin.channels.providers.twilio import TWILIO_SMS, TWILIO_VOICE
 from tocsin.channels.providers.webhook import WEBHOOK
@@ -50,7 +50,9 @@ PROVIDERS: dict[str, ProviderType] = {
         WECOM_APP,
         SLACK,
         SLACK_BOT,
+        SLACK_APP,
         TELEGRAM,
+        TELEGRAM_APP,
         MATTERMOST,
         TEAMS,
         APPRISE,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
-from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, Provider, ProviderType
+from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, LimitScope, Provider, ProviderType
 from tocsin.channels.groups import webhook_parts
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
+from tocsin.channels.providers.slack.app import SlackApp
 from tocsin.channels.providers.slack.bot import SlackBot
 from tocsin.channels.providers.slack.content import MAX_BYTES
 from tocsin.channels.providers.slack.robot import SlackRobot
@@ -20,6 +22,10 @@ _WHOLE_URL = Sentence(
 _NO_TOKEN = Sentence("A bot's token starts with xoxb-; it stands on the page OAuth & Permissions of the Slack app.")
 _NO_CHANNEL = Sentence(
     "Give the channel's ID, which starts with C or G: it stands at the end of the channel's details."
+)
+_NO_APP_TOKEN = Sentence(
+    "An app's own token starts with xapp-; it stands on the page Basic Information of the Slack app, with the scope "
+    "connections:write."
 )
 _NO_API = Sentence("Give the whole address, starting with https://.")
 
@@ -37,21 +43,45 @@ def _build_bot(config: Config, http: HttpClient) -> Provider:
     return SlackBot(http, api=config["api"], token=config["token"], channel=config["channel"])
 
 
+def _build_app(config: Config, http: HttpClient) -> Provider:
+    return SlackApp(config, http)
+
+
+def _check_app(config: Config) -> dict[str, str]:
+    found = _check_token(config)
+    if not config["app_token"].startswith("xapp-") or not config["app_token"].isascii():
+        found["app_token"] = _NO_APP_TOKEN
+    return found
+
+
+def _check_token(config: Config) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if not config["token"].startswith("xoxb-") or not config["token"].isascii():
+        found["token"] = _NO_TOKEN
+    if webhook_parts(config["api"]) is None:
+        found["api"] = _NO_API
+    return found
+
+
 def _check(config: Config) -> dict[str, str]:
     parts = webhook_parts(config["url"])
     return {} if parts is not None and _PATH.search(parts.path) else {"url": _WHOLE_URL}
 
 
 def _check_bot(config: Config) -> dict[str, str]:
-    found: dict[str, str] = {}
-    if not config["token"].startswith("xoxb-") or not config["token"].isascii():
-        found["token"] = _NO_TOKEN
+    found = _check_token(config)
     if not _CHANNEL_ID.fullmatch(config["channel"]):
         found["channel"] = _NO_CHANNEL
-    if webhook_parts(config["api"]) is None:
-        found["api"] = _NO_API
     return found
 
+
+_API_FIELD = ConfigField(
+    "api",
+    "API address",
+    is_required=False,
+    default="https://slack.com/api",
+    help="Only for a proxy or a server of your own; empty for the platform's.",
+)
 
 SLACK = ProviderType(
     name="slack",
@@ -87,16 +117,27 @@ SLACK_BOT = ProviderType(
     fields=(
         ConfigField("token", "Bot token", is_secret=True, help="Of a bot that is in the group."),
         ConfigField("channel", "Channel ID", help="Like C0123ABCD, from the channel's details."),
-        ConfigField(
-            "api",
-            "API address",
-            is_required=False,
-            default="https://slack.com/api",
-            help="Only for a proxy or a server of your own; empty for the platform's.",
-        ),
+        _API_FIELD,
     ),
     build=_build_bot,
     check=_check_bot,
     is_for_robots=True,
     hosts=("slack.com", "slack-gov.com"),
+)
+SLACK_APP = ProviderType(
+    name="slack_app",
+    title="Slack app with buttons",
+    channel=Channel.SLACK,
+    capabilities=replace(
+        SLACK_BOT.capabilities, has_buttons=True, limit=Limit(2, timedelta(seconds=2), LimitScope.TARGET)
+    ),
+    fields=(
+        ConfigField("token", "Bot token", is_secret=True, help="Of a bot that is in the group."),
+        ConfigField("app_token", "App token", is_secret=True, help="For Socket Mode, starts with xapp-."),
+        _API_FIELD,
+    ),
+    build=_build_app,
+    check=_check_app,
+    listens=True,
+    chat=ConfigField("chat_id", "Channel ID", help="Like C0123ABCD, from the channel's details."),
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from tocsin.channels.base import Mention, Message
 from tocsin.channels.groups import CUT, calling_nobody, longest_that_fits, without_half_an_escape
+from tocsin.channels.listening import Button
 from tocsin.channels.texts import one_line
 
 MAX_BYTES = 12_000
@@ -44,8 +45,12 @@ def with_blocks(message: Message) -> dict[str, Any]:
     title = _plain(_title(message))
     body = _mrkdwn_that_fits(message)
     sections = [f"*{title}*" if title else "", *_sections(body), _mentioned(message)]
-    blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": text}} for text in sections if text]
+    blocks: list[dict[str, Any]] = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": text}} for text in sections if text
+    ]
     first = body.partition("\n")[0].replace("*", "")
+    if message.buttons:
+        blocks.append({"type": "actions", "elements": _buttons(message.buttons)})
     return {"text": _short(" ".join(filter(None, [title, first, _mentioned(message)]))), "blocks": blocks}
 
 
@@ -122,6 +127,19 @@ def _plain(text: str, *, is_alone: bool = False, before: str = "", after: str = 
 
 def _entities(text: str) -> str:
     return "".join(_ENTITIES.get(character, character) for character in text)
+
+
+def _buttons(buttons: Sequence[Button]) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "button",
+            "action_id": f"tocsin-{button.name}",
+            "text": {"type": "plain_text", "text": button.label[:75]},
+            "value": button.token,
+            **({"style": "primary"} if button.is_main else {}),
+        }
+        for button in buttons
+    ]
 
 
 def _mentioned(message: Message) -> str:

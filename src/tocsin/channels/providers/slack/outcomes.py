@@ -21,6 +21,7 @@ _LATER = (
     "team_added_to_org",
     "rollup_error",
 )
+ABOUT_CHANNEL = ("channel_not_found", "not_in_channel", "is_archived", "channel_is_archived", "message_not_found")
 ABOUT_BLOCKS = (
     "invalid_blocks",
     "invalid_blocks_format",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
-from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, Provider, ProviderType
+from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, LimitScope, Provider, ProviderType
 from tocsin.channels.groups import webhook_parts
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
+from tocsin.channels.providers.telegram.app import TelegramApp
 from tocsin.channels.providers.telegram.bot import TelegramBot
 from tocsin.core.sentences import Sentence
 
@@ -24,45 +26,69 @@ def _build(config: Config, http: HttpClient) -> Provider:
     return TelegramBot(http, api=config["api"], token=config["token"], chat=config["chat"], topic=config["topic"])
 
 
-def _check(config: Config) -> dict[str, str]:
+def _build_app(config: Config, http: HttpClient) -> Provider:
+    return TelegramApp(config, http)
+
+
+def _check_app(config: Config) -> dict[str, str]:
     found: dict[str, str] = {}
     if not _TOKEN.fullmatch(config["token"]):
         found["token"] = _NO_TOKEN
-    if not _CHAT.fullmatch(config["chat"]):
-        found["chat"] = _NO_CHAT
-    if config["topic"] and not re.fullmatch(r"[0-9]{1,15}", config["topic"]):
-        found["topic"] = _NO_TOPIC
     if webhook_parts(config["api"]) is None:
         found["api"] = _NO_API
     return found
 
 
+def _check(config: Config) -> dict[str, str]:
+    found = _check_app(config)
+    if not _CHAT.fullmatch(config["chat"]):
+        found["chat"] = _NO_CHAT
+    if config["topic"] and not re.fullmatch(r"[0-9]{1,15}", config["topic"]):
+        found["topic"] = _NO_TOPIC
+    return found
+
+
+_CAPABILITIES = Capabilities(
+    accepted_is_delivered=True,
+    # Telegram takes 20 messages a minute in a group: two are left for others of this bot.
+    limit=Limit(18, timedelta(minutes=1)),
+    max_bytes=4096,
+    can_update=True,
+    concurrency=4,
+)
+_TOKEN_FIELD = ConfigField("token", "Bot token", is_secret=True, help="Of a bot that is in the group.")
+_API_FIELD = ConfigField(
+    "api",
+    "API address",
+    is_required=False,
+    default="https://api.telegram.org",
+    help="Only for a proxy or a server of your own; empty for the platform's.",
+)
+
 TELEGRAM = ProviderType(
     name="telegram",
     title="Telegram bot",
     channel=Channel.TELEGRAM,
-    capabilities=Capabilities(
-        accepted_is_delivered=True,
-        # Telegram takes 20 messages a minute in a group: two are left for others of this bot.
-        limit=Limit(18, timedelta(minutes=1)),
-        max_bytes=4096,
-        can_update=True,
-        concurrency=4,
-    ),
+    capabilities=_CAPABILITIES,
     fields=(
-        ConfigField("token", "Bot token", is_secret=True, help="Of a bot that is in the group."),
+        _TOKEN_FIELD,
         ConfigField("chat", "Chat ID", help="Like -1001234567890."),
         ConfigField("topic", "Topic", is_required=False, help="The number of a topic, where the group has topics."),
-        ConfigField(
-            "api",
-            "API address",
-            is_required=False,
-            default="https://api.telegram.org",
-            help="Only for a proxy or a server of your own; empty for the platform's.",
-        ),
+        _API_FIELD,
     ),
     build=_build,
     check=_check,
     is_for_robots=True,
     hosts=("api.telegram.org",),
+)
+TELEGRAM_APP = ProviderType(
+    name="telegram_app",
+    title="Telegram bot with buttons",
+    channel=Channel.TELEGRAM,
+    capabilities=replace(_CAPABILITIES, has_buttons=True, limit=Limit(18, timedelta(minutes=1), LimitScope.TARGET)),
+    fields=(_TOKEN_FIELD, _API_FIELD),
+    build=_build_app,
+    check=_check_app,
+    listens=True,
+    chat=ConfigField("chat_id", "Chat ID", help="Like -1001234567890; the number of a topic follows a slash."),
 )

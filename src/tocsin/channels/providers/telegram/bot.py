@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from tocsin.channels.base import Message, Outcome, SendResult
 from tocsin.channels.groups import TOOK_IT, Note, post
 from tocsin.channels.http import HttpClient, HttpReply
+from tocsin.channels.listening import Button
 from tocsin.channels.providers.telegram.content import as_html, as_text
 from tocsin.channels.providers.telegram.outcomes import cannot_be_parsed, is_the_same, new_chat, read
 from tocsin.core.sentences import Sentence
@@ -44,6 +45,8 @@ class TelegramBot:
     async def _posted(self, method: str, where: Mapping[str, Any], message: Message) -> SendResult:
         """Once more where the group has moved to, and once more as a text when Telegram cannot read the tags."""
         note = None
+        if message.buttons:
+            where = {**where, "reply_markup": _keyboard(message.buttons)}
         content, reply = as_html(message), await self._ask(method, where, as_html(message))
         if isinstance(reply, HttpReply) and (chat := new_chat(reply)):
             where, note = {**where, "chat_id": chat}, (Note.MOVED, _MOVED % {"chat": chat})
@@ -61,5 +64,16 @@ class TelegramBot:
         return result
 
     async def _ask(self, method: str, where: Mapping[str, Any], content: Mapping[str, Any]) -> HttpReply | SendResult:
-        body = json.dumps({**where, **content, **_QUIET}, ensure_ascii=False).encode("utf-8", "replace")
-        return await post(self._http, f"{self._api}/bot{self._token}/{method}", body)
+        return await self._call(method, {**where, **content, **_QUIET})
+
+    async def _call(self, method: str, payload: Mapping[str, Any]) -> HttpReply | SendResult:
+        body = json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
+        return await post(self._http, self._url(method), body)
+
+    def _url(self, method: str) -> str:
+        return f"{self._api}/bot{self._token}/{method}"
+
+
+def _keyboard(buttons: Sequence[Button]) -> dict[str, Any]:
+    """In one row. A message that is changed without any loses those that it had."""
+    return {"inline_keyboard": [[{"text": button.label, "callback_data": button.token} for button in buttons]]}

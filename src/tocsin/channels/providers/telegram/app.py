@@ -1,0 +1,105 @@
+"""A bot for several groups whose buttons act: what is pressed comes as an answer to a request that waits."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tocsin.channels.base import Config, Message, Outcome, SendResult
+from tocsin.channels.groups import JSON_HEADERS
+from tocsin.channels.http import HttpClient, HttpError
+from tocsin.channels.listening import ConnectionLostError, Heard, Press
+from tocsin.channels.providers.telegram.bot import TelegramBot
+from tocsin.channels.providers.telegram.outcomes import read
+from tocsin.channels.texts import concealed
+from tocsin.core.sentences import Sentence
+
+_WAITS = 25
+"""Seconds that Telegram holds a request when nothing is pressed."""
+_PATIENCE = 40.0
+_MAX_TOAST = 190
+_LOST = Sentence("The connection to Telegram was lost: %(says)s")
+_TAKEN = Sentence(
+    "Another program asks for what is pressed with this token, or a webhook is set: a bot has one listener."
+)
+
+
+class TelegramApp(TelegramBot):
+    def __init__(self, config: Config, http: HttpClient) -> None:
+        super().__init__(http, api=config["api"], token=config["token"], chat="")
+
+    async def send(self, message: Message) -> SendResult:
+        """To the chat `message.to`, or to a topic of it, which follows a slash."""
+        chat, _slash, topic = message.to.partition("/")
+        where: dict[str, Any] = {"chat_id": chat, **({"message_thread_id": int(topic)} if topic.isdecimal() else {})}
+        return await self._posted("sendMessage", where, message)
+
+    async def listen(self, heard: Heard, connected: Callable[[], None]) -> None:
+        """Asks again and again, and for what follows only when the last presses are being answered."""
+        await self._ask_until({"method": "getMe"})
+        connected()
+        answering: set[asyncio.Task[None]] = set()
+        asked: dict[str, Any] = {"timeout": _WAITS, "allowed_updates": ["callback_query"]}
+        try:
+            while True:
+                for update in await self._ask_until({"method": "getUpdates", **asked}):
+                    asked["offset"] = int(update["update_id"]) + 1
+                    if press := _press(update):
+                        task = asyncio.create_task(self._answer(str(update["callback_query"]["id"]), press, heard))
+                        answering.add(task)
+                        task.add_done_callback(answering.discard)
+        finally:
+            for task in answering:
+                task.cancel()
+            await asyncio.gather(*answering, return_exceptions=True)
+
+    async def _ask_until(self, asked: dict[str, Any]) -> Any:
+        """The result, or ConnectionLostError."""
+        method = asked.pop("method")
+        body = json.dumps(asked).encode()
+        try:
+            reply = await self._http.request(
+                "POST", self._url(method), headers=JSON_HEADERS, body=body, timeout=_PATIENCE
+            )
+            answer = reply.json()
+            if answer["ok"] is True:
+                return answer["result"]
+            code, says = int(answer["error_code"]), concealed(str(answer.get("description", "")), self._token)
+        except HttpError as error:
+            raise ConnectionLostError(_LOST % {"says": str(error)}) from None
+        except (ValueError, TypeError, KeyError):
+            raise ConnectionLostError(_LOST % {"says": f"HTTP {reply.status}"}) from None
+        if code == 429:
+            await asyncio.sleep(_pause(read(reply)))
+            return []
+        if code == 409:
+            raise ConnectionLostError(str(_TAKEN), is_refused=True)
+        raise ConnectionLostError(_LOST % {"says": says}, is_refused=code in (401, 404))
+
+    async def _answer(self, query_id: str, press: Press, heard: Heard) -> None:
+        """Told to who pressed alone; a link goes to them in a chat of their own, if they have one with the bot."""
+        answer = await heard(press)
+        is_told = False
+        if answer.link:
+            private = {"chat_id": press.user_id, "text": f"{answer.text}\n{answer.link}"}
+            reply = await self._call("sendMessage", private)
+            is_told = not isinstance(reply, SendResult) and read(reply).outcome is Outcome.ACCEPTED
+        toast = {"callback_query_id": query_id, "text": answer.text[:_MAX_TOAST], "show_alert": not answer.is_done}
+        await self._call("answerCallbackQuery", {**toast, "show_alert": toast["show_alert"] and not is_told})
+
+
+def _pause(result: SendResult) -> float:
+    return min(result.retry_after.total_seconds(), _PATIENCE) if result.retry_after is not None else 1.0
+
+
+def _press(update: Any) -> Press | None:
+    """None for what is no press of a button."""
+    try:
+        query = update["callback_query"]
+        message = query.get("message") or {}
+        place = f"{message['chat']['id']}:{message['message_id']}" if message else ""
+        return Press(str(query.get("data", "")), str(int(query["from"]["id"])), place)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
