@@ -28,7 +28,7 @@ _NO_JSON = {
     "serve": "runs until it is ended", "web": "runs until it is ended", "worker": "runs until it is ended",
     "contacts export": "writes a file", "outbox answer": "a phone", "outbox press": "a phone",
     "outbox refuse": "a phone", "outbox ring": "a phone", "access-key enable": "a confirmation",
-    "access-key disable": "a confirmation",
+    "access-key disable": "a confirmation", "bounce": "what a mail server pipes into",
 }  # fmt: skip
 
 
@@ -73,7 +73,8 @@ def shape(value: Any) -> str:
 
 def test_the_page_has_every_command_that_prints_json() -> None:
     elsewhere = {"apply", "dump", "schema", "doctor", "migrate", "database upgrade", "replay", "completion",
-                 "import alertmanager", "provider test", "user reset-second-factor"}  # fmt: skip
+                 "import alertmanager", "import arms", "provider test", "user reset-second-factor",
+                 "subscription test"}  # fmt: skip
 
     assert {words.partition(" -")[0] for words in documented()} == set(COMMANDS) - set(_NO_JSON) - elsewhere
 
@@ -97,11 +98,13 @@ def test_json_has_the_shape_that_the_page_says(
     story.expect_many(6)  # two of them say that the turn is Ann's
     one, two, three, four = Alert.objects.order_by("pk").values_list("pk", flat=True)
     create_silence(by=ADMIN, now=story.now, name="S", rules=[[{"key": "a", "operator": "eq", "value": "b"}]])
+    story.webhook("http://127.0.0.1:9/", name="Tickets")
     people, tests = tmp_path / "people.csv", tmp_path / "tests.yaml"
     people.write_text("name,email\nEve,eve@example.org\n")
     tests.write_text("tests:\n  - name: One\n    labels: {alertname: One}\n    reaches: {Ann: [sms]}\n")
     calls: dict[str, tuple[object, ...]] = {
-        "alert list": (), "alert show": (one,), "alert claim": (one,), "alert unclaim": (one,), "alert resolve": (two,),
+        "subscription create": ("Tickets", "--kind", "commented"), "alert list": (), "alert show": (one,),
+        "alert claim": (one,), "alert unclaim": (one,), "alert resolve": (two,),
         "alert reopen": (two,), "alert comment": (three, "--text", "seen"), "alert mute": (four, "--for", "1h"),
         "alert unmute": (four,), "policy list": (), "policy shadow": ("All",), "policy disable": ("All",),
         "policy enable": ("All",), "silence list": (), "silence create": ("--match", 'a="b"', "--for", "1h"),
@@ -113,6 +116,9 @@ def test_json_has_the_shape_that_the_page_says(
         "access-key create": ("--user", "eve", "--name", "SDK"), "access-key list": (),
         "outbox": (), "oncall": (), "coverage": (), "explain": ("--label", "alertname=One"), "test": (tests,),
         "drill start": ("Ann", "--channel", "sms"), "drill list": (), "drill show": (DRILL,),
+        "subscription list": (), "subscription notices": ("Tickets",), "subscription pause": ("Tickets",),
+        "subscription resume": ("Tickets",), "subscription change": ("Tickets",),
+        "subscription disable": ("Tickets",), "subscription remove": ("Tickets",),
         "provider types": (), "provider list": (),
         "provider add": ("smtp", "smtp://mail.example.org?from=a@example.org", "--name", "Mail"),
         "provider change": ("Mail", "--priority", "5"), "provider disable": ("Mail",), "provider enable": ("Mail",),

@@ -71,6 +71,11 @@ GROUPS = {
         Group("alert", "tocsin.cli.alerts", "What fires, and what people do about it: list, claim, resolve."),
         Group("policy", "tocsin.cli.policies", "Notification policies: list, enable, disable, shadow."),
         Group("silence", "tocsin.cli.silences", "What is recorded and tells nobody: list, create, end."),
+        Group(
+            "subscription",
+            "tocsin.cli.subscriptions",
+            "Webhooks that hear of an alert's life: list, create, pause, notices, test.",
+        ),
         Group("oncall", "tocsin.cli.oncall", "Say who is on duty on the on-call schedules."),
         Group("coverage", "tocsin.cli.coverage", "Find what would leave an alert untold: dead ends."),
         Group("drill", "tocsin.cli.drills", "Fire drills: ask people to confirm that a message reaches them."),

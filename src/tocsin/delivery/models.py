@@ -15,6 +15,7 @@ from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import NotificationObject, PersonalLink, PhoneVerification
 from tocsin.delivery import cap_models as cap_models
 from tocsin.delivery import drill_models as drill_models  # so that Django finds its tables
+from tocsin.delivery import lifecycle_models as lifecycle_models
 from tocsin.delivery import part_models as part_models
 from tocsin.delivery import tally_models as tally_models  # the same
 from tocsin.delivery.rules import Cause, DeliveryState, Priority, Purpose, Reason

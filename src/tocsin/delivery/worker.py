@@ -21,6 +21,7 @@ from tocsin.delivery.dailies import next_daily_at, send_dailies
 from tocsin.delivery.handovers import send_handovers
 from tocsin.delivery.hearing import Hearing
 from tocsin.delivery.importing import work_on_imports
+from tocsin.delivery.lifecycle import next_lifecycle_at, send_lifecycle
 from tocsin.delivery.listener import Doorbell, Listener
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.peers import TOLD_EVERY, tell_peer
@@ -74,6 +75,7 @@ def run(*, stop: threading.Event) -> None:
         _Loop("handovers", send_handovers, stop, Doorbell(), next_handover_at, then=rings_deliveries),
         _Loop("crashes", release_crashed, stop, Doorbell(), then=rings_deliveries),
         _Loop("imports", lambda now: work_on_imports(now, stop.is_set), stop, imports),
+        _Loop("lifecycle", send_lifecycle, stop, Doorbell(), next_lifecycle_at),
         _Loop("retention", forget, stop, Doorbell(), ceiling=_FORGET_EVERY),
         _Loop("peer", _tell_peer, stop, Doorbell(), ceiling=TOLD_EVERY),
         _Loop("audit", _audit, stop, Doorbell(), ceiling=_AUDIT_EVERY),
@@ -140,7 +142,7 @@ def run_due(now: datetime, *, worker_id: int = 1) -> None:
             sent, reported = asyncio.run(send_all(claims))
             record(sent, now)
             record_reports(reported, now)
-        done += show_changes(now)
+        done += show_changes(now) + send_lifecycle(now)
         if not done and not claims:
             return
 

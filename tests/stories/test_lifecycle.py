@@ -1,0 +1,209 @@
+"""What programs hear of an alert's life: signed, in order, again until it is taken, and nothing that did not happen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from simulators.webhook import WebhookReceiver
+from tests.stories.harness import ADMIN, Story
+from tests.stories.test_apply import run
+from tocsin.alerts.models import Alert
+from tocsin.alerts.services import claim_alert, comment_alert, resolve_alert
+from tocsin.channels.base import Outcome
+from tocsin.contacts.services import delete_webhooks, update_webhook
+from tocsin.core.errors import ConflictError, InvalidInputError
+from tocsin.delivery.lifecycle import change_subscription, next_lifecycle_at, subscribe, try_subscription, unsubscribe
+from tocsin.delivery.lifecycle_models import LifecycleNotice, LifecycleSubscription
+from tocsin.delivery.rules.lifecycle import next_try
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+@pytest.fixture
+def receiver() -> Iterator[WebhookReceiver]:
+    with WebhookReceiver(secret=SECRET) as running:
+        yield running
+
+
+@pytest.fixture
+def hears(story: Story, receiver: WebhookReceiver) -> LifecycleSubscription:
+    """A policy that tells nobody is none, so Ann gets texts that no test here is about."""
+    webhook = story.webhook(receiver.webhook, secret=SECRET, name="Tickets")
+    kinds = ["opened", "claimed", "commented", "resolved"]
+    return subscribe(by=ADMIN, now=story.now, webhook_id=webhook.pk, kinds=kinds)
+
+
+def fires(story: Story, *names: str) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]}, name="All")
+    for name in names:
+        story.fires(name, severity="critical")
+    story.passes(10)
+    story.expect_many(len(names))
+
+
+def told(receiver: WebhookReceiver) -> list[tuple[str, str]]:
+    bodies = [received.json() for received in receiver.received]
+    return [(body["data"]["alert"]["title"], body["data"]["kind"]) for body in bodies]
+
+
+def test_a_program_hears_signed_what_happens_in_order(
+    story: Story, receiver: WebhookReceiver, hears: LifecycleSubscription
+) -> None:
+    fires(story, "Disk full")
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    comment_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, text="disk $title ordered")
+    resolve_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, text="swapped")
+    story.passes(10)
+
+    assert [kind for _title, kind in told(receiver)] == ["opened", "claimed", "commented", "resolved"]
+    claimed, commented = receiver.received[1].json(), receiver.received[2].json()
+    assert (claimed["type"], claimed["data"]["actor"]) == ("alert.claimed", "Ada Admin")
+    assert commented["data"]["text"] == "disk $title ordered"
+    alert = claimed["data"]["alert"]
+    assert (alert["id"], alert["severity"], alert["policy"]) == (story.alert().pk, "P1", "All")
+    assert alert["url"] == f"https://tocsin.example/console/alerts/alert/{story.alert().pk}/change/"
+    assert claimed["id"] == receiver.received[1].headers["webhook-id"]
+    assert LifecycleNotice.objects.filter(state="delivered", tries=1).count() == 4
+
+
+def test_what_is_not_taken_is_said_again_with_its_id_and_holds_only_its_own_alert_up(
+    story: Story, receiver: WebhookReceiver, hears: LifecycleSubscription
+) -> None:
+    for _ in range(4):
+        receiver.answer_next(503, "busy")
+    fires(story, "Disk full", "Load high")
+    first = Alert.objects.get(title="Disk full")
+    claim_alert(by=ADMIN, now=story.now, alert_id=first.pk)
+    waits = LifecycleNotice.objects.filter(state="waiting").values_list("kind", "tries", "answer")
+
+    assert list(waits) == [("opened", 2, "HTTP 503: busy"), ("opened", 2, "HTTP 503: busy"), ("claimed", 0, "")]
+    assert next_lifecycle_at() is not None
+    assert next_lifecycle_at() > story.now
+    story.passes(120)
+
+    kinds = [kind for title, kind in told(receiver) if title == "Disk full"]
+    assert kinds == ["opened", "claimed"]
+    assert sorted(told(receiver))[-1] == ("Load high", "opened")
+    assert receiver.requests == len(receiver.received) + 4
+    assert receiver.doubles == 0
+
+
+def test_a_reply_that_is_lost_is_said_again_with_the_same_id(
+    story: Story, receiver: WebhookReceiver, hears: LifecycleSubscription
+) -> None:
+    receiver.take_and_cut_next()
+
+    fires(story, "Disk full")
+    story.passes(30)
+
+    assert receiver.requests == 2
+    assert len({received.headers["webhook-id"] for received in receiver.received}) == 1
+
+
+def test_a_receiver_that_never_takes_it_is_given_up_after_a_day_and_the_next_is_said(
+    story: Story, receiver: WebhookReceiver, hears: LifecycleSubscription
+) -> None:
+    update_webhook(by=ADMIN, now=story.now, webhook_id=hears.webhook_id, version=None, secret="another-secret")
+    fires(story, "Disk full")
+    comment_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, text="later")
+    LifecycleNotice.objects.filter(kind="opened").update(at=story.now - timedelta(days=1))
+
+    story.passes(60)
+
+    opened = LifecycleNotice.objects.get(kind="opened")
+    assert (opened.state, opened.next_at, opened.answer) == (
+        "given_up", None, "HTTP 401: signature does not match"
+    )  # fmt: skip
+    assert LifecycleNotice.objects.get(kind="commented").tries > 0
+
+
+def test_a_pause_keeps_what_happens_and_disabling_forgets_it(
+    story: Story, receiver: WebhookReceiver, hears: LifecycleSubscription
+) -> None:
+    def switch(state: str) -> None:
+        change_subscription(by=ADMIN, now=story.now, subscription_id=hears.pk, state=state)
+
+    switch("paused")
+    fires(story, "Disk full")
+    assert (receiver.requests, next_lifecycle_at()) == (0, None)
+    switch("active")
+    story.passes(5)
+    assert told(receiver) == [("Disk full", "opened")]
+    switch("disabled")
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    switch("active")
+    story.passes(5)
+
+    assert len(receiver.received) == 1
+    unsubscribe(by=ADMIN, now=story.now, subscription_id=hears.pk)
+    assert not LifecycleNotice.objects.exists()
+
+
+def test_a_shadow_and_what_nobody_subscribed_to_are_not_told(
+    story: Story, receiver: WebhookReceiver, hears: LifecycleSubscription
+) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]}, is_shadow=True)
+
+    story.fires("Disk full")
+    story.passes(10)
+
+    assert receiver.requests == 0
+    assert not LifecycleNotice.objects.exists()
+
+
+def test_a_webhook_subscribes_once_and_to_kinds_that_there_are(story: Story, hears: LifecycleSubscription) -> None:
+    with pytest.raises(ConflictError, match="already"):
+        subscribe(by=ADMIN, now=story.now, webhook_id=hears.webhook_id)
+    with pytest.raises(InvalidInputError, match="There is no closed"):
+        change_subscription(by=ADMIN, now=story.now, subscription_id=hears.pk, kinds=["closed"])
+
+    delete_webhooks(by=ADMIN, now=story.now, ids=[hears.webhook_id])
+
+    assert not LifecycleSubscription.objects.exists()
+
+
+def test_a_subscription_is_tried_and_looked_at_from_a_shell(
+    story: Story, receiver: WebhookReceiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    story.webhook(receiver.webhook, secret=SECRET, name="Tickets")
+
+    assert run("subscription", "create", "Tickets", "--kind", "opened") == 0
+    assert run("subscription", "test", "Tickets") == 0
+    receiver.answer_next(500, "down")
+    assert run("subscription", "test", "Tickets") == 1
+    capsys.readouterr()
+    assert run("subscription", "list", "--json") == 0
+
+    [row] = json.loads(capsys.readouterr().out)
+    assert (row["webhook"], row["state"], row["kinds"], row["waiting"]) == ("Tickets", "active", ["opened"], 0)
+    assert receiver.received[0].json()["type"] == "alert.test"
+    for words in (("pause",), ("resume",), ("disable",), ("change",), ("notices",), ("remove",)):
+        assert run("subscription", *words, "Tickets") == 0
+    assert run("subscription", "pause", "Tickets") == 1
+    assert run("subscription", "create", "Nobody") == 1
+
+
+def test_pauses_grow_to_half_an_hour_and_end_after_a_day(story: Story) -> None:
+    now = story.now
+
+    pauses = [next_try(tries=tries, happened_at=now, now=now) for tries in (1, 2, 6, 7, 40)]
+
+    assert [pause - now for pause in pauses if pause] == [
+        timedelta(seconds=seconds) for seconds in (10, 30, 600, 1800, 1800)
+    ]
+    asked = next_try(tries=1, happened_at=now, now=now, retry_after=timedelta(minutes=5))
+    assert asked == now + timedelta(minutes=5)
+    assert next_try(tries=1, happened_at=now - timedelta(days=1), now=now) is None
+
+
+def test_nothing_of_a_test_is_kept(story: Story, receiver: WebhookReceiver, hears: LifecycleSubscription) -> None:
+    result = try_subscription(subscription=hears, now=story.now)
+
+    assert result.outcome is Outcome.ACCEPTED
+    assert not LifecycleNotice.objects.exists()
