@@ -1,4 +1,4 @@
-"""1,000,000 contacts in 20,000 groups: every list, search and dialog of the console, and `GET /api/v1/contacts`.
+"""1,000,000 contacts in 20,000 groups: every list, search and dialog of the console, and the same through the APIs.
 
 `tocsin serve` as shipped. One request at a time over HTTP, from its first byte to the last of the page; scripts and
 style sheets are not asked for. Beside the time stands what the page's statements alone cost when the database is asked
@@ -48,7 +48,7 @@ def main() -> list[Figure]:
     scans = [scan for page, _ in found for scan in page.scans]
     for scan in scans:
         print(f"    reads a table from end to end: {scan}", flush=True)
-    figures = [_figure(kind, people, found) for kind in ("contacts", "search", "filter", "dialog", "REST")]
+    figures = [_figure(kind, people, found) for kind in ("contacts", "search", "filter", "dialog", "REST", "ARMS")]
     what = f"{people:,} contacts: statements of {len(found)} kinds of pages that read a big table from end to end"
     return [*figures, Figure(what, str(len(scans)), "0")]
 

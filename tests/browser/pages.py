@@ -11,10 +11,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from playwright.sync_api import Browser, BrowserContext
 
 from tests.stories.harness import ADMIN, Story
-from tests.web.people import signed_in
+from tests.web.people import signed_in, user_with
 from tests.web.roles_table import ARGUMENTS
 from tocsin.accounts.rules import Role
-from tocsin.accounts.services import create_token
+from tocsin.accounts.services import create_access_key, create_token
 from tocsin.contacts.services import import_contact
 from tocsin.web.console.pages import console
 
@@ -38,6 +38,7 @@ def fill(story: Story) -> None:
     story.policy({wei: ["email"]}, rules=[[{"key": "team", "operator": "in", "value": "web, shop"}]], name=LONG)
     story.schedule([wei], name="Database on call", restrictions=[{"days": [0, 1], "from": "09:00", "until": "18:00"}])
     create_token(by=ADMIN, now=story.now, name="ci", role=Role.VIEWER)
+    create_access_key(by=ADMIN, now=story.now, user_id=user_with(Role.ADMIN).pk, name=LONG, role=Role.VIEWER)
     story.account("smtp", host="127.0.0.1", port="9", **{"from": "alerts@example.org"})
     story.fires("DiskFull", summary="The disk of db-7 is full", severity="critical", instance="db-7", team="database")
     story.fires("AnAlertWithoutASpaceInItsNameThatIsLongerThanAPhoneIsWide", severity="warning", pod="x" * 120)

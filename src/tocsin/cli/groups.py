@@ -59,12 +59,7 @@ GROUPS = {
             needs_database=False,
         ),
         Group("api-token", "tocsin.cli.tokens", "Tokens of programs.", founding=frozenset({"create"})),
-        Group(
-            "access-key",
-            "tocsin.cli.access_keys",
-            "Keys that programs sign requests with.",
-            founding=frozenset({"create"}),
-        ),
+        Group("access-key", "tocsin.cli.access_keys", "Keys that programs sign requests with."),
         Group("user", "tocsin.cli.users", "Who signs in: list, create, new password, second factor."),
         Group("bounce", "tocsin.cli.bounce", "Take a mail that came back, from a mail server's pipe."),
         Group("outbox", "tocsin.cli.outbox", "What would have been sent, and a simulated phone."),

@@ -89,6 +89,7 @@ class Program:
         *,
         action: str,
         change: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
     ) -> Answer:
         """The older signature, in parameters."""
         query = {
@@ -104,7 +105,7 @@ class Program:
             **(change or {}),
         }
         query["Signature"] = sign_rpc(rpc_string(method, {**query, **form}), self.secret)
-        return self.raw(method, query, urlencode(form).encode(), {})
+        return self.raw(method, query, urlencode(form).encode(), headers or {})
 
     def raw(self, method: str, query: dict[str, str], body: bytes, headers: dict[str, str]) -> Answer:
         response = self.client.generic(

@@ -16,6 +16,8 @@ from tocsin.web.arms.errors import RpcError, missing
 from tocsin.web.arms.wire import Wire
 
 _ACS3 = "ACS3-HMAC-SHA256"
+_ACS3_PREFIX = "ACS3-"
+"""Whatever else stands there is a proxy's, or another program's."""
 _RPC = "HMAC-SHA1"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _PARTS = re.compile(
@@ -46,15 +48,18 @@ class Signature:
 
 def read_signature(wire: Wire) -> Signature:
     """RpcError for an unsigned or malformed one; whose it is and whether it is right is not looked at here."""
-    if authorization := wire.headers.get("authorization", ""):
+    authorization = wire.headers.get("authorization", "").strip()
+    if authorization.startswith(_ACS3_PREFIX):
         return _acs3(wire, authorization)
     if "Signature" in wire.parameters:
         return _rpc(wire)
+    if authorization:
+        raise _method(authorization.partition(" ")[0])
     raise RpcError("IncompleteSignature", "The request is not signed: create a key with `tocsin access-key create`.")
 
 
 def _acs3(wire: Wire, authorization: str) -> Signature:
-    algorithm, _blank, rest = authorization.strip().partition(" ")
+    algorithm, _blank, rest = authorization.partition(" ")
     if algorithm != _ACS3:
         raise _method(algorithm)
     parts = _PARTS.fullmatch(rest.strip())
