@@ -9,7 +9,7 @@ from auditlog.models import LogEntry
 
 from tocsin.accounts import services
 from tocsin.accounts.models import ApiToken
-from tocsin.accounts.rules import Role
+from tocsin.accounts.rules import Permission, Role, Scope
 from tocsin.core.actors import SHELL, Actor, ActorKind
 from tocsin.core.errors import InvalidInputError, NotFoundError
 
@@ -88,3 +88,38 @@ def test_a_name_serves_one_token(now: datetime) -> None:
 def test_an_unknown_token_is_not_found(now: datetime) -> None:
     with pytest.raises(NotFoundError):
         services.revoke_token(by=SHELL, now=now, token_id=404)
+
+
+def test_a_token_never_may_more_than_its_owner(now: datetime) -> None:
+    manager = services.create_user(
+        by=SHELL, now=now, username="mei", password="correct horse battery", role=Role.MANAGER
+    )
+
+    with pytest.raises(InvalidInputError) as refused:
+        services.create_token(by=SHELL, now=now, name="ci", role=Role.ADMIN, owner=manager)
+    token, _ = services.create_token(by=SHELL, now=now, name="ci", role=Role.MANAGER, owner=manager)
+    services.set_role(by=SHELL, now=now, user_id=manager.pk, role=Role.VIEWER)
+
+    assert list(refused.value.fields) == ["role"]
+    assert ApiToken.objects.get(pk=token.pk).role_now is Role.VIEWER
+
+
+def test_a_token_may_what_it_was_made_for_and_writing_includes_reading(now: datetime) -> None:
+    token, _ = services.create_token(by=SHELL, now=now, name="ci", role=Role.MANAGER, scopes=[Scope.CONTACTS_WRITE])
+
+    assert token.may(Permission.MANAGE, Scope.CONTACTS_WRITE)
+    assert token.may(Permission.VIEW, Scope.CONTACTS_READ)
+    assert not token.may(Permission.VIEW, Scope.ALERTS_READ)
+    assert not token.may(Permission.ADMINISTER, Scope.CONTACTS_WRITE)
+
+
+def test_a_token_may_end_by_itself_and_not_in_the_past(now: datetime) -> None:
+    tomorrow = now + timedelta(days=1)
+    _, secret = services.create_token(by=SHELL, now=now, name="ci", role=Role.VIEWER, expires_at=tomorrow)
+
+    with pytest.raises(InvalidInputError) as refused:
+        services.create_token(by=SHELL, now=now, name="x", role=Role.VIEWER, scopes=["all"], expires_at=now)
+
+    assert sorted(refused.value.fields) == ["expires_at", "scopes"]
+    assert services.authenticate_token(secret=secret, now=tomorrow - timedelta(seconds=1)) is not None
+    assert services.authenticate_token(secret=secret, now=tomorrow) is None

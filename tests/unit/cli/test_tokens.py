@@ -7,8 +7,10 @@ import json
 import pytest
 
 from tocsin.accounts.models import ApiToken
-from tocsin.accounts.services import authenticate_token
+from tocsin.accounts.rules import Role
+from tocsin.accounts.services import authenticate_token, create_user
 from tocsin.cli.tokens import app
+from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError, NotFoundError
 
@@ -66,3 +68,18 @@ def test_a_taken_name_and_an_unknown_one_are_refused() -> None:
         run("create", "--name", "ci", "--role", "viewer")
     with pytest.raises(NotFoundError, match="api-token list"):
         run("revoke", "nobody")
+
+
+def test_what_a_token_is_for_whose_it_is_and_when_it_ends_can_be_said(capsys: pytest.CaptureFixture[str]) -> None:
+    create_user(by=SHELL, now=utc_now(), username="mei", password="correct horse battery", role=Role.MANAGER)
+
+    run("create", "--name", "hr", "--role", "manager", "--scope", "contacts:write", "--scope", "alerts:read",
+        "--owner", "mei", "--expires-in-days", "30", "--json")  # fmt: skip
+    made = json.loads(capsys.readouterr().out)
+
+    assert (made["scopes"], made["owner"]) == (["contacts:write", "alerts:read"], "mei")
+    assert made["expires_at"] is not None
+    with pytest.raises(InvalidInputError, match="contacts:read"):
+        run("create", "--name", "x", "--role", "viewer", "--scope", "everything")
+    with pytest.raises(NotFoundError, match="user list"):
+        run("create", "--name", "x", "--role", "viewer", "--owner", "nobody")
