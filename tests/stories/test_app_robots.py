@@ -205,6 +205,25 @@ def test_the_card_shows_who_has_it_and_what_is_left_to_press(
     assert len(lark.messages) == 2
 
 
+def test_who_has_a_number_and_no_user_id_is_mentioned_by_a_webhooks_robot_and_not_by_an_apps(
+    story: Story, dingtalk: DingtalkAppSimulator
+) -> None:
+    account = story.account("dingtalk_app", **dingtalk.config)
+    robot = story.robot("", platform="dingtalk", account_id=account.pk, chat_id="cidops==")
+    story.policy({robot: [], story.contact("Ann", phone="+8613800000001"): ["email"]})
+
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_group_message(robot)
+    story.expect_many(1)
+    assert dingtalk.messages[0].mentioned == ()
+    reasons = [reason for entry in story.timeline() for reason in entry.reasons]
+    assert reasons == [
+        "Ann (dingtalk): there is no user ID that this IM tool can mention; the group message still goes out"
+    ]
+
+
 def test_who_presses_twice_is_told_that_it_is_theirs(
     story: Story, lark: LarkAppSimulator, account: ProviderAccount, ann: Contact, robot: Robot
 ) -> None:

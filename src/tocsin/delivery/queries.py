@@ -23,10 +23,15 @@ from tocsin.oncall.queries import directory_at
 from tocsin.policies.queries import existing_policies, policy_versions
 
 
-def carriers() -> tuple[set[Channel], dict[Channel, Sequence[str]]]:
-    """The channels that something carries now, and what each robot platform can mention people by."""
+def carriers() -> tuple[set[Channel], dict[str, Sequence[str]]]:
+    """The channels that something carries now, and what each kind of robots can mention people by: the kind's name, and
+    the platform for robots of its first kind.
+    """
     robots = {platform: provider for platform in ROBOT_PLATFORMS if (provider := robot_provider(platform)) is not None}
-    mentions_by = {platform: provider.capabilities.mentions_by for platform, provider in robots.items()}
+    mentions_by = {
+        **{kind.name: kind.capabilities.mentions_by for kind in PROVIDERS.values() if kind.channel in ROBOT_PLATFORMS},
+        **{platform.value: provider.capabilities.mentions_by for platform, provider in robots.items()},
+    }
     accounts = execute("SELECT DISTINCT channel, provider FROM channels_provideraccount WHERE is_enabled")
     carried = {Channel(channel) for channel, provider in accounts if provider in PROVIDERS}
     return carried | {*robots, Channel.WEBHOOK}, mentions_by

@@ -69,9 +69,9 @@ def directory(object_ids: Collection[int]) -> Directory:
         contacts=contacts,
         groups=groups,
         robots={
-            pk: RobotView(pk, name, Channel(platform), is_enabled, language, zone)
-            for pk, name, platform, is_enabled, language, zone in robots.values_list(
-                "pk", "name", "platform", "is_enabled", "language", "time_zone"
+            pk: RobotView(pk, name, Channel(platform), is_enabled, language, zone, provider)
+            for pk, name, platform, is_enabled, language, zone, provider in robots.values_list(
+                "pk", "name", "platform", "is_enabled", "language", "time_zone", "provider"
             )
         },
         webhooks={

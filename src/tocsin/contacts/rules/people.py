@@ -65,6 +65,8 @@ class RobotView:
     is_enabled: bool
     language: str = ""
     time_zone: str = ""
+    provider: str = ""
+    """Its kind, by its name in the registry; "" for the platform's first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def plan(
     directory: Directory,
     *,
     channels_carried: Collection[Channel],
-    mentions_by: Mapping[Channel, Sequence[str]],
+    mentions_by: Mapping[str, Sequence[str]],
     is_recovery: bool = False,
     severity: int = 1,
     severity_limits: Mapping[str, int] = _NO_LIMITS,
@@ -62,10 +62,10 @@ def plan(
     """Each person once per channel, whatever groups name them; each webhook, and each robot, mentioning everyone.
 
     `targets`: notification object id and, for people, its channels. `channels_carried`: those with an account (or,
-    for robots, a provider). `mentions_by`: per platform what a mention can use ("phone", "user_id"). Good news wakes
-    nobody: a recovery is texted to those who would be called, where text messages are carried. `severity_limits`:
-    channels that are kept for alerts at least so severe; each that would be used otherwise is one shortfall. The order
-    in which objects, members or people are named makes no difference.
+    for robots, a provider). `mentions_by`: per kind of robots and per platform, what a mention can use ("phone",
+    "user_id"). Good news wakes nobody: a recovery is texted to those who would be called, where text messages are
+    carried. `severity_limits`: channels that are kept for alerts at least so severe; each that would be used otherwise
+    is one shortfall. The order in which objects, members or people are named makes no difference.
     """
     people: dict[int, set[Channel]] = {}
     robots: set[int] = set()
@@ -106,7 +106,7 @@ def plan(
             shortfalls.append(Shortfall(robot_id, robot.name, robot.platform, Reason.NO_ACCOUNT))
             continue
         mentioned = []
-        by = mentions_by.get(robot.platform, ())
+        by = mentions_by.get(robot.provider, mentions_by.get(robot.platform, ()))
         for contact_id in people if by else ():
             contact = directory.contacts[contact_id]
             if can_mention(contact, robot.platform, by):

@@ -28,7 +28,7 @@ from tocsin.core.errors import TocsinError
 from tocsin.web.console.actors import actor_of, require
 from tocsin.web.console.form_pages import add_refusal, capitalise_labels
 from tocsin.web.console.service_admin import ServiceAdmin
-from tocsin.web.console.words import CHANNELS, said
+from tocsin.web.console.words import said
 
 _SALT = "tocsin.directory"
 _GOOD_FOR = 3600
@@ -50,10 +50,7 @@ class DirectoryForm(forms.Form):
 
     def __init__(self, data: Any = None) -> None:
         super().__init__(data)
-        choices = [
-            (str(account.pk), f"{CHANNELS[account.channel]}: {account.name} ({said(kind_of(account).title)})")
-            for account in directories()
-        ]
+        choices = [(str(account.pk), f"{account.name} ({said(kind_of(account).title)})") for account in directories()]
         self.fields["account"].choices = choices  # type: ignore[attr-defined]
         self.fields["account"].initial = choices[0][0] if choices else None
         capitalise_labels(self)
