@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import contact_import, contacts, fanout, ingest, latency, policies, storm
+from benchmarks import contact_import, contacts, fanout, ingest, latency, policies, storm, texts
 from benchmarks.figures import Figure, known, page, with_earlier
 
 BENCHMARKS = {
     "ingest": ingest.main,
     "latency": latency.main,
     "fanout": fanout.main,
+    "texts": texts.main,
     "policies": policies.main,
     "import": contact_import.main,
     "contacts": contacts.main,
