@@ -90,6 +90,7 @@ class AliyunSimulator(HttpServer):
         self._nonces: set[str] = set()
         self._counted: dict[tuple[str, ...], list[datetime]] = {}
         self._next: list[tuple[str, str, int]] = []
+        self._refused: dict[str, str] = {}
 
     @property
     def sms_config(self) -> dict[str, str]:
@@ -108,6 +109,10 @@ class AliyunSimulator(HttpServer):
     def ivr_config(self) -> dict[str, str]:
         more = {"show_number": self.show_number, "key_code": "TTS_THANKS", "bye_code": "TTS_BYE"}
         return {**self.voice_config, **more}
+
+    def refuse(self, number: str, code: str) -> None:
+        """Every call to this number, until further notice."""
+        self._refused[number.removeprefix("+86")] = code
 
     def answer_next(self, code: str, message: str = "refused", *, status: int = 200) -> None:
         self._next.append((code, message, status))
@@ -250,6 +255,8 @@ class AliyunSimulator(HttpServer):
         callee, out_id = query.get("CalledNumber", ""), query.get("OutId", "")
         if not re.fullmatch(r"1\d{10}|0\d{9,11}", callee):
             return _said("isv.MOBILE_NUMBER_ILLEGAL")
+        if callee in self._refused:
+            return _said(self._refused[callee])
         if not 1 <= len(out_id.encode()) <= _MOST_OUT_ID or not 1 <= int(query.get("PlayTimes", "3")) <= 3:
             return _said("isv.INVALID_PARAMETERS")
         params = self._params(code, source, 250)

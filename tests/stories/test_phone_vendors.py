@@ -17,7 +17,10 @@ from tocsin.contacts.models import Contact
 from tocsin.contacts.rules import Fallback
 from tocsin.delivery.models import Delivery
 
-FALLBACKS = (Fallback.NONE, Fallback.CALL, Fallback.SMS)
+FALLBACKS = (Fallback.NONE, Fallback.CALL, Fallback.SMS, Fallback.DEFAULT)
+FOLLOWS = {Fallback.NONE: [], Fallback.CALL: ["phone"], Fallback.SMS: ["sms"], Fallback.DEFAULT: ["sms"]}
+"""The global default is a text message, unless changed."""
+NAMED = {"key": "alertname", "operator": "eq"}
 
 
 @pytest.fixture
@@ -54,12 +57,85 @@ def tells(story: Story, ways: dict[str, str], fail: Callable[[Contact, str], Non
     for (way, fallback), person in people.items():
         first, *after = Delivery.objects.filter(recipient_id=person.pk).order_by("pk")
         assert (first.state, first.reason) == ("failed", ways[way]), (way, fallback)
-        assert [item.channel for item in after] == {Fallback.CALL: ["phone"], Fallback.SMS: ["sms"]}.get(fallback, [])
-        if fallback is Fallback.SMS:
+        assert [item.channel for item in after] == FOLLOWS[fallback]
+        if FOLLOWS[fallback] == ["sms"]:
             story.expect_text(person, "DiskFull")
         if fallback is Fallback.CALL:
             story.expect_call(person)
             assert after[0].planned_at + timedelta(seconds=60) <= (after[0].started_at or story.now)
+
+
+def tells_what_was_not_placed(
+    story: Story, ways: dict[str, str], refuse: Callable[[Contact, str], None], *, tries: int = 3
+) -> None:
+    """`ways`: the vendor's code for every call to a number -> the reason that is told. Nobody's phone ever rings."""
+    people = {
+        (way, fallback): story.contact(f"{way} {fallback.value}", fallback=fallback)
+        for way in ways
+        for fallback in FALLBACKS
+    }
+    for (way, _fallback), person in people.items():
+        refuse(person, way)
+    story.policy({person: ["phone"] for person in people.values()})
+
+    story.fires("DiskFull")
+    story.passes(400)
+
+    for (way, fallback), person in people.items():
+        first, *after = Delivery.objects.filter(recipient_id=person.pk).order_by("pk")
+        assert (first.state, first.reason) == ("failed", ways[way]), (way, fallback)
+        assert 1 <= first.attempt_count <= tries
+        assert [item.channel for item in after] == FOLLOWS[fallback], (way, fallback)
+        if FOLLOWS[fallback] == ["sms"]:
+            story.expect_text(person, "DiskFull")
+        if FOLLOWS[fallback] == ["phone"]:
+            assert (after[0].state, after[0].reason) == ("failed", ways[way]), way
+
+
+def test_calls_that_twilio_does_not_place(story: Story, twilio: TwilioSimulator) -> None:
+    account = story.account("twilio_voice", **twilio.config)
+    ProviderAccount.objects.filter(pk=account.pk).update(limit_count=1000, limit_seconds=1)
+
+    ways = {"21211": "refused", "21217": "refused", "21210": "refused", "20500": "tries_exhausted"}
+    tells_what_was_not_placed(story, ways, lambda person, code: twilio.refuse(person.phone or "", int(code)))
+
+    assert twilio.calls == []
+
+
+def test_calls_that_alibaba_cloud_does_not_place(story: Story, aliyun: AliyunSimulator) -> None:
+    story.account("aliyun_voice", **aliyun.voice_config)
+
+    ways = {
+        "isv.MOBILE_NUMBER_ILLEGAL": "refused",
+        "isv.AMOUNT_NOT_ENOUGH": "refused",
+        "isv.COMPLAINT_REJECT": "refused",
+        "isp.SYSTEM_ERROR": "held_too_long",  # one call a minute to a number, tries counted
+    }
+    tells_what_was_not_placed(story, ways, lambda person, code: aliyun.refuse(person.phone or "", code))
+
+    assert aliyun.calls == []
+
+
+def test_calls_that_a_limit_held_for_too_long(story: Story) -> None:
+    people = {fallback: story.contact(fallback.value, fallback=fallback) for fallback in FALLBACKS}
+    first = story.contact("first", fallback=Fallback.NONE)
+    story.policy({first: ["phone"]}, rules=[[{**NAMED, "value": "First"}]])
+    account = ProviderAccount.objects.get(provider="outbox_phone")
+    ProviderAccount.objects.filter(pk=account.pk).update(limit_count=1, limit_seconds=6000)
+    story.fires("First")
+    story.passes(5)
+    story.expect_call(first).answer()
+
+    story.policy({person: ["phone"] for person in people.values()}, rules=[[{**NAMED, "value": "DiskFull"}]])
+    story.fires("DiskFull")
+    story.passes(400)
+
+    for fallback, person in people.items():
+        held, *after = Delivery.objects.filter(recipient_id=person.pk).order_by("pk")
+        assert (held.state, held.reason) == ("failed", "held_too_long"), fallback
+        assert [item.channel for item in after] == FOLLOWS[fallback]
+        if FOLLOWS[fallback] == ["sms"]:
+            story.expect_text(person, "DiskFull")
 
 
 def test_over_twilio(story: Story, twilio: TwilioSimulator) -> None:

@@ -11,10 +11,11 @@ from simulators.softphone import Softphone
 from tests.stories.harness import Story
 from tocsin.contacts.models import Contact
 from tocsin.contacts.rules import Fallback
+from tocsin.delivery.models import Delivery
 
 pytestmark = pytest.mark.thorough
 
-FAILS = {
+FAILS: dict[str, dict[str, Any]] = {
     "busy": {"is_busy": True},
     "no_answer": {"picks_up": None},
     "machine": {"talks_for": 4.5},
@@ -43,6 +44,28 @@ def test_a_text_follows_a_call_that_reached_nobody(story: Story, reason: str) ->
     call = story.expect_call(ann)
     assert (call.delivery.state, call.delivery.reason) == ("failed", reason)
     story.expect_text(ann, "Disk full")
+
+
+@pytest.mark.parametrize("reason", FAILS)
+def test_what_each_contact_wants_follows_a_call_that_reached_nobody(story: Story, reason: str) -> None:
+    follows = {Fallback.NONE: [], Fallback.CALL: ["phone"], Fallback.SMS: ["sms"], Fallback.DEFAULT: ["sms"]}
+    people = {fallback: story.contact(fallback.value, fallback=fallback) for fallback in follows}
+    with Softphone(**FAILS[reason]) as phone:
+        account(story, f"127.0.0.1:{phone.port}", dial=phone.address)
+        story.policy({person: ["phone"] for person in people.values()})
+        story.fires("Disk full")
+        story.passes(120)
+
+    for fallback, person in people.items():
+        first, *after = Delivery.objects.filter(recipient_id=person.pk).order_by("pk")
+        assert (first.state, first.reason) == ("failed", reason), fallback
+        assert [item.channel for item in after] == follows[fallback]
+        story.expect_call(person)
+        if follows[fallback] == ["sms"]:
+            story.expect_text(person, "Disk full")
+        if follows[fallback] == ["phone"]:
+            story.expect_call(person)
+            assert (after[0].state, after[0].reason) == ("failed", reason)
 
 
 def test_one_more_call_follows_and_then_nothing(story: Story) -> None:

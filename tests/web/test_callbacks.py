@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -10,11 +11,12 @@ from pathlib import Path
 import pytest
 from django.test import Client
 
+from simulators.aliyun import AliyunSimulator
 from simulators.sms_gateway import DELIVERED, FAILED, SUBMITTED, SmsGatewaySimulator
 from tests.stories.harness import Story
 from tests.stories.harness import begin as begin_story
 from tocsin.channels.models import ProviderAccount
-from tocsin.delivery.models import Receipt
+from tocsin.delivery.models import Delivery, Receipt
 from tocsin.web.callbacks.door import MAX_BODY
 
 pytestmark = pytest.mark.django_db
@@ -170,3 +172,28 @@ def test_a_huge_body_is_refused(story: Story, gateway: SmsGatewaySimulator, clie
     assert client.post(path_of(account), b"x" * (MAX_BODY + 1), content_type="text/plain").status_code == 413
     assert client.post(path_of(account), b"x" * MAX_BODY, content_type="text/plain").status_code == 200
     assert client.put(path_of(account), b"x").status_code == 405
+
+
+def test_alibaba_clouds_voice_reports_are_answered_well_within_their_700_milliseconds(now: datetime) -> None:
+    """It gives up after that and comes again later. They are stored when it hears the answer."""
+    story = begin_story(now)
+    with AliyunSimulator(clock=lambda: now) as aliyun:
+        account = story.account("aliyun_voice", **aliyun.voice_config)
+        people = [story.contact() for _ in range(20)]
+        story.policy({person: ["phone"] for person in people})
+        story.fires("DiskFull")
+        story.passes(5)
+        for person in people:
+            story.expect_call(person)
+        reports = [json.loads(aliyun.voice_report(call, "200002"))[0] for call in aliyun.calls]
+    path = f"/callbacks/aliyun_voice/{account.callback_token}"
+    Client().post(path, json.dumps(reports[:1]), content_type="application/json")  # what is made at the first request
+
+    begun = time.perf_counter()
+    reply = Client().post(path, json.dumps(reports[1:]), content_type="application/json")
+    took = time.perf_counter() - begun
+
+    assert reply.json()["code"] == 0
+    assert took < 0.7, f"{len(reports) - 1} reports of failed calls, their fallbacks planned, took {took:.2f} s"
+    assert Delivery.objects.filter(channel="phone", state="failed", reason="busy").count() == 20
+    assert Delivery.objects.filter(channel="sms", fallback_of__isnull=False).count() == 20
