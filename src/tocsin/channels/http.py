@@ -37,6 +37,10 @@ _UNREACHED = Sentence("%(host)s could not be connected to.")
 _ALSO_LOCAL = (ipaddress.ip_network("168.63.129.16"), ipaddress.ip_network("192.0.0.0/24"))
 """Addresses of cloud machinery that Python holds to be public."""
 _EMBEDS_IPV4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
+_KEPT_FOR = 2.0
+"""Seconds that a connection to an operator's own vendor may lie idle. Servers close theirs later: a request over one
+that is just being closed would be in doubt. Guarded requests have a connection each, whose address was looked at.
+"""
 _MAX_BODY = 256 * 1024
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -157,11 +161,12 @@ class HttpClient:
 
     def _session(self, is_guarded: bool) -> aiohttp.ClientSession:
         if is_guarded not in self._sessions:
+            kept: dict[str, Any] = {"force_close": True} if is_guarded else {"keepalive_timeout": _KEPT_FOR}
             self._sessions[is_guarded] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     resolver=_Resolver(),
                     socket_factory=self._guarded_socket if is_guarded else None,
-                    force_close=True,
+                    **kept,
                     use_dns_cache=False,
                     limit=0,
                 ),

@@ -7,6 +7,7 @@ import socket
 from datetime import timedelta
 
 import pytest
+from aiohttp import web
 
 from simulators.raw import RawServer, http_answer
 from simulators.smtp import SmtpSimulator
@@ -215,6 +216,30 @@ def test_a_request_is_never_repeated_by_itself() -> None:
         asyncio.run(run(server.url))
 
         assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(("is_trusted", "connections"), [(True, 1), (False, 3)])
+def test_connections_to_vendors_are_kept_for_the_next_request_and_guarded_ones_never(
+    is_trusted: bool, connections: int
+) -> None:
+    seen: set[tuple[str, int]] = set()
+
+    async def run() -> None:
+        async def take(request: web.BaseRequest) -> web.Response:
+            assert request.transport is not None
+            seen.add(request.transport.get_extra_info("peername"))
+            return web.Response(text="fine")
+
+        server = await asyncio.get_running_loop().create_server(web.Server(take), "127.0.0.1", 0)
+        client = HttpClient(allow=["127.0.0.0/8"])
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        for _ in range(3):
+            assert (await client.request("GET", url, is_trusted=is_trusted)).status == 200
+        await client.aclose()
+        server.close()
+
+    asyncio.run(run())
+    assert len(seen) == connections
 
 
 def test_a_huge_answer_is_cut() -> None:

@@ -103,3 +103,35 @@ out.flush()
     )
 
     assert (ran.stdout, ran.stderr) == (b"the protocol\n", b"native noise\n")
+
+
+FLOODS = """
+import json, os, sys
+sys.stdin.readline()
+print('{"type":"ready"}', flush=True)
+print(json.dumps({"type": "rings", "call": json.loads(sys.stdin.readline())["call"]}), flush=True)
+while True:
+    os.write(1, b"x" * 65536)
+"""
+
+
+def test_a_worker_that_floods_its_output_is_ended_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "flooding_worker.py").write_text(FLOODS)
+    monkeypatch.setattr(worker, "_MODULE", "flooding_worker")
+    monkeypatch.setattr(worker, "_ENDS_WITHIN", 0.2)
+
+    async def run() -> None:
+        ended = asyncio.Event()
+
+        def hear(event: Event) -> None:
+            if isinstance(event, Rings):
+                raise RuntimeError("a fault of ours")  # so that nobody reads on
+            ended.set()
+
+        watched = CallWorker(SETTINGS, hear)
+        async with asyncio.timeout(10):
+            await watched.tell(dial("first"))
+            await ended.wait()
+            await watched.aclose(0)
+
+    asyncio.run(run())

@@ -160,7 +160,8 @@ async def _said(stdout: asyncio.StreamReader) -> AsyncIterator[Event]:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """It says nothing any more: it is about to end, or is made to."""
+    """It is about to end, or is made to. What it still says is read and dropped: its end is only seen behind that."""
+    draining = asyncio.create_task(_drain(process.stdout))
     try:
         async with asyncio.timeout(_ENDS_WITHIN):
             await process.wait()
@@ -168,6 +169,14 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+    finally:
+        draining.cancel()
+        await asyncio.gather(draining, return_exceptions=True)
+
+
+async def _drain(stdout: asyncio.StreamReader | None) -> None:
+    while stdout is not None and await stdout.read(_LONGEST_LINE):
+        pass
 
 
 def _introduction(settings: Settings) -> Open:
