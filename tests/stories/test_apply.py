@@ -422,3 +422,31 @@ def test_several_silences_of_one_name_are_taken_in_their_order(write: Any, capsy
     assert capsys.readouterr().out == "No changes.\n"
     assert run("apply", "-f", write("silences:\n  - {name: S, rules: [{a: d}]}\n")) == 1
     assert "2 have this name and the file names 1" in capsys.readouterr().err
+
+
+def test_robots_of_other_kinds_and_of_apps_come_back_as_they_were(
+    write: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOT_TOKEN", "123456789:" + "A" * 35)
+    monkeypatch.setenv("APP_SECRET", "app-secret-0123456789")
+    file = write(
+        "accounts:\n"
+        "  - {name: Our app, provider: dingtalk_app,\n"
+        "     settings: {client_id: dingabc, client_secret: {env: APP_SECRET}}}\n"
+        "robots:\n"
+        "  - {name: Bot, platform: telegram, settings: {token: {env: BOT_TOKEN}, chat: '-1001234567890', topic: '7'}}\n"
+        "  - {name: Buttons, platform: dingtalk, app: Our app, chat_id: cidABC}\n"
+        "integrations:\n  - {name: Plain, mapping: labels.host = host.name}\n"
+    )
+
+    assert run("apply", "-f", file) == 0
+    run("dump", tmp_path / "dump")
+    capsys.readouterr()
+    assert run("apply", "-f", tmp_path / "dump") == 0
+
+    assert capsys.readouterr().out == "No changes.\n"
+    assert "AAAA" not in (tmp_path / "dump" / "robots.yaml").read_text()
+    assert run("apply", "-f", write("robots:\n  - {name: Bot, platform: telegram, settings: {token: t}}\n")) == 1
+    assert "settings.token: is a secret" in capsys.readouterr().err
+    assert run("apply", "-f", write("robots:\n  - {name: Bot, platform: lark}\n")) == 1
+    assert "platform: is telegram and cannot change" in capsys.readouterr().err

@@ -9,8 +9,9 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 
+from tocsin.channels.base import ProviderType
 from tocsin.channels.models import ProviderAccount
-from tocsin.channels.registry import PROVIDERS
+from tocsin.channels.registry import PROVIDERS, robot_provider
 from tocsin.contacts.models import Contact, ContactGroup, ContactGroupMember, Robot, Webhook
 from tocsin.events.models import Integration
 from tocsin.files.rules.kinds import KINDS
@@ -92,10 +93,11 @@ def _robots(ids: Ids) -> list[Item]:
     return [
         _item(
             "robots", row, platform=row.platform, **_hidden(url=row.url, secret=row.secret), keyword=row.keyword,
-            language=row.language, time_zone=row.time_zone, sends_daily=row.sends_daily, daily_times=row.daily_times,
-            enabled=row.is_enabled,
+            provider=_provider(row), settings=_settings(row.settings, robot_provider(row.platform, row.provider)),
+            app=row.account.name if row.account else "", chat_id=row.chat_id, language=row.language,
+            time_zone=row.time_zone, sends_daily=row.sends_daily, daily_times=row.daily_times, enabled=row.is_enabled,
         )
-        for row in _of(Robot.objects.order_by("name"), ids)
+        for row in _of(Robot.objects.order_by("name").select_related("account"), ids)
     ]  # fmt: skip
 
 
@@ -112,21 +114,14 @@ def _webhooks(ids: Ids) -> list[Item]:
 
 
 def _accounts(ids: Ids) -> list[Item]:
-    found = []
-    for row in _of(ProviderAccount.objects.order_by("channel", "priority", "pk"), ids):
-        kind = PROVIDERS.get(row.provider)
-        secret = {field.name for field in kind.fields if field.is_secret} if kind else set()
-        config = json.loads(row.config or "{}")
-        settings = {
-            name: Hidden.of(value) if name in secret or kind is None else value for name, value in config.items()
-        }
-        found.append(
-            _item(
-                "accounts", row, provider=row.provider, settings=settings, priority=row.priority,
-                limit_count=row.limit_count or 0, limit_seconds=row.limit_seconds or 0, enabled=row.is_enabled,
-            )
-        )  # fmt: skip
-    return found
+    return [
+        _item(
+            "accounts", row, provider=row.provider, settings=_settings(row.config, PROVIDERS.get(row.provider)),
+            priority=row.priority, limit_count=row.limit_count or 0, limit_seconds=row.limit_seconds or 0,
+            enabled=row.is_enabled,
+        )
+        for row in _of(ProviderAccount.objects.order_by("channel", "priority", "pk"), ids)
+    ]  # fmt: skip
 
 
 def _integrations(ids: Ids) -> list[Item]:
@@ -134,7 +129,7 @@ def _integrations(ids: Ids) -> list[Item]:
         _item(
             "integrations", row, severity_map=row.severity_map, auto_resolve_seconds=row.auto_resolve_seconds,
             heartbeat_seconds=row.heartbeat_seconds, heartbeat_rules=_rules(row.heartbeat_rules or []),
-            enabled=row.is_enabled,
+            mapping=row.mapping, enabled=row.is_enabled,
         )
         for row in _of(Integration.objects.order_by("name"), ids)
     ]  # fmt: skip
@@ -236,6 +231,19 @@ def _inhibitions(ids: Ids) -> list[Item]:
 
 def _item(kind: str, row: Any, /, **values: Any) -> Item:
     return Item(kind, row.pk, row.name, {"name": row.name, **values})
+
+
+def _settings(config: str, kind: ProviderType | None) -> dict[str, Any]:
+    """Of an account or robot; of a kind that this version does not have, everything is a secret."""
+    secret = {field.name for field in kind.fields if field.is_secret} if kind else set()
+    values: dict[str, str] = json.loads(config or "{}")
+    return {name: Hidden.of(value) if kind is None or name in secret else value for name, value in values.items()}
+
+
+def _provider(row: Robot) -> str:
+    """ "" for the platform's first, and for one of an app."""
+    first = robot_provider(row.platform)
+    return "" if row.account_id or first is None or row.provider in ("", first.name) else row.provider
 
 
 def _known(ids: Iterable[int], names: Mapping[int, str]) -> list[str]:

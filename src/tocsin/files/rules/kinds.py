@@ -99,12 +99,17 @@ _ROBOT = (
     Field("url", Secret(), "The robot's webhook address, which holds its token."),
     Field("secret", Secret(), "Signs messages."),
     _text("keyword"),
+    _text("provider", "Which of the platform's kinds of robots; nothing is its first."),
+    Field("settings", Mapped(Secret(or_text=True)), "What that kind needs beside these; secrets by reference.",
+          default={}),
+    _text("app", "Of an app with buttons, instead of an address: the name of its provider account."),
+    _text("chat_id", "The group that an app's robot writes to, as the platform knows it."),
     _text("language"),
     _text("time_zone"),
     Field("sends_daily", Flag(), "Daily statistics.", default=False),
     Field("daily_times", Listing(Text(pattern=_CLOCK)), "Times of day of the statistics.", default=[]),
     _enabled(),
-)
+)  # fmt: skip
 _WEBHOOK = (
     _named(),
     Field("url", Secret()),
@@ -132,6 +137,7 @@ _INTEGRATION = (
     Field("auto_resolve_seconds", Number(), "An event resolves so long after its last report.", default=300),
     Field("heartbeat_seconds", Number(), "Something must come this often; 0: never.", default=0),
     Field("heartbeat_rules", _RULES, "What counts as a heartbeat; nothing: any event.", default=[]),
+    _text("mapping", "How its plain JSON is read; nothing is as usual."),
     _enabled(),
 )
 _RESTRICTION = Record(
@@ -241,10 +247,10 @@ KINDS = {
     for kind in (
         Kind("contacts", "contact", "People.", _CONTACT, frozenset({"external_id"})),
         Kind("groups", "contact group", "Contacts under one name.", _GROUP, frozenset({"external_id"})),
+        Kind("accounts", "provider account", "What carries messages.", _ACCOUNT),
         Kind("robots", "robot", "Chatbots of IM groups.", _ROBOT, frozenset({"url", "secret"})),
         Kind("webhooks", "webhook", "Addresses that programs listen at.", _WEBHOOK,
              frozenset({"url", "secret", "headers", "parameters"})),
-        Kind("accounts", "provider account", "What carries messages.", _ACCOUNT),
         Kind("integrations", "integration", "Where events come from.", _INTEGRATION),
         Kind("schedules", "on-call schedule", "Who is on duty when.", _SCHEDULE),
         Kind("escalations", "escalation policy", "What follows when nobody reacts.", _ESCALATION),

@@ -9,10 +9,12 @@ from typing import Any
 
 from tocsin.alerts.services.escalations import save_escalation
 from tocsin.channels import services as accounts
-from tocsin.channels.registry import PROVIDERS
+from tocsin.channels.base import ProviderType
+from tocsin.channels.queries import account_named
+from tocsin.channels.registry import PROVIDERS, robot_provider
 from tocsin.contacts import services as contacts
 from tocsin.core.actors import Actor
-from tocsin.core.errors import InvalidInputError
+from tocsin.core.errors import InvalidInputError, NotFoundError
 from tocsin.events.services import integrations
 from tocsin.files.rules.reading import Entry
 from tocsin.files.rules.shapes import SecretRef
@@ -31,6 +33,7 @@ _FIELDS = {
                  "window_end": "sending_window.end", "window_days": "sending_window.days",
                  "window_zone": "sending_window.zone", "window_outside": "sending_window.outside"},
     "groups": {"contact_ids": "members"},
+    "robots": {"account": "app", "account_id": "app"},
     "schedules": {"lead_id": "lead", "robot_id": "robot"},
 }  # fmt: skip
 _NEEDS = "is needed for a new one: {env: VARIABLE} or {file: PATH} says where it is"
@@ -63,9 +66,9 @@ class Writing:
             return None
         return {name: self.secret(entry, f"{where}.{name}", value) for name, value in values.items()}
 
-    def secrets(self, entry: Entry, item: Item | None) -> dict[str, str]:
+    def secrets(self, entry: Entry, item: Item | None, *, needs_url: bool = True) -> dict[str, str]:
         """`url` and `secret`, where they are given; a new object needs the first."""
-        if item is None and "url" not in entry.values:
+        if item is None and needs_url and "url" not in entry.values:
             raise InvalidInputError({"url": _NEEDS})
         return {
             name: self.secret(entry, name, entry.values[name]) for name in ("url", "secret") if name in entry.values
@@ -132,12 +135,23 @@ def _group(writing: Writing, entry: Entry, values: dict[str, Any], item: Item | 
 
 
 def _robot(writing: Writing, entry: Entry, values: dict[str, Any], item: Item | None) -> int:
-    platform = values.pop("platform")
-    values |= {**writing.secrets(entry, item), "is_enabled": values.pop("enabled")}
+    platform, provider, app = (values.pop(name) for name in ("platform", "provider", "app"))
+    kind = robot_provider(platform, provider)
+    needs_url = not app and kind is not None and any(one.name == "url" and one.is_required for one in kind.fields)
+    values |= {**writing.secrets(entry, item, needs_url=needs_url), "is_enabled": values.pop("enabled")}
+    values["settings"] = _configuration(writing, entry, kind)
     if item is None:
-        return contacts.create_robot(by=writing.by, now=writing.now, platform=platform, **values).object_id
-    if platform != item.values["platform"]:
-        raise InvalidInputError({"platform": f"is {item.values['platform']} and cannot change; use another name"})
+        account_id = _app(app) if app else None
+        made = contacts.create_robot(by=writing.by, now=writing.now, platform=platform, provider=provider,
+                                     account_id=account_id, **values)  # fmt: skip
+        return made.object_id
+    for name, value in (("platform", platform), ("provider", provider), ("app", app)):
+        if value != item.values[name]:
+            was = item.values[name] or "not set"
+            raise InvalidInputError({name: f"is {was} and cannot change; use another name for the robot"})
+    own = {"url", "secret", "keyword"}
+    left_out = {one.name: "" for one in kind.fields if not one.is_secret and one.name not in own} if kind else {}
+    values["settings"] = {**({} if app else left_out), **values["settings"]}
     contacts.update_robot(by=writing.by, now=writing.now, robot_id=item.id, version=None, **values)
     return item.id
 
@@ -153,12 +167,7 @@ def _webhook(writing: Writing, entry: Entry, values: dict[str, Any], item: Item 
 
 def _account(writing: Writing, entry: Entry, values: dict[str, Any], item: Item | None) -> int:
     kind = PROVIDERS.get(values["provider"])
-    secret = {setting.name for setting in kind.fields if setting.is_secret} if kind else set()
-    for name, value in (entry.values.get("settings") or {}).items():
-        if name in secret and isinstance(value, str):
-            text = "is a secret: {env: VARIABLE} or {file: PATH} says where it is"
-            raise InvalidInputError({f"settings.{name}": text})
-    config = writing.pairs(entry, "settings") or {}
+    config = _configuration(writing, entry, kind)
     values |= {"is_enabled": values.pop("enabled")}
     del values["settings"]
     if item is None:
@@ -168,6 +177,23 @@ def _account(writing: Writing, entry: Entry, values: dict[str, Any], item: Item 
     left_out = {setting.name: "" for setting in kind.fields} if kind else {}
     accounts.update_account(by=writing.by, now=writing.now, account_id=item.id, config={**left_out, **config}, **values)
     return item.id
+
+
+def _configuration(writing: Writing, entry: Entry, kind: ProviderType | None) -> dict[str, str]:
+    """Its `settings`; secrets are given by reference only."""
+    secret = {setting.name for setting in kind.fields if setting.is_secret} if kind else set()
+    for name, value in (entry.values.get("settings") or {}).items():
+        if name in secret and isinstance(value, str):
+            text = "is a secret: {env: VARIABLE} or {file: PATH} says where it is"
+            raise InvalidInputError({f"settings.{name}": text})
+    return writing.pairs(entry, "settings") or {}
+
+
+def _app(name: str) -> int:
+    try:
+        return account_named(name).pk
+    except NotFoundError as error:
+        raise InvalidInputError({"app": str(error)}) from error
 
 
 def _integration(writing: Writing, entry: Entry, values: dict[str, Any], item: Item | None) -> int:
