@@ -120,9 +120,16 @@ _OWN = ("url", "secret", "keyword")
 
 
 def settings_of_kinds() -> dict[str, ConfigField]:
-    """What kinds of robots are set up with beyond the columns, by name. Kinds that share a name mean the same by it."""
-    fields = (field for kind in ROBOT_KINDS.values() for field in kind.fields if field.name not in _OWN)
-    return {field.name: field for field in reversed(list(fields))}
+    """What kinds of robots are set up with beyond the columns, by name. Kinds that share a name mean the same by it.
+
+    What hardly anybody fills in comes last.
+    """
+    found: dict[str, ConfigField] = {}
+    for kind in ROBOT_KINDS.values():
+        for field in kind.fields:
+            if field.name not in _OWN:
+                found.setdefault(field.name, field)
+    return dict(sorted(found.items(), key=lambda item: item[0] == "api"))
 
 
 def kind_of(robot: Any) -> ProviderType | None:
@@ -143,11 +150,10 @@ def app_choices() -> dict[str, str]:
 def _setting(field: ConfigField) -> forms.Field:
     label, help_text = lazy(lambda: said(field.label), str)(), lazy(lambda: said(field.help), str)()
     if field.choices:
-        options = [(choice, _CHOICES.get(choice, choice)) for choice in field.choices]
+        options = [("", _("Default")), *((choice, _CHOICES.get(choice, choice)) for choice in field.choices)]
         return forms.ChoiceField(
-            label=label, required=False, choices=options, help_text=help_text, initial=field.default,
-            widget=UnfoldAdminSelectWidget,
-        )  # fmt: skip
+            label=label, required=False, choices=options, help_text=help_text, widget=UnfoldAdminSelectWidget
+        )
     widget = _secret_input() if field.is_secret else UnfoldAdminTextInputWidget()
     return forms.CharField(label=label, required=False, help_text=help_text, widget=widget)
 
@@ -173,7 +179,8 @@ class _RobotForm(OutletForm):
         required=False,
         widget=UnfoldAdminTextInputWidget,
         help_text=_(
-            "As the platform knows the group: Lark's chat ID (oc_...), DingTalk's openConversationId (cid...)."
+            "As the platform knows the group: Lark's chat ID (oc_...), DingTalk's openConversationId (cid...), Slack's "
+            "channel ID (C...), Telegram's chat ID (-100...)."
         ),
     )
     time_zone = forms.ChoiceField(
@@ -194,7 +201,7 @@ class _RobotForm(OutletForm):
             self.fields["platform"].choices = options  # type: ignore[attr-defined]
             self.fields["platform"].disabled = self.instance.pk is not None
             has = {kind.name: [field.name for field in kind.fields] for kind in ROBOT_KINDS.values()}
-            has |= {app: ["chat_id"] for app in apps}
+            has |= {app: ["chat_id"] for app in apps} | {"": ["chat_id"]}  # of the apps alone, also when there is none
             self.fields["platform"].widget.attrs["data-outlet-fields"] = json.dumps(has)
         if self.instance.pk is not None:
             self._fill_in()
@@ -212,7 +219,7 @@ class _RobotForm(OutletForm):
             if field.is_secret and stored.get(field.name):
                 self.fields[field.name].widget.attrs["placeholder"] = _STORED
             elif not field.is_secret:
-                self.initial[field.name] = stored.get(field.name, field.default)
+                self.initial[field.name] = stored.get(field.name, "")
 
     def clean_daily_times(self) -> list[str]:
         return read_times(self.cleaned_data["daily_times"])
