@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from auditlog.models import LogEntry
 
+from tests.stories.harness import Story
 from tests.web.rest.asking import Api, api_as
 from tocsin.accounts.rules import Role, Scope
 from tocsin.contacts.models import Contact
@@ -29,6 +32,17 @@ def test_a_contact_is_made_read_changed_and_deleted(api: Api) -> None:
     assert api("GET", f"/contacts/{pk}").headers["ETag"] == '"2"'
     assert api("DELETE", f"/contacts/{pk}").body["names"] == ["Zhang Wei"]
     assert api("GET", f"/contacts/{pk}").status == 404
+
+
+def test_a_changed_number_names_what_calls_it_no_more(api: Api, now: datetime) -> None:
+    story = Story(now)
+    wei = story.contact("Wei", phone="+8613800001234")
+    policy = story.policy({wei: ["sms"]}, name="Databases")
+
+    changed = api("PATCH", f"/contacts/{wei.pk}", {"phone": "13800005678"})
+
+    assert changed.body["phone_verified_at"] is None
+    assert changed.body["not_called_by"] == [{"id": policy.pk, "name": "Databases"}]
 
 
 def test_a_change_over_a_newer_one_is_refused(api: Api) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from pydantic import BaseModel
 from tests.web.rest.asking import Api, api_as
 from tests.web.rest.operations_table import OPERATIONS
 from tocsin.accounts.rules import Role, Scope, is_at_least, is_in_scope
-from tocsin.web.rest.api import document
+from tocsin.web.rest.api import RESOURCES, document
 from tocsin.web.rest.document import operations_of
 
 WHERE = "tests/web/rest/operations_table.py"
@@ -31,6 +32,12 @@ def test_the_description_says_who_may() -> None:
     }
 
     assert said == {name: (scope.value, role.value) for name, (scope, role) in OPERATIONS.items()}
+
+
+def test_the_page_names_every_scope_and_every_resource() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "api" / "rest.md").read_text()
+
+    assert [name for name in (*Scope, *RESOURCES) if f"`{name}" not in page] == []
 
 
 @pytest.fixture

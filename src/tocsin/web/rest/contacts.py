@@ -69,6 +69,10 @@ class ContactOut(Versioned):
     updated_at: Moment
 
 
+class ContactChanged(ContactOut):
+    not_called_by: list[Named] = Field(description="These call and text it no more, until the number is verified.")
+
+
 _PHONE = Field(max_length=64, description="In any spelling; kept as E.164.", examples=["13800005678"])
 _GROUPS = Field(max_length=_MOST_GROUPS, description="The contact's groups, all of them.")
 
@@ -213,12 +217,15 @@ def read_contact(request: HttpRequest, contact_id: Id, asked: Query[Reveal]) -> 
     return _one(request, contact_id, reveal=asked.reveal)
 
 
-@contacts.patch("/{int:contact_id}", ContactOut)
+@contacts.patch("/{int:contact_id}", ContactChanged)
 def update_contact(request: HttpRequest, contact_id: Id, typed: ContactChanges, if_match: IfMatch = None) -> Any:
-    services.update_contact(
-        by=actor_of(request), now=utc_now(), contact_id=contact_id, version=expected_version(if_match), **typed.given()
+    """A changed number has to be verified again."""
+    version = expected_version(if_match)
+    change = services.update_contact(
+        by=actor_of(request), now=utc_now(), contact_id=contact_id, version=version, **typed.given()
     )
-    return _one(request, contact_id)
+    losing = [Named(id=use.id, name=use.name) for use in change.uses_losing_phone]
+    return ContactChanged(**_one(request, contact_id).model_dump(), not_called_by=losing)
 
 
 @contacts.removal("/{int:contact_id}", Deleted)
