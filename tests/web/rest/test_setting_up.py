@@ -78,6 +78,9 @@ def test_an_integrations_token_is_shown_once_and_made_anew(api: Api) -> None:
     assert integration_for_token(anew["token"]) is not None
     assert (changed.status, changed.body["heartbeat_rules"]) == (200, rules)
     assert "token" not in api("GET", f"/integrations/{made['id']}").body
+    mapped = api("PATCH", f"/integrations/{made['id']}", {"mapping": "labels.alertname = title"})
+    assert (mapped.status, mapped.body["mapping"]) == (200, "labels.alertname = title")
+    assert api("PATCH", f"/integrations/{made['id']}", {"mapping": "title"}).status == 422
     assert api("DELETE", f"/integrations/{made['id']}").status == 204
 
 
