@@ -15,12 +15,14 @@ from alibabacloud_arms20190808 import models as arms
 from alibabacloud_arms20190808.client import Client
 from alibabacloud_tea_openapi.utils_models import Config
 
-from tests.stories.harness import begin
+from tests.stories.harness import ADMIN, begin
 from tests.stories.programs import web_server
 from tests.web.arms.calling import program
 from tocsin.accounts.rules import Role
 from tocsin.alerts.models import Alert
-from tocsin.contacts.models import Contact
+from tocsin.channels.services import ensure_outbox_accounts
+from tocsin.contacts.models import Contact, ContactGroup
+from tocsin.contacts.services import create_contact, create_group
 from tocsin.core.clock import utc_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -55,6 +57,9 @@ def test_the_newest_sdk_manages_everything_that_is_told(port: int) -> None:
         "13800000000", "li@example.org", False, 3,
     )  # fmt: skip
     assert Contact.objects.get().phone == "+8613800000000"
+    ensure_outbox_accounts(now=utc_now())
+    asked = arms.SendTTSVerifyLinkRequest(contact_id=made.contact_id, phone="13800000000")
+    assert client.send_ttsverify_link(asked).body.is_success is True
 
     group = client.create_or_update_contact_group(
         arms.CreateOrUpdateContactGroupRequest(contact_group_name="DBA", contact_ids=f"[{made.contact_id}]")
@@ -167,6 +172,15 @@ def test_the_newest_sdk_signs_the_older_way_too(port: int) -> None:
 
 def test_the_older_sdk_works_unchanged(port: int) -> None:
     key = program()
+    ann = create_contact(by=ADMIN, now=utc_now(), name="Ann", email="ann@example.org")
+    group = create_group(by=ADMIN, now=utc_now(), name="Tfs", contact_ids=[ann.pk])
+    rule = {
+        "name": "tf",
+        "dispatchType": "DISCARD_ALERT",
+        "labelMatchExpressionGrid": {
+            "labelMatchExpressionGroups": [{"labelMatchExpressions": [{"key": "a", "value": "b", "operator": "eq"}]}]
+        },
+    }
     folder = subprocess.run(
         [str(ROOT / "tools/old-arms-sdk.sh")], capture_output=True, text=True, check=True, timeout=170
     ).stdout.strip()
@@ -177,7 +191,17 @@ def test_the_older_sdk_works_unchanged(port: int) -> None:
         ["create_alert_contact", "CreateAlertContactRequest",
          {"contact_name": "Bo", "phone_num": "13800000000", "region_id": "cn-hangzhou"}],
         ["search_alert_contact", "SearchAlertContactRequest", {"region_id": "cn-hangzhou", "page_size": "5"}],
+        ["create_dispatch_rule", "CreateDispatchRuleRequest",
+         {"region_id": "cn-hangzhou", "dispatch_rule": json.dumps(rule)}],
         ["list_dispatch_rule", "ListDispatchRuleRequest", {"region_id": "cn-hangzhou", "system": False}],
+        ["update_alert_contact_group", "UpdateAlertContactGroupRequest",
+         {"region_id": "cn-hangzhou", "contact_group_id": group.pk, "contact_group_name": "Tf2"}],
+        ["search_alert_contact_group", "SearchAlertContactGroupRequest",
+         {"region_id": "cn-hangzhou", "is_detail": True, "contact_group_ids": json.dumps([str(group.pk)])}],
+        ["update_alert_contact", "UpdateAlertContactRequest",
+         {"region_id": "cn-hangzhou", "contact_id": ann.pk, "contact_name": "Ann", "phone_num": "13800000002"}],
+        ["delete_alert_contact_group", "DeleteAlertContactGroupRequest",
+         {"region_id": "cn-hangzhou", "contact_group_id": group.pk}],
     ]  # fmt: skip
 
     found = subprocess.run(
@@ -188,9 +212,15 @@ def test_the_older_sdk_works_unchanged(port: int) -> None:
         env={"PYTHONPATH": folder}, capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
 
-    made, listed, doubled, searched, rules = json.loads(found.stdout)
+    made, listed, doubled, searched, created, rules, *updates = json.loads(found.stdout)
     assert made["AlertContact"]["ContactName"] == "李 + *~"
     assert [row["ContactName"] for row in listed["PageBean"]["AlertContacts"]] == ["李 + *~"]
     assert doubled == {"error": "InvalidPhoneNum.Duplicate"}
-    assert searched["PageBean"]["Contacts"][0]["Phone"] == "13800000000"
-    assert rules["DispatchRules"] == []
+    assert {row["Phone"] for row in searched["PageBean"]["Contacts"]} == {"", "13800000000"}
+    assert rules["DispatchRules"] == [{"RuleId": created["DispatchRuleId"], "Name": "tf", "State": "true"}]
+    renamed, regrouped, cleared, deleted = updates
+    assert (renamed["IsSuccess"], cleared["IsSuccess"], deleted["IsSuccess"]) == (True, True, True)
+    assert regrouped["ContactGroups"][0]["Contacts"] == []
+    ann.refresh_from_db()
+    assert (ann.email, ann.phone) == (None, "+8613800000002")
+    assert not ContactGroup.objects.exists()
