@@ -12,6 +12,7 @@ from simulators.slack import SlackSimulator
 from simulators.teams import TeamsSimulator
 from simulators.telegram import TelegramSimulator
 from tests.stories.harness import ADMIN, Story
+from tocsin.alerts.models import Alert
 from tocsin.alerts.services import (
     assign_alert,
     change_severity,
@@ -26,6 +27,7 @@ from tocsin.contacts.models import Robot
 from tocsin.contacts.services import update_robot
 from tocsin.delivery.models import Posting
 from tocsin.delivery.presses import act_on_press
+from tocsin.delivery.retention import forget
 
 
 @pytest.fixture
@@ -351,3 +353,29 @@ def test_a_button_pressed_in_telegram_resolves_and_leaves_no_buttons(story: Stor
     assert not stranger.is_done
     assert answer.text == "Disk full: it is resolved."
     assert ("Resolved by Ann at" in message.text, message.buttons) == (True, [])
+
+
+def test_a_message_that_was_changed_is_forgotten_with_its_alert(story: Story, slack: SlackSimulator) -> None:
+    fired(story, slack, sends_recovery=False)
+    story.recovers("Disk full", severity="critical", host="db-1")
+    story.passes(60)
+    assert Posting.objects.get().changes == 1
+
+    while forget(story.now + timedelta(days=91)):
+        continue
+
+    assert not Posting.objects.exists()
+    assert not Alert.objects.exists()
+
+
+def test_a_message_of_several_alerts_is_no_alerts_first_one(story: Story, slack: SlackSimulator) -> None:
+    robot = bot(story, slack)
+    story.policy({robot: []}, group_by=["alertname"])
+    for name in ("One", "Two", "Three"):
+        story.fires(name)
+    story.passes(10)
+    story.expect_group_message(robot)
+    digest = story.expect_group_message(robot, "2 notifications in one message")
+
+    assert not Posting.objects.filter(delivery_id=digest.delivery_id).exists()
+    assert Posting.objects.count() == 1
