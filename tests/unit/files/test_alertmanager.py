@@ -244,3 +244,42 @@ def test_durations_are_prometheus_own() -> None:
 def test_something_else_is_no_alertmanager_configuration() -> None:
     with pytest.raises(ValueError, match="no route"):
         draft_of_alertmanager({"scrape_configs": []})
+
+
+def test_a_receiver_of_several_things_tells_each_under_a_name_of_its_own() -> None:
+    config = {
+        "route": {"receiver": "ops"},
+        "receivers": [
+            {
+                "name": "ops",
+                "email_configs": [{"to": "ops@example.org"}],
+                "webhook_configs": [{"url": "https://one.example.org"}, {"url": "https://two.example.org"}],
+                "telegram_configs": [{"bot_token": "t0ken", "chat_id": -100}],
+                "slack_configs": [{"api_url_file": "/run/slack"}],
+            }
+        ],
+    }
+
+    draft = draft_of_alertmanager(config)
+
+    [policy] = draft.document["policies"]
+    assert policy["tells"] == {"ops": ["email"], "ops (2)": [], "ops (3)": [], "ops (4)": [], "ops (5)": []}
+    telegram, slack = draft.document["robots"]
+    assert telegram["settings"] == {"token": {"env": "TOCSIN_ROBOTS_OPS_BOT_TOKEN"}, "chat": "-100"}
+    assert slack["url"] == {"file": "/run/slack"}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"route": {"receiver": "a", "routes": ["x"]}},
+        {"route": {"receiver": "a", "routes": "x"}},
+        {"route": {"receiver": "a"}, "receivers": ["a"]},
+        {"route": {"receiver": "a"}, "receivers": [{"name": "a", "webhook_configs": {"url": "x"}}]},
+        {"route": {"receiver": "a"}, "inhibit_rules": [1]},
+        {"route": {"receiver": "a", "group_wait": "soon"}},
+    ],
+)
+def test_what_is_not_shaped_as_alertmanager_has_it_is_refused_with_its_place(config: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"must be a list|must have keys|no duration"):
+        draft_of_alertmanager(config)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tocsin.files.rules.importing.alertmanager_receivers import Receivers
+from tocsin.files.rules.importing.alertmanager_receivers import Receivers, list_of, mapping_of
 from tocsin.files.rules.importing.alertmanager_routes import MOST_RULES, Route, Taken, flattened
 from tocsin.files.rules.importing.alertmanager_times import window_of
 from tocsin.files.rules.importing.drafting import Draft, free_name
@@ -38,14 +38,14 @@ def draft_of_alertmanager(config: Any, *, zone: str = "UTC") -> Draft:
     root = _route(config["route"], "route", {**_INHERITED, "receiver": ""}, draft, receivers)
     root.conditions, root.continues = [], False
     intervals = {
-        str(interval.get("name")): interval
+        str(mapping_of(interval, key).get("name")): interval
         for key in ("mute_time_intervals", "time_intervals")
-        for interval in config.get(key) or ()
+        for interval in list_of(config.get(key), key)
     }
     for taken in flattened(root):
         _policy(taken, draft, receivers, intervals, zone)
-    for number, rule in enumerate(config.get("inhibit_rules") or (), start=1):
-        _inhibition(number, rule, draft)
+    for number, rule in enumerate(list_of(config.get("inhibit_rules"), "inhibit_rules"), start=1):
+        _inhibition(number, mapping_of(rule, f"inhibit_rules[{number}]"), draft)
     return draft
 
 
@@ -57,8 +57,8 @@ def _route(typed: Mapping[str, Any], place: str, above: Mapping[str, Any], draft
     own = {key: list(typed.get(key) or ()) for key in ("mute_time_intervals", "active_time_intervals")}
     receiver = str(settings["receiver"])
     children = [
-        _route(child, f"{place}.routes[{number}]", settings, draft, receivers)
-        for number, child in enumerate(typed.get("routes") or (), start=1)
+        _route(mapping_of(child, f"{place}.routes[{number}]"), f"{place}.routes[{number}]", settings, draft, receivers)
+        for number, child in enumerate(list_of(typed.get("routes"), f"{place}.routes"), start=1)
     ]
     return Route(
         place=place,

@@ -14,14 +14,29 @@ _OTHERS = {
     "pagerduty_configs": "PagerDuty", "opsgenie_configs": "Opsgenie", "victorops_configs": "VictorOps",
     "pushover_configs": "Pushover", "sns_configs": "Amazon SNS", "webex_configs": "Webex", "discord_configs": "Discord",
     "wechat_configs": "the WeCom application API (a WeCom group robot can be told instead)", "jira_configs": "Jira",
-    "rocketchat_configs": "Rocket.Chat", "telegram_configs": "Telegram", "incidentio_configs": "incident.io",
-    "mattermost_configs": "Mattermost",
+    "rocketchat_configs": "Rocket.Chat", "incidentio_configs": "incident.io",
 }  # fmt: skip
-"""What a receiver may have beside mail, webhooks, Slack and Teams."""
+"""What a receiver may have beside mail, webhooks and the robots that there are here."""
 _ROBOTS = {"slack_configs": ("slack", "Slack", "api_url"), "msteams_configs": ("teams", "Teams", "webhook_url"),
-           "msteamsv2_configs": ("teams", "Teams", "webhook_url")}  # fmt: skip
+           "msteamsv2_configs": ("teams", "Teams", "webhook_url"),
+           "mattermost_configs": ("mattermost", "Mattermost", "webhook_url"),
+           "telegram_configs": ("telegram", "Telegram", "bot_token")}  # fmt: skip
 _RESOLVED_BY_DEFAULT = {"email_configs": False, "slack_configs": False, "wechat_configs": False}
 _TEMPLATE = re.compile(r"\{\{")
+
+
+def mapping_of(value: Any, place: str) -> Mapping[str, Any]:
+    """ValueError when it is none."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{place} must have keys.")
+    return value
+
+
+def list_of(value: Any, place: str) -> list[Any]:
+    """Nothing is an empty one; ValueError when it is something else."""
+    if value is not None and not isinstance(value, list):
+        raise ValueError(f"{place} must be a list.")
+    return value or []
 
 
 class Receivers:
@@ -29,11 +44,11 @@ class Receivers:
 
     def __init__(self, config: Mapping[str, Any], draft: Draft) -> None:
         self._draft = draft
-        self._global: Mapping[str, Any] = config.get("global") or {}
+        self._global = mapping_of(config.get("global") or {}, "global")
         self._targets: dict[str, dict[str, list[str]]] = {}
         self._resolved: dict[str, list[bool]] = {}
-        for number, receiver in enumerate(config.get("receivers") or (), start=1):
-            self._read(f"receivers[{number}]", receiver)
+        for number, receiver in enumerate(list_of(config.get("receivers"), "receivers"), start=1):
+            self._read(f"receivers[{number}]", mapping_of(receiver, f"receivers[{number}]"))
         if any(channels for targets in self._targets.values() for channels in targets.values()):
             self._mail_account()
         for key in sorted(set(self._global) - _KNOWN_GLOBAL):
@@ -58,9 +73,9 @@ class Receivers:
         for kind, listed in receiver.items():
             if kind == "name":
                 continue
-            for number, entry in enumerate(listed or (), start=1):
+            for number, entry in enumerate(list_of(listed, f"{place}.{kind}"), start=1):
                 where = f"{place}.{kind}[{number}]"
-                found = self._told(kind, where, name, entry)
+                found = self._told(kind, where, name, mapping_of(entry, where))
                 targets.update(found)
                 if found:
                     resolved.append(bool(entry.get("send_resolved", _RESOLVED_BY_DEFAULT.get(kind, True))))
@@ -85,7 +100,7 @@ class Receivers:
         for shown, address in getaddresses([typed]):
             if "@" in address:
                 known = next((c for c in self._draft.document["contacts"] if c["email"] == address.lower()), None)
-                contact = known["name"] if known else self._draft.add(
+                contact = known["name"] if known else self._add(
                     "contacts", {"name": shown or address.partition("@")[0], "email": address.lower()}
                 )  # fmt: skip
                 found[str(contact)] = ["email"]
@@ -94,15 +109,12 @@ class Receivers:
         return found
 
     def _webhook(self, where: str, name: str, entry: Mapping[str, Any]) -> dict[str, list[str]]:
-        url = self._address(where, ("webhooks", name, "url"), entry, "url")
-        if url is None:
-            return {}
-        webhook: dict[str, Any] = {"name": name, "url": url}
+        webhook: dict[str, Any] = {"name": name, "url": self._address(where, ("webhooks", name, "url"), entry, "url")}
         if entry.get("http_config"):
             self._draft.note(where, "http_config (proxy, TLS, authorization) is not carried; headers have a place here")
         if entry.get("max_alerts"):
             self._draft.note(where, "max_alerts is not carried")
-        return {self._draft.add("webhooks", webhook): []}
+        return {self._add("webhooks", webhook): []}
 
     def _robot(self, kind: str, where: str, name: str, entry: Mapping[str, Any]) -> dict[str, list[str]]:
         platform, title, field = _ROBOTS[kind]
@@ -113,12 +125,19 @@ class Receivers:
         given = {name: self._global.get(f"slack_{name}") for name in shared}
         given |= {name: value for name, value in entry.items() if value}
         self._note_texts(where, entry, ("title", "text", "fields", "actions", "channel", "username"))
-        url = self._address(where, ("robots", name, "url"), given, field)
-        return {} if url is None else {self._draft.add("robots", {"name": name, "platform": platform, "url": url}): []}
+        secret = self._address(where, ("robots", name, field), given, field)
+        robot: dict[str, Any] = {"name": name, "platform": platform}
+        if platform == "telegram":
+            robot["settings"] = {"token": secret, "chat": str(entry.get("chat_id") or "")}
+        else:
+            robot["url"] = secret
+        return {self._add("robots", robot): []}
 
-    def _address(
-        self, where: str, parts: tuple[str, ...], entry: Mapping[str, Any], field: str
-    ) -> dict[str, str] | None:
+    def _add(self, key: str, values: Mapping[str, Any]) -> str:
+        """Under a name that no other thing has that can be told."""
+        return self._draft.add(key, values, beside=("contacts", "robots", "webhooks"))
+
+    def _address(self, where: str, parts: tuple[str, ...], entry: Mapping[str, Any], field: str) -> dict[str, str]:
         """A reference: an address may hold a token."""
         if path := entry.get(f"{field}_file"):
             return {"file": str(path)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,12 +24,12 @@ class Draft:
     def filled(self) -> dict[str, list[dict[str, Any]]]:
         return {key: listed for key, listed in self.document.items() if listed}
 
-    def add(self, key: str, values: Mapping[str, Any]) -> str:
-        """Under a free name; equal values are one object. Returns its name."""
+    def add(self, key: str, values: Mapping[str, Any], *, beside: Sequence[str] = ()) -> str:
+        """Under a name that is free there and in the lists `beside`; equal values are one object. Returns its name."""
         for known in self.document[key]:
-            if known == values:
+            if {**known, "name": values["name"]} == values:
                 return str(known["name"])
-        taken = {known["name"] for known in self.document[key]}
+        taken = {known["name"] for listed in (key, *beside) for known in self.document[listed]}
         name = free_name(str(values["name"]), taken)
         self.document[key].append({**values, "name": name})
         return name
