@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import Error as DatabaseFault
 
@@ -34,6 +34,9 @@ from tocsin.policies.rules import Chain
 logger = logging.getLogger(__name__)
 
 PLANNED_AT_ONCE = 50
+MOST_AT_ONCE = 200
+"""When alerts wait already: what a statement costs is then shared by more of them."""
+_LATE = timedelta(seconds=1)
 
 
 @dataclass(slots=True)
@@ -96,11 +99,17 @@ class _Due:
         return [(pk, tuple(channels)) for pk, channels in merged.items()]
 
 
-def plan_due(now: datetime, *, limit: int = PLANNED_AT_ONCE) -> int:
-    """Decides for up to `limit` due alerts and returns how many. Other workers skip what this one has locked.
+def plan_due(now: datetime, *, limit: int | None = None) -> int:
+    """Decides for due alerts, by default for few at once and more in a storm, and returns how many.
 
-    An alert that cannot be planned keeps no other one waiting; it stays due, and the auditor tells of it.
+    Other workers skip what this one has locked. An alert that cannot be planned keeps no other one waiting; it stays
+    due, and the auditor tells of it.
     """
+    oldest = next_due_at()
+    if oldest is None or oldest > now:
+        return 0
+    if limit is None:
+        limit = MOST_AT_ONCE if now - oldest > _LATE else PLANNED_AT_ONCE
     try:
         return _plan(now, limit)
     except DatabaseFault:

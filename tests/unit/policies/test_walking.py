@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.policies.test_rules import label_sets, rule_lists
@@ -52,6 +52,26 @@ policy_lists = st.lists(
         for number, (rules, sources, stops, shadow) in enumerate(items, 1)
     ]
 )
+
+
+few = st.sampled_from(["a", "b"])
+few_labels = st.dictionaries(st.sampled_from(["x", "y"]), few)
+named = st.one_of(
+    st.builds(Condition, st.sampled_from(["x", "y"]), st.just(Operator.EQ), few),
+    st.builds(Condition, st.sampled_from(["x", "y"]), st.just(Operator.IN), st.sampled_from(["a,b", "b, c", "c"])),
+    st.builds(Condition, st.sampled_from(["x", "y"]), st.just(Operator.NEQ), few),
+)
+policies_by_name = st.lists(st.lists(named, min_size=1, max_size=3).map(tuple), max_size=3)
+
+
+@given(st.lists(policies_by_name, max_size=6), few_labels)
+@settings(max_examples=200)
+def test_each_value_that_a_condition_names_leads_to_its_rule(listed: list[list[Rule]], labels: dict[str, str]) -> None:
+    policies = [policy(number, rules) for number, rules in enumerate(listed, 1)]
+
+    taken = [item.policy_id for item in Walk(policies).policies_for(labels, 1)]
+
+    assert taken == tried_in_turn(policies, labels, 1)
 
 
 @given(policy_lists, label_sets, st.integers(1, 3))

@@ -37,9 +37,16 @@ def naively_open(window: Window, at: datetime) -> bool:
     )
 
 
-@given(windows, moments)
-@settings(max_examples=150, deadline=None)
-def test_a_window_is_open_when_the_clock_on_the_wall_says_so(window: Window, at: datetime) -> None:
+@given(windows, moments, st.sampled_from([None, "start", "end"]), st.integers(-1, 1))
+@settings(max_examples=200, deadline=None)
+def test_a_window_is_open_when_the_clock_on_the_wall_says_so(
+    window: Window, at: datetime, edge: str | None, minutes: int
+) -> None:
+    if edge is not None:  # its first and its last minute, and those around them
+        clock = getattr(window, edge)
+        wall = at.astimezone(ZoneInfo(window.zone)).replace(hour=clock.hour, minute=clock.minute)
+        at = wall.astimezone(UTC) + timedelta(minutes=minutes)
+
     assert window.is_open(at) is naively_open(window, at)
 
 
