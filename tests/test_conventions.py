@@ -66,6 +66,16 @@ def test_who_has_chosen_no_language_gets_the_installations() -> None:
     assert [where(path) for path in MODULES if code.search(path.read_text())] == [], "Use settings.DEFAULT_LANGUAGE"
 
 
+def test_no_two_style_sheets_define_one_class() -> None:
+    """Every page has all of them."""
+    sheets: dict[str, set[str]] = {}
+    for path in (SOURCE / "web").rglob("static/**/*.css"):
+        for name in re.findall(r"^\.(tc-[a-z-]+) \{", path.read_text(), re.M):
+            sheets.setdefault(name, set()).add(path.name)
+
+    assert {name: found for name, found in sheets.items() if len(found) > 1} == {}
+
+
 def test_no_test_is_skipped() -> None:
     skips = re.compile(r"pytest\.(?:skip|importorskip|xfail)\b|mark\.(?:skip|skipif|xfail)\b|unittest\.skip")
     tests = [path for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__)]
