@@ -45,6 +45,9 @@ class ChannelReach(BaseModel):
     delivered_at: Moment | None = Field(description="When a message was last proved delivered.")
     failed_at: Moment | None
     failure: str
+    bounced_at: Moment | None = Field(
+        description="Since when mail to the address comes back; it is tried all the same."
+    )
 
 
 class ContactOut(Versioned):
@@ -291,6 +294,7 @@ def _out(row: Contact, facts: ContactFacts, reveal: bool) -> ContactOut:
                 delivered_at=item.delivered_at,
                 failed_at=item.failed_at,
                 failure=item.failure,
+                bounced_at=item.bounced_at,
             )
             for channel, item in facts.ready.items()
         },
