@@ -12,6 +12,7 @@ import pytest
 import time_machine
 import yaml
 from auditlog.models import LogEntry
+from django.db import OperationalError, connection
 from django.http import HttpResponse
 from django.test import Client
 
@@ -437,3 +438,17 @@ def test_a_token_is_also_the_password_of_basic_and_its_use_is_noted(story: Story
 
     assert reply.status_code == 200
     assert ApiToken.objects.get(pk=row.pk).last_used_at == now
+
+
+def test_a_database_that_does_not_answer_is_a_503(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = program(Role.VIEWER)
+    monkeypatch.setattr(connection, "close", lambda: None)  # the test's own transaction goes on
+
+    with connection.execute_wrapper(_gone):
+        reply = ask("GET", "silences")
+
+    assert (reply.status_code, reply["Retry-After"]) == (503, "5")
+
+
+def _gone(*_arguments: Any) -> None:
+    raise OperationalError("the connection is lost")

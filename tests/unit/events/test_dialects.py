@@ -283,6 +283,17 @@ def test_keys_with_points_are_written_in_brackets() -> None:
     assert read("json", {"b c": "d"}, mapping=mapping).reports[0].labels == {"a": "d"}
 
 
+def test_numbers_of_any_size_are_read_or_refused_by_name() -> None:
+    huge = int("9" * 400)
+
+    found = read("json", [{"title": huge}, {"title": "A", "startsAt": huge}, {"title": "B", "startsAt": -1e300}])
+
+    assert found.reports[0].labels == {"alertname": "9" * 400}
+    assert [text.partition(": is no time")[0] for text in found.refused] == [
+        "events[1]: starts_at", "events[2]: starts_at",
+    ]  # fmt: skip
+
+
 def test_the_usual_mapping_is_one_that_could_be_written() -> None:
     assert parse_mapping(USUAL).pairs
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-
-import msgspec
 
 from tocsin.core.sentences import Sentence
 
@@ -122,7 +121,9 @@ def as_text(value: Any) -> str:
     """What a person would read: texts as they are, numbers and true or false as JSON writes them, the rest as JSON."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))  # of any size, which the fast one refuses
 
 
 def moment_of(value: Any) -> datetime | None:
@@ -132,8 +133,8 @@ def moment_of(value: Any) -> datetime | None:
     if isinstance(value, str) and re.fullmatch(r"\d{1,16}(\.\d+)?", value.strip()):
         value = float(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = value / 1000 if abs(value) > _YEAR_5000 else value
         try:
+            seconds = value / 1000 if abs(value) > _YEAR_5000 else value
             return datetime.fromtimestamp(seconds, UTC)
         except (ValueError, OverflowError, OSError):
             raise ValueError(_NO_TIME) from None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
@@ -13,10 +15,12 @@ from tocsin.accounts.rules import Permission, Role, Scope
 from tocsin.accounts.services.tokens import actor_of_token, authenticate_token
 from tocsin.core.actors import Actor
 from tocsin.core.clock import utc_now
+from tocsin.core.errors import ConflictError, NotFoundError
 from tocsin.events.queries import integration_for_token
 from tocsin.web.shared.addresses import client_address
 from tocsin.web.shared.tokens import token_of
 
+_log = logging.getLogger(__name__)
 View = Callable[..., HttpResponse]
 _NEEDS = {"GET": Permission.VIEW, "POST": Permission.RESPOND, "DELETE": Permission.RESPOND}
 """As in the console: responders silence for a period and end silences."""
@@ -33,8 +37,19 @@ def door(**views: View) -> View:
             reply = refusal(405, f"method {method} is not allowed, but [{','.join(allowed)}] are")
             reply["Allow"] = ", ".join(allowed)
             return reply
-        actor = _who(request, _NEEDS[method])
-        return actor if isinstance(actor, HttpResponse) else views[method.lower()](request, actor, **parts)
+        try:
+            actor = _who(request, _NEEDS[method])
+            return actor if isinstance(actor, HttpResponse) else views[method.lower()](request, actor, **parts)
+        except NotFoundError as error:  # it went while it was being changed
+            return answer(str(error), 404)
+        except ConflictError as error:
+            return answer(str(error), 400)
+        except (OperationalError, InterfaceError) as error:
+            _log.warning("the database does not answer: %s", error)
+            connection.close()
+            reply = refusal(503, "The database does not answer.")
+            reply["Retry-After"] = "5"
+            return reply
 
     return dispatch
 
