@@ -92,6 +92,9 @@ def test_a_night_belongs_to_the_day_on_which_it_begins() -> None:
     assert not friday_nights.is_open(at("2026-11-28T06:00", "Asia/Shanghai"))
     assert not friday_nights.is_open(at("2026-11-28T23:00", "Asia/Shanghai"))
     assert not friday_nights.is_open(at("2026-11-27T05:00", "Asia/Shanghai"))
+    sunday_nights = Window(time(22), time(6), frozenset({7}), "Asia/Shanghai")
+    assert sunday_nights.is_open(at("2026-11-30T05:00", "Asia/Shanghai"))  # Monday
+    assert not sunday_nights.is_open(at("2026-11-29T05:00", "Asia/Shanghai"))
 
 
 def test_what_would_open_in_the_hour_that_is_skipped_opens_with_the_next() -> None:
