@@ -22,6 +22,7 @@ from tocsin.core.clock import utc_now
 from tocsin.core.errors import ConflictError, InvalidInputError
 from tocsin.delivery.presses import act_on_press
 from tocsin.delivery.timeline import timeline
+from tocsin.policies.services import StepInput, create_escalation
 
 ANN, BOB = "ou_ann", "ou_bob"
 
@@ -222,6 +223,26 @@ def test_who_has_a_number_and_no_user_id_is_mentioned_by_a_webhooks_robot_and_no
     assert reasons == [
         "Ann (dingtalk): there is no user ID that this IM tool can mention; the group message still goes out"
     ]
+
+
+def test_the_next_step_is_told_at_once_where_the_policy_escalates(
+    story: Story, lark: LarkAppSimulator, account: ProviderAccount, ann: Contact
+) -> None:
+    bob = story.contact("Bob")
+    step = StepInput(targets=[(bob.pk, ["sms"])], after_minutes=60)
+    nights = create_escalation(by=ADMIN, now=story.now, name="Nights", steps=[step], rounds=0)
+    robot = robot_of(story, account)
+    story.policy({robot: []}, escalation_id=nights.pk)
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_group_message(robot)
+
+    answer = press(story, account, lark, "Escalate now", ANN)
+    story.passes(1)
+
+    assert answer == PressAnswer("Disk full: the next step of the escalation is told now.", is_done=True)
+    story.expect_text(bob, "Disk full")
+    assert "Ann wants the next step of the escalation (by a button in Lark)" in titles(story)
 
 
 def test_who_presses_twice_is_told_that_it_is_theirs(

@@ -15,6 +15,7 @@ from django.db.models import Q
 from tocsin.channels.base import Capabilities, Config, Mention, Message, ProviderType
 from tocsin.channels.health import is_half_open
 from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
+from tocsin.channels.listening import Button
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import accounts_by_channel, capabilities_of, config_of, kind_of
 from tocsin.channels.registry import PROVIDERS, robot_provider
@@ -241,7 +242,7 @@ class Addresses:
             mentions=self._mentions(row, channel) if row.mention_ids and row.cause is not Cause.RECOVERED else (),
             receipt_url=receipt_url,
             return_token=return_token(row.id) if channel is Channel.EMAIL and route.capabilities.has_receipts else "",
-            buttons=buttons_for(row.id, row.language, row.alert_state) if can_press else (),
+            buttons=_buttons(row) if can_press else (),
             keys=keys,
             variables=variables,
             data=content.data if channel is Channel.WEBHOOK else "",
@@ -307,6 +308,10 @@ def _variables(content: ContentText, channel: Channel) -> dict[str, str]:
         return {}
     found: dict[str, str] = json.loads(content.data)
     return found
+
+
+def _buttons(row: QueueRow) -> tuple[Button, ...]:
+    return buttons_for(row.id, row.language, row.alert_state, escalates=row.has_escalation)
 
 
 def _can_be_answered(row: QueueRow) -> bool:

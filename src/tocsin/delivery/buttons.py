@@ -20,6 +20,7 @@ _LABELS: dict[Act, str | Promise] = {
     Act.RESOLVE: _("Resolve"),
     Act.MUTE: _("Mute for an hour"),
     Act.UNCLAIM: _("Give back"),
+    Act.ESCALATE: _("Escalate now"),
 }
 _OFFERED: dict[AlertState | None, Sequence[Act]] = {
     AlertState.PENDING: (Act.CLAIM, Act.RESOLVE, Act.MUTE),
@@ -27,12 +28,16 @@ _OFFERED: dict[AlertState | None, Sequence[Act]] = {
 }
 
 
-def buttons_for(delivery_id: int, language: str, state: AlertState | None) -> tuple[Button, ...]:
-    """Of a message, by what its alert is now; the first is the one that most will press."""
+def buttons_for(
+    delivery_id: int, language: str, state: AlertState | None, *, escalates: bool = False
+) -> tuple[Button, ...]:
+    """Of a message, by what its alert is now; the first is the one that most will press. `escalates`: its policy."""
+    offered = _OFFERED.get(state, ())
+    acts = (*offered, Act.ESCALATE) if escalates and offered else offered
     with translation.override(language or settings.DEFAULT_LANGUAGE):
         return tuple(
             Button(act.value, str(_LABELS[act]), token_of(act, delivery_id), is_main=number == 0)
-            for number, act in enumerate(_OFFERED.get(state, ()))
+            for number, act in enumerate(acts)
         )
 
 

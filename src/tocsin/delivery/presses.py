@@ -108,6 +108,7 @@ def _done(act: Act, titles: list[str]) -> str:
         Act.CLAIM: _("you have claimed it."),
         Act.UNCLAIM: _("you gave it back."),
         Act.RESOLVE: _("it is resolved."),
+        Act.ESCALATE: _("the next step of the escalation is told now."),
         Act.MUTE: _("nothing is sent about it for an hour."),
     }[act]
     return f"{titles[0]}: {said}"

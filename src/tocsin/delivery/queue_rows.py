@@ -21,7 +21,7 @@ _COLUMNS = """
            coalesce(n.reaches_claimed, false), a.muted_until,
            c.id IS NOT NULL, coalesce(c.phone, ''), c.phone_verified_at IS NOT NULL, coalesce(c.email, ''),
            d.reason, a.severity, v.sending_window::text, coalesce(a.is_shadow, false), d.account_id, d.started_at,
-           coalesce(p.is_enabled AND p.deleted_at IS NULL, true), a.due_at
+           coalesce(p.is_enabled AND p.deleted_at IS NULL, true), a.due_at, v.escalation_id IS NOT NULL
 """
 _JOINS = """
     LEFT JOIN delivery_notification n ON n.id = d.notification_id
@@ -121,6 +121,7 @@ class QueueRow:
     is_policy_enabled: bool
     """One in shadow is not."""
     alert_due_at: datetime | None
+    has_escalation: bool
 
     @property
     def is_call(self) -> bool:
