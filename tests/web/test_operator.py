@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 
 import pytest
@@ -136,3 +137,19 @@ def test_posts_are_counted_in_memory_and_kept_until_the_database_has_them(client
     assert found["tocsin_ingest_reports_total", "grafana", "stored"] == 5
     assert found["tocsin_ingest_reports_total", "grafana", "refused"] == 1
     assert ("tocsin_ingest_requests_total", "200", "grafana") not in before
+
+
+def test_logs_lead_from_an_event_to_the_messages_about_it(now: datetime, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "tocsin")
+    story = begin(now)
+    wei = story.contact("Wei", email="wei@example.org")
+    story.policy({wei: ["email"]}, group_wait=0)
+
+    event = story.fires("DiskFull")
+    story.passes(0)
+
+    lines = {record.getMessage(): record.__dict__ for record in caplog.records}
+    changed, sent = lines["events changed"], lines["messages were handed over"]
+    assert changed["event_ids"] == [event.pk]
+    assert sent["alert_ids"] == changed["alert_ids"] == [story.alert().pk]
+    assert sent["delivery_ids"] == [story.delivery(wei, "email").pk]
