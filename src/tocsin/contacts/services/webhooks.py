@@ -177,6 +177,8 @@ def _stored(field: str, pairs: Pairs, old: Pairs) -> str:
     if unknown := [name for name, value in pairs.items() if value == KEPT and name not in old]:
         text = _("%(kept)s stands for what is stored, and nothing is stored for: %(names)s. Enter the value.")
         raise InvalidInputError({field: text % {"kept": KEPT, "names": ", ".join(unknown)}})
+    if not all(is_storable(name + value) for name, value in pairs.items()):
+        raise InvalidInputError({field: _("This holds a character that cannot be stored.")})
     merged = {name: old[name] if value == KEPT else value for name, value in pairs.items()}
     return json.dumps(merged, ensure_ascii=False) if merged else ""
 

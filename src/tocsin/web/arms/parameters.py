@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from tocsin.contacts.queries import is_storable
 from tocsin.web.arms.errors import invalid, missing
 
 Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -51,11 +52,27 @@ def read(struct: type[_Asked], parameters: Mapping[str, str]) -> _Asked:
 def read_json(name: str, text: str, kind: type[_Read]) -> _Read:
     """A parameter that holds JSON. RpcError says where it is not what it should be."""
     try:
-        return msgspec.convert(json.loads(text), kind, strict=False)
+        value = json.loads(text)
+        if not all(map(is_storable, _texts(value))):
+            raise invalid(name, f"{name} holds a character that cannot be stored.")
+        return msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         raise invalid(name, f"{name}: {error}") from error
     except (ValueError, RecursionError) as error:
         raise invalid(name, f"{name} is not JSON.") from error
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a value of JSON, names too. RecursionError where it is nested too deeply."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
 
 
 def read_ids(name: str, text: str | UnsetType) -> list[int] | None:
