@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import django
+import hypothesis
 import pytest
 from django.db import connection
 from django.utils import translation
@@ -26,6 +27,9 @@ os.environ.setdefault("TOCSIN_OUTGOING_ALLOW", "127.0.0.0/8")
 
 _FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 """What the tests write need not survive a power cut."""
+hypothesis.settings.register_profile("tocsin", deadline=None)  # a busy machine is no fault of the code
+hypothesis.settings.load_profile("tocsin")
+
 _LONGEST_FIRST = {"chaos": 0, "browser": 1}
 _server = pytest.StashKey[EmbeddedPostgres]()
 

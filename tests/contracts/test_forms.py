@@ -96,7 +96,7 @@ def test_a_form_that_the_platform_has_not_is_refused(platform: str) -> None:
 
 
 @given(TYPED)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_is_typed_dingtalk_rings_nobody(typed: str) -> None:
     message = replace(ROBOT, subject=typed, text=typed, markdown=f"{escape_markdown(typed)}\n\n[Open]({LINK})")
 
@@ -108,7 +108,7 @@ def test_whatever_is_typed_dingtalk_rings_nobody(typed: str) -> None:
 
 
 @given(TYPED)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_is_typed_lark_rings_nobody(typed: str) -> None:
     message = replace(ROBOT, subject=typed, text=typed, markdown=escape_markdown(typed) or "x")
 
@@ -119,7 +119,7 @@ def test_whatever_is_typed_lark_rings_nobody(typed: str) -> None:
 
 
 @given(TYPED)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_is_typed_wecom_rings_nobody(typed: str) -> None:
     message = replace(ROBOT, subject=typed, text=typed, markdown=f"{escape_markdown(typed)}\n\n[Open]({LINK})")
 

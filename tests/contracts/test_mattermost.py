@@ -55,7 +55,7 @@ def test_no_text_of_users_calls_anybody(channel: MattermostSimulator, typed: str
 
 
 @given(st.text(alphabet=st.sampled_from("@\\ _.-*alchnehrw\n()[]"), max_size=40), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_is_typed_nothing_follows_an_at_sign(typed: str, is_escaped: bool) -> None:
     text = text_of(replace(MESSAGE, subject=typed, text=typed, markdown=escape_markdown(typed) if is_escaped else ""))
 

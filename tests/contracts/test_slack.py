@@ -178,7 +178,7 @@ def test_no_text_of_users_calls_anybody(channel: SlackSimulator, typed: str, is_
 
 
 @given(st.text(alphabet=st.sampled_from("<!>@&|()[]\\*_~`#; \nchanelUW01:/htps."), max_size=60), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_is_typed_no_mention_and_no_link_of_it_comes_out(typed: str, is_escaped: bool) -> None:
     marked = escape_markdown(typed) if is_escaped else typed.replace("](", "] (")
 

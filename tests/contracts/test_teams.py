@@ -67,7 +67,7 @@ def test_no_text_of_users_calls_anybody(channel: TeamsSimulator, typed: str, is_
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_whatever_is_typed_the_card_has_no_mention_and_only_our_blocks(typed: str) -> None:
     sent = json.loads(payload(replace(MESSAGE, subject=typed, text=typed, markdown=escape_markdown(typed))))
 

@@ -141,7 +141,7 @@ def test_a_long_text_is_cut_to_what_telegram_counts(group: TelegramSimulator, le
 
 
 @given(st.text(alphabet=st.sampled_from("<>@&()[]\\*_~`#; \nalbhref=\"'/:tps.1"), max_size=60), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_is_typed_no_tag_and_no_name_of_it_comes_out(typed: str, is_escaped: bool) -> None:
     marked = escape_markdown(typed) if is_escaped else ""
     raw = as_html(replace(MESSAGE, subject=typed, text=typed, markdown=marked))["text"]

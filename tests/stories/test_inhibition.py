@@ -165,7 +165,7 @@ names = st.sampled_from(["a", "b", ""])
 acts = st.lists(st.tuples(st.booleans(), st.sampled_from(["source", "target", "both"]), names, names), max_size=8)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts)
 def test_at_any_time_exactly_those_are_quiet_that_alertmanager_would_mute(
     story: Story, steps: list[tuple[bool, str, str, str]]

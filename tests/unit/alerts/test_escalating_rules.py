@@ -173,7 +173,7 @@ chains = st.builds(
 
 
 @given(chains, st.lists(st.integers(0, 90), max_size=30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_however_often_a_worker_looks_no_step_is_taken_before_its_time_or_more_often_than_it_says(
     chain: Chain, pauses: list[int]
 ) -> None:
@@ -192,7 +192,7 @@ def test_however_often_a_worker_looks_no_step_is_taken_before_its_time_or_more_o
 
 
 @given(chains)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_who_looks_whenever_something_is_due_takes_every_step_exactly_as_often_as_it_says(chain: Chain) -> None:
     given, at, counts = state(chain), NOW, dict.fromkeys((one.number for one in chain.steps), 0)
     while True:

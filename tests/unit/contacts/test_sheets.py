@@ -184,7 +184,7 @@ _TEXTS = _NAMES.filter(lambda text: not {"\ufffe", "\uffff"}.intersection(text))
         max_size=4,
     )
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_written_is_read_and_written_the_same_again(format: str, contacts: list[dict[str, object]]) -> None:
     names = ContactColumns.names()
     first = b"".join(FORMATS[format].pieces(names, contacts))

@@ -98,7 +98,7 @@ def _conditions(rule: Any) -> Any:
     return [{"key": key, "operator": "eq", "value": value} for key, value in rule.items()]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(st.lists(routes(2), min_size=1, max_size=4), st.lists(labels(), min_size=1, max_size=3))
 def test_the_policies_tell_whom_alertmanager_tells(
     children: list[dict[str, Any]], events: list[dict[str, str]]
@@ -110,7 +110,7 @@ def test_the_policies_tell_whom_alertmanager_tells(
 
 
 @pytest.mark.thorough
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(st.lists(routes(3), min_size=1, max_size=4), st.lists(labels(), min_size=1, max_size=4))
 def test_the_policies_tell_whom_alertmanager_tells_in_deeper_trees(
     children: list[dict[str, Any]], events: list[dict[str, str]]

@@ -255,7 +255,7 @@ def _naive_duty(rota: Rota, moment: datetime, shown: datetime) -> int | None:
     return fitting[-1].contact_id if fitting else found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(scenes())
 def test_the_rotation_covers_every_minute_exactly_once_and_as_the_naive_interpreter_says(
     scene: tuple[Rota, datetime, datetime],
@@ -275,7 +275,7 @@ def test_the_rotation_covers_every_minute_exactly_once_and_as_the_naive_interpre
         assert (now.contact_id, on_duty(rota, moment)) == (expected, expected), moment
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(scenes(), st.integers(0, 2880))
 def test_asking_for_two_halves_is_asking_for_the_whole(scene: tuple[Rota, datetime, datetime], minute: int) -> None:
     rota, begin, end = scene

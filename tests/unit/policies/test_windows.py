@@ -38,7 +38,7 @@ def naively_open(window: Window, at: datetime) -> bool:
 
 
 @given(windows, moments, st.sampled_from([None, "start", "end"]), st.integers(-1, 1))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_window_is_open_when_the_clock_on_the_wall_says_so(
     window: Window, at: datetime, edge: str | None, minutes: int
 ) -> None:
@@ -51,7 +51,7 @@ def test_a_window_is_open_when_the_clock_on_the_wall_says_so(
 
 
 @given(windows, moments)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_it_opens_at_the_first_open_minute(window: Window, at: datetime) -> None:
     opens = window.opens_at(at)
 
@@ -64,7 +64,7 @@ def test_it_opens_at_the_first_open_minute(window: Window, at: datetime) -> None
 
 
 @given(windows, moments, st.integers(1, 6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_nothing_is_ever_sent_outside_its_window_but_what_is_urgent(
     window: Window, now: datetime, severity: int
 ) -> None:
