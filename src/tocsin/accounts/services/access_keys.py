@@ -6,7 +6,7 @@ import secrets
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
 from tocsin.accounts import audit
@@ -24,6 +24,7 @@ _SEEN_EVERY = timedelta(minutes=1)
 _NONCES_KEPT_FOR = timedelta(hours=1)
 """Longer than a signed request's time is accepted, early and late together."""
 _AT_ONCE = 10_000
+_TAKE = "INSERT INTO accounts_accessnonce (digest, taken_at) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 
 
 def create_access_key(*, by: Actor, now: datetime, user_id: int, name: str, role: Role) -> tuple[AccessKey, str]:
@@ -70,7 +71,9 @@ def enable_access_key(*, by: Actor, now: datetime, access_key_id: int) -> Access
 def take_nonce(*, key: SigningKey, nonce: str, now: datetime) -> bool:
     """False when a request of this key with this nonce was taken before. Notes the key's use, once a minute."""
     digest = crypto.hash_token(f"{key.key_id}\0{nonce}")
-    _row, is_new = AccessNonce.objects.get_or_create(digest=digest, defaults={"taken_at": now})
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, [digest, now])
+        is_new = bool(cursor.rowcount)
     if is_new and (key.last_used_at is None or key.last_used_at <= now - _SEEN_EVERY):
         AccessKey.objects.filter(pk=key.id).update(last_used_at=now)
     return is_new
