@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tocsin.alerts.rules import AlertState
@@ -43,6 +43,7 @@ firings = st.lists(
 silences = st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(0, 30), st.integers(1, 9)), max_size=3)
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(firings, silences)
 def test_at_each_moment_exactly_what_a_silence_or_a_source_hides_is_quiet(
     fired: list[Firing], hidden: list[tuple[str, int, int]]

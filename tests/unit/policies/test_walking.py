@@ -65,7 +65,7 @@ policies_by_name = st.lists(st.lists(named, min_size=1, max_size=3).map(tuple), 
 
 
 @given(st.lists(policies_by_name, max_size=6), few_labels)
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 def test_each_value_that_a_condition_names_leads_to_its_rule(listed: list[list[Rule]], labels: dict[str, str]) -> None:
     policies = [policy(number, rules) for number, rules in enumerate(listed, 1)]
 
