@@ -132,7 +132,7 @@ def test_a_wecom_robot_has_neither_secret_nor_keyword(now: datetime, field: str)
     with pytest.raises(InvalidInputError) as refused:
         make(now, platform="wecom", url=url, **{"secret": "", field: "x1234567"})
 
-    assert refused.value.fields == {field: "WeCom robot has no such field; it has url."}
+    assert refused.value.fields == {field: "WeCom robot has no such field; it has url, form."}
 
 
 def test_daily_times_are_read_put_in_order_and_wait_for_their_moment(now: datetime) -> None:

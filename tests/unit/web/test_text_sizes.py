@@ -21,7 +21,7 @@ from tocsin.web.console.text_sizes import said_size
         ("wecom", "磁" * 10, "30 bytes"),
         ("wecom", "x" * 4097, "4097 bytes; WeCom takes 4096, so the text is cut there"),
         ("dingtalk", "x" * 4097, "4097 bytes"),
-        ("robot", "x" * 4097, "4097 bytes; WeCom takes 4096, so the text is cut there"),
+        ("robot", "x" * 4097, "4097 bytes; Telegram takes 4096, so the text is cut there"),
         ("email", "x", ""),
         ("phone", "x", ""),
     ],
