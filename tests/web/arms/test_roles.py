@@ -13,7 +13,7 @@ from tocsin.web.arms.operations import OPERATIONS
 
 pytestmark = pytest.mark.django_db
 
-PAGE = Path(__file__).parents[3] / "docs/arms-api.md"
+PAGE = Path(__file__).parents[3] / "docs/api/arms.md"
 VIEWER, RESPONDER, MANAGER, ADMIN = Role
 ACTIONS: dict[str, Role] = {
     "CreateOrUpdateContact": MANAGER,
