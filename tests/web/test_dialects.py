@@ -71,9 +71,9 @@ def test_a_retry_doubles_nothing(now: datetime) -> None:
         story.policy({story.contact(): ["email"]}, group_wait=0)
         _integration, token = create_integration(by=ADMIN, now=LATER, name="Senders")
         cloud = (f"integrations/{token}/cloudevents", CLOUD_EVENT, STRUCTURED)
-        for _ in range(3):
+        for counts in ({"stored": 1}, {"stored": 0, "dropped": 1}, {"stored": 0, "dropped": 1}):
             assert post(f"integrations/{token}/alertmanager", FIRING)[0] == 200
-            assert post(*cloud) == (200, {"stored": 1})
+            assert post(*cloud) == (200, counts)
 
     assert Event.objects.count() == 3
     assert Alert.objects.count() == 2
@@ -129,12 +129,29 @@ def test_armss_door_answers_as_arms_and_takes_all_or_nothing(token: str) -> None
 
 
 def test_a_mapping_of_the_integration_reads_its_json() -> None:
-    mapping = "each = items\nlabels.host = name\nid = key"
+    mapping = "each = items\nlabels.host = name\nid = $.delivery"
     _integration, token = create_integration(by=ADMIN, now=LATER, name="Watch", mapping=mapping)
+    content = {"delivery": "d1", "items": [{"name": "a"}, {"name": "b"}, {"name": "a"}]}
 
-    assert post(f"integrations/{token}/json", {"items": [{"name": "a", "key": 1}, {"name": "b", "key": 1}]})[0] == 200
+    assert post(f"integrations/{token}/json", content) == (200, {"stored": 3})
+    assert states() == {"a": "active", "b": "active"}
+    content["items"].append({"name": "c"})
+    assert post(f"integrations/{token}/json", content) == (200, {"stored": 1, "dropped": 3})
 
-    assert states() == {"a": "active"}
+    assert states() == {"a": "active", "b": "active", "c": "active"}
+    assert Event.objects.get(labels__host="b").count == 1
+
+
+def test_a_firing_and_its_recovery_may_have_one_id() -> None:
+    mapping = "labels.host = name\nstatus = state\nid = id"
+    _integration, token = create_integration(by=ADMIN, now=LATER, name="Watch", mapping=mapping)
+    firing, over = ({"name": "a", "id": 7, "state": state} for state in ("firing", "ok"))
+
+    assert post(f"integrations/{token}/json", firing) == (200, {"stored": 1})
+    assert post(f"integrations/{token}/json", over) == (200, {"stored": 1})
+    assert post(f"integrations/{token}/json", [firing, over]) == (200, {"stored": 0, "dropped": 2})
+
+    assert states() == {"a": "resolved"}
 
 
 def test_nobody_posts_without_a_token_of_an_enabled_integration(token: str) -> None:

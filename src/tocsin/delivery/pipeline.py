@@ -39,11 +39,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AcceptResult:
-    """Of one batch: reports stored, events whose state changed, alerts opened."""
+    """Of one batch: reports that came, events whose state changed, alerts opened, reports dropped as known."""
 
     received: int
     changed: int
     opened: int
+    dropped: int = 0
 
 
 def accept(integration: Integration | IntegrationKey, reports: Sequence[Report], now: datetime) -> AcceptResult:
@@ -53,17 +54,18 @@ def accept(integration: Integration | IntegrationKey, reports: Sequence[Report],
     """
     key = key_of(integration) if isinstance(integration, Integration) else integration
 
-    def work() -> tuple[Sequence[ChangedEvent], Linked]:
-        changed = report_events(key, drop_seen(key, reports, now), now)
-        return changed, _link_changed(changed, now) if changed else Linked()
+    def work() -> tuple[Sequence[ChangedEvent], Linked, int]:
+        new = drop_seen(key, reports, now)
+        changed = report_events(key, new, now)
+        return changed, _link_changed(changed, now) if changed else Linked(), len(reports) - len(new)
 
-    changed, linked = in_transaction(work)
+    changed, linked, dropped = in_transaction(work)
     if changed:
         ids = about(event_ids=[event.id for event in changed], alert_ids=linked.due)
         logger.info("events changed", extra={"integration_id": key.id, **ids})
     if is_heartbeat(key, reports, now):
         in_transaction(lambda: _report(key, hear_heartbeat(key.id, now), now))
-    return AcceptResult(len(reports), len(changed), len(linked.opened))
+    return AcceptResult(len(reports), len(changed), len(linked.opened), dropped)
 
 
 def tell_missed_heartbeats(now: datetime) -> int:

@@ -57,7 +57,8 @@ _WORDS = {f"p{severity.value}": severity.value for severity in Severity}
 class Report(msgspec.Struct, frozen=True):
     """One condition as a source reports it. Times are aware; None means that the source does not say.
 
-    `report_id`: what the source calls this report, or ""; one that comes again is the same and changes nothing.
+    `report_id`: what the source calls this report, or ""; one that comes again is the same and changes nothing. One
+    name may stand for several events, and once for each `phase` of one: what the source says of it, firing or over.
     """
 
     labels: dict[str, str]
@@ -66,6 +67,7 @@ class Report(msgspec.Struct, frozen=True):
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     report_id: str = ""
+    phase: str = ""
 
 
 @dataclass(frozen=True, slots=True)

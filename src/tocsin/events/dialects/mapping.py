@@ -9,7 +9,7 @@ status = state                                 # resolved, ok, closed... is over
 resolved = "gone, back"                        # the words for it, instead of the usual ones
 starts_at = timestamp
 ends_at = until
-id = $.delivery                                # `$` is the whole body; what comes again with its id is dropped
+id = $.delivery                                # `$` is the whole body; a post that comes again is dropped by it
 link = url
 """
 
@@ -86,6 +86,9 @@ class Mapping:
         if word:
             is_over = word.strip().lower() in self.resolved if self.resolved else is_resolved(word)
             starts_at, ends_at = lasting(post, is_over=is_over, starts_at=starts_at, ends_at=ends_at)
+            phase = "over" if is_over else "firing"
+        else:
+            phase = ends_at.isoformat() if ends_at else ""
         called = self._text("id", item, root)
         if len(called) > _MAX_ID:
             raise ItemError("id", _LONG_ID % {"most": _MAX_ID})
@@ -96,6 +99,7 @@ class Mapping:
             starts_at=starts_at,
             ends_at=ends_at,
             report_id=called,
+            phase=phase,
         )
 
     def _text(self, name: str, item: Any, root: Any) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from hashlib import blake2b
 from uuid import UUID
 
+from tocsin.core.labels import fingerprint
 from tocsin.events.rules import SEEN_FOR, IntegrationKey, Report
 from tocsin.events.statements import execute
 
@@ -25,13 +26,13 @@ DELETE FROM events_seenreport s USING old WHERE s.id = old.id RETURNING s.id
 
 
 def drop_seen(integration: IntegrationKey, reports: Sequence[Report], now: datetime) -> list[Report]:
-    """Without those that came before, in the order they have. In the transaction that stores the others."""
+    """Without those that an earlier post brought, in the order they have. In the transaction that stores the others."""
     if not any(report.report_id for report in reports):
         return list(reports)
-    named = {_key(report.report_id): report for report in reversed(reports) if report.report_id}
-    values = {"integration": integration.id, "keys": list(named), "now": now}
-    new = {id(named[key]) for (key,) in execute(_SEE, values)}
-    return [report for report in reports if not report.report_id or id(report) in new]
+    keys = [_key(report) if report.report_id else None for report in reports]
+    values = {"integration": integration.id, "keys": list({key for key in keys if key}), "now": now}
+    new = {key for (key,) in execute(_SEE, values)}
+    return [report for report, key in zip(reports, keys, strict=True) if key is None or key in new]
 
 
 def forget_seen_reports(now: datetime) -> int:
@@ -39,5 +40,8 @@ def forget_seen_reports(now: datetime) -> int:
     return len(execute(_FORGET, {"before": now - SEEN_FOR, "limit": _AT_ONCE}))
 
 
-def _key(report_id: str) -> UUID:
-    return UUID(bytes=blake2b(report_id.encode(errors="surrogatepass"), digest_size=16).digest())
+def _key(report: Report) -> UUID:
+    """Of the event, too: many senders give one name to all that they send at a time, or to a firing and its end."""
+    key = blake2b(fingerprint(report.labels).bytes, digest_size=16)
+    key.update(f"{len(report.phase)}:{report.phase}{report.report_id}".encode(errors="surrogatepass"))
+    return UUID(bytes=key.digest())

@@ -59,24 +59,24 @@ def _received(request: HttpRequest, token: str, dialect: Dialect) -> HttpRespons
         reply["Allow"] = "POST"
         return reply
     try:
-        reply, read = _stored(request, token, dialect)
+        reply, read, dropped = _stored(request, token, dialect)
     except (OperationalError, InterfaceError) as error:
         _log.warning("events could not be stored, the sender is asked to come again: %s", error)
         connection.close()
-        reply, read = _refusal(503, "The database does not answer."), _NOTHING
+        reply, read, dropped = _refusal(503, "The database does not answer."), _NOTHING, 0
         reply["Retry-After"] = "5"
-    stored = len(read.reports) if reply.status_code == 200 or dialect is not ARMS else 0
-    count_post(dialect.name, reply.status_code, stored=stored, refused=len(read.refused))
+    stored = len(read.reports) - dropped if reply.status_code == 200 or dialect is not ARMS else 0
+    count_post(dialect.name, reply.status_code, stored=stored, refused=len(read.refused), dropped=dropped)
     return reply
 
 
-def _stored(request: HttpRequest, token: str, dialect: Dialect) -> tuple[HttpResponse, Read]:
-    """The answer, and what was read for it."""
+def _stored(request: HttpRequest, token: str, dialect: Dialect) -> tuple[HttpResponse, Read, int]:
+    """The answer, what was read for it, and how much of that was dropped as known."""
     integration = again_if_disconnected(lambda: integration_of(token))
     if integration is None:
-        return _refusal(401, "No integration has this token."), _NOTHING
+        return _refusal(401, "No integration has this token."), _NOTHING, 0
     if not integration.is_enabled:
-        return _refusal(403, f"The integration {integration.name} is disabled."), _NOTHING
+        return _refusal(403, f"The integration {integration.name} is disabled."), _NOTHING, 0
     now = utc_now()
     try:
         body = body_of(request.META)
@@ -84,24 +84,25 @@ def _stored(request: HttpRequest, token: str, dialect: Dialect) -> tuple[HttpRes
             Post(body, now, integration.auto_resolve_after, _headers(request), mapping=integration.mapping)
         )
     except TooLargeError as error:
-        return _refusal(413, str(error)), _NOTHING
+        return _refusal(413, str(error)), _NOTHING, 0
     except (UnreadableError, UnreadableItemsError, InvalidInputError) as error:
-        return _refusal(400, str(error)), _NOTHING
+        return _refusal(400, str(error)), _NOTHING, 0
     is_whole = dialect is ARMS
     if read.refused and is_whole:
-        return _refusal(400, refusal_of("events", len(read.reports), read.refused), stored=0), read
+        return _refusal(400, refusal_of("events", len(read.reports), read.refused), stored=0), read, 0
     try:
-        store(integration, read.reports, now)
+        dropped = store(integration, read.reports, now)
     except IntegrityError:
         # The integration was deleted while it was remembered here.
         forget(token)
         if integration_of(token) is not None:
             raise
-        return _refusal(401, "No integration has this token."), _NOTHING
+        return _refusal(401, "No integration has this token."), _NOTHING, 0
+    counts = {"stored": len(read.reports) - dropped} | ({"dropped": dropped} if dropped else {})
     if read.refused:
         text = refusal_of("items", len(read.reports), read.refused)
-        return _refusal(400, text, stored=len(read.reports)), read
-    return _answer(_enriched(integration, read, body, now) if is_whole else {"stored": len(read.reports)}), read
+        return _refusal(400, text, **counts), read, dropped
+    return _answer(_enriched(integration, read, body, now) if is_whole else counts), read, dropped
 
 
 def _headers(request: HttpRequest) -> dict[str, str]:

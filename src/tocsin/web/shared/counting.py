@@ -15,13 +15,15 @@ _lock = Lock()
 _counted: Counter[Key] = Counter()
 
 
-def count_post(dialect: str, status: int, *, stored: int = 0, refused: int = 0) -> None:
+def count_post(dialect: str, status: int, *, stored: int = 0, refused: int = 0, dropped: int = 0) -> None:
     with _lock:
         _counted[key_of(INGEST_REQUESTS, dialect=dialect, code=str(status))] += 1
         if stored:
             _counted[key_of(INGEST_REPORTS, dialect=dialect, result="stored")] += stored
         if refused:
             _counted[key_of(INGEST_REPORTS, dialect=dialect, result="refused")] += refused
+        if dropped:
+            _counted[key_of(INGEST_REPORTS, dialect=dialect, result="dropped")] += dropped
 
 
 def write_counts() -> None:

@@ -62,9 +62,9 @@ def unzip(body: bytes) -> bytes:
     return plain
 
 
-def store(integration: IntegrationKey, reports: Sequence[Report], now: datetime) -> None:
-    """Committed when it returns."""
-    again_if_disconnected(lambda: _store(integration, reports, now))
+def store(integration: IntegrationKey, reports: Sequence[Report], now: datetime) -> int:
+    """Committed when it returns. How many were dropped, since an earlier post had brought them."""
+    return again_if_disconnected(lambda: _store(integration, reports, now))
 
 
 def again_if_disconnected(work: Callable[[], _Result]) -> _Result:
@@ -85,10 +85,11 @@ def refusal_of(what: str, stored: int, refused: Sequence[str]) -> str:
     return f"{len(refused)} of {stored + len(refused)} {what} refused: {'; '.join(told)}"
 
 
-def _store(integration: IntegrationKey, reports: Sequence[Report], now: datetime) -> None:
-    accept(integration, reports, now)
+def _store(integration: IntegrationKey, reports: Sequence[Report], now: datetime) -> int:
+    result = accept(integration, reports, now)
     if reports and (integration.last_event_at is None or now - integration.last_event_at > _NOTED_EVERY):
         note_reports(integration=integration, now=now)
+    return result.dropped
 
 
 def _drain(source: BinaryIO) -> None:
