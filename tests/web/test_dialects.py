@@ -15,6 +15,7 @@ from django.test import Client
 
 from tests.stories.harness import ADMIN, Story, begin
 from tocsin.alerts.models import Alert
+from tocsin.delivery.pipeline import sweep
 from tocsin.events.models import Event, SeenReport
 from tocsin.events.services import create_integration, disable_integration, forget_seen_reports
 from tocsin.web.shared import tokens
@@ -62,6 +63,33 @@ def test_grafanas_webhook_is_stored(token: str) -> None:
 
     assert states() == {"db1": "active", "db2": "resolved"}
     assert Event.objects.get(labels__host="db1").severity == 1
+
+
+def test_a_firing_that_comes_after_its_recovery_tells_nobody_again(token: str) -> None:
+    alert = {"labels": {"host": "a"}, "startsAt": "2026-11-28T05:50:00Z"}
+
+    def heard(status: str, minute: int, **more: str) -> str:
+        with time_machine.travel(LATER + timedelta(minutes=minute), tick=False):
+            content = {"version": "4", "alerts": [{**alert, "status": status, **more}]}
+            assert post(f"integrations/{token}/alertmanager", content)[0] == 200
+        return states()["a"]
+
+    assert heard("firing", 0) == "active"
+    assert heard("resolved", 1, endsAt="2026-11-28T06:00:30Z") == "resolved"
+    assert heard("firing", 2) == "resolved"
+    assert heard("firing", 5) == "resolved"
+    assert heard("firing", 5, startsAt="2026-11-28T06:04:00Z") == "active"
+    assert heard("resolved", 6, startsAt="2026-11-28T06:04:00Z") == "resolved"
+    assert heard("firing", 12, startsAt="2026-11-28T06:04:00Z") == "active"  # its Alertmanager was cut off from it
+
+
+def test_what_ran_out_and_is_repeated_fires_again(token: str) -> None:
+    for later in (timedelta(0), timedelta(hours=25, seconds=30)):
+        with time_machine.travel(LATER + later, tick=False):
+            sweep(LATER + later)
+            assert set(states().values()) in ({"resolved"}, set())
+            assert post(f"integrations/{token}/alertmanager", FIRING)[0] == 200
+        assert states() == {"db2": "active", "db3": "active"}
 
 
 def test_a_retry_doubles_nothing(now: datetime) -> None:

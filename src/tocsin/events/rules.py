@@ -41,6 +41,9 @@ INTEGRATION_KEY = "__integration__"
 MAX_URL = 8192
 KEY_KEPT_FOR = timedelta(seconds=3)
 """How long a door may go by what it remembers of an integration."""
+LATE_FOR = timedelta(minutes=5)
+"""How long after a recovery a firing with the same start is taken for late: longer than Alertmanager tries to send it.
+Not for ever: a source that was cut off from its Alertmanager resumes with the start that it had."""
 SEEN_FOR = timedelta(days=3)
 """How long a report that its sender has named is known again: longer than senders retry."""
 BEAT_EVERY = timedelta(seconds=5)
@@ -59,6 +62,7 @@ class Report(msgspec.Struct, frozen=True):
 
     `report_id`: what the source calls this report, or ""; one that comes again is the same and changes nothing. One
     name may stand for several events, and once for each `phase` of one: what the source says of it, firing or over.
+    `is_known_by_start`: its source gives each new episode a new start, and says when each is over.
     """
 
     labels: dict[str, str]
@@ -68,6 +72,7 @@ class Report(msgspec.Struct, frozen=True):
     ends_at: datetime | None = None
     report_id: str = ""
     phase: str = ""
+    is_known_by_start: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,4 +59,5 @@ def report_of(post: Post, alert: WebhookAlert, **annotations: str) -> Report:
         generator_url=alert.generator_url or "",
         starts_at=starts_at,
         ends_at=ends_at,
+        is_known_by_start=True,
     )

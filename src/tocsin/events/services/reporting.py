@@ -15,6 +15,7 @@ from django.db.models import Q
 from tocsin.core.labels import fingerprint
 from tocsin.events.models import Integration
 from tocsin.events.rules import (
+    LATE_FOR,
     ChangedEvent,
     EventState,
     IntegrationKey,
@@ -31,7 +32,8 @@ _NOTED_EVERY = timedelta(seconds=30)
 #
 # `prev_state = e.state` reads the row that the conflict has just locked, so of two posts that re-fire one event exactly
 # one sees "resolved" before it. A silenced event that is reported again stays so. A late word about an earlier firing
-# (a replica that lags) changes nothing.
+# (a replica that lags) changes nothing, nor does a firing that comes late, after the recovery of its episode was heard
+# (`ends_at <= last_seen_at`: an event whose time ran out had a later end when it was last heard of).
 # No indexed column changes in a repeated report, so the update stays HOT: `sweep_at` only ever moves forward in the
 # sweep, and here only when the new end lies before it.
 _UPSERT = """
@@ -66,6 +68,9 @@ WITH reported AS (
         sweep_at = CASE WHEN excluded.state = 'resolved' THEN NULL ELSE least(e.sweep_at, excluded.sweep_at) END
     WHERE NOT (excluded.state = 'resolved' AND excluded.ends_at < e.starts_at
                AND excluded.starts_at < excluded.ends_at)
+          AND NOT (%(are_known_by_start)b AND e.state = 'resolved' AND excluded.state = 'active'
+                   AND excluded.starts_at = e.starts_at AND e.starts_at <= e.ends_at AND e.ends_at <= e.last_seen_at
+                   AND excluded.last_seen_at < e.last_seen_at + %(late_for)s)
     RETURNING id, fingerprint, state, prev_state, starts_at
 )
 SELECT id, fingerprint, state, starts_at FROM reported WHERE state <> prev_state
@@ -111,6 +116,8 @@ def report_events(integration: IntegrationKey, reports: Sequence[Report], now: d
                 "counts": [row.count for row in rows],
                 "starts": [row.starts_at for row in rows],
                 "ends": [row.ends_at for row in rows],
+                "are_known_by_start": all(report.is_known_by_start for report in reports),
+                "late_for": LATE_FOR,
             },
             prepare=True,
         )
