@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -20,6 +21,7 @@ from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
 from tocsin.web.arms.signing import acs3_string, rpc_string, sign_acs3, sign_rpc
 
+FORM = "application/x-www-form-urlencoded"
 _nonces = count(1)
 
 
@@ -63,10 +65,13 @@ class Program:
         *,
         action: str,
         change: dict[str, str] | None = None,
+        leaves_out: Sequence[str] = (),
     ) -> Answer:
+        """`leaves_out`: headers that are sent by themselves and not signed."""
         body = urlencode(form).encode()
         headers = {
             "host": "testserver",
+            "content-type": FORM,
             "x-acs-action": action,
             "x-acs-version": "2019-08-08",
             "x-acs-date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -74,6 +79,7 @@ class Program:
             "x-acs-content-sha256": hashlib.sha256(body).hexdigest(),
             **(change or {}),
         }
+        headers = {name: value for name, value in headers.items() if name not in leaves_out}
         signature = sign_acs3(acs3_string(method, query, headers, body), self.secret)
         names = ";".join(sorted(headers))
         headers["Authorization"] = (
@@ -92,8 +98,13 @@ class Program:
         headers: dict[str, str] | None = None,
     ) -> Answer:
         """The older signature, in parameters."""
-        query = {
-            "Action": action,
+        signed = self.signed_rpc(method, {"Action": action, **query, **form, **(change or {})})
+        query = {name: value for name, value in signed.items() if name not in form}
+        return self.raw(method, query, urlencode(form).encode(), headers or {})
+
+    def signed_rpc(self, method: str, parameters: dict[str, str]) -> dict[str, str]:
+        """These parameters and those of the older signature."""
+        parameters = {
             "Version": "2019-08-08",
             "Format": "json",
             "Timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -101,18 +112,16 @@ class Program:
             "SignatureMethod": "HMAC-SHA1",
             "SignatureVersion": "1.0",
             "AccessKeyId": self.key_id,
-            **query,
-            **(change or {}),
+            **parameters,
         }
-        query["Signature"] = sign_rpc(rpc_string(method, {**query, **form}), self.secret)
-        return self.raw(method, query, urlencode(form).encode(), headers or {})
+        return {**parameters, "Signature": sign_rpc(rpc_string(method, parameters), self.secret)}
 
-    def raw(self, method: str, query: dict[str, str], body: bytes, headers: dict[str, str]) -> Answer:
+    def raw(self, method: str, query: dict[str, str] | str, body: bytes, headers: dict[str, str]) -> Answer:
         response = self.client.generic(
             method,
-            f"/?{urlencode(query)}",
+            f"/?{query if isinstance(query, str) else urlencode(query)}",
             body,
-            content_type="application/x-www-form-urlencoded",
+            content_type=FORM,
             headers=headers,
         )
         return Answer(response.status_code, json.loads(response.content))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from auditlog.models import LogEntry
 from django.test import Client
 
-from tests.web.arms.calling import Program, program
+from tests.web.arms.calling import Answer, Program, program
 from tests.web.people import user_with
 from tocsin.accounts.models import AccessKey, AccessNonce, User
 from tocsin.accounts.queries import find_signing_key
@@ -23,6 +24,8 @@ from tocsin.accounts.services import (
     set_role,
     take_nonce,
 )
+from tocsin.contacts.models import Contact
+from tocsin.contacts.services import create_contact
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError
@@ -152,6 +155,38 @@ def test_what_is_not_signed_is_refused_and_what_is_not_covered_too() -> None:
     assert (basic.status, basic.code) == (400, "InvalidSignatureMethod")
     assert (uncovered.status, uncovered.code) == (400, "IncompleteSignature")
     assert "x-acs-action" in uncovered.body["Message"]
+
+
+def test_nothing_can_be_added_to_a_request_that_somebody_else_signed() -> None:
+    one = program()
+    li = create_contact(by=SHELL, now=utc_now(), name="Li", phone="+8613800000001")
+    about_li = {"ContactId": str(li.pk), "ContactIds": str(li.pk), **PAGE}
+
+    def changed(query: str, headers: dict[str, str] | None = None, *, signed_in: str = "form") -> Answer:
+        """DescribeContacts as it was signed, with this added to its address."""
+        parameters = one.signed_rpc("POST", {**about_li, "Action": "DescribeContacts"})
+        form, address = (parameters, query) if signed_in == "form" else ({}, f"{urlencode(parameters)}&{query}")
+        return one.raw("POST", address, urlencode(form).encode(), headers or {})
+
+    assert changed("").body["PageBean"]["Total"] == 1
+    assert changed("Action=DeleteContact").code == "InvalidParameter"
+    assert changed("Version=2018-01-01").code == "InvalidParameter"
+    assert changed("Action=DeleteContact", signed_in="address").code == "InvalidParameter"
+    assert changed("", {"x-acs-action": "DeleteContact"}).body["PageBean"]["Total"] == 1
+    actionless = one.signed_rpc("POST", about_li)
+    named = one.raw("POST", "", urlencode(actionless).encode(), {"x-acs-action": "DeleteContact"})
+    assert (named.status, named.code) == (404, "InvalidApi.NotFound")
+    assert Contact.objects.filter(pk=li.pk).exists()
+
+
+def test_what_says_how_a_body_is_read_is_signed_with_it() -> None:
+    one = program()
+
+    with_body = one.send("POST", {}, PAGE, action="DescribeContacts", leaves_out=("content-type",))
+    without = one.send("POST", PAGE, {}, action="DescribeContacts", leaves_out=("content-type",))
+
+    assert (with_body.status, with_body.code, without.status) == (400, "IncompleteSignature", 200)
+    assert "content-type" in with_body.body["Message"]
 
 
 def test_a_key_that_is_unknown_wrong_or_disabled_opens_nothing() -> None:

@@ -20,7 +20,7 @@ from tocsin.web.arms.errors import RpcError, from_service
 from tocsin.web.arms.operation import Caller
 from tocsin.web.arms.operations import OPERATIONS
 from tocsin.web.arms.parameters import read
-from tocsin.web.arms.signing import read_signature
+from tocsin.web.arms.signing import Signature, read_signature
 from tocsin.web.arms.wire import Wire, read_wire
 from tocsin.web.shared.addresses import client_address
 
@@ -53,12 +53,13 @@ def call(request: HttpRequest) -> JsonResponse:
 def _answer(wire: Wire, address: str, now: datetime) -> dict[str, Any]:
     if wire.method not in _METHODS:
         raise RpcError("UnsupportedHTTPMethod", "Only GET and POST are answered here.")
-    caller = _caller(wire, address, now)
-    if wire.version != VERSION:
+    signature = read_signature(wire)
+    caller = _caller(signature, address, now)
+    if signature.version != VERSION:
         raise RpcError("InvalidVersion", f"This is version {VERSION}.")
-    operation = OPERATIONS.get(wire.action)
+    operation = OPERATIONS.get(signature.action)
     if operation is None:
-        text = f"Tocsin has no action {wire.action[:80]}; its documentation lists those it has."
+        text = f"Tocsin has no action {signature.action[:80]}; its documentation lists those it has."
         raise RpcError("InvalidApi.NotFound", text, 404)
     if not caller.may(operation.needs):
         text = f"The role {caller.role} of this access key does not allow {operation.name}."
@@ -69,9 +70,8 @@ def _answer(wire: Wire, address: str, now: datetime) -> dict[str, Any]:
         raise from_service(error, operation.names, now) from error
 
 
-def _caller(wire: Wire, address: str, now: datetime) -> Caller:
+def _caller(signature: Signature, address: str, now: datetime) -> Caller:
     """The signature is right, young and new, and its key may still do something."""
-    signature = read_signature(wire)
     key = find_signing_key(signature.key_id)
     if key is None:
         raise RpcError("InvalidAccessKeyId.NotFound", "There is no such access key.", 404)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from tocsin.core import crypto
 from tocsin.web.arms.errors import RpcError, missing
-from tocsin.web.arms.wire import Wire
+from tocsin.web.arms.wire import ACTION_HEADER, Wire
 
 _ACS3 = "ACS3-HMAC-SHA256"
 _ACS3_PREFIX = "ACS3-"
@@ -24,18 +24,24 @@ _PARTS = re.compile(
     r"Credential=(?P<key>[^,\s]+),\s*SignedHeaders=(?P<headers>[^,\s]+),\s*Signature=(?P<sign>[0-9a-f]+)"
 )
 _MUST_BE_SIGNED = frozenset(
-    {"host", "x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256"}
+    {"host", ACTION_HEADER, "x-acs-version", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256"}
 )
 """What somebody between could otherwise change: what is asked, of whom, and when."""
+_CONTENT_TYPE = "content-type"
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a request claims. `signed` is what was signed; `given` is the signature that came with it."""
+    """What a request claims. `signed` is what was signed; `given` is the signature that came with it.
+
+    `action` and `version` are part of what was signed; "" for none.
+    """
 
     key_id: str
     nonce: str
     at: datetime
+    action: str
+    version: str
     given: str
     signed: str
     is_acs3: bool
@@ -69,12 +75,16 @@ def _acs3(wire: Wire, authorization: str) -> Signature:
     if unsigned := _MUST_BE_SIGNED.difference(names):
         text = f"These headers must be signed too: {', '.join(sorted(unsigned))}."
         raise RpcError("IncompleteSignature", text)
+    if wire.body and _CONTENT_TYPE not in names:
+        raise RpcError("IncompleteSignature", f"{_CONTENT_TYPE} must be signed too: it says how the body is read.")
     if not crypto.same(hashlib.sha256(wire.body).hexdigest(), wire.headers.get("x-acs-content-sha256", "").lower()):
         raise RpcError("IncompleteSignature", "x-acs-content-sha256 is not that of the body.")
     return Signature(
         key_id=parts["key"],
         nonce=_given(wire.headers.get("x-acs-signature-nonce", ""), "SignatureNonce"),
         at=_moment(_given(wire.headers.get("x-acs-date", ""), "Timestamp")),
+        action=wire.headers.get(ACTION_HEADER, ""),
+        version=wire.headers.get("x-acs-version", ""),
         given=parts["sign"],
         signed=acs3_string(wire.method, wire.query, {name: wire.headers.get(name, "") for name in names}, wire.body),
         is_acs3=True,
@@ -89,6 +99,8 @@ def _rpc(wire: Wire) -> Signature:
         key_id=_given(parameters.get("AccessKeyId", ""), "AccessKeyId"),
         nonce=_given(parameters.get("SignatureNonce", ""), "SignatureNonce"),
         at=_moment(_given(parameters.get("Timestamp", ""), "Timestamp")),
+        action=parameters.get("Action", ""),
+        version=parameters.get("Version", ""),
         given=parameters["Signature"],
         signed=rpc_string(wire.method, parameters),
         is_acs3=False,

@@ -32,14 +32,6 @@ class Wire:
         """Where a parameter stands says nothing: SDKs and Terraform differ in what they put where."""
         return {**self.query, **self.form}
 
-    @property
-    def action(self) -> str:
-        return self.query.get("Action") or self.form.get("Action") or self.headers.get(ACTION_HEADER, "")
-
-    @property
-    def version(self) -> str:
-        return self.query.get("Version") or self.form.get("Version") or self.headers.get("x-acs-version", "")
-
 
 def is_call(request: HttpRequest) -> bool:
     """Whether a request at `/` is for this API: people who open the console name no action."""
@@ -54,7 +46,10 @@ def is_call(request: HttpRequest) -> bool:
 
 
 def read_wire(request: HttpRequest) -> Wire:
-    """RpcError for what no client sends: too large, too many parameters, characters that no text has."""
+    """RpcError for what no client sends: too large, too many parameters, one twice, characters that no text has.
+
+    A name that stands twice would let somebody add a second value to a request that another one signed.
+    """
     body = _body(request)
     wire = Wire(
         method=request.method or "",
@@ -63,6 +58,8 @@ def read_wire(request: HttpRequest) -> Wire:
         form=_pairs(body.decode(errors="replace")) if request.content_type == _FORM else {},
         body=body,
     )
+    if twice := wire.query.keys() & wire.form.keys():
+        raise _twice(min(twice))
     for name, value in wire.parameters.items():
         if not is_storable(name + value):
             raise RpcError("InvalidParameter", "A parameter holds a character that cannot be stored.")
@@ -80,6 +77,16 @@ def _body(request: HttpRequest) -> bytes:
 
 def _pairs(text: str) -> dict[str, str]:
     try:
-        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS))
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
     except ValueError as error:
         raise RpcError("InvalidParameter", "There are too many parameters.") from error
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _twice(name)
+        found[name] = value
+    return found
+
+
+def _twice(name: str) -> RpcError:
+    return RpcError("InvalidParameter", f"The parameter {name[:80]!r} is given twice.")
