@@ -48,7 +48,7 @@ def record_many(*, by: Actor, action: Action, entries: Iterable[tuple[models.Mod
                 actor_id=by.id if by.kind is ActorKind.USER else None,
                 actor_email="",
                 remote_addr=by.address or None,
-                additional_data={"by": by.name, "kind": by.kind.value, **({"note": note} if note else {})},
+                additional_data={"by": by.full_name, "kind": by.kind.value, **({"note": note} if note else {})},
             )
             for instance, changes in entries
         ]
@@ -72,7 +72,7 @@ def record_rows(
 ) -> None:
     """`record_many` for thousands of rows of one table, none of them an instance: (id, what it is called, changes)."""
     content_type = ContentType.objects.get_for_model(model).pk
-    about = json.dumps({"by": by.name, "kind": by.kind.value, **({"note": note} if note else {})})
+    about = json.dumps({"by": by.full_name, "kind": by.kind.value, **({"note": note} if note else {})})
     actor = by.id if by.kind is ActorKind.USER else None
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(_COPY) as copy:
         for pk, name, changes in entries:

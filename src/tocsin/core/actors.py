@@ -16,12 +16,21 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`id` is the user's, contact's or token's id; `address` the IP it came from, or ""."""
+    """`id` is the user's, contact's or token's id; `address` the IP it came from, or "".
+
+    `through` is who spoke where that is somebody else: a program's key that named `name` as the one who acts.
+    """
 
     kind: ActorKind
     name: str
     id: int | None = None
     address: str = ""
+    through: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """For audit entries, which say also who spoke."""
+        return f"{self.name}, through {self.through}" if self.through else self.name
 
 
 SYSTEM = Actor(ActorKind.SYSTEM, "Tocsin")

@@ -18,7 +18,8 @@ _BUTTON = "button-"
 def act_title(kind: ActivityKind, actor: str, data: Mapping[str, Any]) -> str:
     """A sentence without a full stop."""
     said = _said(kind, actor, data)
-    way = _way(str(data.get("how", "")))
+    through = data.get("through")
+    way = _("through %(name)s") % {"name": through} if through else _way(str(data.get("how", "")))
     return f"{said} ({way})" if way else said
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import time_machine
+from auditlog.models import LogEntry
 
 from tests.stories.harness import Story, begin
 from tests.web.arms.calling import Program, program
@@ -82,6 +83,12 @@ def test_what_is_done_to_an_alert_is_done_in_the_name_of_its_handler(story: Stor
     assert (answer["Code"], answer["Message"], answer["Result"], answer["Success"]) == (200, "success", True, True)
     alert.refresh_from_db()
     assert (alert.state, alert.claimed_by) == ("handling", "Handy")
+    assert api.row is not None
+    key = f"{api.row.user} ({api.row.name})"
+    [listed] = api.ok("ListAlerts", **PAGE, ShowActivities="true")["PageBean"]["ListAlerts"]
+    assert listed["Activities"][-1]["Description"] == f"Handy claimed it (through {key})"
+    [entry] = LogEntry.objects.filter(additional_data__note="claimed")
+    assert entry.additional_data["by"] == f"Handy, through {key}"
     assert api.call("ClaimAlarm", AlarmId=alert.pk).code == "OperationConflict"
     api.ok("ChangeAlarmSeverity", AlarmId=alert.pk, Severity="P3", RegionId="r")
     api.ok("BlockAlarmNotification", AlarmId=alert.pk, Timeout=600, RegionId="r")

@@ -259,7 +259,7 @@ def _write(
 ) -> Alert:
     alert.changed_at = now
     alert.save(update_fields=_FIELDS)
-    told = {**(data or {}), **({"how": how} if how else {})}
+    told = {**(data or {}), **({"how": how} if how else {}), **({"through": by.through} if by.through else {})}
     record_activities([NewActivity(alert.pk, kind, by.name, text, told)], at=now)
     record(by=by, action=Action.UPDATE, instance=alert, changes={"state": ("", alert.state)}, note=kind.value)
     return alert

@@ -161,13 +161,13 @@ def change(asked: ChangeAlarmSeverity, caller: Caller) -> Answer:
 
 
 def _act(asked: ClaimAlarm, caller: Caller, act: Callable[[Actor], Alert]) -> Answer:
-    """In the name of the handler, a contact, where one is named: programs share a key as people share an account."""
+    """In the name of the handler, a contact, where one is named; timeline and audit say also through which key."""
     by = caller.by
     if asked.handler_id is not UNSET:
         handler = names_of([asked.handler_id]).get(asked.handler_id)
         if handler is None or handler.kind != "contact":
             raise invalid("HandlerId", "There is no such contact.")
-        by = Actor(by.kind, handler.name, by.id, by.address)
+        by = Actor(by.kind, handler.name, by.id, by.address, through=by.name)
     act(by)
     with transaction.atomic():
         ring_due()
