@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,10 @@ from tests.stories.harness import Story
 from tests.web.people import user_with
 from tests.web.rest.asking import Api, api_as, token_of
 from tocsin.accounts.rules import Role, Scope
+from tocsin.accounts.services import create_token
 from tocsin.contacts.models import Robot, Webhook
+from tocsin.core.actors import SHELL
+from tocsin.core.clock import utc_now
 from tocsin.events.queries import integration_for_token
 
 pytestmark = pytest.mark.django_db
@@ -121,6 +124,19 @@ def test_a_token_made_over_the_api_never_may_more_than_who_made_it() -> None:
     assert "token" not in api("GET", f"/tokens/{made.body['id']}").body
     assert api("POST", f"/tokens/{made.body['id']}/revoke").body["revoked_at"] is not None
     assert Api(made.body["token"])("GET", "/contacts").status == 401
+
+
+def test_a_token_makes_none_that_outlives_it(now: datetime) -> None:
+    end = utc_now() + timedelta(minutes=5)
+    api = Api(create_token(by=SHELL, now=utc_now(), name="short", role=Role.ADMIN, expires_at=end)[1])
+
+    for name, wanted in (("endless", None), ("longer", (end + timedelta(days=1)).isoformat())):
+        made = api("POST", "/tokens", {"name": name, "role": "admin", "scopes": ["admin:write"], "expires_at": wanted})
+        assert (made.status, datetime.fromisoformat(made.body["expires_at"])) == (201, end)
+
+    sooner = end - timedelta(minutes=1)
+    body = {"name": "shorter", "role": "viewer", "scopes": ["alerts:read"], "expires_at": sooner.isoformat()}
+    assert datetime.fromisoformat(api("POST", "/tokens", body).body["expires_at"]) == sooner
 
 
 def test_numbers_are_verified_and_each_result_is_told(api: Api, now: datetime, settings: Any) -> None:

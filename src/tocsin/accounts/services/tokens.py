@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.accounts.models import ApiToken, User
-from tocsin.accounts.rules import Role, Scope, lower_role
+from tocsin.accounts.rules import Role, Scope, is_in_scope, lower_role
 from tocsin.core import crypto
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.errors import InvalidInputError, NotFoundError
@@ -32,19 +32,26 @@ def create_token(
     scopes: Collection[str] = tuple(Scope),
     owner: User | None = None,
     expires_at: datetime | None = None,
+    parent: ApiToken | None = None,
 ) -> tuple[ApiToken, str]:
     """The row and the secret, which is shown once: only its SHA-256 is stored.
 
     InvalidInputError names the fields: `role` when it is above the owner's. All scopes: whatever its role may.
+    `parent`: the token that asks for it. The new one has its owner, ends no later, and has no scope that it lacks.
     """
     name = name.strip()
     problems = {}
+    if parent is not None:
+        owner = parent.owner
+        expires_at = min((end for end in (expires_at, parent.expires_at) if end is not None), default=None)
     if not 1 <= len(name) <= 64 or not name.isprintable():
         problems["name"] = _("A token needs a name of 1 to 64 characters.")
     if owner is not None and lower_role(role, owner.role) != role:
         problems["role"] = _("A token may not do more than its owner, whose role is %(role)s.") % {"role": owner.role}
     if not scopes or not set(scopes) <= set(Scope):
         problems["scopes"] = _("Choose among: %(choices)s.") % {"choices": ", ".join(Scope)}
+    elif parent is not None and not all(is_in_scope(parent.scopes, Scope(scope)) for scope in scopes):
+        problems["scopes"] = _("A token cannot make one with a scope that it lacks.")
     if expires_at is not None and expires_at <= now:
         problems["expires_at"] = _("This moment has passed already.")
     if problems:

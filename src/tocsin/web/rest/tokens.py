@@ -53,7 +53,7 @@ def list_tokens(request: HttpRequest, asked: Query[PageQuery]) -> Any:
 
 @tokens.creation("", NewTokenOut, needs=_ADMIN)
 def create_api_token(request: HttpRequest, typed: NewToken) -> Any:
-    """Its owner is that of the token that asks; it cannot have a scope that the asking one lacks."""
+    """Its owner is that of the token that asks; it ends no later, and has no scope that the asking one lacks."""
     caller = caller_of(request)
     for scope in typed.scopes:
         caller.requires_scope(scope)
@@ -63,8 +63,8 @@ def create_api_token(request: HttpRequest, typed: NewToken) -> Any:
         name=typed.name,
         role=typed.role,
         scopes=typed.scopes,
-        owner=caller.token.owner,
         expires_at=typed.expires_at,
+        parent=caller.token,
     )
     return NewTokenOut(**_facts(row), token=secret)
 
