@@ -102,6 +102,20 @@ def test_a_key_serves_one_body_and_one_token_for_a_day(now: datetime) -> None:
 
 
 @pytest.mark.django_db
+def test_a_key_serves_one_address_and_one_precondition() -> None:
+    api = api_as(Role.MANAGER)
+    pk = api("POST", "/contacts", ANN).body["id"]
+    api("POST", f"/contacts/{pk}/chatbot/remove", If_Match='"1"', Idempotency_Key="k1")
+
+    of_another_version = api("POST", f"/contacts/{pk}/chatbot/remove", If_Match='"9"', Idempotency_Key="k1")
+    of_another_query = api("POST", f"/contacts/{pk}/chatbot/remove?x=1", If_Match='"1"', Idempotency_Key="k1")
+    again = api("POST", f"/contacts/{pk}/chatbot/remove", If_Match='"1"', Idempotency_Key="k1")
+
+    assert (of_another_version.status, of_another_query.status) == (422, 422)
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+@pytest.mark.django_db
 def test_a_refused_creation_may_be_tried_again_with_its_key() -> None:
     api = api_as(Role.MANAGER)
 

@@ -46,7 +46,8 @@ def once(needs: Needs) -> Callable[[Run], Run]:
 
 
 def _run_once(run: Run, request: HttpRequest, kwargs: dict[str, Any], key: str, token_id: int) -> HttpResponse:
-    digest = sha256(b"\0".join([str(request.method).encode(), request.path.encode(), request.body])).hexdigest()
+    asked = (str(request.method), request.get_full_path(), request.headers.get("If-Match", ""))
+    digest = sha256(b"\0".join([*(part.encode() for part in asked), request.body])).hexdigest()
     claim = Claim(token_id, key, digest, utc_now())
     if (answer := earlier_answer(claim)) is not None:
         return _replay(answer)
