@@ -274,12 +274,12 @@ def test_a_changed_number_is_unverified_again_and_the_policies_that_lose_phone_a
     create_policy(by=SHELL, now=now, name="Texts the group", targets=[(group.pk, ["sms"])])
     create_policy(by=SHELL, now=now, name="Mails only", targets=[(contact.pk, ["email"])])
 
-    change = services.update_contact(by=SHELL, now=now, contact_id=contact.pk, version=1, phone="13912345678")
+    change = services.update_contact(by=SHELL, now=now, contact_id=contact.pk, version=2, phone="13912345678")
 
     assert change.is_phone_changed
     assert [use.name for use in change.uses_losing_phone] == ["Calls her", "Texts the group"]
     contact.refresh_from_db()
-    assert (contact.phone, contact.phone_verified_at, contact.version) == ("+8613912345678", None, 2)
+    assert (contact.phone, contact.phone_verified_at, contact.version) == ("+8613912345678", None, 3)
 
 
 def test_a_number_that_was_not_verified_loses_nothing(now: datetime) -> None:

@@ -40,6 +40,17 @@ def test_the_page_names_every_scope_and_every_resource() -> None:
     assert [name for name in (*Scope, *RESOURCES) if f"`{name}" not in page] == []
 
 
+def test_whatever_is_deleted_may_be_deleted_as_it_was_read_only() -> None:
+    blind = {
+        operation["operationId"]
+        for _path, method, operation in operations_of(document.schema)
+        if method == "delete"
+        and "if-match" not in {parameter["name"].lower() for parameter in operation.get("parameters", ())}
+    }
+
+    assert blind == set()
+
+
 @pytest.fixture
 def unlimited(settings: Any, db: None) -> None:
     settings.API_REQUESTS_PER_MINUTE = 0

@@ -44,6 +44,48 @@ def test_a_group_has_members_who_come_and_go(api: Api, now: datetime) -> None:
     assert api("POST", "/contact-groups", {"name": "X", "contact_ids": [999]}).wrong == ["contact_ids"]
 
 
+def test_who_joined_a_group_meanwhile_is_not_taken_out_of_it_unseen(api: Api, now: datetime) -> None:
+    ann = Story(now).contact("Ann", phone="+8613800001234").pk
+    one, two = (api("POST", "/contact-groups", {"name": name}).body["id"] for name in ("One", "Two"))
+    tags = [api("GET", f"/contacts/{ann}").headers["ETag"]]
+
+    api("POST", f"/contact-groups/{one}/members/add", {"contact_ids": [ann]})
+    tags.append(api("GET", f"/contacts/{ann}").headers["ETag"])
+    api("PATCH", f"/contact-groups/{one}", {"contact_ids": []})
+    tags.append(api("GET", f"/contacts/{ann}").headers["ETag"])
+    api("POST", "/contacts/bulk", {"contacts": [{"name": "Ann", "phone": "+8613800001234", "groups": ["One"]}]})
+    refused = [api("PATCH", f"/contacts/{ann}", {"group_ids": [two]}, If_Match=tag).status for tag in tags]
+
+    assert refused == [412, 412, 412]
+    assert [group["name"] for group in api("GET", f"/contacts/{ann}").body["groups"]] == ["One"]
+
+
+_KINDS: dict[str, dict[str, Any]] = {
+    "/contacts": {"name": "Ann", "email": "ann@example.org"},
+    "/contact-groups": {"name": "Databases"},
+    "/robots": {"name": "Ops", "platform": "dingtalk", "url": HOOK},
+    "/webhooks": {"name": "Tickets", "url": "https://tickets.example.org/hook"},
+    "/schedules": {"name": "Rota"},
+}
+
+
+def test_what_changed_meanwhile_is_not_deleted_unseen(api: Api, now: datetime) -> None:
+    pks = {kind: api("POST", kind, body).body["id"] for kind, body in _KINDS.items()}
+    for kind, pk in pks.items():
+        assert api("PATCH", f"{kind}/{pk}", {"name": "Changed"}).status == 200
+    rota, ann = f"/schedules/{pks['/schedules']}", pks["/contacts"]
+    api("POST", f"{rota}/feed")
+    hour = {"starts_at": now.isoformat(), "ends_at": (utc_now() + timedelta(hours=2)).isoformat()}
+    stands_in = api("POST", f"{rota}/substitutes", {"contact_id": ann, **hour}).body["id"]
+    parts = [f"{rota}/substitutes/{stands_in}", f"{rota}/feed"]
+    paths = [*parts, *(f"{kind}/{pk}" for kind, pk in reversed(pks.items()))]
+
+    assert [api("DELETE", path, If_Match='"1"').status for path in paths] == [412] * 7
+    assert [api("DELETE", path, If_Match='"3"').status for path in parts[:1]] == [204]
+    assert [api("DELETE", path, If_Match='"4"').status for path in (*parts[1:], rota)] == [204, 200]
+    assert [api("DELETE", path, If_Match='"2"').status for path in paths[3:]] == [200] * 4
+
+
 def test_a_robots_address_is_taken_and_never_shown(api: Api) -> None:
     made = api("POST", "/robots", {"name": "Ops", "platform": "dingtalk", "url": HOOK, "secret": "SECabc"})
     pk = made.body["id"]

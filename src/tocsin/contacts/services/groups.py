@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from django.db import transaction
@@ -20,6 +20,7 @@ from tocsin.contacts.services.cleaning import (
     clean_name,
     duplicates,
     naming_duplicates,
+    refuse_changed,
     refuse_unknown_ids,
 )
 from tocsin.core.actors import Actor
@@ -60,7 +61,10 @@ def update_group(
 ) -> ContactGroup:
     """What is None stays; `contact_ids` become the members. ConflictError when `version` is not the row's."""
     with transaction.atomic():
-        _lock_contacts(contact_ids or ())
+        held = set[int]()
+        if contact_ids is not None:
+            leaving = ContactGroupMember.objects.filter(group_id=group_id).exclude(contact_id__in=contact_ids)
+            held = _lock_contacts(contact_ids, leaving.values_list("contact_id", flat=True))
         group = _locked(group_id, version)
         changes: dict[str, tuple[str, str]] = {}
         if name is not None and (cleaned := clean({"name": name}, _FIELDS)["name"] or "") != group.name:
@@ -69,9 +73,11 @@ def update_group(
         if contact_ids is not None:
             before = set(group.memberships.values_list("contact_id", flat=True))
             wanted = set(contact_ids)
+            if not before <= held:  # joined while the locks were taken
+                raise ChangedError(_changed())
             if before != wanted:
                 _add(group, wanted - before)
-                group.memberships.filter(contact_id__in=before - wanted).delete()
+                _remove(group, before - wanted)
                 changes["contacts"] = (_listed(before), _listed(wanted))
         if changes:
             group.version += 1
@@ -97,19 +103,21 @@ def add_members(*, by: Actor, now: datetime, group_id: int, contact_ids: Collect
 def remove_members(*, by: Actor, now: datetime, group_id: int, contact_ids: Collection[int]) -> int:
     """How many were members."""
     with transaction.atomic():
+        held = _lock_contacts((), contact_ids)
         group = _locked(group_id, None)
         before = set(group.memberships.values_list("contact_id", flat=True))
-        removed = before & set(contact_ids)
+        removed = before & held
         if removed:
-            group.memberships.filter(contact_id__in=removed).delete()
+            _remove(group, removed)
             _record_members(by, group, before, before - removed)
     return len(removed)
 
 
-def delete_groups(*, by: Actor, now: datetime, ids: Collection[int]) -> tuple[Use, ...]:
-    """Their members stay. Returns what used the groups."""
+def delete_groups(*, by: Actor, now: datetime, ids: Collection[int], version: int | None = None) -> tuple[Use, ...]:
+    """Their members stay. Returns what used the groups. ConflictError when `version` is not the row's."""
     with transaction.atomic():
         groups = list(ContactGroup.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
+        refuse_changed(version, groups)
         found = [group.pk for group in groups]
         uses = tuple(uses_of(found))
         entries = [(group, {"name": (group.name, "")}) for group in groups]
@@ -123,15 +131,24 @@ def _locked(group_id: int, version: int | None) -> ContactGroup:
     if group is None:
         raise NotFoundError(_("There is no such contact group."))
     if version is not None and version != group.version:
-        raise ChangedError(_("Somebody changed this group since you opened it. Load it again and repeat your change."))
+        raise ChangedError(_changed())
     return group
 
 
-def _lock_contacts(contact_ids: Collection[int]) -> None:
-    """So that none is deleted before its membership is committed. Contacts are locked before groups everywhere."""
-    locked = Contact.objects.select_for_update(no_key=True).filter(pk__in=contact_ids).order_by("pk")
-    known = list(locked.values_list("pk", flat=True))
-    refuse_unknown_ids("contact_ids", contact_ids, known, _("There is no contact %(ids)s (any more)."))
+def _changed() -> str:
+    return _("Somebody changed this group since you opened it. Load it again and repeat your change.")
+
+
+def _lock_contacts(joining: Collection[int], leaving: Iterable[int] = ()) -> set[int]:
+    """So that none is deleted before its membership is committed, and their versions can move.
+
+    Contacts are locked before groups everywhere. Returns those that exist, of which are all that join.
+    """
+    wanted = {*joining, *leaving}
+    locked = Contact.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
+    known = set(locked.values_list("pk", flat=True))
+    refuse_unknown_ids("contact_ids", joining, known, _("There is no contact %(ids)s (any more)."))
+    return known
 
 
 def _add(group: ContactGroup, contact_ids: Collection[int]) -> None:
@@ -139,6 +156,18 @@ def _add(group: ContactGroup, contact_ids: Collection[int]) -> None:
         [ContactGroupMember(group=group, contact_id=contact_id) for contact_id in sorted(contact_ids)],
         ignore_conflicts=True,
     )
+    _move_versions(contact_ids)
+
+
+def _remove(group: ContactGroup, contact_ids: Collection[int]) -> None:
+    group.memberships.filter(contact_id__in=contact_ids).delete()
+    _move_versions(contact_ids)
+
+
+def _move_versions(contact_ids: Collection[int]) -> None:
+    """Whoever read a contact with its groups, and writes them back, shall hear of it."""
+    if contact_ids:
+        Contact.objects.filter(pk__in=contact_ids).update(version=F("version") + 1)
 
 
 def _record_members(by: Actor, group: ContactGroup, before: Collection[int], after: Collection[int]) -> None:

@@ -202,6 +202,8 @@ def _set_groups(by: Actor, now: datetime, wanted: Collection[tuple[int, Decision
             "%s::bigint[]) ON CONFLICT DO NOTHING",
             [[pk for pk, _group in joined], [group for _pk, group in joined]],
         )
+    regrouped = [pk for pk, item in wanted if item.fate is Fate.CHANGED and not item.changes]  # others moved already
+    Contact.objects.filter(pk__in=regrouped).update(version=F("version") + 1)
     touched = {group for _pk, group in (*left, *joined)}
     ContactGroup.objects.filter(pk__in=touched).update(version=F("version") + 1)
     return ids

@@ -30,6 +30,7 @@ from tocsin.contacts.services.cleaning import (
     clean_url,
     duplicates,
     naming_duplicates,
+    refuse_changed,
     refuse_unknown_ids,
 )
 from tocsin.contacts.services.reach import forget_reach
@@ -154,12 +155,16 @@ def remove_legacy_chatbot(*, by: Actor, now: datetime, contact_id: int, version:
     return contact
 
 
-def delete_contacts(*, by: Actor, now: datetime, ids: Collection[int]) -> Deletion:
-    """Really deletes them, with their memberships and proofs; unknown ids are passed over. Says what used them."""
+def delete_contacts(*, by: Actor, now: datetime, ids: Collection[int], version: int | None = None) -> Deletion:
+    """Really deletes them, with their memberships and proofs; unknown ids are passed over. Says what used them.
+
+    ConflictError when `version` is not the row's (None skips that check).
+    """
     with transaction.atomic():
         contacts = list(
             Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk").defer("legacy_chatbot_url")
         )
+        refuse_changed(version, contacts)
         found = [contact.pk for contact in contacts]
         deletion = deletion_preview(found)
         audit.record_many(

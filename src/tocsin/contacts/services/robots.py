@@ -31,6 +31,7 @@ from tocsin.contacts.services.cleaning import (
     clean_url,
     duplicates,
     naming_duplicates,
+    refuse_changed,
     zone_of,
 )
 from tocsin.contacts.services.outlets import host_problem, private_problem
@@ -204,10 +205,11 @@ def take_due_dailies(*, now: datetime, limit: int = 100) -> list[DueDaily]:
     return taken
 
 
-def delete_robots(*, by: Actor, now: datetime, ids: Collection[int]) -> tuple[Use, ...]:
-    """Returns what used the robots."""
+def delete_robots(*, by: Actor, now: datetime, ids: Collection[int], version: int | None = None) -> tuple[Use, ...]:
+    """Returns what used the robots. ConflictError when `version` is not the row's."""
     with transaction.atomic():
         robots = list(Robot.objects.select_for_update().filter(pk__in=ids).order_by("pk").defer("url", "secret"))
+        refuse_changed(version, robots)
         found = [robot.pk for robot in robots]
         uses = tuple(uses_of(found))
         entries = [(robot, {"name": (robot.name, ""), "platform": (robot.platform, "")}) for robot in robots]

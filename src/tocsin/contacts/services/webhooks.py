@@ -26,6 +26,7 @@ from tocsin.contacts.services.cleaning import (
     clean_url,
     duplicates,
     naming_duplicates,
+    refuse_changed,
 )
 from tocsin.contacts.services.outlets import private_problem
 from tocsin.core.actors import Actor
@@ -158,11 +159,12 @@ def update_webhook(
     return webhook
 
 
-def delete_webhooks(*, by: Actor, now: datetime, ids: Collection[int]) -> tuple[Use, ...]:
-    """Returns what used the webhooks."""
+def delete_webhooks(*, by: Actor, now: datetime, ids: Collection[int], version: int | None = None) -> tuple[Use, ...]:
+    """Returns what used the webhooks. ConflictError when `version` is not the row's."""
     with transaction.atomic():
         secrets = ("url", "secret", "headers", "parameters")
         webhooks = list(Webhook.objects.select_for_update().filter(pk__in=ids).order_by("pk").defer(*secrets))
+        refuse_changed(version, webhooks)
         found = [webhook.pk for webhook in webhooks]
         uses = tuple(uses_of(found))
         audit.record_many(

@@ -29,9 +29,10 @@ def renew_feed(*, by: Actor, now: datetime, schedule_id: int) -> str:
     return token
 
 
-def remove_feed(*, by: Actor, now: datetime, schedule_id: int) -> None:
+def remove_feed(*, by: Actor, now: datetime, schedule_id: int, version: int | None = None) -> None:
+    """ConflictError when `version` is not the schedule's."""
     with transaction.atomic():
-        schedule = locked(schedule_id, None)
+        schedule = locked(schedule_id, version)
         if schedule.feed_digest is None:
             return
         schedule.feed_nonce, schedule.feed_digest = "", None

@@ -22,6 +22,7 @@ from tocsin.contacts.services.cleaning import (
     clean_time_zone,
     duplicates,
     naming_duplicates,
+    refuse_changed,
     refuse_unknown_ids,
 )
 from tocsin.core.actors import Actor
@@ -131,10 +132,11 @@ def update_schedule(
     return schedule
 
 
-def delete_schedules(*, by: Actor, now: datetime, ids: Collection[int]) -> tuple[Use, ...]:
-    """Returns what used them: it tells nobody by them any more."""
+def delete_schedules(*, by: Actor, now: datetime, ids: Collection[int], version: int | None = None) -> tuple[Use, ...]:
+    """Returns what used them: it tells nobody by them any more. ConflictError when `version` is not the row's."""
     with transaction.atomic():
         schedules = list(Schedule.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
+        refuse_changed(version, schedules)
         found = [schedule.pk for schedule in schedules]
         uses = tuple(uses_of(found))
         entries = [(schedule, {"name": (schedule.name, "")}) for schedule in schedules]

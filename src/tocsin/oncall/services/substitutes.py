@@ -48,13 +48,16 @@ def substitute(
     return row
 
 
-def end_substitute(*, by: Actor, now: datetime, substitute_id: int) -> None:
-    """Removes one that has not begun, ends one that has. NotFoundError when there is none (any more)."""
+def end_substitute(*, by: Actor, now: datetime, substitute_id: int, version: int | None = None) -> None:
+    """Removes one that has not begun, ends one that has. NotFoundError when there is none (any more).
+
+    ConflictError when `version` is not the schedule's.
+    """
     with transaction.atomic():
         row = Substitute.objects.filter(pk=substitute_id, ends_at__gt=now).first()
         if row is None:
             raise NotFoundError(_("There is no such substitute (any more)."))
-        schedule = locked(row.schedule_id, None)
+        schedule = locked(row.schedule_id, version)
         before = _described(row)
         if row.starts_at >= now:
             row.delete()

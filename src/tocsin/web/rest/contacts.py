@@ -232,8 +232,9 @@ def update_contact(request: HttpRequest, contact_id: Id, typed: ContactChanges, 
 
 
 @contacts.removal("/{int:contact_id}", Deleted)
-def delete_contact(request: HttpRequest, contact_id: Id) -> Any:
-    deletion = services.delete_contacts(by=actor_of(request), now=utc_now(), ids=[contact_id])
+def delete_contact(request: HttpRequest, contact_id: Id, if_match: IfMatch = None) -> Any:
+    version = expected_version(if_match)
+    deletion = services.delete_contacts(by=actor_of(request), now=utc_now(), ids=[contact_id], version=version)
     if not deletion.names:
         raise NotFoundError("There is no such contact.")
     return deleted(deletion.names, deletion.uses, deletion.emptied_groups)

@@ -80,10 +80,11 @@ def update_contact_group(request: HttpRequest, group_id: Id, typed: GroupChanges
 
 
 @groups.removal("/{int:group_id}", Deleted)
-def delete_contact_group(request: HttpRequest, group_id: Id) -> Any:
+def delete_contact_group(request: HttpRequest, group_id: Id, if_match: IfMatch = None) -> Any:
     """Its members stay."""
+    version = expected_version(if_match)
     group = _group(group_id)
-    uses = services.delete_groups(by=actor_of(request), now=utc_now(), ids=[group_id])
+    uses = services.delete_groups(by=actor_of(request), now=utc_now(), ids=[group_id], version=version)
     return deleted([group.name], uses)
 
 

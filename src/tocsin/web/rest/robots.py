@@ -92,9 +92,12 @@ def update_robot(request: HttpRequest, robot_id: Id, typed: RobotChanges, if_mat
 
 
 @robots.removal("/{int:robot_id}", Deleted)
-def delete_robot(request: HttpRequest, robot_id: Id) -> Any:
+def delete_robot(request: HttpRequest, robot_id: Id, if_match: IfMatch = None) -> Any:
+    version = expected_version(if_match)
     robot = _robot(robot_id)
-    return deleted([robot.name], services.delete_robots(by=actor_of(request), now=utc_now(), ids=[robot_id]))
+    return deleted(
+        [robot.name], services.delete_robots(by=actor_of(request), now=utc_now(), ids=[robot_id], version=version)
+    )
 
 
 @robots.act("/{int:robot_id}/test", Queued, status=202)

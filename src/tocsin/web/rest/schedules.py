@@ -171,9 +171,12 @@ def update_schedule(request: HttpRequest, schedule_id: Id, typed: ScheduleChange
 
 
 @schedules.removal("/{int:schedule_id}", Deleted)
-def delete_schedule(request: HttpRequest, schedule_id: Id) -> Any:
+def delete_schedule(request: HttpRequest, schedule_id: Id, if_match: IfMatch = None) -> Any:
+    version = expected_version(if_match)
     row = _schedule(schedule_id)
-    return deleted([row.name], services.delete_schedules(by=actor_of(request), now=utc_now(), ids=[schedule_id]))
+    return deleted(
+        [row.name], services.delete_schedules(by=actor_of(request), now=utc_now(), ids=[schedule_id], version=version)
+    )
 
 
 @schedules.get("/{int:schedule_id}/on-duty", OnDuty)
@@ -218,11 +221,12 @@ def create_substitute(request: HttpRequest, schedule_id: Id, typed: NewSubstitut
 
 
 @schedules.removal("/{int:schedule_id}/substitutes/{int:substitute_id}")
-def end_substitute(request: HttpRequest, schedule_id: Id, substitute_id: Id) -> Any:
-    """Removes one that has not begun, ends one that has."""
+def end_substitute(request: HttpRequest, schedule_id: Id, substitute_id: Id, if_match: IfMatch = None) -> Any:
+    """Removes one that has not begun, ends one that has. `If-Match` is of the schedule."""
+    version = expected_version(if_match)
     if not _schedule(schedule_id).substitutes.filter(pk=substitute_id).exists():
         raise NotFoundError("There is no such substitute (any more).")
-    services.end_substitute(by=actor_of(request), now=utc_now(), substitute_id=substitute_id)
+    services.end_substitute(by=actor_of(request), now=utc_now(), substitute_id=substitute_id, version=version)
 
 
 @schedules.act("/{int:schedule_id}/check-in", OnDuty, needs=Permission.RESPOND)
@@ -243,8 +247,10 @@ def renew_schedule_feed(request: HttpRequest, schedule_id: Id) -> Any:
 
 
 @schedules.removal("/{int:schedule_id}/feed")
-def remove_schedule_feed(request: HttpRequest, schedule_id: Id) -> Any:
-    services.remove_feed(by=actor_of(request), now=utc_now(), schedule_id=schedule_id)
+def remove_schedule_feed(request: HttpRequest, schedule_id: Id, if_match: IfMatch = None) -> Any:
+    """`If-Match` is of the schedule."""
+    version = expected_version(if_match)
+    services.remove_feed(by=actor_of(request), now=utc_now(), schedule_id=schedule_id, version=version)
 
 
 def _schedule(schedule_id: int) -> Schedule:

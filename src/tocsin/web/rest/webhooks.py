@@ -89,9 +89,12 @@ def update_webhook(request: HttpRequest, webhook_id: Id, typed: WebhookChanges, 
 
 
 @webhooks.removal("/{int:webhook_id}", Deleted)
-def delete_webhook(request: HttpRequest, webhook_id: Id) -> Any:
+def delete_webhook(request: HttpRequest, webhook_id: Id, if_match: IfMatch = None) -> Any:
+    version = expected_version(if_match)
     webhook = _webhook(webhook_id)
-    return deleted([webhook.name], services.delete_webhooks(by=actor_of(request), now=utc_now(), ids=[webhook_id]))
+    return deleted(
+        [webhook.name], services.delete_webhooks(by=actor_of(request), now=utc_now(), ids=[webhook_id], version=version)
+    )
 
 
 @webhooks.act("/{int:webhook_id}/test", Queued, status=202)
