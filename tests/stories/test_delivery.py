@@ -442,6 +442,29 @@ def test_a_receipt_with_an_odd_date_counts_without_it_and_so_do_the_others_of_it
     }
 
 
+def test_an_id_that_the_vendor_gives_again_is_the_newer_messages(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["sms"]})
+    story.fires("Disk full")
+    story.passes(5)
+    older = story.expect_text(ann, "Disk full")
+    account = older.delivery.account
+    assert account is not None
+    receipt = Receipt(ReceiptStatus.DELIVERED, provider_id="7")
+    Delivery.objects.filter(pk=older.delivery_id).update(provider_id="7")
+    record_receipts(account=account, receipts=[receipt], now=story.now)
+    story.fires("Load high")
+    story.passes(5)
+    newer = story.expect_text(ann, "Load high")
+    Delivery.objects.filter(pk=newer.delivery_id).update(provider_id="7")
+
+    new = [record_receipts(account=account, receipts=[receipt], now=story.now) for _ in range(2)]
+
+    assert (new, older.delivery.state, newer.delivery.state) == ([1, 0], "delivered", "delivered")
+    rows = ReceiptRow.objects.order_by("pk").values_list("delivery_id", "count", "effect")
+    assert list(rows) == [(older.delivery_id, 1, "applied"), (newer.delivery_id, 2, "applied")]
+
+
 def test_a_receipt_of_another_account_is_no_proof(story: Story) -> None:
     ann = story.contact()
     story.policy({ann: ["sms"]})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
@@ -30,32 +30,47 @@ _LARGEST_ID = 2**63 - 1
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCKS_DIFFER_BY = timedelta(days=1)
 
+# An id that a vendor gives again belongs to the newer message: then it is no double of what the older one's said, and
+# nothing is returned of it here.
 _STORE = """
 INSERT INTO delivery_receipt (account_id, received_at, count, effect, reference, provider_id, status, key,
                               code, detail, occurred_at, delivery_id)
 SELECT %(account)s, %(now)s, 1, '', u.reference, u.provider_id, u.status, u.key, u.code, u.detail, u.occurred_at,
        coalesce(
          (SELECT d.id FROM delivery_delivery d WHERE d.id = u.delivery_id AND d.account_id = %(account)s),
-         (SELECT max(d.id) FROM delivery_delivery d
-          WHERE u.provider_id <> '' AND d.account_id = %(account)s AND d.provider_id = u.provider_id),
-         (SELECT p.delivery_id FROM delivery_part p
-          WHERE p.account_id = %(account)s AND p.provider_id = u.provider_id))
+         greatest(
+           (SELECT max(d.id) FROM delivery_delivery d
+            WHERE u.provider_id <> '' AND d.account_id = %(account)s AND d.provider_id = u.provider_id),
+           (SELECT p.delivery_id FROM delivery_part p
+            WHERE p.account_id = %(account)s AND p.provider_id = u.provider_id)))
 FROM unnest(%(references)s::text[], %(provider_ids)s::text[], %(statuses)s::text[], %(keys)s::text[], %(codes)s::text[],
             %(details)s::text[], %(times)s::timestamptz[], %(delivery_ids)s::bigint[])
      AS u(reference, provider_id, status, key, code, detail, occurred_at, delivery_id)
 ON CONFLICT (account_id, reference, provider_id, status, key) DO UPDATE SET count = delivery_receipt.count + 1
-RETURNING id, delivery_id, count
+   WHERE NOT coalesce(excluded.delivery_id > delivery_receipt.delivery_id, false)
+RETURNING id, delivery_id, count, reference, provider_id, status, key
+"""
+# Only that of a message which has its receipts by the vendor's id; it keeps its place in that message's history.
+_SET_ASIDE = """
+UPDATE delivery_receipt r SET reference = '#' || to_hex(r.id)
+FROM (SELECT o.id FROM delivery_receipt o
+      JOIN unnest(%(references)s::text[], %(provider_ids)s::text[], %(statuses)s::text[], %(keys)s::text[])
+           AS u(reference, provider_id, status, key) USING (reference, provider_id, status, key)
+      WHERE o.account_id = %(account)s AND o.delivery_id IS NOT NULL
+      ORDER BY o.id FOR NO KEY UPDATE OF o) old
+WHERE r.id = old.id
 """
 _LOOK_AGAIN = """
 UPDATE delivery_receipt r SET delivery_id = d.id
-FROM (SELECT provider_id, max(id) AS id FROM delivery_delivery
-      WHERE account_id = %(account)s AND provider_id <> ''
-        AND provider_id IN (SELECT provider_id FROM delivery_receipt WHERE id = ANY(%(receipts)s))
-      GROUP BY provider_id
-      UNION
-      SELECT provider_id, delivery_id FROM delivery_part
-      WHERE account_id = %(account)s
-        AND provider_id IN (SELECT provider_id FROM delivery_receipt WHERE id = ANY(%(receipts)s))) d
+FROM (SELECT provider_id, max(id) AS id
+      FROM (SELECT provider_id, id FROM delivery_delivery
+            WHERE account_id = %(account)s AND provider_id <> ''
+              AND provider_id IN (SELECT provider_id FROM delivery_receipt WHERE id = ANY(%(receipts)s))
+            UNION ALL
+            SELECT provider_id, delivery_id FROM delivery_part
+            WHERE account_id = %(account)s
+              AND provider_id IN (SELECT provider_id FROM delivery_receipt WHERE id = ANY(%(receipts)s))) named
+      GROUP BY provider_id) d
 WHERE r.id = ANY(%(receipts)s) AND r.provider_id = d.provider_id
 RETURNING d.id
 """
@@ -84,11 +99,24 @@ def store_receipts(
     rows = {row[:4]: row for row in (_row(receipt, now) for receipt in receipts)}
     if not rows:
         return []
+    stored = _store(account, rows, now)
+    if again := {key: row for key, row in rows.items() if key not in stored}:
+        run(_SET_ASIDE, {"account": account.pk, **_columns(again)})
+        stored |= _store(account, again, now)
+    return list(stored.values())
+
+
+def _store(
+    account: ProviderAccount, rows: Mapping[tuple[object, ...], tuple[object, ...]], now: datetime
+) -> dict[tuple[object, ...], tuple[int, int | None, bool]]:
+    stored = execute(_STORE, {"account": account.pk, "now": now, **_columns(rows)})
+    return {tuple(key): (pk, delivery_id, count == 1) for pk, delivery_id, count, *key in stored}
+
+
+def _columns(rows: Mapping[tuple[object, ...], tuple[object, ...]]) -> dict[str, list[object]]:
     names = ("references", "provider_ids", "statuses", "keys", "codes", "details", "times", "delivery_ids")
-    columns = zip(*(rows[key] for key in sorted(rows)), strict=True)
-    named = {name: list(column) for name, column in zip(names, columns, strict=True)}
-    stored = execute(_STORE, {"account": account.pk, "now": now, **named})
-    return [(pk, delivery_id, count == 1) for pk, delivery_id, count in stored]
+    columns = zip(*(rows[key] for key in sorted(rows, key=str)), strict=True)
+    return {name: list(column) for name, column in zip(names, columns, strict=True)}
 
 
 def look_again(account: ProviderAccount, receipt_ids: Sequence[int]) -> list[int]:
