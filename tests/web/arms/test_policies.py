@@ -14,9 +14,12 @@ from tocsin.accounts.rules import Role
 from tocsin.contacts.models import Contact
 from tocsin.contacts.services import create_contact, create_group, create_robot, create_webhook
 from tocsin.core.clock import utc_now
+from tocsin.core.errors import ConflictError
 from tocsin.policies.models import NotificationPolicy, SilencePolicy
 from tocsin.policies.queries import targets_of
-from tocsin.policies.services import StepInput, create_escalation, create_policy
+from tocsin.policies.services import StepInput, create_escalation, create_policy, save_policy, typed_content_of
+from tocsin.web.arms.operation import Caller
+from tocsin.web.arms.policies import write_policy
 
 pytestmark = pytest.mark.django_db
 
@@ -189,8 +192,26 @@ def test_a_policy_repeats_or_escalates(api: Program, ann: Contact) -> None:
         "NotificationPolicy"
     ]
     assert (back["Repeat"], back["RepeatInterval"], back["EscalationPolicyId"]) == (True, 3600, None)
+    taken = {"Id": made["Id"], "Name": "E", "EscalationPolicyId": chain.pk}
+    assert api.ok("CreateOrUpdateNotificationPolicy", **taken)["NotificationPolicy"]["EscalationPolicyId"] == chain.pk
+    once = api.ok("CreateOrUpdateNotificationPolicy", **{**taken, "EscalationPolicyId": 0})["NotificationPolicy"]
+    assert (once["Repeat"], once["EscalationPolicyId"]) == (False, None)
     [listed] = api.get("ListEscalationPolicies", **PAGE, Name="cha").body["PageBean"]["EscalationPolicies"]
     assert listed == {"Id": chain.pk, "Name": "Chain"}
+
+
+@pytest.mark.parametrize("is_enabled", [None, True, False])
+def test_what_somebody_else_changed_meanwhile_is_not_written_over(ann: Contact, is_enabled: bool | None) -> None:
+    made = create_policy(by=ADMIN, now=utc_now(), name="Shared", is_enabled=False, targets=[(ann.pk, ["sms"])])
+    read_before = NotificationPolicy.objects.get(pk=made.pk)
+    content = typed_content_of(read_before.current)
+    save_policy(by=ADMIN, now=utc_now(), policy_id=made.pk, name="Shared", targets=[(ann.pk, ["phone"])])
+
+    with pytest.raises(ConflictError):
+        write_policy(Caller(ADMIN, Role.MANAGER, utc_now()), read_before, "Shared", is_enabled, content)
+
+    made.refresh_from_db()
+    assert targets_of([made.current_id or 0])[made.current_id or 0] == [(ann.pk, ["phone"])]
 
 
 @pytest.mark.parametrize(
@@ -326,10 +347,16 @@ def test_terraforms_dispatch_rule_is_a_policy(api: Program, ann: Contact) -> Non
     [expressions] = shown["LabelMatchExpressionGrid"]["LabelMatchExpressionGroups"]
     assert expressions["LabelMatchExpressions"][0]["Value"] == "app"
 
-    changed = dispatch_rule(ann, name="tf2", id=rule_id, isRecover=False, groupRules=[])
+    changed = dispatch_rule(ann, name="tf2", id=rule_id, isRecover=False)
+    grouped = {**changed, "groupRules": [{"groupWait": 60, "groupInterval": 900, "groupingFields": ["cluster"]}]}
+    api.ok("UpdateDispatchRule", DispatchRule=grouped, RegionId="r")
+    del changed["groupRules"]
     assert api.ok("UpdateDispatchRule", DispatchRule=changed, RegionId="r")["Success"] is True
     policy = NotificationPolicy.objects.get()
     assert policy.current is not None
+    assert (policy.current.group_by, policy.current.group_wait_seconds, policy.current.group_interval_seconds) == (
+        ["alertname"], 5, 30,
+    )  # fmt: skip
     assert (policy.name, policy.current.sends_recovery, policy.current.repeat_seconds) == ("tf2", False, 0)
     assert api.ok("ListDispatchRule", Name="tf")["DispatchRules"] == [
         {"RuleId": rule_id, "Name": "tf2", "State": "true"}

@@ -93,7 +93,7 @@ def create(asked: CreateDispatchRule, caller: Caller) -> Answer:
 
 
 def update(asked: UpdateDispatchRule, caller: Caller) -> Answer:
-    """Replaces all that this action knows."""
+    """Replaces all that this action knows: what is omitted is as in a new rule."""
     rule = read_json(_PARAMETER, asked.dispatch_rule, _Rule)
     rule_id = next((pk for pk in (rule.id, rule.ruleid, rule.rule_id) if pk is not UNSET), None)
     if rule_id is None:
@@ -118,7 +118,11 @@ def update(asked: UpdateDispatchRule, caller: Caller) -> Answer:
             is_enabled=found.is_enabled,
         )
     else:
-        write_policy(caller, found.pk, rule.name, None, _content(rule, typed_content_of(found.current)))
+        content = typed_content_of(found.current)
+        content.pop("group_by", None)
+        content.pop("group_wait", None)
+        content.pop("group_interval", None)
+        write_policy(caller, found, rule.name, None, _content(rule, content))
     return {"Success": True}
 
 

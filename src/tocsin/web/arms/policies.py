@@ -10,6 +10,7 @@ from django.db import transaction
 from msgspec import UNSET, UnsetType
 
 from tocsin.accounts.rules import Permission
+from tocsin.core.errors import NotFoundError
 from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.queries import existing_policies
 from tocsin.policies.rules import GO_MARK, is_go
@@ -96,8 +97,9 @@ def create_or_update(asked: CreateOrUpdateNotificationPolicy, caller: Caller) ->
         )
     else:
         before = existing_policies().filter(pk=asked.id).first()
-        content = typed_content_of(before.current if before is not None else None)
-        policy = write_policy(caller, asked.id, asked.name, is_enabled, _content(asked, content))
+        if before is None:
+            raise NotFoundError("There is no such notification policy.")
+        policy = write_policy(caller, before, asked.name, is_enabled, _content(asked, typed_content_of(before.current)))
     return {"NotificationPolicy": _shown([policy], is_whole=True)[0]}
 
 
@@ -116,15 +118,21 @@ def delete(asked: DeleteNotificationPolicy, caller: Caller) -> Answer:
 
 
 def write_policy(
-    caller: Caller, policy_id: int, name: str, is_enabled: bool | None, content: TypedContent
+    caller: Caller, before: NotificationPolicy, name: str, is_enabled: bool | None, content: TypedContent
 ) -> NotificationPolicy:
-    """The whole content, and whether it is in force unless that stays (None)."""
+    """The whole content, and whether it is in force unless that stays (None).
+
+    ConflictError when somebody changed the policy since `before`, which `content` began with, was read.
+    """
+    policy = before
     with transaction.atomic():
         if is_enabled is False:
-            disable_policy(by=caller.by, now=caller.now, policy_id=policy_id)
-        policy = save_policy(by=caller.by, now=caller.now, policy_id=policy_id, name=name, **content)
+            policy = disable_policy(by=caller.by, now=caller.now, policy_id=policy.pk, version=policy.version)
+        policy = save_policy(
+            by=caller.by, now=caller.now, policy_id=policy.pk, version=policy.version, name=name, **content
+        )
         if is_enabled:
-            policy = enable_policy(by=caller.by, now=caller.now, policy_id=policy_id)
+            policy = enable_policy(by=caller.by, now=caller.now, policy_id=policy.pk, version=policy.version)
     return policy
 
 
@@ -169,7 +177,9 @@ def _group(content: TypedContent, text: str) -> None:
 
 
 def _repeat(asked: CreateOrUpdateNotificationPolicy, content: TypedContent) -> None:
-    """Repeats or escalates; neither when an escalation is not named."""
+    """Repeats or escalates; neither when an escalation is not named. Escalation 0 takes it away."""
+    if asked.escalation_policy_id == 0:
+        content["escalation_id"] = None
     interval = timedelta(seconds=min(asked.repeat_interval, 10**8)) if asked.repeat_interval is not UNSET else None
     escalation_id = None if asked.escalation_policy_id is UNSET else asked.escalation_policy_id or None
     wants_repeat = given(asked.repeat)
