@@ -13,6 +13,7 @@ from tocsin.channels.services import disable_account
 from tocsin.contacts.rules import Fallback
 from tocsin.contacts.services import delete_contacts, import_contact, update_contact
 from tocsin.core.ids import to_base36
+from tocsin.delivery.auditor import find_faults
 from tocsin.delivery.models import Delivery, Notification
 from tocsin.delivery.models import Receipt as ReceiptRow
 from tocsin.delivery.planning import plan_due
@@ -520,3 +521,26 @@ def test_times_of_the_timeline_are_in_order(story: Story) -> None:
 
     assert [entry.kind for entry in entries] == ["opened", "notified", "delivery", "delivery"]
     assert entries[-1].at - entries[0].at == timedelta(seconds=35)
+
+
+def test_an_alert_whose_rows_the_database_refuses_keeps_no_other_one_waiting(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]})
+    story.fires("Broken", instance="db1")
+    story.passes(5)
+    story.expect_text(ann, "Broken")
+    Notification.objects.update(number=2**31 - 1)
+
+    story.fires("Broken", instance="db2")
+    story.passes(60)
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_text(ann, "Disk full")
+    assert Alert.objects.filter(due_at__lt=story.now).count() == 1
+    assert "TocsinAlertsLate" in [fault.kind for fault in find_faults(story.now + timedelta(minutes=1))]
+
+    Notification.objects.filter(number=2**31 - 1).update(number=1)
+    story.passes(20)
+
+    story.expect_text(ann, "more events: 2 are active now")

@@ -144,3 +144,16 @@ def test_texts_in_go_templates_show_the_same_alert(story: Story) -> None:
 
     story.expect_text(ann, "over: DiskFull resolved")
     story.expect_mail(ann)
+
+
+@pytest.mark.parametrize("source", [r"{{ '\x00' }}x", GO_MARK + '{{ "\\ud800" }}x'])
+def test_a_kept_template_of_characters_that_cannot_be_stored_costs_nobody_a_message(story: Story, source: str) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]})
+    PolicyVersion.objects.update(templates={"email_title": source, "email_content": source})
+
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_mail(ann, "Disk full")
+    assert Activity.objects.filter(kind="template_failed").count() == 1

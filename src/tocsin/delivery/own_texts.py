@@ -14,6 +14,7 @@ from django.utils.html import strip_tags
 
 from tocsin.channels.kinds import ROBOT_PLATFORMS, Channel
 from tocsin.core.redact import redact_prose
+from tocsin.core.storable import storable
 from tocsin.delivery.dialects import escape_markdown, on_one_line
 from tocsin.delivery.rules import Cause
 from tocsin.delivery.speech import keys_said, plain_speech
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _LONGEST = {Channel.SMS: 500, Channel.PHONE: 800, Channel.EMAIL: 50_000}
 _LONGEST_MESSAGE = 8_000
 _LONGEST_TITLE = 200
+_LONGEST_PROBLEM = 500
 
 
 def own_text(alert: AlertSummary, channel: Channel, zone: ZoneInfo, built_in: Text, headline: str, url: str) -> Text:
@@ -38,7 +40,7 @@ def own_text(alert: AlertSummary, channel: Channel, zone: ZoneInfo, built_in: Te
     try:
         return _written(alert, channel, named, values, built_in)
     except TemplateFault as fault:
-        return replace(built_in, problem=str(fault))
+        return replace(built_in, problem=storable(str(fault), _LONGEST_PROBLEM))  # it may quote the template
 
 
 def variables(alert: AlertSummary, zone: ZoneInfo, headline: str, url: str) -> Mapping[str, Any]:

@@ -24,7 +24,7 @@ _DUE_COLUMNS = (
 _DUE = f"""
 SELECT {", ".join(f"a.{name}" for name in _DUE_COLUMNS)}, p.name, p.is_enabled, p.is_shadow, p.deleted_at
 FROM alerts_alert a JOIN policies_notificationpolicy p ON p.id = a.policy_id
-WHERE a.due_at <= %(now)s AND (%(only)s::bigint IS NULL OR a.id = %(only)s)
+WHERE a.due_at <= %(now)s AND (%(only)s::bigint IS NULL OR a.id = %(only)s) AND a.id <> ALL (%(aside)s::bigint[])
 ORDER BY a.due_at, a.id LIMIT %(limit)s FOR NO KEY UPDATE OF a SKIP LOCKED
 """  # noqa: S608 (the names above)
 # The next numbers of each alert: its row is locked, so nobody else takes them.
@@ -112,9 +112,12 @@ class NewDelivery(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-def lock_due_alerts(now: datetime, limit: int, only: int | None = None) -> list[Alert]:
-    """With their policies, but without what a decision does not look at. Those that another worker has are left out."""
-    return [_alert(values) for values in execute(_DUE, {"now": now, "limit": limit, "only": only})]
+def lock_due_alerts(now: datetime, limit: int, only: int | None = None, aside: Collection[int] = ()) -> list[Alert]:
+    """With their policies, but without what a decision does not look at. Those that another worker has are left out,
+    and those in `aside`.
+    """
+    values = {"now": now, "limit": limit, "only": only, "aside": list(aside)}
+    return [_alert(row) for row in execute(_DUE, values)]
 
 
 def _alert(values: Sequence[Any]) -> Alert:

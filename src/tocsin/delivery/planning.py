@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import Error as DatabaseFault
+from django.db import InterfaceError, OperationalError
+from django.db.models import QuerySet
 
 from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import ActivityKind, AlertState, clocks_from_json, taken_steps
@@ -37,6 +38,11 @@ PLANNED_AT_ONCE = 50
 MOST_AT_ONCE = 200
 """When alerts wait already: what a statement costs is then shared by more of them."""
 _LATE = timedelta(seconds=1)
+_ASIDE_FOR = timedelta(seconds=15)
+_DATABASE_IS_AWAY = (OperationalError, InterfaceError)
+"""What is wrong with no alert. Every other error of the database is about what one of them holds."""
+_aside: dict[int, datetime] = {}
+"""Alerts that cannot be planned, and when this process tries them again: they stay due and take nobody's place."""
 
 
 @dataclass(slots=True)
@@ -103,8 +109,10 @@ def plan_due(now: datetime, *, limit: int | None = None) -> int:
     """Decides for due alerts, by default for few at once and more in a storm, and returns how many.
 
     Other workers skip what this one has locked. An alert that cannot be planned keeps no other one waiting; it stays
-    due, and the auditor tells of it.
+    due and is tried again every 15 s, and the auditor tells of it.
     """
+    for alert_id in [pk for pk, until in _aside.items() if until <= now or until > now + _ASIDE_FOR]:
+        del _aside[alert_id]
     oldest = next_due_at()
     if oldest is None or oldest > now:
         return 0
@@ -112,7 +120,7 @@ def plan_due(now: datetime, *, limit: int | None = None) -> int:
         limit = MOST_AT_ONCE if now - oldest > _LATE else PLANNED_AT_ONCE
     try:
         return _plan(now, limit)
-    except DatabaseFault:
+    except _DATABASE_IS_AWAY:
         raise
     except Exception:
         logger.exception("alerts could not be planned; trying one by one")
@@ -120,19 +128,21 @@ def plan_due(now: datetime, *, limit: int | None = None) -> int:
 
 
 def _plan_one_by_one(now: datetime, limit: int) -> int:
-    done, fault = 0, None
-    due = Alert.objects.filter(due_at__lte=now).order_by("due_at", "id").values_list("pk", flat=True)
+    done = 0
+    due = _due().filter(due_at__lte=now).order_by("due_at", "id").values_list("pk", flat=True)
     for alert_id in list(due[:limit]):
         try:
             done += _plan(now, 1, alert_id)
-        except DatabaseFault:
+        except _DATABASE_IS_AWAY:
             raise
-        except Exception as error:
-            logger.error("alert %d cannot be planned: %s", alert_id, type(error).__name__)
-            fault = error
-    if fault is not None and not done:
-        raise fault
+        except Exception:
+            logger.exception("alert %d cannot be planned; it is tried again soon", alert_id)
+            _aside[alert_id] = now + _ASIDE_FOR
     return done
+
+
+def _due() -> QuerySet[Alert]:
+    return Alert.objects.filter(due_at__isnull=False).exclude(pk__in=list(_aside))
 
 
 @retried
@@ -140,7 +150,7 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
     # Lost in a crash of the database, the alerts are due again. The messages cannot have gone out: their claims are
     # committed later, and flush this to disk with them.
     commit_without_waiting()
-    alerts = lock_due_alerts(now, limit, only)
+    alerts = lock_due_alerts(now, limit, only, _aside.keys())
     if not alerts:
         return 0
     stopped = stopped_by_claims([alert.pk for alert in alerts if _has_claim_ended(alert, now)])
@@ -183,7 +193,7 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
 
 def next_due_at() -> datetime | None:
     """When the next alert wants a decision."""
-    return Alert.objects.filter(due_at__isnull=False).order_by("due_at").values_list("due_at", flat=True).first()
+    return _due().order_by("due_at").values_list("due_at", flat=True).first()
 
 
 def _decided(

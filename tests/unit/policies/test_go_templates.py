@@ -137,3 +137,14 @@ def test_a_go_template_is_kept_to_the_letter_and_judged_by_its_own_language() ->
     assert list(caught.value.fields) == ["templates.sms_content"]
     with pytest.raises(InvalidInputError):
         parse_templates({"sms_content": "{{ .level }}"})
+
+
+@pytest.mark.parametrize(
+    "source", [GO_MARK + '{{ "\\u0000" }}x', GO_MARK + '{{ "\\ud800" }}x', r"{{ '\x00' }}x", r"{{ '\ud800' }}x"]
+)
+def test_a_text_that_no_database_keeps_is_refused_when_saved_and_a_fault_when_made(source: str) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        parse_templates({"sms_content": source})
+    assert "cannot be stored" in str(refused.value)
+    with pytest.raises(TemplateFault, match="cannot be stored"):
+        written(source, {"go": VALUES}, str)

@@ -10,9 +10,9 @@ from django.db.models import Q, QuerySet
 
 from tocsin.contacts.models import Contact, ContactGroupMember
 from tocsin.contacts.queries.arrays import is_one_of
-from tocsin.contacts.queries.people import is_storable
 from tocsin.contacts.queries.searching import field_candidates, field_condition, is_walk_shorter, unindexed
 from tocsin.core.phones import search_digits
+from tocsin.core.storable import is_storable
 
 _ORDER = ("object_id",)
 _LONGEST_TEXT = 254

@@ -20,7 +20,7 @@ from django.db.models.lookups import LessThan
 from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
 from tocsin.contacts.models import Contact, ContactGroup, ContactGroupMember, ContactReach
 from tocsin.contacts.queries.arrays import is_one_of
-from tocsin.contacts.queries.people import Readiness, is_storable
+from tocsin.contacts.queries.people import Readiness
 from tocsin.contacts.queries.searching import (
     groups_named,
     is_unindexed,
@@ -30,6 +30,7 @@ from tocsin.contacts.queries.searching import (
     unindexed,
 )
 from tocsin.contacts.rules import ContactView, Fallback, why_not_reachable
+from tocsin.core.storable import is_storable
 
 MOST_FOUND = 10_000
 GROUPS_SHOWN = 5

@@ -35,6 +35,7 @@ from tocsin.contacts.rules import (
     why_not_reachable,
 )
 from tocsin.core.phones import PhoneError, parse
+from tocsin.core.storable import is_storable
 
 _GROUPS = """
 SELECT g.id, g.name, coalesce(array_agg(c.id ORDER BY c.name, c.id) FILTER (WHERE c.id IS NOT NULL), '{}')
@@ -143,11 +144,6 @@ def contacts_matching(text: str) -> QuerySet[Contact]:
         return Contact.objects.none()
     candidates = text_candidates(wanted, sees_addresses=True)
     return Contact.objects.filter(candidates, text_condition(wanted, sees_addresses=True))
-
-
-def is_storable(text: str) -> bool:
-    """PostgreSQL keeps neither NUL nor lone surrogates."""
-    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def uses_of(ids: Collection[int]) -> list[Use]:

@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.models import Contact, PersonalLink
-from tocsin.contacts.queries.people import contact_views, is_storable
+from tocsin.contacts.queries.people import contact_views
 from tocsin.contacts.queries.tokens import derived_token, row_by_token, sends_to
 from tocsin.contacts.rules import (
     LinkOutcome,
@@ -25,6 +25,7 @@ from tocsin.contacts.rules import (
 )
 from tocsin.core import crypto
 from tocsin.core.phones import PhoneError, parse
+from tocsin.core.storable import is_storable
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from django.utils.module_loading import import_string
 
 from tocsin.contacts.models import Contact, ContactGroup, NotificationObject, Robot, Webhook
 from tocsin.contacts.queries.listing import Wanted, contacts_found
-from tocsin.contacts.queries.people import is_storable
 from tocsin.contacts.queries.searching import groups_named
+from tocsin.core.storable import is_storable
 
 Kind = NotificationObject.Kind
 _MOST_PAGES = 100

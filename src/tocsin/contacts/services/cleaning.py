@@ -18,10 +18,10 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from psycopg.errors import UniqueViolation
 
-from tocsin.contacts.queries import is_storable
 from tocsin.contacts.rules import DuplicateError, Fallback, is_lark_open_id
 from tocsin.core.errors import ChangedError, InvalidInputError
 from tocsin.core.phones import PhoneError, parse
+from tocsin.core.storable import is_storable
 
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNPRINTABLE = frozenset({"Cc", "Zl", "Zp"})

@@ -15,7 +15,7 @@ from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.channels.registry import PROVIDERS
 from tocsin.contacts.models import NotificationObject, Webhook
-from tocsin.contacts.queries import is_storable, uses_of
+from tocsin.contacts.queries import uses_of
 from tocsin.contacts.queries.outlets import WEBHOOK_CONFIG
 from tocsin.contacts.rules import DuplicateError, Use
 from tocsin.contacts.services.cleaning import (
@@ -31,6 +31,7 @@ from tocsin.contacts.services.cleaning import (
 from tocsin.contacts.services.outlets import private_problem
 from tocsin.core.actors import Actor
 from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
+from tocsin.core.storable import is_storable
 
 KEPT = "***"
 """As a header's or parameter's value: what is stored under that name stays."""

@@ -9,6 +9,7 @@ NO_VARIABLE = Sentence("there is no variable %(name)s")
 NOT_HERE = Sentence("%(what)s cannot be used here")
 TOO_DEEP = Sentence("a loop in a loop in a loop cannot be used here")
 GREW = Sentence("the text grew too long")
+UNSTORABLE = Sentence("the text holds a character that cannot be stored")
 TOO_SLOW = Sentence("the text took too long")
 
 

@@ -22,8 +22,18 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tocsin.core.errors import InvalidInputError
 from tocsin.core.labels import text_error
 from tocsin.core.sentences import Sentence
+from tocsin.core.storable import is_storable
 from tocsin.policies.rules.go_templates import MARK, is_go, made_go
-from tocsin.policies.rules.template_faults import AT, GREW, NO_VARIABLE, NOT_HERE, TOO_DEEP, TOO_SLOW, TemplateFault
+from tocsin.policies.rules.template_faults import (
+    AT,
+    GREW,
+    NO_VARIABLE,
+    NOT_HERE,
+    TOO_DEEP,
+    TOO_SLOW,
+    UNSTORABLE,
+    TemplateFault,
+)
 
 TEMPLATE_FIELDS = (
     "email_title", "email_content", "email_recover_title", "email_recover_content", "sms_content",
@@ -129,8 +139,13 @@ def written(source: str, values: Mapping[str, Any], dialect: Callable[[str], str
 
 def _made(source: str, values: Mapping[str, Any], dialect: Callable[[str], str]) -> str:
     """Perhaps nothing: an example need not have the label that is shown."""
-    if is_go(source):
-        return made_go(source, values["go"], dialect)
+    text = made_go(source, values["go"], dialect) if is_go(source) else _made_jinja(source, values, dialect)
+    if not is_storable(text):  # an escape of the template's language wrote it: the source itself holds none
+        raise TemplateFault(UNSTORABLE)
+    return text
+
+
+def _made_jinja(source: str, values: Mapping[str, Any], dialect: Callable[[str], str]) -> str:
     template = _compiled(source, dialect)
     until = time.monotonic() + _SECONDS
     pieces: list[str] = []

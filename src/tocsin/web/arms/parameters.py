@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from tocsin.contacts.queries import is_storable
+from tocsin.core.storable import is_storable
 from tocsin.web.arms.errors import invalid, missing
 
 Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, UnreadablePostError
 
-from tocsin.contacts.queries import is_storable
+from tocsin.core.storable import is_storable
 from tocsin.web.arms.errors import RpcError
 
 _MOST_PARAMETERS = 1000
