@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from simulators.webhook import WebhookReceiver
 from tests.stories.harness import ADMIN, Story
@@ -14,6 +15,7 @@ from tests.stories.test_apply import run
 from tocsin.alerts.models import Alert
 from tocsin.alerts.services import claim_alert, comment_alert, resolve_alert
 from tocsin.channels.base import Outcome
+from tocsin.contacts.models import Webhook
 from tocsin.contacts.services import delete_webhooks, update_webhook
 from tocsin.core.errors import ConflictError, InvalidInputError
 from tocsin.delivery.lifecycle import change_subscription, next_lifecycle_at, subscribe, try_subscription, unsubscribe
@@ -207,3 +209,23 @@ def test_nothing_of_a_test_is_kept(story: Story, receiver: WebhookReceiver, hear
 
     assert result.outcome is Outcome.ACCEPTED
     assert not LifecycleNotice.objects.exists()
+
+
+def test_a_webhook_that_cannot_be_asked_or_read_holds_up_no_other_one(
+    story: Story, receiver: WebhookReceiver, hears: LifecycleSubscription
+) -> None:
+    bad = story.webhook("https://hooks.example.org/", name="Bad host")
+    lost = story.webhook("https://lost.example.org/", name="Lost key")
+    for webhook in (bad, lost):
+        subscribe(by=ADMIN, now=story.now, webhook_id=webhook.pk, kinds=["opened"])
+    Webhook.objects.filter(pk=bad.pk).update(url="https://xn--a.example/")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE contacts_webhook SET secret = 'v1:00000000:lost' WHERE id = %s", [lost.pk])
+
+    fires(story, "Disk full")
+
+    assert [kind for _title, kind in told(receiver)] == ["opened"]
+    waiting = LifecycleNotice.objects.filter(state="waiting").order_by("subscription__webhook_id")
+    answers = dict(waiting.values_list("subscription__webhook_id", "answer"))
+    assert answers[bad.pk] == "This is not a web address."
+    assert answers[lost.pk].startswith("The account could not be opened")

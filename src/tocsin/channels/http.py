@@ -234,14 +234,24 @@ def _is_public(address: Address) -> bool:
     return address.is_global and not is_local and not any(address in network for network in _ALSO_LOCAL)
 
 
+def is_web_address(url: str) -> bool:
+    """Whether a request can be addressed there at all."""
+    try:
+        _parse(url)
+    except AddressRefusedError:
+        return False
+    return True
+
+
 def _parse(url: str) -> URL:
     if any(character <= " " or character == "\x7f" for character in url):
         raise AddressRefusedError(_NO_BLANKS)
     try:
         parsed = URL(url, encoded=url.isascii())
+        host = parsed.host  # decodes it, and fails for what is no name at all (xn--a)
     except (ValueError, TypeError):
         raise AddressRefusedError(_NO_ADDRESS) from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if parsed.scheme not in ("http", "https") or not host:
         raise AddressRefusedError(_NO_HOST)
     return parsed
 

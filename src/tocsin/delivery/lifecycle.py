@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -18,16 +20,17 @@ from django.utils.translation import gettext as _
 
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
-from tocsin.channels.base import Config, Message, SendResult
+from tocsin.channels.base import Config, Message, Outcome, SendResult
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
 from tocsin.channels.registry import PROVIDERS
 from tocsin.contacts.models import Webhook
-from tocsin.contacts.queries.outlets import webhook_config
+from tocsin.contacts.queries.outlets import WEBHOOK_CONFIG, webhook_config
 from tocsin.contacts.services import OutletReach, record_outlet_reach
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ConfigurationError, ConflictError, InvalidInputError, NotFoundError
 from tocsin.core.ids import to_base36
+from tocsin.core.storable import storable
 from tocsin.delivery.lifecycle_models import LifecycleNotice, LifecycleSubscription
 from tocsin.delivery.render import alert_url
 from tocsin.delivery.rules.lifecycle import (
@@ -38,8 +41,11 @@ from tocsin.delivery.rules.lifecycle import (
     is_taken,
     next_try,
 )
+from tocsin.delivery.rules.told import FAULT, NOT_OPENED
 from tocsin.events.retrying import in_transaction
 from tocsin.events.statements import execute, run
+
+logger = logging.getLogger(__name__)
 
 _AT_ONCE = 50
 _CLAIM = """
@@ -88,8 +94,10 @@ def send_lifecycle(now: datetime) -> int:
     if not ids:
         return 0
     rows = LifecycleNotice.objects.select_related("subscription__webhook", "alert__policy", "activity")
-    notices = list(rows.filter(pk__in=ids))
-    items = [(notice, _config(notice.subscription.webhook), _message(notice)) for notice in notices]
+    secrets = [f"subscription__webhook__{field}" for field in WEBHOOK_CONFIG]
+    notices = list(rows.defer(*secrets).filter(pk__in=ids))
+    configs = _configs({notice.subscription.webhook_id for notice in notices})
+    items = [(notice, configs.get(notice.subscription.webhook_id), _message(notice)) for notice in notices]
     said = asyncio.run(_say_all(items))
     _record(said, now)
     return len(said)
@@ -181,7 +189,7 @@ def _record(said: Sequence[_Said], now: datetime) -> None:
             tries=notice.tries, happened_at=notice.at, now=now, retry_after=result.retry_after
         )  # fmt: skip
         state = NoticeState.DELIVERED if taken else NoticeState.WAITING if again else NoticeState.GIVEN_UP
-        answer = (result.detail or result.code or result.outcome.value)[:_LONGEST_ANSWER]
+        answer = storable(result.detail or result.code or result.outcome.value, _LONGEST_ANSWER)
         rows.append({"id": notice.pk, "tries": notice.tries, "state": state.value, "answer": answer,
                      "next_at": again.isoformat() if again else None})  # fmt: skip
         webhook = notice.subscription.webhook_id
@@ -195,25 +203,44 @@ def _record(said: Sequence[_Said], now: datetime) -> None:
     in_transaction(work)
 
 
-async def _say_all(items: Sequence[tuple[LifecycleNotice, Config, Message]]) -> list[_Said]:
+async def _say_all(items: Sequence[tuple[LifecycleNotice, Config | None, Message]]) -> list[_Said]:
     results = await _say_each([(config, message) for _notice, config, message in items])
     return [_Said(notice, result) for (notice, _config, _message), result in zip(items, results, strict=True)]
 
 
-async def _say_each(items: Sequence[tuple[Config, Message]]) -> list[SendResult]:
+async def _say_each(items: Sequence[tuple[Config | None, Message]]) -> list[SendResult]:
+    """Each has an outcome of its own, whatever is raised: one webhook holds up no other. No config cannot be read."""
     kind, http = PROVIDERS["webhook"], HttpClient(allow=settings.OUTGOING_ALLOW)
 
-    async def say(config: Config, message: Message) -> SendResult:
-        provider = kind.open(config, http)
+    async def say(config: Config | None, message: Message) -> SendResult:
+        if config is None:
+            return SendResult(Outcome.PERMANENT_CONFIG, "open", NOT_OPENED % {"problem": ConfigurationError.__name__})
         try:
-            return await provider.send(message)
-        finally:
-            await provider.aclose()
+            provider = kind.open(config, http)
+            try:
+                return await provider.send(message)
+            finally:
+                await provider.aclose()
+        except Exception as error:
+            logger.exception("a webhook that follows alerts failed in an unforeseen way")
+            return SendResult(Outcome.AMBIGUOUS, "fault", FAULT % {"problem": type(error).__name__})
 
     try:
         return list(await asyncio.gather(*(say(config, message) for config, message in items)))
     finally:
         await http.aclose()
+
+
+def _configs(webhook_ids: Collection[int]) -> dict[int, Config]:
+    """Without those whose secrets cannot be read: they are looked for one by one when there is such a one."""
+    rows = Webhook.objects.order_by("pk")
+    with suppress(ConfigurationError, ValueError):
+        return {webhook.pk: _config(webhook) for webhook in rows.filter(pk__in=webhook_ids)}
+    configs = {}
+    for pk in webhook_ids:
+        with suppress(ConfigurationError, ValueError):
+            configs[pk] = _config(rows.get(pk=pk))
+    return configs
 
 
 def _config(webhook: Webhook) -> Config:

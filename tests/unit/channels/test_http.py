@@ -298,3 +298,8 @@ def test_how_long_to_wait_is_read(headers: dict[str, str], pause: timedelta | No
 
 def test_a_reply_does_not_show_its_body() -> None:
     assert "s3cret-word" not in repr(HttpReply(200, {}, b"s3cret-word"))
+
+
+def test_a_host_that_is_no_name_is_refused_before_anything_is_sent() -> None:
+    with pytest.raises(AddressRefusedError, match="not a web address"):
+        fetch("https://xn--a.example/")

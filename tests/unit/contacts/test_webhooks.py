@@ -183,3 +183,10 @@ def test_stored_values_stay_at_another_path_of_the_same_host(now: datetime) -> N
     moved = change(now, webhook, url="https://TICKETS.example/other", headers={"X-Token": "***"})
 
     assert moved.headers == '{"X-Token": "s3cr3t-header"}'
+
+
+def test_a_host_that_no_request_can_name_is_refused(now: datetime) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        make(now, url="https://xn--a.example/")
+
+    assert list(refused.value.fields) == ["url"]

@@ -18,6 +18,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from psycopg.errors import UniqueViolation
 
+from tocsin.channels.http import is_web_address
 from tocsin.contacts.rules import DuplicateError, Fallback, is_lark_open_id
 from tocsin.core.errors import ChangedError, InvalidInputError
 from tocsin.core.phones import PhoneError, parse
@@ -132,7 +133,9 @@ def clean_url(value: object) -> str:
     text = clean_text(value or "", at_most=2000)
     try:
         parts = urlsplit(text)
-        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        is_whole = (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and is_web_address(text)
+        )
     except ValueError:  # brackets that are no address, a port that is none
         is_whole = False
     if not is_whole or any(map(str.isspace, text)):
