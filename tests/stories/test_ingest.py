@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tocsin.core.actors import SHELL
+from tocsin.core.clock import EARLIEST, LATEST
 from tocsin.core.errors import ConflictError, InvalidInputError
 from tocsin.delivery.pipeline import AcceptResult, accept, sweep
 from tocsin.events.models import Event, Integration, Rematch
@@ -170,7 +171,15 @@ def test_an_end_in_year_9999_is_stored_as_one_that_can_be_loaded(source: Integra
     accept(source, [Report({"alertname": "A"}, starts_at=never, ends_at=never)], now)
 
     assert event().state == "active"
-    assert event().ends_at.year == 9000
+    assert event().ends_at == LATEST
+
+
+def test_a_start_in_year_1_is_stored_as_one_that_can_be_loaded(source: IntegrationKey, now: datetime) -> None:
+    always = datetime.fromisoformat("0001-01-01T00:00:00+10:00")
+
+    accept(source, [Report({"alertname": "A"}, starts_at=always)], now)
+
+    assert event().starts_at == EARLIEST
 
 
 def test_an_event_without_reports_resolves_when_its_time_is_over(source: IntegrationKey, now: datetime) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.stories.harness import ADMIN, Story
+from tocsin.core.errors import InvalidInputError
 from tocsin.events.models import Event
 from tocsin.policies.models import SilencePolicy
 from tocsin.policies.queries.silences import hidden_ever, hidden_now
@@ -21,6 +24,18 @@ def silenced(story: Story, *conditions: dict[str, str], **fields: Any) -> Silenc
     if "effect" not in fields:
         fields |= {"effect": "period", "ends_at": story.now + timedelta(hours=1)}
     return create_silence(by=ADMIN, now=story.now, name="Maintenance", rules=[list(conditions)], **fields)
+
+
+@pytest.mark.parametrize(
+    ("field", "moment"), [("starts_at", "0001-01-01T00:00:00+10:00"), ("ends_at", "9999-12-31T23:59:59-10:00")]
+)
+def test_a_period_that_could_not_be_read_again_is_refused(story: Story, field: str, moment: str) -> None:
+    period = {"effect": "period", "ends_at": story.now + timedelta(hours=1), field: datetime.fromisoformat(moment)}
+
+    with pytest.raises(InvalidInputError) as refused:
+        silenced(story, when("host", "db1"), **period)
+
+    assert list(refused.value.fields) == [field]
 
 
 def test_what_is_silenced_is_told_to_nobody_and_when_the_silence_ends_what_still_fires_is(story: Story) -> None:

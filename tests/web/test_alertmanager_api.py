@@ -273,6 +273,40 @@ def test_a_silence_that_begins_later_is_pending(story: Story, now: datetime) -> 
     assert (shown["status"], shown["startsAt"]) == ({"state": "pending"}, moment(later + timedelta(hours=1)))
 
 
+def test_a_silence_that_never_ends_is_shown_so_here_too(story: Story, settings: Any) -> None:
+    """Grafana and amtool write year 9999, which other zones' clocks cannot show."""
+    settings.TIME_ZONE = "Asia/Shanghai"
+    ask = program(Role.RESPONDER)
+    never = "9999-12-31T23:59:59.000Z"
+    made = ask("POST", "silences", silence(story.now, endsAt=never)).json()["silenceID"]
+
+    shown = ask("GET", f"silence/{made}").json()
+    again = ask("POST", "silences", {name: shown[name] for name in ("id", *silence(story.now))})
+    pages = [
+        signed_in(Role.MANAGER).get(f"/console/policies/silencepolicy/{page}")
+        for page in ("", f"{SilencePolicy.objects.get().pk}/change/")
+    ]
+
+    assert (shown["endsAt"], again.json()) == (never, {"silenceID": made})
+    assert [page.status_code for page in pages] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    ("starts_at", "status"), [("0001-01-01T00:00:00+10:00", 200), ("9999-12-31T22:59:59-10:00", 400)]
+)
+def test_a_silence_is_not_lost_over_a_start_at_the_end_of_the_calendar(
+    story: Story, starts_at: str, status: int
+) -> None:
+    ask = program(Role.RESPONDER)
+    made = ask("POST", "silences", silence(story.now)).json()["silenceID"]
+
+    body = silence(story.now, id=made, startsAt=starts_at, endsAt="9999-12-31T23:59:59-10:00")
+    changed = ask("POST", "silences", body)
+
+    assert changed.status_code == status
+    assert ask("GET", "silences").status_code == 200
+
+
 HOST = {"key": "host", "operator": "eq", "value": "db1"}
 LIST = {"key": "team", "operator": "in", "value": "a.b, c"}
 NIGHT = {"effect": "daily", "windows": [{"start": "11:00", "end": "13:00"}], "time_zone": "UTC"}

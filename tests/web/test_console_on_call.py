@@ -154,6 +154,8 @@ def test_times_of_the_dialog_are_those_of_the_schedule(story: Story) -> None:
     assert "This must be later than the beginning" in refused
     wrong = browser.post(address("substitute", rota.pk), typed | {"ends_at": "tomorrow"}).content.decode()
     assert "Write a date and a time" in wrong
+    never = browser.post(address("substitute", rota.pk), typed | {"ends_at": "9999-12-31T23:59"}).content.decode()
+    assert "Choose a moment between the years 2000 and 2200." in never
     browser.post(address("end_substitute", rota.pk, row.pk))
     assert not Substitute.objects.exists()
 

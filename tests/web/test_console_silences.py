@@ -138,6 +138,8 @@ def test_explain_names_the_silence_in_force(story: Story) -> None:
 
     page = text(client, "/console/explain/?labels=host%3Ddb-7")
     other = text(client, "/console/explain/?labels=host%3Ddb-8")
+    never = text(client, "/console/explain/?labels=host%3Ddb-8&at=9999-12-31T23:59")
+    assert "Choose a moment between the years 2000 and 2200." in never
 
     assert "Nobody would be told now" in page
     assert "Maintenance" in page

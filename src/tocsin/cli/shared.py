@@ -29,6 +29,7 @@ from rich.table import Table
 from tocsin.config.embedded_postgres import EmbeddedPostgres, FolderInUseError, Layout
 from tocsin.config.environment import data_folder, database_url, ensure_secret_key
 from tocsin.config.migrations import migrate
+from tocsin.core.clock import is_keepable
 from tocsin.core.errors import ConfigurationError, InvalidInputError, TocsinError
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of a table.")]
@@ -178,7 +179,10 @@ def moment_of(text: str) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise InvalidInputError({"at": f"Write --at 2026-12-24T18:00, not {text!r}."}) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
+    if not is_keepable(moment):
+        raise InvalidInputError({"at": "Choose a moment between the years 2000 and 2200."})
+    return moment
 
 
 def length_of(text: str, field: str) -> timedelta:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from tocsin.accounts import services
 from tocsin.accounts.models import ApiToken
@@ -28,7 +29,9 @@ def create(
     role: Annotated[Role, Parameter(help="What it may do.")],
     scope: Annotated[list[str] | None, Parameter(help=_SCOPES, negative=())] = None,
     owner: Annotated[str, Parameter(help="A user; the token never may more than they do.")] = "",
-    expires_in_days: Annotated[int | None, Parameter(help="It ends by itself then.")] = None,
+    expires_in_days: Annotated[
+        int | None, Parameter(help="It ends by itself then.", validator=Number(gte=1, lte=36500))
+    ] = None,
     json: Json = False,
 ) -> None:
     """Prints the token, this once: only its hash is stored."""

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 
+from tocsin.core.clock import is_keepable
 from tocsin.core.errors import InvalidInputError
 from tocsin.core.labels import label_errors
 from tocsin.delivery.explaining import ANY_SOURCE, ExplainedPolicy, ExplainedStep, Explanation, explain
@@ -177,6 +178,13 @@ def _mapping(typed: Any, place: str) -> Mapping[Any, Any]:
 
 
 def _moment(typed: Any, zone_name: str, place: str, now: datetime) -> datetime:
+    moment = _typed_moment(typed, zone_name, place, now)
+    if not is_keepable(moment):
+        raise InvalidInputError({f"{place}.at": "choose a moment between the years 2000 and 2200"})
+    return moment
+
+
+def _typed_moment(typed: Any, zone_name: str, place: str, now: datetime) -> datetime:
     """*Monday 03:00* is the next one; a date and a time is that moment; nothing is now."""
     try:
         zone = ZoneInfo(zone_name)

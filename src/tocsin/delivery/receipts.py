@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 
@@ -13,6 +13,7 @@ from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import Contact
 from tocsin.contacts.services import ReachEntry
+from tocsin.core.clock import EARLIEST
 from tocsin.core.ids import from_base36
 from tocsin.core.storable import storable
 from tocsin.delivery.fallbacks import follow_failed_calls
@@ -27,7 +28,6 @@ from tocsin.events.statements import execute, run
 _LOCKS = 0x70C52
 """First half of an advisory lock; the account's id is the second."""
 _LARGEST_ID = 2**63 - 1
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _CLOCKS_DIFFER_BY = timedelta(days=1)
 
 # An id that a vendor gives again belongs to the newer message: then it is no double of what the older one's said, and
@@ -212,7 +212,7 @@ def _row(receipt: ProviderReceipt, now: datetime) -> tuple[object, ...]:
 
 def _believed(occurred_at: datetime | None, now: datetime) -> datetime | None:
     """None for a moment that cannot be: the receipt counts without it, and so do the others of its push."""
-    if occurred_at is None or not _EARLIEST <= occurred_at <= now + _CLOCKS_DIFFER_BY:
+    if occurred_at is None or not EARLIEST <= occurred_at <= now + _CLOCKS_DIFFER_BY:
         return None
     return occurred_at
 

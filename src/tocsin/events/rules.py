@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from uuid import UUID
 
 import msgspec
 
+from tocsin.core.clock import keepable
 from tocsin.core.labels import annotation_errors, label_errors, text_error
 
 
@@ -52,8 +53,6 @@ STOPPED_BEATING_AFTER = timedelta(seconds=30)
 HEARTBEAT_MISSED = "TocsinHeartbeatMissed"
 """What the event of an integration calls itself that has not reported in time."""
 BEAT_GRACE = timedelta(seconds=15)
-_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
-"""Some sources write year 9999 for "never"; behind it lie times that no driver can load."""
 _WORDS = {f"p{severity.value}": severity.value for severity in Severity}
 
 
@@ -134,12 +133,12 @@ def severity_of(labels: Mapping[str, str], severity_map: Mapping[str, int]) -> i
 
 def end_of(report: Report, auto_resolve_after: timedelta, now: datetime) -> datetime:
     """When the report stops to hold unless it is renewed."""
-    return min(report.ends_at, _LATEST) if report.ends_at else now + auto_resolve_after
+    return keepable(report.ends_at) if report.ends_at else now + auto_resolve_after
 
 
 def start_of(report: Report, now: datetime) -> datetime:
     """A report that only names its end has it as its start too, as in Alertmanager."""
-    return min(report.starts_at or report.ends_at or now, _LATEST)
+    return keepable(report.starts_at or report.ends_at or now)
 
 
 def match_labels(labels: Mapping[str, str], severity: int, integration: str) -> dict[str, str]:

@@ -123,3 +123,12 @@ def test_a_token_may_end_by_itself_and_not_in_the_past(now: datetime) -> None:
     assert sorted(refused.value.fields) == ["expires_at", "scopes"]
     assert services.authenticate_token(secret=secret, now=tomorrow - timedelta(seconds=1)) is not None
     assert services.authenticate_token(secret=secret, now=tomorrow) is None
+
+
+def test_a_token_may_not_end_when_no_calendar_can_count(now: datetime) -> None:
+    never = datetime.fromisoformat("9999-12-31T23:59:59-10:00")
+
+    with pytest.raises(InvalidInputError) as refused:
+        services.create_token(by=SHELL, now=now, name="x", role=Role.VIEWER, expires_at=never)
+
+    assert list(refused.value.fields) == ["expires_at"]

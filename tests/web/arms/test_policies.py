@@ -286,6 +286,8 @@ def test_a_silence_goes_round_in_each_of_its_forms(api: Program) -> None:
         ({"EffectiveTimeType": "SOMETIMES"}, "InvalidEffectiveTimeType"),
         ({"EffectiveTimeType": "CUSTOM_TIME"}, "MissingTimeSlots"),
         ({"EffectiveTimeType": "CUSTOM_TIME", "TimeSlots": [{"startTime": "x", "endTime": "y"}]}, "InvalidTimeSlots"),
+        ({"EffectiveTimeType": "CUSTOM_TIME", "TimeSlots": [
+            {"startTime": "0001-01-01 00:00", "endTime": "2027-01-01 00:00"}]}, "InvalidTimeSlots"),
         ({"EffectiveTimeType": "CYCLE_EFFECT", "TimeSlots": []}, "MissingTimePeriod"),
         ({"EffectiveTimeType": "CYCLE_EFFECT", "TimePeriod": "DAY", "TimeSlots": []}, "InvalidTimeSlots"),
         ({"EffectiveTimeType": "CYCLE_EFFECT", "TimePeriod": "DAY", "TimeSlots": [{"startTime": "25:00"}]},

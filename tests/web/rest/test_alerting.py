@@ -108,6 +108,26 @@ def test_responders_silence_for_a_period_and_managers_for_ever(story: Story, api
     assert api("DELETE", f"/silences/{pk}").status == 204
 
 
+NEVER, ALWAYS = "9999-12-31T23:59:59-10:00", "0001-01-01T00:00:00+10:00"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/silences", {"name": "S", "rules": CRITICAL, "ends_at": NEVER}),
+        ("/silences", {"name": "S", "rules": CRITICAL, "ends_at": "2027-01-01T00:00:00Z", "starts_at": ALWAYS}),
+        ("/tokens", {"name": "T", "role": "viewer", "scopes": ["contacts:read"], "expires_at": NEVER}),
+        ("/explain", {"labels": {"alertname": "A"}, "at": NEVER}),
+    ],
+)
+def test_a_moment_that_could_not_be_kept_is_refused_by_its_name(story: Story, path: str, body: dict[str, Any]) -> None:
+    refused = api_as(Role.ADMIN)("POST", path, body)
+
+    assert refused.status == 422
+    (error,) = refused.body["errors"]
+    assert body[error["field"]] in (NEVER, ALWAYS)
+
+
 def test_an_inhibition_is_made_and_changed(api: Api) -> None:
     made = api("POST", "/inhibitions", {"name": "Down", "source_rules": CRITICAL, "target_rules": CRITICAL})
     changed = api("PATCH", f"/inhibitions/{made.body['id']}", {"equal": ["instance"]}, If_Match='"1"')

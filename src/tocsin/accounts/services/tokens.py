@@ -16,6 +16,7 @@ from tocsin.accounts.models import ApiToken, User
 from tocsin.accounts.rules import Role, Scope, is_in_scope, lower_role
 from tocsin.core import crypto
 from tocsin.core.actors import Actor, ActorKind
+from tocsin.core.clock import is_keepable
 from tocsin.core.errors import InvalidInputError, NotFoundError
 
 _TOKEN_MARK = "tct_"  # noqa: S105 (what a leaked token is recognised by)
@@ -54,6 +55,8 @@ def create_token(
         problems["scopes"] = _("A token cannot make one with a scope that it lacks.")
     if expires_at is not None and expires_at <= now:
         problems["expires_at"] = _("This moment has passed already.")
+    elif expires_at is not None and not is_keepable(expires_at):
+        problems["expires_at"] = _("Choose a moment between the years 2000 and 2200.")
     if problems:
         raise InvalidInputError(problems)
     secret = _TOKEN_MARK + crypto.to_base62(secrets.token_bytes(32), _TOKEN_DIGITS)

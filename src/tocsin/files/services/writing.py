@@ -14,6 +14,7 @@ from tocsin.channels.queries import account_named
 from tocsin.channels.registry import PROVIDERS, robot_provider
 from tocsin.contacts import services as contacts
 from tocsin.core.actors import Actor
+from tocsin.core.clock import is_keepable
 from tocsin.core.errors import InvalidInputError, NotFoundError
 from tocsin.events.services import integrations
 from tocsin.files.rules.reading import Entry
@@ -306,6 +307,8 @@ def _moment(where: str, text: str | None) -> datetime | None:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise InvalidInputError({where: "must be a moment with its offset, like 2026-12-24T18:00:00+08:00"})
+    if not is_keepable(moment):
+        raise InvalidInputError({where: "must lie between the years 2000 and 2200"})
     return moment
 
 

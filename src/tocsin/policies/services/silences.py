@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.core.actors import Actor
+from tocsin.core.clock import is_keepable
 from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
 from tocsin.core.labels import text_error
 from tocsin.core.storable import storable
@@ -235,6 +236,9 @@ def _clean_period(
     if ends_at is None:
         raise InvalidInputError({"ends_at": _("Say until when.")})
     starts_at = starts_at or now
+    for field, at in (("starts_at", starts_at), ("ends_at", ends_at)):
+        if not is_keepable(at):
+            raise InvalidInputError({field: _("Choose a moment between the years 2000 and 2200.")})
     if ends_at <= starts_at:
         raise InvalidInputError({"ends_at": _("It must end after it begins.")})
     return starts_at, ends_at

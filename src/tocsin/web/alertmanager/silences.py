@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 import re2
 
+from tocsin.core.clock import LATEST, keepable
 from tocsin.core.errors import InvalidInputError
 from tocsin.policies.models import SilencePolicy
 from tocsin.policies.queries.silences import times_of
@@ -27,6 +28,7 @@ from tocsin.web.alertmanager.wire import moment
 SHOWN_AFTER_END = timedelta(hours=120)
 """As long as Alertmanager keeps what has expired, unless told otherwise."""
 _NO_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""Shown for what is kept as LATEST, or never ends: what clients write and take for it."""
 _RULES_AT_MOST = 128
 _NAME_LENGTH = 64
 
@@ -93,7 +95,7 @@ class ShownSilence:
             "updatedAt": moment(self.silence.turned_at),
             "comment": self.silence.comment or self.silence.name,
             "createdBy": self.silence.created_by,
-            "endsAt": moment(self.ends_at),
+            "endsAt": moment(self.ends_at if self.ends_at < LATEST else _NO_END),
             "matchers": self.matchers,
             "startsAt": moment(self.starts_at),
         }
@@ -102,7 +104,7 @@ class ShownSilence:
 def shown(silence: SilencePolicy, now: datetime) -> list[ShownSilence]:
     """One for each rule, with ids that the row's own and the rule's place make."""
     starts, ends = times_of(silence).occurrence(now)
-    starts_at, ends_at = starts or silence.created_at, ends or _NO_END
+    starts_at, ends_at = starts or silence.created_at, ends or LATEST
     if not silence.is_enabled:
         ends_at = min(ends_at, silence.turned_at)
         starts_at = min(starts_at, ends_at)
@@ -171,12 +173,12 @@ def rule_of(posted: Posted) -> Rule:
 
 def period_of(posted: Posted, now: datetime) -> tuple[datetime, datetime]:
     """From when to when, as sent: whoever creates it begins now with what should have begun before."""
-    starts_at, ends_at = _aware(posted.starts_at, now), _aware(posted.ends_at, now)
+    starts_at, ends_at = keepable(_aware(posted.starts_at, now)), keepable(_aware(posted.ends_at, now))
     if ends_at < starts_at:
         raise RefusedError("Failed to create silence: start time must be before end time")
     if ends_at < now:
         raise RefusedError("Failed to create silence: end time can't be in the past")
-    return starts_at, min(ends_at, _NO_END)
+    return starts_at, ends_at
 
 
 def is_same_silence(old: ShownSilence, rule: Rule, starts_at: datetime, ends_at: datetime, now: datetime) -> bool:

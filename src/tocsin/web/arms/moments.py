@@ -1,4 +1,4 @@
-"""Moments as this API writes them: by the installation's clocks, or in milliseconds."""
+"""Moments as this API writes them: by the installation's clocks, or in milliseconds. Those asked about are clamped."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
+from tocsin.core.clock import keepable
 from tocsin.web.arms.errors import invalid
 
 _SHAPES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
@@ -19,7 +20,7 @@ def read_moment(name: str, text: str) -> datetime | None:
         return None
     for shape in _SHAPES:
         try:
-            return datetime.strptime(text.strip(), shape).replace(tzinfo=ZoneInfo(settings.TIME_ZONE))
+            return keepable(datetime.strptime(text.strip(), shape).replace(tzinfo=ZoneInfo(settings.TIME_ZONE)))
         except ValueError:
             continue
     raise invalid(name, f"Write {name} like 2026-12-24 18:00:00.")
@@ -27,7 +28,7 @@ def read_moment(name: str, text: str) -> datetime | None:
 
 def from_milliseconds(name: str, number: int) -> datetime:
     try:
-        return datetime.fromtimestamp(number / 1000, UTC)
+        return keepable(datetime.fromtimestamp(number / 1000, UTC))
     except (OverflowError, ValueError, OSError) as error:
         raise invalid(name, f"{name} is a number of milliseconds since 1970.") from error
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from tocsin.accounts.rules import Permission
-from tocsin.core.clock import utc_now
+from tocsin.core.clock import is_keepable, utc_now
 from tocsin.core.labels import label_errors
 from tocsin.delivery.explaining import ANY_SOURCE, ExplainedPolicy, ExplainedStep, Explanation, explain
 from tocsin.events.models import Event, Integration
@@ -64,6 +64,12 @@ class ExplainForm(forms.Form):
         widget=MomentWidget,
         help_text=_("Empty: now. Policies and contacts as they are; schedules, silences and hours as they will be."),
     )
+
+    def clean_at(self) -> datetime | None:
+        at: datetime | None = self.cleaned_data["at"]
+        if at is not None and not is_keepable(at):
+            raise forms.ValidationError(_("Choose a moment between the years 2000 and 2200."))
+        return at
 
 
 def page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:

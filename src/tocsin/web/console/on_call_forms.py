@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from tocsin.channels.kinds import PERSONAL_CHANNELS
 from tocsin.contacts.models import Contact, Robot
+from tocsin.core.clock import EARLIEST, LATEST
 from tocsin.oncall.models import Schedule
 from tocsin.oncall.rules.clock import moment_of
 from tocsin.oncall.services.schedules import MAX_CHECK_IN
@@ -91,9 +92,12 @@ class WallTimeField(forms.CharField):
 
     def clean(self, value: Any) -> datetime:
         try:
-            return datetime.fromisoformat(super().clean(value)).replace(tzinfo=None)
+            typed = datetime.fromisoformat(super().clean(value)).replace(tzinfo=None)
         except ValueError as error:
             raise forms.ValidationError(_("Write a date and a time, like 2026-11-30 09:00.")) from error
+        if not EARLIEST.year <= typed.year <= LATEST.year:
+            raise forms.ValidationError(_("Choose a moment between the years 2000 and 2200."))
+        return typed
 
 
 class SubstituteForm(forms.Form):

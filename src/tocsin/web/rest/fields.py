@@ -15,8 +15,9 @@ from ninja.errors import HttpError
 from ninja.params.functions import Header as HeaderParam
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from tocsin.core.clock import is_keepable
 from tocsin.core.errors import InvalidInputError
 from tocsin.policies.rules import Operator
 
@@ -24,8 +25,18 @@ LARGEST_ID = 2**63 - 1
 
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID, examples=[7])]
 Moment = Annotated[datetime, Field(description="RFC 3339.", examples=["2026-11-23T12:00:00Z"])]
+
+
+def _keepable(at: datetime) -> datetime:
+    if not is_keepable(at):
+        raise ValueError(_("Choose a moment between the years 2000 and 2200."))
+    return at
+
+
 TypedMoment = Annotated[
-    AwareDatetime, Field(description="RFC 3339, with an offset.", examples=["2026-11-23T12:00:00Z"])
+    AwareDatetime,
+    AfterValidator(_keepable),
+    Field(description="RFC 3339, with an offset; from year 2000 to 2200.", examples=["2026-11-23T12:00:00Z"]),
 ]
 
 IfMatch = Annotated[

@@ -13,6 +13,7 @@ from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, Field
 
+from tocsin.core.clock import is_keepable
 from tocsin.core.errors import InvalidInputError
 
 _Row = TypeVar("_Row", bound=Model)
@@ -76,7 +77,7 @@ def _read(cursor: str, order: Sequence[str]) -> list[Any]:
 def _value(name: str, value: Any) -> Any:
     if name.endswith("_at"):
         moment = datetime.fromisoformat(value)
-        if moment.tzinfo is None:
+        if moment.tzinfo is None or not is_keepable(moment):
             raise ValueError(name)
         return moment
     if name in ("name",):

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tocsin.core.clock import keepable
 from tocsin.files.rules.importing.drafting import Draft
 
 Ask = Callable[[str, Mapping[str, str]], Mapping[str, Any]]
@@ -216,7 +217,8 @@ class _Import:
         self._draft.add("silences", silence)
 
     def _moment(self, text: str) -> str:
-        return datetime.fromisoformat(text.replace(" ", "T")).replace(tzinfo=ZoneInfo(self._zone)).isoformat()
+        at = datetime.fromisoformat(text.replace(" ", "T")).replace(tzinfo=ZoneInfo(self._zone))
+        return keepable(at).isoformat()
 
 
 def _rules(row: Mapping[str, Any]) -> list[list[dict[str, str]]]:
