@@ -182,6 +182,52 @@ def test_a_firing_and_its_recovery_may_have_one_id() -> None:
     assert states() == {"a": "resolved"}
 
 
+def test_armss_door_answers_with_an_array_whatever_encoding_it_came_in(token: str) -> None:
+    two = json.dumps([{"labels": {"alertname": name}} for name in "AB"])
+
+    assert post(f"api/v1/events/{token}", b"\xef\xbb\xbf[]") == (200, [])
+    for content in (two.encode("utf-8-sig"), two.encode("utf-16")):
+        status, told = post(f"api/v1/events/{token}", content)
+        assert (status, [each["labels"]["alertname"] for each in told]) == (200, ["A", "B"])
+
+
+def test_what_is_nested_too_deeply_costs_no_other(token: str) -> None:
+    for depth in range(700, 1000, 4):
+        deep = "[" * depth + "]" * depth
+        status, _told = post(f"api/v1/events/{token}", f'{{"labels":{{"alertname":{deep}}}}}'.encode())
+        assert status in (200, 400), depth
+        status, told = post(f"integrations/{token}/json", f'[{{"title":{deep}}},{{"title":"B"}}]'.encode())
+        assert status in (200, 400), depth
+        assert told.get("stored", 0) > 0 or told["message"] == "The body is nested too deeply.", depth
+
+
+def test_what_the_database_refuses_is_answered_in_json(token: str) -> None:
+    content = {"labels": {"alertname": "A"}, "status": "firing"}
+    assert post(f"integrations/{token}/json", content)[0] == 200
+    Event.objects.update(count=2**31 - 1)
+
+    status, told = post(f"integrations/{token}/json", content)
+
+    assert (status, told) == (500, {"code": 500, "message": "Tocsin failed; its log says why."})
+
+
+def test_a_binary_cloud_event_whose_data_is_no_json_is_refused(token: str) -> None:
+    headers = {"ce-id": "1", "ce-source": "/a", "ce-type": "t", "ce-specversion": "1.0"}
+
+    status, told = post(f"integrations/{token}/cloudevents", b"{", "application/json", **headers)
+
+    assert (status, told["stored"]) == (400, 0)
+    assert "data: The body is not JSON" in told["message"]
+
+
+def test_what_max_alerts_cut_off_is_said(token: str, caplog: pytest.LogCaptureFixture) -> None:
+    content = {**json.loads(FIRING), "truncatedAlerts": 7}
+
+    assert post(f"integrations/{token}/alertmanager", content) == (200, {"stored": 2, "cut_off": 7})
+
+    assert "the sender of the integration Senders left out 7 alerts" in caplog.text
+
+
 def test_nobody_posts_without_a_token_of_an_enabled_integration(token: str) -> None:
     integration, disabled = create_integration(by=ADMIN, now=LATER, name="Old")
     disable_integration(by=ADMIN, now=LATER, integration_id=integration.pk)

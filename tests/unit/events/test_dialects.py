@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -313,3 +314,12 @@ def test_an_event_of_arms_is_read() -> None:
         "events[1]: an event is an object with labels and annotations",
         "events[2]: endsAt: is no time: write it as 2026-01-31T12:00:00Z, or as seconds since 1970",
     ]
+
+
+def test_a_mapping_of_blanks_is_read_in_no_time() -> None:
+    began = time.process_time()
+
+    with pytest.raises(MappingError):
+        parse_mapping("labels.a = a" + " " * 7_900 + '"')
+
+    assert time.process_time() - began < 0.1

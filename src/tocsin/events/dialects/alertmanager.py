@@ -14,6 +14,9 @@ from tocsin.core.labels import without_empty
 from tocsin.events.dialects.base import Post, Read, UnreadableError, aware, collect, decoded, lasting
 from tocsin.events.rules import Report
 
+_MOST_CUT_OFF = 1_000_000
+"""What is more is no count."""
+
 
 class WebhookAlert(
     msgspec.Struct, rename={"generator_url": "generatorURL", "starts_at": "startsAt", "ends_at": "endsAt"}
@@ -29,15 +32,16 @@ class WebhookAlert(
 
 
 def read(post: Post) -> Read:
-    items = alerts_of(post, "4")
+    items, cut_off = alerts_of(post, "4")
 
     def report(item: Any) -> Report:
         return report_of(post, msgspec.convert(item, WebhookAlert))
 
-    return collect(items, "alerts", report)
+    return collect(items, "alerts", report, cut_off=cut_off)
 
 
-def alerts_of(post: Post, version: str) -> list[Any]:
+def alerts_of(post: Post, version: str) -> tuple[list[Any], int]:
+    """And how many more there are, which the sender's `max_alerts` cut off."""
     content = decoded(post.body)
     if not isinstance(content, dict):
         raise UnreadableError("The body must be a JSON object with `alerts`.")
@@ -46,7 +50,8 @@ def alerts_of(post: Post, version: str) -> list[Any]:
     items = content.get("alerts")
     if not isinstance(items, list):
         raise UnreadableError("alerts: must be an array.")
-    return items
+    cut_off = content.get("truncatedAlerts")
+    return items, cut_off if isinstance(cut_off, int) and 0 < cut_off < _MOST_CUT_OFF else 0
 
 
 def report_of(post: Post, alert: WebhookAlert, **annotations: str) -> Report:

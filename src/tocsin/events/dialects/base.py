@@ -15,6 +15,7 @@ from tocsin.core.sentences import Sentence
 from tocsin.events.rules import Report, report_errors
 
 _TOO_DEEP = Sentence("The body is nested too deeply.")
+_DEEP = Sentence("is nested too deeply")
 _NO_JSON = Sentence("The body is not JSON: %(problem)s")
 _TOO_MANY = Sentence("only %(most)d are read at a time")
 _NO_NUMBER = Sentence("there is no number %(word)s")
@@ -57,10 +58,15 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """`refused`: what is wrong with items that are not among the reports: the place, the field, the text."""
+    """`refused`: what is wrong with items that are not among the reports: the place, the field, the text.
+
+    `is_one`: the body is one event and no array. `cut_off`: how many alerts the sender says it has left out.
+    """
 
     reports: list[Report]
     refused: list[str]
+    is_one: bool = False
+    cut_off: int = 0
 
 
 def decoded(body: bytes) -> Any:
@@ -77,7 +83,7 @@ def decoded(body: bytes) -> Any:
         raise UnreadableError(_NO_JSON % {"problem": printable(str(error), 200)}) from None
 
 
-def collect(items: Iterable[Any], place: str, read: Callable[[Any], Report]) -> Read:
+def collect(items: Iterable[Any], place: str, read: Callable[[Any], Report], *, cut_off: int = 0) -> Read:
     """What is wrong with one item costs no other. `place`: what the list is called, `alerts` for `alerts[0]`."""
     reports, refused = [], []
     for number, item in enumerate(items):
@@ -91,6 +97,8 @@ def collect(items: Iterable[Any], place: str, read: Callable[[Any], Report]) -> 
             refused.append(f"{where}: {error}" if where else str(error))
         except msgspec.ValidationError as error:
             refused.append(_placed(where, str(error)))
+        except RecursionError:
+            refused.append(f"{where}: {_DEEP}" if where else str(_DEEP))
         else:
             errors = report_errors(report)
             refused += [
@@ -98,7 +106,7 @@ def collect(items: Iterable[Any], place: str, read: Callable[[Any], Report]) -> 
             ]
             if not errors:
                 reports.append(report)
-    return Read(reports, refused)
+    return Read(reports, refused, is_one=not place, cut_off=cut_off)
 
 
 def is_resolved(word: str) -> bool:

@@ -51,7 +51,7 @@ def read(post: Post) -> Read:
         raise UnreadableError(f"Content-Type: of CloudEvents, {_STRUCTURED} and {_BATCH} are read here.")
     if not any(name.startswith("ce-") for name in post.headers):
         raise UnreadableError(f"This is no CloudEvent: send Content-Type {_STRUCTURED}, or the headers ce-*.")
-    return collect([_from_headers(post)], "", lambda item: _report(item, post))
+    return collect([post], "", lambda item: _report(_from_headers(item), item))
 
 
 def _report(item: Any, post: Post) -> Report:

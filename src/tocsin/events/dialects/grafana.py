@@ -38,7 +38,8 @@ def read(post: Post) -> Read:
         links = {name: getattr(alert, name) or "" for name in _LINKS}
         return report_of(post, alert, **links, values=_values(alert))
 
-    return collect(alerts_of(post, "1"), "alerts", report)
+    items, cut_off = alerts_of(post, "1")
+    return collect(items, "alerts", report, cut_off=cut_off)
 
 
 def _values(alert: _Alert) -> str:

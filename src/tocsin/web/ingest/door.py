@@ -65,6 +65,9 @@ def _received(request: HttpRequest, token: str, dialect: Dialect) -> HttpRespons
         connection.close()
         reply, read, dropped = _refusal(503, "The database does not answer."), _NOTHING, 0
         reply["Retry-After"] = "5"
+    except Exception:
+        _log.exception("events could not be stored")
+        reply, read, dropped = _refusal(500, "Tocsin failed; its log says why."), _NOTHING, 0
     stored = len(read.reports) - dropped if reply.status_code == 200 or dialect is not ARMS else 0
     count_post(dialect.name, reply.status_code, stored=stored, refused=len(read.refused), dropped=dropped)
     return reply
@@ -99,20 +102,26 @@ def _stored(request: HttpRequest, token: str, dialect: Dialect) -> tuple[HttpRes
             raise
         return _refusal(401, "No integration has this token."), _NOTHING, 0
     counts = {"stored": len(read.reports) - dropped} | ({"dropped": dropped} if dropped else {})
+    if read.cut_off:
+        _log.warning(
+            "the sender of the integration %s left out %d alerts by its max_alerts: nobody hears of them; set it to 0",
+            integration.name, read.cut_off,
+        )  # fmt: skip
+        counts["cut_off"] = read.cut_off
     if read.refused:
         text = refusal_of("items", len(read.reports), read.refused)
         return _refusal(400, text, **counts), read, dropped
-    return _answer(_enriched(integration, read, body, now) if is_whole else counts), read, dropped
+    return _answer(_enriched(integration, read, now) if is_whole else counts), read, dropped
 
 
 def _headers(request: HttpRequest) -> dict[str, str]:
     return {name.lower(): value for name, value in request.headers.items()}
 
 
-def _enriched(integration: IntegrationKey, read: Read, body: bytes, now: datetime) -> Any:
+def _enriched(integration: IntegrationKey, read: Read, now: datetime) -> Any:
     """As ARMS answers: each event with what it was taken for."""
     answers = [_as_arms(integration, report, now) for report in read.reports]
-    return answers if body.lstrip().startswith(b"[") else answers[0]
+    return answers[0] if read.is_one else answers
 
 
 def _as_arms(integration: IntegrationKey, report: Report, now: datetime) -> Mapping[str, Any]:
