@@ -283,3 +283,18 @@ def test_a_receiver_of_several_things_tells_each_under_a_name_of_its_own() -> No
 def test_what_is_not_shaped_as_alertmanager_has_it_is_refused_with_its_place(config: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must be a list|must have keys|no duration"):
         draft_of_alertmanager(config)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "route: &a {receiver: x, routes: [*a]}",
+        "route: {receiver: x, routes: [&a {matchers: [t=a], routes: [*a, *a]}]}",
+        "r: ["
+        + ", ".join(["&l0 {}", *(f"&l{n} {{routes: [*l{n - 1}, *l{n - 1}]}}" for n in range(1, 40))])
+        + "]\nroute: *l39",
+    ],
+)
+def test_routes_whose_aliases_have_no_end_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="does an alias name what it stands in"):
+        draft_of_alertmanager(yaml.safe_load(text))

@@ -18,6 +18,8 @@ _LONGEST_REPEAT = 10_080
 _SHORTEST_REPEAT = 1
 _LONGEST_WAIT = 86_400
 _MOST_LABELS = 16
+_MOST_ROUTES = 5_000
+_DEEPEST_ROUTE = 100
 _KNOWN_TOP = {"global", "route", "receivers", "inhibit_rules", "time_intervals", "mute_time_intervals", "templates"}
 _KNOWN_ROUTE = {"receiver", "group_by", "group_wait", "group_interval", "repeat_interval", "continue", "matchers",
                 "match", "match_re", "routes", "mute_time_intervals", "active_time_intervals"}  # fmt: skip
@@ -34,6 +36,7 @@ def draft_of_alertmanager(config: Any, *, zone: str = "UTC") -> Draft:
         draft.note(key, "is not known and was passed over")
     if config.get("templates"):
         draft.note("templates", "Go templates of Alertmanager's are not carried; policies have templates here")
+    _check_size(config["route"])
     receivers = Receivers(config, draft)
     root = _route(config["route"], "route", {**_INHERITED, "receiver": ""}, draft, receivers)
     root.conditions, root.continues = [], False
@@ -47,6 +50,22 @@ def draft_of_alertmanager(config: Any, *, zone: str = "UTC") -> Draft:
     for number, rule in enumerate(list_of(config.get("inhibit_rules"), "inhibit_rules"), start=1):
         _inhibition(number, mapping_of(rule, f"inhibit_rules[{number}]"), draft)
     return draft
+
+
+def _check_size(root: Mapping[str, Any]) -> None:
+    """An alias in YAML may name what it stands in, or double a tree at each level."""
+    left, count = [(root, 1)], 0
+    while left:
+        route, depth = left.pop()
+        count += 1
+        if count > _MOST_ROUTES or depth > _DEEPEST_ROUTE:
+            raise ValueError(
+                f"route: more than {_MOST_ROUTES} routes, or {_DEEPEST_ROUTE} in each other; does an alias name what it"
+                " stands in?"
+            )
+        children = route.get("routes")
+        if isinstance(children, list):
+            left += [(child, depth + 1) for child in children if isinstance(child, Mapping)]
 
 
 def _route(typed: Mapping[str, Any], place: str, above: Mapping[str, Any], draft: Draft, receivers: Receivers) -> Route:
