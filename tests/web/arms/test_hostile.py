@@ -71,6 +71,13 @@ def test_half_a_character_within_json_is_refused() -> None:
         one.call("CreateDispatchRule", DispatchRule=dispatch).code,
         one.call("CreateOrUpdateWebhookContact", **webhook, BizHeaders=f'[{{"a":"{BROKEN}"}}]').code,
         one.call("CreateOrUpdateWebhookContact", **webhook, BizParams=f'[{{"{BROKEN}":"b"}}]').code,
+        one.call("CreateOrUpdateWebhookContact", **webhook, BizParams=f'{{"a\\u0000":"{BROKEN}"}}').code,
+        one.call("CreateWebhook", ContactName="W", Method="Get", Url="https://x.example.org/", Body="",
+                 HttpHeaders=f'{{"{BROKEN}":"b"}}').code,
+        one.call("CreateOrUpdateSilencePolicy", Name="S", MatchingRules=rules.replace(BROKEN, "b"),
+                 EffectiveTimeType="CYCLE_EFFECT", TimePeriod="DAY", TimeSlots='[{"startTime":"\\u0000"}]').code,
+        one.call("ListAlertEvents", Page="1", Size="1",
+                 MatchingConditions=f'[{{"key":"a","value":"{BROKEN}","operator":"eq"}}]').code,
     ]  # fmt: skip
 
     assert [code[:7] for code in codes] == ["Invalid"] * len(codes), codes

@@ -385,3 +385,48 @@ def test_a_rule_that_discards_alerts_is_a_silence(api: Program, ann: Contact) ->
     assert not SilencePolicy.objects.exists()
     assert api.call("CreateDispatchRule", DispatchRule={**discards, "dispatchType": "X"}).code == "InvalidDispatchRule"
     assert api.call("CreateDispatchRule").code == "MissingDispatchRule"
+
+
+def test_what_is_shown_of_a_rule_can_be_sent_back_as_it_stands(api: Program, ann: Contact) -> None:
+    rule_id = api.ok("CreateDispatchRule", DispatchRule=dispatch_rule(ann))["DispatchRuleId"]
+    shown = api.ok("DescribeDispatchRule", Id=rule_id)["DispatchRule"]
+    policy = api.ok("ListNotificationPolicies", **PAGE, IsDetail="true")["PageBean"]["NotificationPolicies"][0]
+
+    api.ok("UpdateDispatchRule", DispatchRule=shown)
+    parts = {name: policy[name] for name in ("MatchingRules", "GroupRule", "NotifyRule", "NotifyTemplate")}
+    api.ok("CreateOrUpdateNotificationPolicy", Id=rule_id, Name="tf", **parts)
+
+    assert api.ok("DescribeDispatchRule", Id=rule_id)["DispatchRule"] == shown
+    [again] = api.ok("ListNotificationPolicies", **PAGE, IsDetail="true")["PageBean"]["NotificationPolicies"]
+    assert again == policy
+
+
+def test_a_name_that_no_part_has_is_refused_by_name(api: Program, ann: Contact) -> None:
+    told = rule_for(("CONTACT", ann.pk))
+    misspelt = dispatch_rule(ann)
+    misspelt["labelMatchExpressionGird"] = misspelt.pop("labelMatchExpressionGrid")
+    condition = {"key": "a", "operator": "eq", "value": "b"}
+    period = {"EffectiveTimeType": "CYCLE_EFFECT", "TimePeriod": "DAY"}
+
+    def refused(action: str, code: str, unknown: str, **parameters: Any) -> None:
+        answer = api.call(action, **parameters)
+        assert (answer.status, answer.code) == (400, code), answer.body
+        assert unknown in answer.body["Message"]
+
+    refused("CreateDispatchRule", "InvalidDispatchRule", "labelMatchExpressionGird", DispatchRule=misspelt)
+    twice = json.dumps(dispatch_rule(ann))[:-1] + ', "Name": "other"}'
+    refused("CreateDispatchRule", "InvalidDispatchRule", "Name", DispatchRule=twice)
+    for parameter, unknown, value in (
+        ("MatchingRules", "conditions", [{"matchingConditions": [condition], "conditions": []}]),
+        ("MatchingRules", "operater", [{"matchingConditions": [{"key": "a", "value": "b", "operater": "re"}]}]),
+        ("GroupRule", "groupwait", {"groupwait": 60}),
+        ("NotifyRule", "notifyStart", {**told, "notifyStart": "09:00"}),
+        ("NotifyTemplate", "smsText", {"smsText": "x"}),
+    ):
+        asked = {"Name": "P", "NotifyRule": told, parameter: value}
+        refused("CreateOrUpdateNotificationPolicy", f"Invalid{parameter}", unknown, **asked)
+    slots = [{"startTime": "22:00", "endTime": "06:00", "endDay": 1}]
+    refused("CreateOrUpdateSilencePolicy", "InvalidTimeSlots", "endDay", Name="S",
+            MatchingRules=RULES, TimeSlots=slots, **period)  # fmt: skip
+    assert not NotificationPolicy.objects.exists()
+    assert not SilencePolicy.objects.exists()

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
-from tocsin.web.arms.parameters import read_json
+from tocsin.web.arms.parameters import Part, read_json
 
 
-class ConditionAsked(msgspec.Struct):
+class ConditionAsked(Part):
     key: str
     value: str
     operator: str = "eq"
 
 
-class RuleAsked(msgspec.Struct, rename="camel"):
+class RuleAsked(Part):
     matching_conditions: list[ConditionAsked]
 
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-import msgspec
 from msgspec import UNSET, UnsetType
 
 from tocsin.accounts.rules import Permission
@@ -22,7 +21,7 @@ from tocsin.policies.services.silences import create_silence, delete_silence, sa
 from tocsin.web.arms.conditions import ConditionAsked, shown_conditions, typed_rules
 from tocsin.web.arms.errors import invalid
 from tocsin.web.arms.operation import Answer, Caller, Operation
-from tocsin.web.arms.parameters import Id, Request, read_json
+from tocsin.web.arms.parameters import Id, Part, Request, read_json
 from tocsin.web.arms.policies import write_policy
 from tocsin.web.arms.targets import NotifyRule, read_targets, shown_notify_rules
 
@@ -34,23 +33,26 @@ NAMES = dict.fromkeys(
 )
 
 
-class _Group(msgspec.Struct, rename="camel"):
+class _Group(Part):
     label_match_expressions: list[ConditionAsked]
 
 
-class _Grid(msgspec.Struct, rename="camel"):
+class _Grid(Part):
     label_match_expression_groups: list[_Group]
 
 
-class _GroupRule(msgspec.Struct, rename="camel"):
+class _GroupRule(Part):
     grouping_fields: list[str] = []
     group_wait: int | UnsetType = UNSET
     group_wait_time: int | UnsetType = UNSET
     group_interval: int | UnsetType = UNSET
     repeat_interval: int | UnsetType = UNSET
+    group_id: Any = None
 
 
-class _Rule(msgspec.Struct, rename="camel"):
+class _Rule(Part):
+    """The fields that may be anything are the original's, and passed over."""
+
     name: str
     dispatch_type: str = _CREATES
     is_recover: bool = True
@@ -60,6 +62,9 @@ class _Rule(msgspec.Struct, rename="camel"):
     label_match_expression_grid: _Grid | UnsetType = UNSET
     group_rules: list[_GroupRule] = []
     notify_rules: list[NotifyRule] = []
+    notify_template: Any = None
+    system: Any = None
+    state: Any = None
 
 
 class CreateDispatchRule(Request):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -30,6 +31,10 @@ class Paged(Request):
     size: Size
 
 
+class Part(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """An object within a parameter that holds JSON. A name that no field has is refused: misspelt, it would be lost."""
+
+
 _Asked = TypeVar("_Asked", bound=Request)
 
 
@@ -49,10 +54,14 @@ def read(struct: type[_Asked], parameters: Mapping[str, str]) -> _Asked:
     return struct(**values)
 
 
-def read_json(name: str, text: str, kind: type[_Read]) -> _Read:
-    """A parameter that holds JSON. RpcError says where it is not what it should be."""
+def read_json(name: str, text: str, kind: type[_Read], *, has_free_names: bool = False) -> _Read:
+    """A parameter that holds JSON. RpcError says where it is not what it should be.
+
+    `matchingConditions` and `MatchingConditions` are one name, as this API writes both; where names are the sender's
+    own (`has_free_names`), they stay as they are.
+    """
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=None if has_free_names else partial(_camel, name))
         if not all(map(is_storable, _texts(value))):
             raise invalid(name, f"{name} holds a character that cannot be stored.")
         return msgspec.convert(value, kind, strict=False)
@@ -60,6 +69,16 @@ def read_json(name: str, text: str, kind: type[_Read]) -> _Read:
         raise invalid(name, f"{name}: {error}") from error
     except (ValueError, RecursionError) as error:
         raise invalid(name, f"{name} is not JSON.") from error
+
+
+def _camel(parameter: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for given_name, value in pairs:
+        name = given_name[:1].lower() + given_name[1:]
+        if name in found:
+            raise invalid(parameter, f"{parameter}: {given_name[:80]!r} stands twice in one object.")
+        found[name] = value
+    return found
 
 
 def _texts(value: Any) -> Iterator[str]:

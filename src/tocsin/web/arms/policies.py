@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from django.db import transaction
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from tocsin.accounts.rules import Permission
 from tocsin.core.errors import NotFoundError
@@ -27,7 +27,7 @@ from tocsin.web.arms.conditions import RuleAsked, read_rules, shown_rules
 from tocsin.web.arms.errors import invalid, missing
 from tocsin.web.arms.operation import Answer, Caller, Operation
 from tocsin.web.arms.paging import page_of
-from tocsin.web.arms.parameters import Id, Paged, Request, given, read_ids, read_json
+from tocsin.web.arms.parameters import Id, Paged, Part, Request, given, read_ids, read_json
 from tocsin.web.arms.targets import NotifyRule, read_targets, read_window, shown_notify_rules
 
 _TEMPLATES = {
@@ -55,6 +55,7 @@ NAMES = {
     "templates": "NotifyTemplate",
     **{f"templates.{field}": "NotifyTemplate" for field in _TEMPLATES.values()},
 }
+_Seconds = Annotated[int, Meta(ge=0, le=10**6)]
 STATES = {"enable": True, "disable": False}
 
 
@@ -70,6 +71,12 @@ class CreateOrUpdateNotificationPolicy(Request):
     escalation_policy_id: Id | UnsetType = UNSET
     send_recover_message: bool | UnsetType = UNSET
     state: str | UnsetType = UNSET
+
+
+class _GroupRule(Part):
+    group_wait: _Seconds | None = None
+    group_interval: _Seconds | None = None
+    grouping_fields: list[str] | None = None
 
 
 class DeleteNotificationPolicy(Request):
@@ -164,16 +171,13 @@ def _content(asked: CreateOrUpdateNotificationPolicy, content: TypedContent) -> 
 
 
 def _group(content: TypedContent, text: str) -> None:
-    typed = read_json("GroupRule", text, dict[str, Any])
-    for name, key in (("groupWait", "group_wait"), ("groupInterval", "group_interval")):
-        if (value := typed.get(name)) is not None:
-            if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 10**6:
-                raise invalid("GroupRule", f"{name} is a number of seconds.")
-            content[key] = timedelta(seconds=value)  # type: ignore[literal-required]
-    if (labels := typed.get("groupingFields")) is not None:
-        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-            raise invalid("GroupRule", "groupingFields is a list of label names.")
-        content["group_by"] = labels
+    typed = read_json("GroupRule", text, _GroupRule)
+    if typed.group_wait is not None:
+        content["group_wait"] = timedelta(seconds=typed.group_wait)
+    if typed.group_interval is not None:
+        content["group_interval"] = timedelta(seconds=typed.group_interval)
+    if typed.grouping_fields is not None:
+        content["group_by"] = typed.grouping_fields
 
 
 def _repeat(asked: CreateOrUpdateNotificationPolicy, content: TypedContent) -> None:
@@ -204,8 +208,10 @@ def _templates(text: str, before: Mapping[str, str]) -> dict[str, str]:
     known = {name[:1].lower() + name[1:]: field for name, field in _TEMPLATES.items()}
     found = {field: source for field, source in before.items() if field not in known.values()}
     for name, source in typed.items():
-        field = known.get(name[:1].lower() + name[1:])
-        if field is None or not source:
+        field = known.get(name)
+        if field is None:
+            raise invalid("NotifyTemplate", f"NotifyTemplate has no {name[:40]!r}; it has {', '.join(known)}.")
+        if not source:
             continue
         is_same = _source(before.get(field, "")) == source
         found[field] = before[field] if is_same else GO_MARK + source

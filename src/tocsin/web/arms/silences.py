@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,7 +20,7 @@ from tocsin.web.arms.conditions import RuleAsked, read_rules, shown_rules
 from tocsin.web.arms.errors import invalid, missing
 from tocsin.web.arms.operation import Answer, Caller, Operation
 from tocsin.web.arms.paging import page_of
-from tocsin.web.arms.parameters import Id, Paged, Request, given, read_json
+from tocsin.web.arms.parameters import Id, Paged, Part, Request, given, read_json
 from tocsin.web.arms.policies import read_state
 
 _MOMENT = "%Y-%m-%d %H:%M"
@@ -44,6 +44,13 @@ class CreateOrUpdateSilencePolicy(Request):
     time_period: str | UnsetType = UNSET
     time_slots: str | UnsetType = UNSET
     state: str | UnsetType = UNSET
+
+
+class _Slot(Part):
+    start_time: str | int = ""
+    end_time: str | int = ""
+    start_week: str | int = 0
+    end_week: str | int = 0
 
 
 class DeleteSilencePolicy(Request):
@@ -126,11 +133,11 @@ def _times(asked: CreateOrUpdateSilencePolicy, before: SilencePolicy | None) -> 
         raise invalid("EffectiveTimeType", f"EffectiveTimeType is {_PERMANENT}, {_CUSTOM} or {_CYCLE}.")
     if not asked.time_slots:
         raise missing("TimeSlots")
-    slots = read_json("TimeSlots", asked.time_slots, list[dict[str, str | int]])
+    slots = read_json("TimeSlots", asked.time_slots, list[_Slot])
     if kind == _CUSTOM:
         if len(slots) != 1:
             raise invalid("TimeSlots", "Name one period; several are several silence policies.")
-        starts_at, ends_at = (_moment(slots[0].get(name), zone) for name in ("startTime", "endTime"))
+        starts_at, ends_at = (_moment(at, zone) for at in (slots[0].start_time, slots[0].end_time))
         return {"effect": Effect.PERIOD, "starts_at": starts_at, "ends_at": ends_at, "time_zone": zone}
     period = asked.time_period if asked.time_period is not UNSET else before and _period_of(before)
     if not period:
@@ -140,11 +147,11 @@ def _times(asked: CreateOrUpdateSilencePolicy, before: SilencePolicy | None) -> 
     return {"effect": _PERIODS[period], "windows": [_window(slot) for slot in slots], "time_zone": zone}
 
 
-def _window(slot: Mapping[str, str | int]) -> dict[str, object]:
-    days = {name: slot.get(key, 0) for name, key in (("day", "startWeek"), ("end_day", "endWeek"))}
+def _window(slot: _Slot) -> dict[str, object]:
+    days = {"day": slot.start_week, "end_day": slot.end_week}
     if not all(str(day).isdecimal() for day in days.values()):
         raise invalid("TimeSlots", "startWeek and endWeek are 1 (Monday) to 7.")
-    return {"start": str(slot.get("startTime", "")), "end": str(slot.get("endTime", "")), **days}
+    return {"start": str(slot.start_time), "end": str(slot.end_time), **days}
 
 
 def _moment(text: object, zone: str) -> datetime:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-import msgspec
 from django.conf import settings
 
 from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
@@ -13,6 +12,7 @@ from tocsin.contacts.queries import names_of
 from tocsin.policies.models import PolicyVersion
 from tocsin.policies.queries import targets_of
 from tocsin.web.arms.errors import invalid
+from tocsin.web.arms.parameters import Part
 
 _PERSONAL: Mapping[str, Channel] = {"tts": Channel.PHONE, "sms": Channel.SMS, "email": Channel.EMAIL}
 _ROBOTS = ("dingTalk", "wechat", "feishu")
@@ -36,16 +36,18 @@ _SHOWN = {
 ALL_DAY = ("00:00", "23:59")
 
 
-class NotifyObject(msgspec.Struct, rename="camel"):
-    """`notify_type` is what the older actions call the type."""
+class NotifyObject(Part):
+    """`notify_type` is what the older actions call the type. The ID says who it is: names are passed over."""
 
     notify_object_id: int
     notify_object_type: str = ""
     notify_type: str = ""
     notify_channels: list[str] = []
+    notify_object_name: Any = None
+    name: Any = None
 
 
-class NotifyRule(msgspec.Struct, rename="camel"):
+class NotifyRule(Part):
     notify_objects: list[NotifyObject]
     notify_channels: list[str] = []
     notify_start_time: str = ""

@@ -184,7 +184,7 @@ def _pairs(name: str, text: str) -> dict[str, str]:
     """`[{"a": "1"}, {"b": "2"}]`, as documented, or one object with all."""
     if not text.strip():
         return {}
-    found = read_json(name, text, list[dict[str, str]] | dict[str, str])  # type: ignore[arg-type]
+    found = read_json(name, text, list[dict[str, str]] | dict[str, str], has_free_names=True)  # type: ignore[arg-type]
     items = [found] if isinstance(found, dict) else found
     return {key: value for item in items for key, value in item.items()}
 
