@@ -49,6 +49,8 @@ def _length(value: object) -> int:
 
 
 def _before(one: Any, other: Any) -> bool:
+    if isinstance(one, Mapping | list | tuple) or isinstance(other, Mapping | list | tuple):
+        raise TypeError("lists and maps have no order")
     return str(one) < str(other) if isinstance(one, str) or isinstance(other, str) else bool(one < other)
 
 

@@ -71,19 +71,19 @@ def read_go(source: str) -> Block:
     chained: list[int] = [0]
     known: list[set[str]] = [{"$"}]
     end, line, trims_left = 0, 1, False
-    for action in _ACTION.finditer(source):
-        text = source[end : action.start()]
+    while (start := source.find("{{", end)) >= 0:
+        text = source[end:start]
         line += text.count("\n")
+        if (action := _ACTION.match(source, start)) is None:
+            raise go_fault(line, UNREADABLE % {"text": source[start : start + 40]})
         _add_text(stack[-1][1], text, line, left=trims_left, right=bool(action["left"]))
         inside = action["inside"]
         trims_left = bool(re.search(r"\s-$", inside))
         words = (inside[:-1] if trims_left else inside).strip()
         if words and not words.startswith("/*"):
             _take(words, line, stack, chained, known)
-        line += source.count("\n", action.start(), action.end())
+        line += source.count("\n", start, action.end())
         end = action.end()
-    if "{{" in source[end:]:
-        raise go_fault(line, UNREADABLE % {"text": source[source.index("{{", end) :][:40]})
     _add_text(stack[-1][1], source[end:], line, left=trims_left, right=False)
     if len(stack) > 1:
         raise go_fault(stack[-1][0].line, _OPEN_BLOCK)

@@ -1,4 +1,4 @@
-"""ARMS's subset of Go templates: read once into nodes, and carried out in a number of steps that is bounded. Pure.
+"""ARMS's subset of Go templates: read once into nodes, and carried out in steps and a time that are bounded. Pure.
 
 `{{ .level }}`, `{{ .commonLabels.alertname }}`, `{{ if eq "app" .commonLabels.kind }} {{ else }} {{ end }}`,
 `{{ for .alerts }}` (or `range`, also `range $n, $a := .alerts`), `{{ with }}`, `{{ $a := index .alerts 0 }}`, pipes,
@@ -9,6 +9,7 @@ A stored template of this dialect begins with `MARK`, which is a comment of its 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ from tocsin.policies.rules.template_faults import GREW, TOO_SLOW, TemplateFault
 
 MARK = "{{/* go */}}"
 _MOST_STEPS = 50_000
+_STEP_LENGTH = 100
+"""Characters of a text that is made on the way and cost a step more."""
+_SECONDS = 1.0
 _LONGEST_OUTPUT = 50_000
 
 
@@ -36,6 +40,7 @@ class _Run:
     def __init__(self, values: Mapping[str, Any], dialect: Callable[[str], str]) -> None:
         self._values, self._dialect = values, dialect
         self._steps = self._size = 0
+        self._until = time.monotonic() + _SECONDS
 
     def text(self, body: Sequence[Block]) -> str:
         return "".join(self._pieces(body, self._values, {"$": self._values})).strip()
@@ -47,7 +52,7 @@ class _Run:
                 case "text":
                     yield self._sized(block.text)
                 case "show":
-                    yield self._sized(self._dialect(shown(self._pipe(block, item, variables))))
+                    yield self._sized(self._dialect(self._charged(shown(self._pipe(block, item, variables)))))
                 case "set":
                     variables[block.names[0]] = self._pipe(block, item, variables)
                 case "if":
@@ -81,7 +86,8 @@ class _Run:
         for command in pipe.commands:
             self._step()
             operands = (*(self._value(operand, item, variables) for operand in command.operands), *passed)
-            passed = (FUNCTIONS[command.function](*operands) if command.function else operands[0],)
+            made = FUNCTIONS[command.function](*operands) if command.function else operands[0]
+            passed = (self._charged(made) if isinstance(made, str) else made,)
         return passed[0]
 
     def _value(self, operand: Value, item: Any, variables: Mapping[str, Any]) -> Any:
@@ -96,10 +102,14 @@ class _Run:
             value = value.get(name) if isinstance(value, Mapping) else None
         return value
 
-    def _step(self) -> None:
-        self._steps += 1
-        if self._steps > _MOST_STEPS:
+    def _step(self, cost: int = 1) -> None:
+        self._steps += cost
+        if self._steps > _MOST_STEPS or time.monotonic() > self._until:
             raise TemplateFault(TOO_SLOW)
+
+    def _charged(self, text: str) -> str:
+        self._step(len(text) // _STEP_LENGTH)
+        return text
 
     def _sized(self, piece: str) -> str:
         self._size += len(piece)
