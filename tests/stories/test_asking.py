@@ -12,6 +12,7 @@ from simulators.twilio import TwilioSimulator
 from tests.stories.harness import Story
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.rules import Fallback
+from tocsin.delivery.asking import ask_due
 from tocsin.delivery.models import Attempt, Delivery, Receipt
 
 
@@ -247,3 +248,26 @@ def test_after_a_fail_over_the_first_vendor_is_asked_for_its_own_text(
     story.expect_text(ann)
     assert (len(twilio.messages), len(aliyun.texts)) == (1, 0)
     assert outcomes() == [("ambiguous", "no-reply"), ("accepted", "found")]
+
+
+def test_an_account_that_cannot_be_opened_keeps_no_other_one_from_being_asked(
+    story: Story, twilio: TwilioSimulator
+) -> None:
+    for provider in ("twilio_voice", "twilio_sms"):
+        story.account(provider, **twilio.config)
+    ann, bob = story.contact("Ann", fallback=Fallback.NONE), story.contact("Bob")
+    story.policy({ann: ["phone"], bob: ["sms"]})
+    story.fires("DiskFull")
+    story.passes(5)
+    story.expect_call(ann)
+    story.expect_text(bob)
+    twilio.messages[0].status = "delivered"
+    broken = ProviderAccount.objects.get(provider="twilio_voice")
+    broken.config = "{}"
+    broken.save()
+    Delivery.objects.filter(ask_at__isnull=False).update(ask_at=story.now)
+
+    ask_due(story.now)
+
+    assert story.delivery(bob, "sms").state == "delivered"
+    assert story.delivery(ann, "phone").state == "accepted"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from simulators.dingtalk import DingtalkSimulator
 from simulators.wecom import WecomSimulator
@@ -184,3 +185,15 @@ def test_two_workers_at_one_moment_tell_once(now: datetime) -> None:
 
     assert sum(done) == 20
     assert DailyReport.objects.count() == Delivery.objects.filter(purpose="daily").count() == 20
+
+
+def test_a_robot_whose_settings_cannot_be_read_keeps_no_other_one_waiting(
+    story: Story, dingtalk: DingtalkSimulator
+) -> None:
+    lost, other = robot_of(story, dingtalk, "21:00"), robot_of(story, dingtalk, "21:00")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE contacts_robot SET settings = 'v1:00000000:lost' WHERE id = %s", [lost.pk])
+
+    send_dailies(story.now + timedelta(hours=1))
+
+    assert Delivery.objects.filter(purpose="daily", recipient_id__in=[lost.pk, other.pk]).count() == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
@@ -125,22 +125,29 @@ async def _ask_all(asked: Sequence[_Asked]) -> list[_Asked]:
     slots = asyncio.Semaphore(_AT_ONCE)
     opened: dict[int, AskableProvider] = {}
     taken = Taken()
+
+    def provider_of(account: ProviderAccount) -> AskableProvider:
+        if account.pk not in opened:
+            opened[account.pk] = cast(AskableProvider, kind_of(account).open(config_of(account), http))
+        return opened[account.pk]
+
     try:
-        for item in asked:
-            if item.account.pk not in opened:
-                provider = kind_of(item.account).open(config_of(item.account), http)
-                opened[item.account.pk] = cast(AskableProvider, provider)
-        return await asyncio.gather(*(_ask(item, opened[item.account.pk], slots, taken) for item in asked))
+        return await asyncio.gather(*(_ask(item, provider_of, slots, taken) for item in asked))
     finally:
-        await asyncio.gather(*(provider.aclose() for provider in opened.values()))
+        await asyncio.gather(*(provider.aclose() for provider in opened.values()), return_exceptions=True)
         await http.aclose()
 
 
-async def _ask(item: _Asked, provider: AskableProvider, slots: asyncio.Semaphore, taken: Taken) -> _Asked:
+async def _ask(
+    item: _Asked, provider_of: Callable[[ProviderAccount], AskableProvider], slots: asyncio.Semaphore, taken: Taken
+) -> _Asked:
+    """Never raises: an account that cannot be opened, either, has told nothing."""
+    account = item.account
     try:
         async with slots, asyncio.timeout(_LONGEST):
+            provider = provider_of(account)
             finding = await look_up(
-                provider, item.question, delivery_id=item.delivery_id, account=item.account.pk, taken=taken
+                provider, item.question, delivery_id=item.delivery_id, account=account.pk, taken=taken
             )
     except TimeoutError:
         finding = Finding()

@@ -11,6 +11,7 @@ from django.db import transaction
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.models import Robot
 from tocsin.contacts.queries import contact_views
+from tocsin.contacts.queries.outlets import ROBOT_SECRETS
 from tocsin.contacts.rules import ContactView, why_not_reachable
 from tocsin.core.phones import mask as mask_phone
 from tocsin.core.redact import mask_email
@@ -33,7 +34,7 @@ def send_handovers(now: datetime) -> int:
         silent = take_silences(now=now)
         schedules = [*(item.schedule for item in taken), *(row.schedule for row in silent)]
         people = contact_views({pk for pk in _concerned(taken, silent) if pk is not None})
-        robots = Robot.objects.defer("url", "secret").in_bulk(
+        robots = Robot.objects.defer(*ROBOT_SECRETS).in_bulk(
             {schedule.robot_id for schedule in schedules if schedule.robot_id}
         )
         planned = [delivery for item in taken for delivery in _of_turn(item, people, robots, now)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
@@ -152,21 +152,27 @@ async def _update_all(changes: Sequence[_Change]) -> list[SendResult]:
     http = HttpClient(allow=settings.OUTGOING_ALLOW)
     slots = asyncio.Semaphore(_SLOTS)
     opened: dict[tuple[str, int, int], UpdatingProvider] = {}
+
+    def provider_of(change: _Change) -> UpdatingProvider:
+        route = change.route
+        if route.key not in opened:
+            opened[route.key] = cast(UpdatingProvider, route.provider.open(route.config, http))
+        return opened[route.key]
+
     try:
-        for change in changes:
-            if change.route.key not in opened:
-                provider = change.route.provider.open(change.route.config, http)
-                opened[change.route.key] = cast(UpdatingProvider, provider)
-        return await asyncio.gather(*(_update(change, opened[change.route.key], slots) for change in changes))
+        return await asyncio.gather(*(_update(change, provider_of, slots) for change in changes))
     finally:
-        await asyncio.gather(*(provider.aclose() for provider in opened.values()))
+        await asyncio.gather(*(provider.aclose() for provider in opened.values()), return_exceptions=True)
         await http.aclose()
 
 
-async def _update(change: _Change, provider: UpdatingProvider, slots: asyncio.Semaphore) -> SendResult:
+async def _update(
+    change: _Change, provider_of: Callable[[_Change], UpdatingProvider], slots: asyncio.Semaphore
+) -> SendResult:
+    """Never raises: what cannot be opened, either, is its own outcome."""
     try:
         async with slots, asyncio.timeout(_LONGEST):
-            return await provider.update(change.message, change.posting.provider_id)
+            return await provider_of(change).update(change.message, change.posting.provider_id)
     except TimeoutError:
         return SendResult(Outcome.AMBIGUOUS, "timeout", NO_RESULT)
     except Exception as error:

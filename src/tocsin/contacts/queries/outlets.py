@@ -9,6 +9,8 @@ from tocsin.channels.base import Config
 from tocsin.contacts.models import ObjectReach, Robot, Webhook
 
 ROBOT_CONFIG = ("url", "secret", "keyword")
+ROBOT_SECRETS = ("url", "secret", "settings")
+"""Encrypted: what need not read them is not stopped by one that no key opens."""
 WEBHOOK_CONFIG = ("url", "method", "headers", "parameters", "body", "recovery_body", "secret")
 
 

@@ -20,6 +20,7 @@ from tocsin.channels.queries import kind_of
 from tocsin.channels.registry import PROVIDERS, robot_provider, robot_providers
 from tocsin.contacts.models import NotificationObject, Robot
 from tocsin.contacts.queries import robot_config, robot_settings, uses_of
+from tocsin.contacts.queries.outlets import ROBOT_SECRETS
 from tocsin.contacts.rules import DuplicateError, Use
 from tocsin.contacts.rules.daily import MAX_DAILY_TIMES, due_moments, next_daily, parse_times
 from tocsin.contacts.services.cleaning import (
@@ -192,7 +193,7 @@ def take_due_dailies(*, now: datetime, limit: int = 100) -> list[DueDaily]:
     """
     due = Robot.objects.select_for_update(skip_locked=True, no_key=True).filter(daily_due_at__lte=now)
     taken = []
-    for robot in due.order_by("daily_due_at", "pk").defer("url", "secret")[:limit]:
+    for robot in due.order_by("daily_due_at", "pk").defer(*ROBOT_SECRETS)[:limit]:
         due_at = robot.daily_due_at or now
         found = due_moments(robot.daily_times, zone_of(robot.time_zone), due_at, now)
         taken.append(
@@ -208,7 +209,7 @@ def take_due_dailies(*, now: datetime, limit: int = 100) -> list[DueDaily]:
 def delete_robots(*, by: Actor, now: datetime, ids: Collection[int], version: int | None = None) -> tuple[Use, ...]:
     """Returns what used the robots. ConflictError when `version` is not the row's."""
     with transaction.atomic():
-        robots = list(Robot.objects.select_for_update().filter(pk__in=ids).order_by("pk").defer("url", "secret"))
+        robots = list(Robot.objects.select_for_update().filter(pk__in=ids).order_by("pk").defer(*ROBOT_SECRETS))
         refuse_changed(version, robots)
         found = [robot.pk for robot in robots]
         uses = tuple(uses_of(found))
