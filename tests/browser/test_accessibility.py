@@ -21,7 +21,7 @@ from tocsin.core.clock import utc_now
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
-_PARTS = 3
+_PARTS = 5
 """So that nobody waits for one long walk at the end."""
 _SERIOUS = """(options) => axe.run(document, {resultTypes: ["violations"], ...options}).then((found) =>
   found.violations.filter((one) => ["serious", "critical"].includes(one.impact)).flatMap((one) =>
