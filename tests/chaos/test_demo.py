@@ -98,6 +98,7 @@ def test_the_demo_tells_its_story_and_ends(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_without_prometheus_it_says_so_and_it_reaches_the_readers_own_servers(temporary: Path) -> None:
     with SmtpSimulator() as mail, DingtalkSimulator(secret="SECreader") as group:
         demo = Demo(

@@ -146,7 +146,7 @@ def test_a_press_is_heard_and_its_presser_alone_is_answered(dingtalk: DingtalkAp
 
     assert heard.presses == [Press("token-1", "ann-1", "tocsin-k3x9")]
     assert (said, list(dingtalk.messages[0].private), dingtalk.private) == ("Done.", ["ann-1"], [])
-    assert dingtalk.connections == 0
+    dingtalk.wait_for_connection(0)
 
 
 def test_who_is_refused_gets_a_message_of_their_own_with_the_link(dingtalk: DingtalkAppSimulator) -> None:

@@ -140,7 +140,7 @@ def test_a_press_is_heard_and_its_presser_alone_is_answered(lark: LarkAppSimulat
     assert heard.presses == [Press("token-1", "ou_ann", lark.messages[0].message_id)]
     assert toast == {"toast": {"type": "success", "content": "Done."}}
     assert len(lark.messages) == 1
-    assert lark.connections == 0
+    lark.wait_for_connection(0)
 
 
 def test_a_press_that_comes_in_parts_is_put_together(lark: LarkAppSimulator) -> None:

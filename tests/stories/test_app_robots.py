@@ -72,7 +72,7 @@ def test_a_button_pressed_in_a_group_claims_the_alert_over_a_connection_that_we_
     assert toast == {"toast": {"type": "success", "content": "Disk full: you have claimed it."}}
     assert (story.alert().state, story.alert().claimed_by) == ("handling", "Ann")
     assert "Ann claimed it (by a button in Lark)" in titles(story)
-    assert lark.connections == 0
+    lark.wait_for_connection(0)
 
 
 @pytest.mark.django_db(transaction=True)

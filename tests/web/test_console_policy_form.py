@@ -170,7 +170,7 @@ def test_texts_are_previewed_with_a_real_event_and_their_errors_named(story: Sto
     assert "With a made-up event" in shown("{{ title }}", rules="team = nobody")
     assert "1 part, 5 characters of GSM-7" in shown("hello")
     assert "2 parts, 71 characters of UCS-2" in shown("磁" * 71)
-    assert "5000 bytes; WeCom takes 4096, so the text is cut there" in shown("x" * 5000, "robot_content")
+    assert "5000 bytes; Telegram takes 4096, so the text is cut there" in shown("x" * 5000, "robot_content")
     assert "characters of" not in shown("hello", "email_content")
     assert client.post(address, {"field": "fax_content"}).status_code == 400
 
