@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from auditlog.models import LogEntry
+from django.db import connection
 from jsonschema import Draft202012Validator
 
 from tests.stories.harness import ADMIN, Story, begin
 from tocsin.channels.models import ProviderAccount
 from tocsin.cli import main
-from tocsin.contacts.models import Contact, ContactGroup, Robot, Webhook
+from tocsin.contacts.models import Contact, ContactGroup, NotificationObject, Robot, Webhook
 from tocsin.contacts.services import create_robot, delete_contacts, update_contact
 from tocsin.core.clock import utc_now
 from tocsin.events.models import Integration
@@ -22,6 +24,7 @@ from tocsin.files.rules.kinds import KINDS
 from tocsin.files.rules.schema import json_schema
 from tocsin.oncall.models import Schedule
 from tocsin.policies.models import EscalationPolicy, Inhibition, NotificationPolicy, SilencePolicy
+from tocsin.policies.services.silences import create_silence
 
 pytestmark = pytest.mark.django_db
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "examples" / "files"
@@ -96,9 +99,9 @@ def test_what_a_dump_writes_is_no_change_and_makes_the_same_elsewhere(
     assert capsys.readouterr().out.endswith("No changes.\n")
 
     before = (tmp_path / "dump" / "policies.yaml").read_text()
-    empty = tmp_path / "empty.yaml"
-    empty.write_text("contacts: []\n")
-    assert run("apply", "-f", empty, "--prune", "--yes") == 0
+    with connection.cursor() as cursor:
+        tables = ", ".join(model._meta.db_table for model in (NotificationObject, EscalationPolicy, *TABLES))
+        cursor.execute(f"SET CONSTRAINTS ALL IMMEDIATE; TRUNCATE {tables} CASCADE")
     assert counts() == [0] * (len(TABLES) + 1)
     for line in named.err.splitlines():
         monkeypatch.setenv(line.split()[0], SECRETS["OPERATIONS_ROBOT_URL"])
@@ -271,7 +274,10 @@ def test_pruning_shows_who_loses_something_and_asks(
     file = write(
         "contacts:\n  - {name: Ann, email: ann@example.org}\npolicies:\n  - {name: Other, tells: {Ann: [email]}}\n"
     )
-    with_policy = write("policies:\n  - name: All\n    tells: {Bob: [sms]}\n", "all.yaml")
+    with_policy = write(
+        "contacts:\n  - {name: Ann, email: ann@example.org}\npolicies:\n  - {name: All, tells: {Bob: [sms]}}\n",
+        "all.yaml",
+    )
 
     unasked = run("apply", "-f", file, "--prune")
 
@@ -286,6 +292,25 @@ def test_pruning_shows_who_loses_something_and_asks(
     assert "contact 'Bob': would be deleted, and policy All names it; put it" in capsys.readouterr().err
     assert run("apply", "-f", file, "--prune", "--yes") == 0
     assert Contact.objects.get().name == "Ann"
+
+
+def test_pruning_leaves_kinds_that_no_file_has_and_silences_for_a_time(
+    write: Any, capsys: pytest.CaptureFixture[str], story: Story
+) -> None:
+    bob = story.contact("Bob")
+    story.policy({bob: ["sms"]}, name="All")
+    rules = [[{"key": "instance", "operator": "eq", "value": "db1"}]]
+    ends_at = utc_now() + timedelta(hours=1)
+    create_silence(by=ADMIN, now=utc_now(), name="By amtool", rules=rules, effect="period", ends_at=ends_at)
+    silences = write("silences:\n  - {name: Tests, rules: [{env: test}]}\n")
+    empty = write("# all of it moved elsewhere\n", "empty.yaml")
+
+    pruned = run("apply", "-f", silences, "--prune", "--yes")
+    refused = run("apply", "-f", empty, "--prune", "--yes")
+
+    assert (pruned, refused) == (0, 1)
+    assert "the files name nothing" in capsys.readouterr().err
+    assert (Contact.objects.count(), NotificationPolicy.objects.count(), SilencePolicy.objects.count()) == (1, 1, 2)
 
 
 def test_a_group_that_pruning_empties_is_named(write: Any, capsys: pytest.CaptureFixture[str], story: Story) -> None:

@@ -40,7 +40,11 @@ def run(
         bool, Parameter(negative="", help="Show the difference and change nothing; exit code 3 when there is one.")
     ] = False,
     prune: Annotated[
-        bool, Parameter(negative="", help="Also delete what the files do not name, after a confirmation.")
+        bool,
+        Parameter(
+            negative="",
+            help="Also delete what the files do not name, of the kinds that they have, after a confirmation.",
+        ),
     ] = False,
     yes: Annotated[bool, Parameter(negative="", help="Do not ask before --prune deletes.")] = False,
     json: Json = False,

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
+from yaml.constructor import ConstructorError
 
 from tocsin.core.errors import TocsinError
 from tocsin.files.rules.kinds import KINDS, Kind
 from tocsin.files.rules.shapes import Place, Problem, Reading, pairs_of, spelled
 
 _MOST_BYTES = 50 * 2**20
+_MOST_MERGED = 500_000
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 class FilesError(TocsinError):
@@ -66,11 +69,12 @@ def read_files(texts: Mapping[str, str]) -> list[Entry]:
 def _entries(text: str, into: Reading) -> list[Entry]:
     loader = yaml.SafeLoader(text)
     found: list[Entry] = []
+    merging = _Merging(loader)
     try:
         while loader.check_node():
             node = loader.get_node()
             if node is not None:
-                _flatten(loader, node, set())
+                merging.flatten(node)
                 found += _of_document(node, into)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
@@ -84,16 +88,43 @@ def _entries(text: str, into: Reading) -> list[Entry]:
     return found
 
 
-def _flatten(loader: yaml.SafeLoader, node: yaml.Node, seen: set[int]) -> None:
-    """`<<: *base` is what it stands for. An alias inside of what it names is refused."""
-    if id(node) in seen or isinstance(node, yaml.ScalarNode):
-        return
-    seen.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        loader.flatten_mapping(node)
-    for item in node.value:
-        for child in item if isinstance(item, tuple) else (item,):
-            _flatten(loader, child, seen)
+class _Merging:
+    """`<<: *base` is what it stands for. Merges of merges multiply, so they are counted before any is made."""
+
+    def __init__(self, loader: yaml.SafeLoader) -> None:
+        self._loader = loader
+        self._nodes: dict[int, yaml.Node] = {}
+        self._sizes: dict[int, int] = {}
+        self._merged = 0
+
+    def flatten(self, node: yaml.Node) -> None:
+        if id(node) in self._nodes or isinstance(node, yaml.ScalarNode):
+            return
+        self._nodes[id(node)] = node  # held, so that no other gets its id
+        if isinstance(node, yaml.MappingNode):
+            self._size(node)
+            self._loader.flatten_mapping(node)
+        for item in node.value:
+            for child in item if isinstance(item, tuple) else (item,):
+                self.flatten(child)
+
+    def _size(self, node: yaml.MappingNode) -> int:
+        """How many keys it has once those that it merges are in it."""
+        if id(node) in self._sizes:
+            return self._sizes[id(node)]
+        self._sizes[id(node)] = own = merged = 0
+        for key, value in node.value:
+            if key.tag != _MERGE:
+                own += 1
+                continue
+            bases = value.value if isinstance(value, yaml.SequenceNode) else (value,)
+            merged += sum(self._size(base) for base in bases if isinstance(base, yaml.MappingNode))
+            if self._merged + merged > _MOST_MERGED:
+                text = f"more than {_MOST_MERGED} keys are merged; write out what <<: stands for"
+                raise ConstructorError(None, None, text, key.start_mark)
+        self._merged += merged
+        self._sizes[id(node)] = own + merged
+        return own + merged
 
 
 def _of_document(node: yaml.Node, into: Reading) -> list[Entry]:

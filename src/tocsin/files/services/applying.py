@@ -30,6 +30,7 @@ from tocsin.files.services.writing import Writing, is_as_stored, listed, names_f
 from tocsin.oncall.services.schedules import delete_schedules
 from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.naming import Names
+from tocsin.policies.rules.silencing import Effect
 from tocsin.policies.services import delete_escalation, delete_policy, reorder_policies
 from tocsin.policies.services.inhibitions import delete_inhibition
 from tocsin.policies.services.silences import delete_silence
@@ -77,9 +78,14 @@ def apply_files(
     """FilesError names everything that is wrong, and nothing is written then. What is left out of an object gets its
     default; secrets that it does not name stay.
 
-    `prunes`: also deletes what the files do not name. `expected`: what a trial found; ConflictError when it would be
+    `prunes`: also deletes what the files do not name, of the kinds that they have; a silence for a period, which
+    ends by itself, stays. `expected`: what a trial found; ConflictError when it would be
     something else by now. `tell`: noun, how many are done, of how many.
     """
+
+    if prunes and not entries:
+        text = "the files name nothing, so nothing says what to keep; leave --prune out, or name the right files"
+        raise FilesError([Problem("--prune", 0, "", text)])
 
     def work() -> Report:
         run = _Run(by, now, secret_of, prunes, tell)
@@ -96,6 +102,11 @@ def apply_files(
 def _atomic(work: Callable[[], Report]) -> Report:
     with transaction.atomic():
         return work()
+
+
+def _ends_by_itself(item: Item) -> bool:
+    """A silence that somebody made for a time: who commits files need not know of it."""
+    return item.kind == "silences" and item.values.get("effect") == Effect.PERIOD
 
 
 class _Run:
@@ -121,7 +132,7 @@ class _Run:
         self._stop_at_problems()
         before = everything(self._now) if self._prunes else self._state_of({k: m.ids for k, m in found.items()})
         if self._prunes:
-            self._note_losses(before, {key: set(each.ids) for key, each in found.items()})
+            self._note_losses(before, {key: set(each.ids) for key, each in found.items() if grouped[key]})
         written: dict[str, list[int | None]] = {}
         for key, of_kind in grouped.items():
             items = self._items(before, key, found[key].ids)
@@ -179,7 +190,7 @@ class _Run:
 
     def _note_losses(self, before: State, kept: Mapping[str, Collection[int | None]]) -> None:
         """What uses that which will be deleted, before anything is written."""
-        for key in ("contacts", *_OBJECTS):
+        for key in (key for key in ("contacts", *_OBJECTS) if key in kept):
             gone = {item.id: item.name for item in before[key] if item.id not in kept[key]}
             users: dict[int, list[str]] = {}
             for use in uses_of(list(gone)) if gone else ():
@@ -193,9 +204,9 @@ class _Run:
     def _prune(
         self, before: State, written: Mapping[str, Sequence[int | None]], grouped: Mapping[str, Sequence[Entry]]
     ) -> None:
-        for key in _PRUNED:
+        for key in (key for key in _PRUNED if grouped[key]):
             kept = set(written[key])
-            gone = [item for item in before.get(key, ()) if item.id not in kept]
+            gone = [item for item in before.get(key, ()) if item.id not in kept and not _ends_by_itself(item)]
             self._refuse_named(key, gone, grouped["policies"])
             if gone:
                 self._delete(key, gone)
