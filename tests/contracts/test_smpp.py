@@ -18,6 +18,7 @@ from tests.contracts.asking import look_up
 from tests.contracts.sending import SMS, open_provider, send, send_one, send_together
 from tocsin.channels.base import InboundText, Outcome, Question, Receipt, ReceiptStatus, ReportingProvider
 from tocsin.channels.http import HttpClient
+from tocsin.channels.providers.smpp.receipts import MessageIds, Said
 from tocsin.channels.registry import provider_type
 
 LONG = "Disk full on db-1: /var is at 97 % and grows by 1 % a minute. " * 5
@@ -286,6 +287,42 @@ def test_where_ids_have_two_bases_a_setting_says_so_from_the_first_receipt_on() 
 
     assert isinstance(receipt, Receipt)
     assert receipt.provider_id == smsc.parts[0].message_id.lstrip("0").lower()
+
+
+def said(written: str, named: str = "", to: str = "8613800000000") -> Said:
+    return Said(written, named, to, ReceiptStatus.DELIVERED, "DELIVRD")
+
+
+def test_a_configured_form_is_never_left_for_an_id_that_happens_to_be_known() -> None:
+    ids = MessageIds("hex_to_decimal")
+    ids.answered("26", SMS.to)
+
+    assert ids.receipted(said("26")) == "1a"
+    assert ids.receipted(said("38", "26")) == "26"
+
+
+def test_receipts_that_may_be_of_two_texts_are_of_none_until_others_show_their_base() -> None:
+    ids = MessageIds("auto")
+    for number in range(0x10, 0x30):
+        ids.answered(f"{number:x}", SMS.to)
+
+    assert ids.receipted(said("11")) == ""  # 0x11, or 0xb before a restart
+    assert ids.receipted(said("26")) == ""  # 0x26, or 0x1a
+    assert ids.receipted(said("10", to="447700900123")) == ""
+    assert [ids.receipted(said(str(number))) for number in range(0x2A, 0x2E)] == ["2a", "2b", "2c", "2d"]
+    assert ids.receipted(said("26")) == "1a"
+
+
+def test_a_receipt_with_both_ids_shows_the_base_by_itself() -> None:
+    assert MessageIds("auto").receipted(said("1715004", "001A2B3C")) == "1a2b3c"
+
+
+def test_ids_that_are_the_same_in_every_form_need_no_proof() -> None:
+    ids = MessageIds("auto")
+
+    assert ids.understands(said("6f1e-0001-zz"))
+    assert not ids.understands(said("1715004"))
+    assert ids.receipted(said("6f1e-0001-zz")) == "6f1e-0001-zz"
 
 
 def test_what_people_write_back_is_read_in_their_alphabet(smsc: Smsc) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tocsin.channels.base import ReceiptStatus
@@ -17,6 +17,12 @@ _IS_RECEIPT, _IS_PROGRESS = 0x04, 0x20
 _FIELDS = re.compile(r"(?i)\b(id|stat|err):\s*(\S*)")
 """What else there is: dates in a zone that nobody names, and the text's beginning."""
 _REMEMBERED = 20_000
+_LONG = 8
+"""Digits from which on an id that was given in one base is no other message's in the other."""
+_SHOWN_BY = 3
+"""Receipts that agree on the base, and none that does not."""
+_SAME_END = 7
+"""Digits by which numbers are compared: with and without the country's code."""
 
 
 def is_receipt(message: ShortMessage) -> bool:
@@ -26,9 +32,13 @@ def is_receipt(message: ShortMessage) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A receipt as it stands there. `ids`: the message's, the more trustworthy first."""
+    """A receipt as it stands there, with the message's id in its text and as its parameter, "" where there is none.
+    `to`: whom the message went to, as the SMSC writes it.
+    """
 
-    ids: tuple[str, ...]
+    written: str
+    named: str
+    to: str
     status: ReceiptStatus
     code: str
 
@@ -38,18 +48,18 @@ def read_receipt(message: ShortMessage) -> Said | None:
     text = message.content.decode("latin-1")
     words = {name.lower(): value for name, value in reversed(_FIELDS.findall(text.partition("text:")[0]))}
     named = message.tlvs.get(Tag.RECEIPTED_MESSAGE_ID, b"").split(b"\0", 1)[0].decode("latin-1").strip()
-    ids = tuple(dict.fromkeys(filter(None, (named, words.get("id", "")))))
+    written = words.get("id", "")
     told = message.tlvs.get(Tag.MESSAGE_STATE, b"")
     state = told[0] if told else WORDS.get(words.get("stat", "").upper()[:7], 0)
     status = STATES.get(state)
-    if not ids or status is None:
+    if not (written or named) or status is None:
         return None
     if message.esm_class & _KIND == _IS_PROGRESS and status is ReceiptStatus.FAILED:
         status = ReceiptStatus.QUEUED  # not the last word
     word = next(word for word, number in WORDS.items() if number == state)
     error = words.get("err", "") or message.tlvs.get(Tag.NETWORK_ERROR_CODE, b"").hex()
     code = f"{word} {error}".strip() if error.strip("0") else word
-    return Said(ids, status, one_line(code)[:64])
+    return Said(written, named, message.source.number, status, one_line(code)[:64])
 
 
 def plain(message_id: str) -> str:
@@ -80,44 +90,75 @@ _FORMS: Mapping[str, Callable[[str], str]] = {
 class MessageIds:
     """Ids of answers and receipts in one form. `how`: "auto", "same", "hex_to_decimal" or "decimal_to_hex".
 
-    With "auto", a receipt whose id is one of those lately answered, as it is or in the other base, shows which base
-    receipts have. Until then they are taken as they are.
+    With "auto", receipts show which base they have: those that can mean only one of the texts lately sent to that
+    number. A receipt that may be of two texts is of none.
     """
 
     how: str
-    _answered: OrderedDict[str, str] = field(default_factory=OrderedDict)
-    """Kept id -> as the SMSC wrote it."""
+    _answered: OrderedDict[str, tuple[str, str]] = field(default_factory=OrderedDict)
+    """Kept id -> as the SMSC wrote it, and whom that text was to."""
     _form: Callable[[str], str] | None = None
     """How a receipt's id becomes an answer's; None until it is known."""
+    _shown: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._form = _FORMS.get(self.how)
 
-    @property
-    def are_understood(self) -> bool:
-        return self._form is not None
+    def understands(self, said: Said) -> bool:
+        """Whether what this names does not depend on the answers heard so far."""
+        return self._form is not None or len(_readings(said.written or said.named)) == 1
 
-    def answered(self, message_id: str) -> str:
+    def answered(self, message_id: str, to: str) -> str:
         """Of a submit_sm_resp, as it is kept."""
         kept = plain(message_id)
-        self._answered[kept] = message_id
+        self._answered[kept] = message_id, to
         if len(self._answered) > _REMEMBERED:
             self._answered.popitem(last=False)
         return kept
 
-    def receipted(self, ids: Sequence[str]) -> str:
-        """Of a receipt, in the form of the answer."""
-        if self._form is None:
-            found = {(form, form(item)) for item in ids for form in _FORMS.values() if form(item) in self._answered}
-            if len({kept for _form, kept in found}) == 1:
-                form, kept = next(iter(found))
-                if len(found) == 1:
-                    self._form = form
-                return kept
-        form = self._form or plain
-        candidates = [made(item) for made in (form, plain) for item in ids]  # a parameter may have the answer's base
-        return next((kept for kept in candidates if kept in self._answered), candidates[0])
+    def receipted(self, said: Said) -> str:
+        """Of a receipt, in the form of the answer; "" when it cannot be told which text it means."""
+        if not said.written:  # a parameter is the answer's id, where the SMSC keeps to the rules
+            forms = _FORMS.values() if self._form is None else (plain, self._form)
+            return self._only_one({form(said.named) for form in forms}, said.to, otherwise=plain(said.named))
+        if self._form is not None:
+            return self._form(said.written)
+        readings = _readings(said.written)
+        is_shown = plain(said.named) in readings and plain(said.named) != plain(said.written)  # in both bases at once
+        kept = plain(said.named) if is_shown else self._only_one(set(readings), said.to, otherwise=plain(said.written))
+        if (is_shown or kept in self._answered) and len(how := readings[kept]) == 1:
+            self._learn(how[0])
+        return kept
 
     def as_written(self, kept: str) -> str:
         """For a question: the SMSC's own spelling, where this process heard it."""
-        return self._answered.get(kept, kept)
+        return self._answered.get(kept, (kept, ""))[0]
+
+    def _only_one(self, readings: set[str], to: str, *, otherwise: str) -> str:
+        """The one that was answered; when none was, `otherwise` unless it is so short that it may be another's."""
+        if len(readings) == 1:
+            return otherwise
+        known = {kept for kept in readings if kept in self._answered}
+        theirs = {kept for kept in known if _is_same_number(self._answered[kept][1], to)}
+        is_long = len(otherwise) >= _LONG
+        if found := theirs or (known if is_long else set()):
+            return found.pop() if len(found) == 1 else ""
+        return otherwise if is_long else ""
+
+    def _learn(self, how: str) -> None:
+        self._shown[how] += 1
+        if len(self._shown) == 1 and self._shown[how] >= _SHOWN_BY:
+            self._form = _FORMS[how]
+
+
+def _readings(message_id: str) -> dict[str, list[str]]:
+    """What a receipt's id may be in the form of the answer -> by which forms."""
+    found: dict[str, list[str]] = {}
+    for how, form in _FORMS.items():
+        found.setdefault(form(message_id), []).append(how)
+    return found
+
+
+def _is_same_number(one: str, other: str) -> bool:
+    one, other = (re.sub(r"\D", "", number)[-_SAME_END:] for number in (one, other))
+    return bool(one) and one == other

@@ -168,7 +168,8 @@ class SmppSms:
                 return outcomes.no_reply()
             if answer.status == OK:
                 self._pause = _FIRST_PAUSE
-                return SendResult(Outcome.ACCEPTED, provider_id=self._ids.answered(message_id_of(answer.body))[:128])
+                named = self._ids.answered(message_id_of(answer.body), to)
+                return SendResult(Outcome.ACCEPTED, provider_id=named[:128])
             if answer.status not in outcomes.THROTTLED or loop.time() + self._pause > until:
                 return outcomes.of_submit(answer.status)
             if self._paused_until <= loop.time():
@@ -252,11 +253,14 @@ class SmppSms:
         told = read_receipt(message)
         if told is None:
             return None
-        if not self._ids.are_understood and not self._quiet.is_set():
+        if not self._ids.understands(told) and not self._quiet.is_set():
             with contextlib.suppress(TimeoutError):  # the answer that names the same message may be on its way
                 async with asyncio.timeout(_REPLY_ON_ITS_WAY):
                     await self._quiet.wait()
-        return Receipt(told.status, provider_id=one_line(self._ids.receipted(told.ids))[:128], code=told.code)
+        if not (named := one_line(self._ids.receipted(told))[:128]):
+            logger.warning("an SMSC brought a receipt that may be of more than one text")
+            return None
+        return Receipt(told.status, provider_id=named, code=told.code)
 
     async def _tls_context(self) -> ssl.SSLContext | None:
         if self.settings.is_tls and self._tls is None:
