@@ -157,6 +157,39 @@ def test_every_refusal_has_its_class(smsc: Smsc, status: str, outcome: Outcome) 
     assert smsc.parts == []
 
 
+def test_a_text_of_which_only_the_first_part_was_taken_is_in_doubt_and_keeps_its_id(smsc: Smsc) -> None:
+    smsc.answer(SMS.to, "late", "0x08")
+
+    result = send_one("smpp", smsc.config, SMS, text=LONG)
+
+    [taken] = smsc.parts
+    assert (result.outcome, result.code, result.provider_id) == (Outcome.AMBIGUOUS, "0x08", taken.message_id)
+    assert result.detail.startswith("The SMSC took 1 of 3 parts of the text: The SMSC refused the text")
+    assert (result.part_ids[0], len(result.part_ids)) == (taken.message_id, 2)
+
+
+def test_what_waits_for_the_window_too_long_has_not_left(smsc: Smsc, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tocsin.channels.providers.smpp.sms._DONE_WITHIN", 1.5)
+    smsc.answer(SMS.to, "hang")
+
+    results = send_together("smpp", {**smsc.config, "window": "1", "timeout": "1"}, SMS, replace(SMS, reference="k4"))
+
+    assert [(result.outcome, result.code) for result in results] == [
+        (Outcome.AMBIGUOUS, "no-reply"),
+        (Outcome.TRANSIENT, "busy"),
+    ]
+    assert len(smsc.parts) == 1
+
+
+def test_a_host_that_no_resolver_can_be_asked_for_is_not_reached(smsc: Smsc) -> None:
+    kind, config = provider_type("smpp"), {**smsc.config, "host": "smsc..example"}
+
+    result = asyncio.run(kind.open(config, HttpClient()).send(SMS))
+
+    assert (result.outcome, result.code) == (Outcome.TRANSIENT, "connect")
+    assert set(kind.problems(config)) == {"host"}
+
+
 def test_a_throttled_text_waits_and_goes_out_once(smsc: Smsc) -> None:
     smsc.throttle(0x58, 0x14)
 

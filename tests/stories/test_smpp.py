@@ -116,6 +116,25 @@ def test_a_text_whose_answer_never_came_is_sent_once_more_and_said_to_be_in_doub
     assert [attempt.outcome for attempt in sent.delivery.attempts.all()] == ["ambiguous", "accepted"]
 
 
+def test_a_text_of_which_a_part_was_refused_is_in_doubt_and_its_first_part_proves_nothing(
+    story: Story, smsc: Smsc
+) -> None:
+    ann = story.contact("Ann", phone="+8613800000000")
+    story.policy({ann: ["sms"]})
+    story.account("smpp", **smsc.config)
+    smsc.answer("8613800000000", "DELIVRD", "0x08")
+
+    story.fires("DiskFull", summary="The disk of db-1 is full. " * 8)
+    story.passes(5)
+    in_doubt = story.expect_text(ann, "DiskFull").delivery
+    first = list(in_doubt.receipts.values_list("status", "effect"))
+    story.passes(10)
+    sent = story.expect_text(ann, "DiskFull")
+
+    assert (in_doubt.state, first, sent.delivery.state) == ("ambiguous", [("delivered", "part")], "delivered")
+    assert [attempt.outcome for attempt in sent.delivery.attempts.all()] == ["ambiguous", "accepted"]
+
+
 def test_an_smsc_that_wants_no_more_is_asked_again_later(
     story: Story, smsc: Smsc, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,7 +127,7 @@ def settings_of(config: Config) -> Settings:
 
 def check(config: Config) -> Mapping[str, str]:
     found: dict[str, str] = {}
-    if not _HOST.fullmatch(config["host"]):
+    if not _HOST.fullmatch(config["host"]) or not _has_labels(config["host"]):
         found["host"] = _HOST_ALONE
     for name, most in _LENGTHS.items():
         if not config[name].isascii() or len(config[name]) > most:
@@ -144,6 +144,15 @@ def check(config: Config) -> Mapping[str, str]:
     if config["ca_file"] and not Path(config["ca_file"]).is_file():
         found["ca_file"] = _NO_FILE
     return found
+
+
+def _has_labels(host: str) -> bool:
+    """Whether a resolver can be asked for it: no label is empty or longer than 63."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def from_url(url: str) -> dict[str, str]:

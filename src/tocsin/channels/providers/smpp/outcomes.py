@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from tocsin.channels.base import Outcome, ReceiptStatus, SendResult
@@ -17,6 +17,8 @@ _UNREACHED = Sentence("The SMSC cannot be connected to.")
 _NO_TLS = Sentence("TLS with the SMSC failed: check its certificate, the host name and the encryption setting.")
 _NO_REPLY = Sentence("The text left and the SMSC did not answer.")
 _CLOSED = Sentence("The SMSC closed the connection before the text left.")
+_BUSY = Sentence("The SMSC answers too slowly: the text has not left yet.")
+_INCOMPLETE = Sentence("The SMSC took %(taken)d of %(parts)d parts of the text: %(problem)s", words=("problem",))
 
 _AGAIN_AFTER = timedelta(seconds=30)
 _BOUND_AGAIN_AFTER = timedelta(seconds=5)
@@ -90,6 +92,16 @@ def no_tls() -> SendResult:
 
 def closed() -> SendResult:
     return SendResult(Outcome.TRANSIENT, "disconnected", _CLOSED)
+
+
+def busy() -> SendResult:
+    return SendResult(Outcome.TRANSIENT, "busy", _BUSY)
+
+
+def incomplete(result: SendResult, taken: Sequence[str], parts: int) -> SendResult:
+    """Of a text whose first parts were taken and the next was not: a part that has no id never arrives."""
+    detail = _INCOMPLETE % {"taken": len(taken), "parts": parts, "problem": result.detail}
+    return SendResult(Outcome.AMBIGUOUS, result.code, detail, taken[0], part_ids=(*taken, f"{taken[0][:120]}+rest"))
 
 
 def no_reply() -> SendResult:

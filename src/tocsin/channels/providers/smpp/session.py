@@ -27,6 +27,10 @@ class NotSentError(Exception):
     """Nothing left: the connection was gone before."""
 
 
+class BusyError(NotSentError):
+    """Nothing left: as many requests as the window allows waited for their answers all the time."""
+
+
 class NoReplyError(Exception):
     """It left, or may have, and nothing was answered."""
 
@@ -77,10 +81,17 @@ class Session:
         session._tasks = [asyncio.create_task(session._read()), asyncio.create_task(session._enquire())]
         return session
 
-    async def request(self, command: Command, body: bytes = b"") -> Pdu:
-        """The answer. NotSentError, NoReplyError."""
-        async with self._window:
+    async def request(self, command: Command, body: bytes = b"", *, leaves_by: float | None = None) -> Pdu:
+        """The answer. `leaves_by`: in the loop's time. BusyError, NotSentError, NoReplyError."""
+        try:
+            async with asyncio.timeout_at(leaves_by):
+                await self._window.acquire()
+        except TimeoutError:
+            raise BusyError from None
+        try:
             return await self._ask(command, body)
+        finally:
+            self._window.release()
 
     async def aclose(self, *, unbinds: bool = True) -> None:
         """Says goodbye where it can."""

@@ -27,7 +27,7 @@ from tocsin.channels.providers.smpp.pdu import (
     submit_body,
 )
 from tocsin.channels.providers.smpp.receipts import MessageIds, is_receipt, read_receipt
-from tocsin.channels.providers.smpp.session import OK, NoReplyError, NotSentError, Session
+from tocsin.channels.providers.smpp.session import OK, BusyError, NoReplyError, NotSentError, Session
 from tocsin.channels.texts import one_line
 from tocsin.core.sentences import Sentence
 
@@ -39,6 +39,8 @@ _FIRST_DELAY, _LONGEST_DELAY = 1.0, 60.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0
 _THROTTLED_FOR = 15.0
 """Seconds that a text waits here while the SMSC wants fewer; then it is planned anew."""
+_DONE_WITHIN = 55.0
+"""Seconds for a text with all its parts: what has not left early enough to be answered in them does not leave."""
 _REPLY_ON_ITS_WAY = 2.0
 
 
@@ -83,7 +85,10 @@ class SmppSms:
         self._quiet.set()
 
     async def send(self, message: Message) -> SendResult:
-        """All parts of it, one after the other: the first that is not taken decides."""
+        """All parts of it, one after the other: the first that is not taken decides. When others were taken before,
+        it is in doubt what the phone shows.
+        """
+        leaves_by = asyncio.get_running_loop().time() + _DONE_WITHIN - self.settings.timeout
         segments = segments_of(
             message.text,
             alphabet=self.settings.alphabet,
@@ -96,9 +101,9 @@ class SmppSms:
         try:
             taken: list[str] = []
             for segment in segments:
-                result = await self._submit(message.to, segment)
+                result = await self._submit(message.to, segment, leaves_by)
                 if result.outcome is not Outcome.ACCEPTED:
-                    return result
+                    return outcomes.incomplete(result, taken, len(segments)) if taken else result
                 taken.append(result.provider_id)
             return SendResult(Outcome.ACCEPTED, detail=_TOOK_IT, provider_id=taken[0], part_ids=tuple(taken))
         finally:
@@ -146,7 +151,7 @@ class SmppSms:
             if not heard.stored.done():
                 heard.stored.set_result(None)
 
-    async def _submit(self, to: str, segment: Segment) -> SendResult:
+    async def _submit(self, to: str, segment: Segment, leaves_by: float) -> SendResult:
         loop = asyncio.get_running_loop()
         body = submit_body(
             ShortMessage(
@@ -154,14 +159,22 @@ class SmppSms:
                 segment.content, _WANTS_RECEIPT, segment.tlvs,
             )
         )  # fmt: skip
-        until = loop.time() + _THROTTLED_FOR
+        until = min(loop.time() + _THROTTLED_FOR, leaves_by)
         while True:
             if (wait := self._paused_until - loop.time()) > 0:
                 await asyncio.sleep(wait)
             try:
-                answer = await (await self._bound()).request(Command.SUBMIT_SM, body)
+                if loop.time() > leaves_by:
+                    return outcomes.busy()
+                async with asyncio.timeout_at(leaves_by):
+                    session = await self._bound()
+                answer = await session.request(Command.SUBMIT_SM, body, leaves_by=leaves_by)
             except _UnboundError as error:
                 return error.result
+            except TimeoutError:
+                return outcomes.unreached()
+            except BusyError:
+                return outcomes.busy()
             except NotSentError:
                 return outcomes.closed()
             except NoReplyError:
@@ -203,7 +216,7 @@ class SmppSms:
             )  # fmt: skip
         except ssl.SSLError:
             raise _UnboundError(outcomes.no_tls()) from None
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError, ValueError):  # ValueError: a name that no resolver can be asked for
             raise _UnboundError(outcomes.unreached()) from None
         command = Command.BIND_TRANSMITTER if self._keeper is None else Command.BIND_TRANSCEIVER
         try:
