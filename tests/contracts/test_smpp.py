@@ -18,7 +18,9 @@ from tests.contracts.asking import look_up
 from tests.contracts.sending import SMS, open_provider, send, send_one, send_together
 from tocsin.channels.base import InboundText, Outcome, Question, Receipt, ReceiptStatus, ReportingProvider
 from tocsin.channels.http import HttpClient
+from tocsin.channels.providers.smpp.pdu import Address, ShortMessage
 from tocsin.channels.providers.smpp.receipts import MessageIds, Said
+from tocsin.channels.providers.smpp.replies import Replies
 from tocsin.channels.registry import provider_type
 
 LONG = "Disk full on db-1: /var is at 97 % and grows by 1 % a minute. " * 5
@@ -368,8 +370,21 @@ def test_what_people_write_back_is_read_in_their_alphabet(smsc: Smsc) -> None:
     heard = heard_while(smsc.config, in_thread(write), count=3)
 
     sender = "8613800000000"
-    assert heard == [InboundText(sender, "1"), InboundText(sender, "认领"), InboundText(sender, "id:1 stat:DELIVRD")]
+    said = [(reply.sender, reply.text) for reply in heard if isinstance(reply, InboundText)]
+    assert said == [(sender, "1"), (sender, "认领"), (sender, "id:1 stat:DELIVRD")]
     assert smsc.answered == [0, 0, 0]
+
+
+def test_a_reply_that_was_never_answered_comes_again_with_the_same_id_and_a_second_one_with_its_own() -> None:
+    replies, one = Replies(), ShortMessage(Address("8613800000000"), Address("10086"), content=b"1")
+
+    first, again = replies.brought(one, 5, 0.0), replies.brought(one, 1, 60.0)
+    replies.answered(one)
+    same_number, second = replies.brought(one, 5, 61.0), replies.brought(one, 6, 62.0)
+
+    assert first == again == same_number
+    assert second != first
+    assert replies.brought(one, 6, 700.0) not in (first, second)
 
 
 def test_the_smsc_hears_that_a_receipt_was_taken_only_when_it_is_stored(smsc: Smsc) -> None:

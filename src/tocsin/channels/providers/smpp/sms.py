@@ -8,7 +8,7 @@ import logging
 import random
 import ssl
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tocsin.channels.base import Finding, InboundText, Message, Outcome, Question, Receipt, SendResult
 from tocsin.channels.providers.smpp import outcomes
@@ -27,6 +27,7 @@ from tocsin.channels.providers.smpp.pdu import (
     submit_body,
 )
 from tocsin.channels.providers.smpp.receipts import MessageIds, is_receipt, read_receipt
+from tocsin.channels.providers.smpp.replies import Replies
 from tocsin.channels.providers.smpp.session import OK, BusyError, NoReplyError, NotSentError, Session
 from tocsin.channels.texts import one_line
 from tocsin.core.sentences import Sentence
@@ -68,6 +69,7 @@ class SmppSms:
     _session: Session | None = None
     _binding: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     _ids: MessageIds = field(init=False, repr=False)
+    _replies: Replies = field(default_factory=Replies, repr=False)
     _tls: ssl.SSLContext | None = field(default=None, repr=False)
     _heard: asyncio.Queue[_Heard | None] = field(default_factory=asyncio.Queue, repr=False)
     _keeper: asyncio.Task[None] | None = field(default=None, repr=False)
@@ -248,15 +250,22 @@ class SmppSms:
     async def _hear(self, pdu: Pdu) -> bool:
         """Returns when what it says is stored; False refuses what cannot be read."""
         try:
-            said = await self._read(read_short_message(pdu))
+            message = read_short_message(pdu)
+            said = await self._read(message)
         except PduError:
             logger.warning("an SMSC brought a message that cannot be read")
             return False
         if said is None:
             return True
-        heard = _Heard(said, asyncio.get_running_loop().create_future())
+        loop, session = asyncio.get_running_loop(), self._session
+        is_reply = isinstance(said, InboundText)
+        if isinstance(said, InboundText):
+            said = replace(said, provider_id=self._replies.brought(message, pdu.sequence, loop.time()))
+        heard = _Heard(said, loop.create_future())
         self._heard.put_nowait(heard)
         await heard.stored
+        if is_reply and session is not None and not session.closed.is_set():
+            self._replies.answered(message)
         return True
 
     async def _read(self, message: ShortMessage) -> Receipt | InboundText | None:
