@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +36,8 @@ SIMULATED = sorted(name for name, kind in PROVIDERS.items() if kind.capabilities
 RUN_BY_THEIR_USERS = ("apprise", "mattermost")
 """At any public address."""
 REAL = sorted(set(EVERY) - set(SIMULATED) - set(HEARD))
+TO_GROUPS = [name for name in REAL if MESSAGES[name].channel in ROBOT_PLATFORMS]
+LONG = ["a\\-b\\_c ", "\\[", "[](https://", "\n", "<" + " " * 1000]
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +81,20 @@ def test_any_text_is_made_to_fit(provider: str, text: str) -> None:
 
     assert result.outcome == Outcome.ACCEPTED
     assert len(texts) == 1
+
+
+@pytest.mark.parametrize("provider", TO_GROUPS)
+def test_a_megabyte_holds_up_nobody(provider: str) -> None:
+    """What is made of it is made in the event loop that sends everything else as well."""
+    for said in LONG:
+        whole = said * (1_000_000 // len(said))
+        with working(provider) as (config, texts):
+            began = time.process_time()
+            result = send(provider, config, replace(MESSAGES[provider], text=whole, markdown=whole))[0]
+
+            assert time.process_time() - began < 1.5, said
+        assert result.outcome == Outcome.ACCEPTED
+        assert len(texts) == 1
 
 
 @pytest.mark.parametrize("provider", REAL)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from urllib.parse import SplitResult, urlsplit
 
-from tocsin.channels.base import Outcome, SendResult
+from tocsin.channels.base import Message, Outcome, SendResult
 from tocsin.channels.http import AddressRefusedError, HttpClient, HttpError, HttpReply, NotSentError
 from tocsin.core.sentences import Sentence
 
@@ -22,6 +23,9 @@ _UNREADABLE = Sentence("%(platform)s took the message and its answer cannot be r
 
 JSON_HEADERS: Mapping[str, str] = {"Content-Type": "application/json; charset=utf-8"}
 CUT = "..."
+_MOST_READ = 40_000
+"""Characters: more than any of these tools shows, and few enough to be looked at many times over."""
+_LONGEST_LINE_AT_END = 4_000
 _PAUSE = timedelta(minutes=1)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _EVERYBODY = re.compile(r"@(?=\s*(?:(?:all|everyone)(?![A-Za-z0-9_])|所有人|全体))", re.IGNORECASE)
@@ -83,6 +87,27 @@ def webhook_parts(url: str) -> SplitResult | None:
         return parts if is_safe and parts.hostname else None
     except ValueError:
         return None
+
+
+def shortened(message: Message, most: int = _MOST_READ) -> Message:
+    """What is sent of it at most, before anything is made of it: what an event says may be of any length.
+
+    `most` characters of each text. The last line stays, where the alert's link is.
+    """
+    markdown, text = message.markdown, message.text
+    if max(len(markdown), len(text), len(message.subject)) <= most:
+        return message
+    if len(markdown) > most:
+        markdown = without_half_an_escape(markdown[:most]) + CUT + _last_line(markdown)
+    if len(text) > most:
+        text = text[:most] + CUT + _last_line(text)
+    return replace(message, subject=message.subject[:most], markdown=markdown, text=text)
+
+
+def _last_line(text: str) -> str:
+    end = text[-_LONGEST_LINE_AT_END:].rstrip()
+    at = end.rfind("\n")
+    return end[at:] if at >= 0 else ""
 
 
 def calling_nobody(text: str) -> str:

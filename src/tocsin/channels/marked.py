@@ -8,16 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from tocsin.channels.base import Message
 from tocsin.channels.groups import CUT
 
 _TOKEN = re.compile(
     r"\\(?P<escaped>[^\w\s])"
-    r"|\[(?P<label>(?:\\.|[^\]\\\n])*)\]\((?P<url>https?://[^)\s<>]*)\)"
+    r"|\[(?P<label>(?:\\.|[^\[\]\\\n])*)\]\((?P<url>https?://[^()\s<>]*)\)"
     r"|(?P<bold>\*\*)"
 )
-_LINK_AT_END = re.compile(r"(?:\A|\n)\s*\[((?:\\.|[^\]\\\n])*)\]\((https?://[^)\s<>]+)\)\s*$")
+_LINK = re.compile(r"\s*\[((?:\\.|[^\[\]\\\n])*)\]\((https?://[^()\s<>]+)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +40,23 @@ def lines_of(message: Message) -> Lines:
     found = []
     for line in message.markdown.splitlines():
         runs: list[Run] = []
-        for run in _runs(line):
-            is_same = bool(runs) and (runs[-1].is_bold, runs[-1].url) == (run.is_bold, run.url) and not run.url
-            runs[-1:] = [replace(run, text=runs[-1].text + run.text)] if is_same else [*runs[-1:], run]
+        for (is_bold, url), alike in groupby(_runs(line), lambda run: (run.is_bold, run.url)):
+            texts = [run.text for run in alike]
+            runs += [Run(text, is_bold, url) for text in (texts if url else ["".join(texts)])]
         found.append([run for run in runs if run.text])
     return found
 
 
 def link_at_end(message: Message) -> tuple[Message, Run | None]:
     """A message's last line when that is a link and nothing else, for a button; and the message without it."""
-    found = _LINK_AT_END.search(message.markdown)
+    whole = message.markdown.rstrip()
+    start = whole.rfind("\n") + 1
+    found = _LINK.fullmatch(whole, start)
     if found is None:
         return message, None
     link = Run(_unescaped(found[1]), url=found[2])
     text = message.text.rstrip()
-    return replace(message, markdown=message.markdown[: found.start()], text=text.removesuffix(link.url).rstrip()), link
+    return replace(message, markdown=whole[:start].rstrip(), text=text.removesuffix(link.url).rstrip()), link
 
 
 def utf16(text: str) -> int:

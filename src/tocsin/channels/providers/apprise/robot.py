@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from tocsin.channels.base import Message, Outcome, SendResult
-from tocsin.channels.groups import Note, calling_nobody
+from tocsin.channels.groups import Note, calling_nobody, shortened
 from tocsin.channels.texts import concealed, one_line
 from tocsin.core.sentences import Sentence
 
@@ -37,6 +37,7 @@ class AppriseRobot:
 
     async def send(self, message: Message) -> SendResult:
         """At best accepted, and never proved."""
+        message = shortened(message)
         order = {
             "address": self._address,
             "allow": self._allow,

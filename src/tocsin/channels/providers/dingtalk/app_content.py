@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tocsin.channels.base import Message
-from tocsin.channels.groups import CUT, calling_nobody, longest_that_fits, without_half_an_escape
+from tocsin.channels.groups import CUT, calling_nobody, longest_that_fits, shortened, without_half_an_escape
 from tocsin.channels.listening import Button
 from tocsin.channels.providers.dingtalk.content import people
 from tocsin.channels.texts import cut_bytes, one_line
@@ -21,6 +21,7 @@ _MAX_LIST = 3_000
 
 def card_params(message: Message) -> dict[str, str]:
     """The values are texts; the buttons are JSON in one of them."""
+    message = shortened(message)
     return {
         "title": _title(message) or CUT,
         "markdown": _markdown(message),
@@ -37,6 +38,7 @@ def mentioned(message: Message) -> dict[str, str]:
 
 def group_message(message: Message) -> dict[str, str]:
     """`msgKey` and `msgParam` of a message without buttons."""
+    message = shortened(message)
     title = _title(message)
     if not message.markdown:
         body = calling_nobody(message.text)

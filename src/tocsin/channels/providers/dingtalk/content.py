@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from tocsin.channels.base import Mention, Message
-from tocsin.channels.groups import CUT, calling_nobody, longest_that_fits, without_half_an_escape
+from tocsin.channels.groups import CUT, calling_nobody, longest_that_fits, shortened, without_half_an_escape
 from tocsin.channels.marked import Run, link_at_end
 from tocsin.channels.texts import national_number, one_line, without_links
 
@@ -18,7 +18,7 @@ MAX_BYTES = 20_000
 _MAX_TITLE = 200
 _MENTIONS_ROOM = 4000
 """Characters of numbers and IDs, each of which stands in the message twice."""
-_MARKDOWN_LINK = re.compile(r"!?\[((?:\\.|[^\]\\])*)\]\([^)\s]*\)")
+_MARKDOWN_LINK = re.compile(r"(\\.)|!?\[((?:\\.|[^\[\]\\])*)\]\([^()\s]*\)", re.DOTALL)
 _MARKDOWN_SIGNS = re.compile(r"([\\`*_{}\[\]()#+!|<>~])")
 _USER_ID = re.compile(r"[A-Za-z0-9$_.+:@/-]{1,128}")
 _NOBODY = ("all", "everyone", "@all")
@@ -56,6 +56,7 @@ def people(mentions: Sequence[Mention]) -> People:
 
 def payload(message: Message, keyword: str, *, form: str = "markdown", with_links: bool = True) -> bytes:
     """JSON of at most MAX_BYTES; what is too long is cut, never the mentions and the keyword after it."""
+    message = shortened(message)
     mentioned = people(message.mentions)
     is_text = form == "text" or not message.markdown
     link = None
@@ -65,7 +66,7 @@ def payload(message: Message, keyword: str, *, form: str = "markdown", with_link
     body = calling_nobody(message.text if is_text else message.markdown)
     title = calling_nobody(one_line(message.subject))[:_MAX_TITLE]
     if not with_links:
-        body, title = without_links(_MARKDOWN_LINK.sub(r"\1", body), _LINK_GONE), without_links(title, _LINK_GONE)
+        body, title = without_links(_MARKDOWN_LINK.sub(r"\1\2", body), _LINK_GONE), without_links(title, _LINK_GONE)
 
     def encoded(content: str, word: str) -> bytes:
         at = {"atMobiles": list(mentioned.mobiles), "atUserIds": list(mentioned.user_ids), "isAtAll": False}

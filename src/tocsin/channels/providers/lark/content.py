@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tocsin.channels.base import Mention, Message
-from tocsin.channels.groups import CUT, calling_nobody, longest_that_fits, without_half_an_escape
+from tocsin.channels.groups import CUT, calling_nobody, longest_that_fits, shortened, without_half_an_escape
 from tocsin.channels.texts import one_line
 
 MAX_BYTES = 20_000
@@ -17,7 +17,7 @@ _MAX_TITLE = 200
 _MAX_PEOPLE = 100
 _SIGNATURE_ROOM = 120
 _OPEN_ID = re.compile(r"ou_[A-Za-z0-9_-]{1,120}")
-_AT_TAG = re.compile(r"<(?=\s*/?\s*at\b)", re.IGNORECASE)
+_AT_TAG = re.compile(r"<(?=\s*(?:/\s*)?at\b)", re.IGNORECASE)
 _MARK = re.compile(r"\\(.)|&(?=#?\w+;)|[<>]", re.DOTALL)
 
 
@@ -34,6 +34,7 @@ def card_of(
 
     `is_nested`: it is sent as a text inside JSON, and can be changed later for everybody who sees it.
     """
+    message = shortened(message)
     mentioned = " ".join(f"<at id={open_id}></at>" for open_id in people(message.mentions))
     title = _title(message)
 
@@ -63,6 +64,7 @@ def card_of(
 
 def text_of(message: Message, keyword: str, *, is_nested: bool = False) -> dict[str, Any]:
     """A plain text of at most MAX_BYTES. `is_nested`: sent as a text inside JSON."""
+    message = shortened(message)
     mentioned = " ".join(
         f'<at user_id="{open_id}">{_plain_name(name)}</at>' for open_id, name in people(message.mentions).items()
     )

@@ -16,6 +16,7 @@ from tocsin.channels.groups import (
     calling_nobody,
     longest_that_fits,
     post,
+    shortened,
     without_code,
     without_half_an_escape,
 )
@@ -54,6 +55,7 @@ class MattermostRobot:
 
 def text_of(message: Message) -> str:
     """Markdown of at most MAX_BYTES. An @ of theirs calls nobody."""
+    message = shortened(message)
     title = _calling_nobody(_SIGNS.sub(r"\\\1", one_line(message.subject)[:_MAX_TITLE]))
     heading = f"#### {title}" if title else ""
     whole = message.markdown or _SIGNS.sub(r"\\\1", message.text)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tocsin.channels.base import Mention, Message
-from tocsin.channels.groups import CUT, calling_nobody, longest_that_fits, without_half_an_escape
+from tocsin.channels.groups import CUT, calling_nobody, longest_that_fits, shortened, without_half_an_escape
 from tocsin.channels.listening import Button
 from tocsin.channels.texts import one_line
 
@@ -22,7 +22,7 @@ _MAX_PEOPLE = 50
 _MEMBER = re.compile(r"[UW][A-Z0-9]{5,30}")
 _TOKEN = re.compile(
     r"\\(?P<escaped>.)"
-    r"|\[(?P<label>(?:\\.|[^\]\\\n])*)\]\((?P<url>https?://[^)\s<>|]*)\)"
+    r"|\[(?P<label>(?:\\.|[^\[\]\\\n])*)\]\((?P<url>https?://[^()\s<>|]*)\)"
     r"|(?P<bold>\*\*)"
     r"|(?P<raw>[&<>])",
     re.DOTALL,
@@ -42,6 +42,7 @@ def people(mentions: Sequence[Mention]) -> tuple[str, ...]:
 
 def with_blocks(message: Message) -> dict[str, Any]:
     """`text` is what a phone's notification shows; the blocks are the message."""
+    message = shortened(message)
     title = _plain(_title(message))
     body = _mrkdwn_that_fits(message)
     sections = [f"*{title}*" if title else "", *_sections(body), _mentioned(message)]
@@ -56,6 +57,7 @@ def with_blocks(message: Message) -> dict[str, Any]:
 
 def without_blocks(message: Message) -> dict[str, Any]:
     """What Slack takes of a message whose blocks it refuses."""
+    message = shortened(message)
     title, mentioned = _plain(_title(message)), _mentioned(message)
 
     def built(body: str) -> str:
@@ -79,9 +81,8 @@ def as_mrkdwn(markdown: str) -> str:
             return f"<{_entities(found['url'])}|{label}>" if label else f"<{_entities(found['url'])}>"
         if found["raw"]:
             return _ENTITIES[found["raw"]]
-        return _plain(
-            found["escaped"], is_alone=True, before=found.string[: found.start()], after=found.string[found.end() :]
-        )
+        before, after = markdown[max(found.start() - 1, 0) : found.start()], markdown[found.end() : found.end() + 2]
+        return _alone(found["escaped"], is_inside=before.isalnum() and after.removeprefix("\\")[:1].isalnum())
 
     return _TOKEN.sub(written, markdown)
 
@@ -115,13 +116,14 @@ def _sections(text: str) -> list[str]:
     return [piece for piece in [*pieces, rest] if piece.strip()]
 
 
-def _plain(text: str, *, is_alone: bool = False, before: str = "", after: str = "") -> str:
+def _plain(text: str) -> str:
     """Text that stays text: no entity, no emphasis, no code."""
-    if is_alone:
-        is_inside = before[-1:].isalnum() and after.lstrip("\\")[:1].isalnum()
-        text = text if is_inside or text not in "*_~" else _NOTHING + text + _NOTHING
-    else:
-        text = _SIGNS.sub(lambda found: _NOTHING + found[0] + _NOTHING, text)
+    return _entities(_SIGNS.sub(lambda found: _NOTHING + found[0] + _NOTHING, text).replace("`", "'"))
+
+
+def _alone(sign: str, *, is_inside: bool) -> str:
+    """The same for one character. `is_inside`: a word."""
+    text = sign if is_inside or sign not in "*_~" else _NOTHING + sign + _NOTHING
     return _entities(text.replace("`", "'"))
 
 

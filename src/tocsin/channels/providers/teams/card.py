@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tocsin.channels.base import Message
-from tocsin.channels.groups import CUT, calling_nobody
+from tocsin.channels.groups import CUT, calling_nobody, shortened
 from tocsin.channels.marked import Lines, Run, cut_lines, lines_of, link_at_end
 from tocsin.channels.texts import one_line
 
@@ -16,12 +16,12 @@ MAX_BYTES = 27_000
 """Teams takes 28 KB, counted with what the workflow adds."""
 _MAX_TITLE = 200
 _COLOURS = {"pending": "attention", "handling": "warning", "resolved": "good"}
-_AT_TAG = re.compile(r"<(?=\s*/?\s*at\b)", re.IGNORECASE)
+_AT_TAG = re.compile(r"<(?=\s*(?:/\s*)?at\b)", re.IGNORECASE)
 
 
 def payload(message: Message) -> bytes:
     """JSON of at most MAX_BYTES; the title and the button are never cut."""
-    message, link = link_at_end(message)
+    message, link = link_at_end(shortened(message))
     lines = lines_of(message)
     whole = _encoded(_card(message, lines, link))
     if len(whole) <= MAX_BYTES:

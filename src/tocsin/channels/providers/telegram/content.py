@@ -7,13 +7,15 @@ from html import escape
 from typing import Any
 
 from tocsin.channels.base import Message
-from tocsin.channels.groups import CUT, calling_nobody
+from tocsin.channels.groups import CUT, calling_nobody, shortened
 from tocsin.channels.marked import Lines, Run, cut_lines, lines_of
 from tocsin.channels.texts import one_line
 
 MAX_UNITS = 4096
 """UTF-16 units of what is read; tags do not count."""
 _MAX_TITLE = 200
+_MOST_READ = 110_000
+"""Characters: addresses of links are not counted."""
 _NAME = re.compile(r"(?<![^\W_])@(?=\w)")
 _NOTHING = "\u2060"
 """Has no width and breaks no line: after it a name is no name."""
@@ -29,6 +31,7 @@ def as_text(message: Message) -> dict[str, Any]:
 
 
 def _lines(message: Message) -> Lines:
+    message = shortened(message, _MOST_READ)
     title = one_line(message.subject)[:_MAX_TITLE]
     lines = [[Run(title, is_bold=True)], *lines_of(message)] if title else lines_of(message)
     inert = [[Run(_calling_nobody(run.text), run.is_bold, run.url) for run in runs] for runs in lines]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from tocsin.channels.base import Mention, Message
-from tocsin.channels.groups import CUT, calling_nobody, longest_that_fits, without_half_an_escape
+from tocsin.channels.groups import CUT, calling_nobody, longest_that_fits, shortened, without_half_an_escape
 from tocsin.channels.marked import lines_of, link_at_end
 from tocsin.channels.texts import one_line
 
@@ -24,7 +24,7 @@ _MENTION_TAG = re.compile(r"<(?=\s*@)")
 _MARKDOWN_SIGNS = re.compile(r"([\\`*_\[\]()<>#|~!])")
 _TAG_OPENS = re.compile(r"\\?<(?=[@/!A-Za-z])")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
-_LINE_OPENS = re.compile(r"^(\s*)([>#])", re.MULTILINE)
+_LINE_OPENS = re.compile(r"^([^\S\n]*)([>#])", re.MULTILINE)
 _NOTHING = "\u200b"
 """Has no width and parts two signs that mean something together."""
 _INSTEAD = {"`": "'", "*": "*" + _NOTHING, "]": "]" + _NOTHING}
@@ -46,6 +46,7 @@ def people(mentions: Sequence[Mention]) -> tuple[str, ...]:
 
 def markdown_of(message: Message) -> bytes:
     """Mentions stand in the text, at its end, and are never cut."""
+    message = shortened(message)
     mentioned = " ".join(f"<@{user_id}>" for user_id in people(message.mentions))
     title = _as_wecom_writes(_MARKDOWN_SIGNS.sub(r"\\\1", _title(message)))
 
@@ -63,7 +64,7 @@ def markdown_of(message: Message) -> bytes:
 
 def card_of(message: Message) -> bytes | None:
     """A notice that leads to the alert; None for what leads nowhere, of which WeCom takes no card."""
-    message, link = link_at_end(message)
+    message, link = link_at_end(shortened(message))
     if link is None:
         return None
     title = _inert(_title(message))
@@ -90,6 +91,7 @@ def mentions_of(message: Message) -> bytes | None:
 
 def text_of(message: Message) -> bytes:
     """Mentions stand beside the text; WeCom shows them at its end."""
+    message = shortened(message)
     title, whole = _inert(_title(message)), _inert(message.text)
 
     def built(body: str) -> str:
