@@ -10,6 +10,7 @@ from django.db import connection
 
 from tocsin.channels.models import Connection, ProviderAccount
 from tocsin.channels.registry import PROVIDERS
+from tocsin.core.storable import storable
 
 HELD_FOR = timedelta(seconds=20)
 """A worker that says nothing for so long has died, and another one connects."""
@@ -67,7 +68,7 @@ def note_lost(*, account_id: int, worker_id: int, failure: str, now: datetime) -
     """`failure`: for people, without a secret; "" when the vendor only asked to come again."""
     held = Connection.objects.filter(pk=account_id, worker_id=worker_id)
     if failure:
-        held.update(connected_at=None, failed_at=now, failure=failure[:_FAILURE])
+        held.update(connected_at=None, failed_at=now, failure=storable(failure, _FAILURE))
     else:
         held.update(connected_at=None)
 

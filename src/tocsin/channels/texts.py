@@ -6,6 +6,8 @@ import re
 
 import phonenumbers
 
+from tocsin.core.storable import storable
+
 _ESCAPE = "\x1b"
 _GSM7_TABLE = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ" + _ESCAPE + "ÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -45,14 +47,15 @@ def without_links(text: str, instead: str = "") -> str:
 
 
 def concealed(text: str, *secrets: str) -> str:
-    """What another system said, fit to be kept: one line, at most 300 characters, none of `secrets` in it.
+    """What another system said, fit to be kept: one line that PostgreSQL takes, at most 300 characters, none of
+    `secrets` in it.
 
     Secrets of three characters and fewer stay: they are in every sentence.
     """
     for secret in secrets:
         if len(secret) > 3:
             text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
-    return one_line(text)[:300]
+    return storable(one_line(text), 300)
 
 
 def cut_bytes(text: str, limit: int, end: str = "...") -> str:

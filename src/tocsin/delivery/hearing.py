@@ -61,6 +61,7 @@ class Hearing(threading.Thread):
         self.bell = Doorbell()
         self._worker_id, self._stopped, self._looked_every = worker_id, stop, looked_every
         self._threads = Pool(_THREADS, "hear")
+        self._held_for = HELD_FOR.total_seconds() * looked_every / LOOKED_EVERY
         self._kept: dict[_Account, asyncio.Task[None]] = {}
 
     def run(self) -> None:
@@ -71,17 +72,27 @@ class Hearing(threading.Thread):
 
     async def _run(self) -> None:
         woken = asyncio.Event()
+        clock = asyncio.get_running_loop().time
         self.bell.call_in(asyncio.get_running_loop(), woken.set)
+        held_at = clock()
         try:
             while not self._stopped.is_set():
+                asked_at = clock()
                 try:
-                    await self._look()
+                    async with asyncio.timeout_at(held_at + self._held_for):
+                        await self._look()
+                    held_at = asked_at
                 except DatabaseFault as error:
                     logger.warning("connections cannot be looked after (%s)", type(error).__name__)
+                except TimeoutError:
+                    logger.warning("connections cannot be looked after (the database does not answer)")
                 except Exception:
                     logger.exception("connections cannot be looked after")
+                if clock() >= held_at + self._held_for:  # they are another worker's by now
+                    await self._end(list(self._kept))
+                    held_at = clock()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(self._looked_every):
+                    async with asyncio.timeout_at(min(clock() + self._looked_every, held_at + self._held_for)):
                         await woken.wait()
         finally:
             await self._end(list(self._kept))
@@ -92,7 +103,7 @@ class Hearing(threading.Thread):
     async def _look(self) -> None:
         """Begins what this worker holds now, and ends what was changed, switched off or is another worker's."""
         held = set(await self._threads.run(partial(_held, self._worker_id)))
-        await self._end([account for account in self._kept if account not in held])
+        await self._end([account for account, task in self._kept.items() if account not in held or task.done()])
         for account in held - self._kept.keys():
             self._kept[account] = asyncio.create_task(self._keep(account))
 
@@ -141,8 +152,13 @@ class Hearing(threading.Thread):
             await http.aclose()
 
     async def _note(self, note: Callable[[], None]) -> None:
-        with suppress(DatabaseFault):
+        """How a connection goes is never what ends it."""
+        try:
             await self._threads.run(note)
+        except DatabaseFault as error:
+            logger.warning("how a connection goes was not noted (%s)", type(error).__name__)
+        except Exception:
+            logger.exception("how a connection goes was not noted")
 
     async def _hear(self, account_id: int, press: Press) -> PressAnswer:
         """What takes too long is done all the same; the presser is told to look."""
