@@ -80,8 +80,7 @@ def test_a_robot_whose_secret_cannot_be_read_keeps_nobody_else_waiting(source: I
         fire(source, "Disk full")
 
         wait_until(lambda: sent_over("email") == 3)
-
-    assert Delivery.objects.get(channel="dingtalk").state == "planned"
+        wait_until(lambda: Delivery.objects.get(channel="dingtalk").state == "failed")
 
 
 def test_an_alert_that_cannot_be_planned_keeps_no_other_one_waiting(source: IntegrationKey) -> None:

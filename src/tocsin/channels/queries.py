@@ -14,7 +14,7 @@ from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.registry import PROVIDERS
 from tocsin.core.crypto import same
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import ConfigurationError, NotFoundError
 
 
 def accounts_for(channel: Channel) -> list[ProviderAccount]:
@@ -93,7 +93,7 @@ def kind_of(account: ProviderAccount) -> ProviderType:
 
 
 def config_of(account: ProviderAccount) -> dict[str, str]:
-    """Secrets included: for opening the account, never for showing it."""
+    """Secrets included: for opening the account, never for showing it. ConfigurationError when no key opens them."""
     config: dict[str, str] = json.loads(account.config or "{}")
     return config
 
@@ -104,8 +104,13 @@ def masked_config(account: ProviderAccount) -> dict[str, str]:
 
 
 def capabilities_of(account: ProviderAccount) -> Capabilities:
-    """The provider's, as this account's configuration and its own limit make them."""
-    capabilities = kind_of(account).capabilities_of(config_of(account))
+    """The provider's, as this account's configuration and its own limit make them; as of an empty one where that cannot
+    be read.
+    """
+    try:
+        capabilities = kind_of(account).capabilities_of(config_of(account))
+    except ConfigurationError:
+        capabilities = kind_of(account).capabilities
     if not account.limit_count or not account.limit_seconds:
         return capabilities
     scope = capabilities.limit.scope if capabilities.limit is not None else LimitScope.ACCOUNT

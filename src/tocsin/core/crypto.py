@@ -57,10 +57,10 @@ def decrypt(ciphertext: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         key = derive_key(secret, "at-rest")
         if _key_id(key) == key_id:
-            sealed = base64.urlsafe_b64decode(body)
             try:
+                sealed = base64.urlsafe_b64decode(body)
                 return AESGCM(key).decrypt(sealed[:12], sealed[12:], None).decode()
-            except InvalidTag as error:
+            except (InvalidTag, ValueError) as error:
                 raise ConfigurationError(_DAMAGED) from error
     raise ConfigurationError(_NO_KEY % {"key": key_id})
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -33,11 +34,14 @@ from tocsin.delivery.link_texts import with_link
 from tocsin.delivery.models import Enclosure
 from tocsin.delivery.personal_links import link_message
 from tocsin.delivery.queue_rows import QueueRow
+from tocsin.delivery.readable import address_of, chatbot_config, has_chatbot, readable
 from tocsin.delivery.return_tokens import return_token
 from tocsin.delivery.rules import Cause, Purpose, Reason
 from tocsin.delivery.rules.lanes import lane_key
 from tocsin.delivery.speech import call_keys
 from tocsin.delivery.verifications import verification_message, verification_variables
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class Route:
     lane: str = ""
     is_outlet: bool = False
     """Leads to a robot or webhook and not to a person."""
+    problem: str = ""
+    """Why it cannot be opened, where its secrets cannot be read; it has no configuration then."""
 
 
 @dataclass(slots=True)
@@ -95,7 +101,7 @@ class Addresses:
             is_robot = row.channel not in PERSONAL_CHANNELS and not row.is_legacy_chatbot
             return Reason.ROBOT_DELETED if is_robot else Reason.CONTACT_DELETED
         if row.is_legacy_chatbot:
-            return None if self.chatbots[row.recipient_id].legacy_chatbot_url else Reason.ROBOT_DELETED
+            return None if has_chatbot(self.chatbots[row.recipient_id]) else Reason.ROBOT_DELETED
         if row.purpose == Purpose.NOTICE:
             return None if self._address(row) else Reason.NO_EMAIL
         if row.purpose == Purpose.LINK and not self._is_link_good(row):
@@ -143,15 +149,16 @@ class Addresses:
             if robot.account is not None:
                 return self._app_route(robot, robot.account)
             provider = robot_provider(robot.platform, robot.provider)
-            return _outlet_route(provider, ("r", robot.pk, robot.version), robot.name, robot_config(robot))
+            key = ("r", robot.pk, robot.version)
+            return _outlet_route(provider, key, robot.name, partial(robot_config, robot))
         if row.recipient_id in self.webhooks:
             hook = self.webhooks[row.recipient_id]
-            return _outlet_route(PROVIDERS["webhook"], ("w", hook.pk, hook.version), hook.name, webhook_config(hook))
+            key = ("w", hook.pk, hook.version)
+            return _outlet_route(PROVIDERS["webhook"], key, hook.name, partial(webhook_config, hook))
         if row.is_legacy_chatbot:
             contact = self.chatbots[row.recipient_id]
-            config = {"url": contact.legacy_chatbot_url, "secret": "", "keyword": ""}
             key = ("c", contact.pk, contact.version)
-            return _outlet_route(robot_provider(Channel.DINGTALK), key, contact.name, config)
+            return _outlet_route(robot_provider(Channel.DINGTALK), key, contact.name, partial(chatbot_config, contact))
         account = self._account_for(row)
         return None if account is None else self._account_route(account, self._address(row))
 
@@ -253,8 +260,8 @@ class Addresses:
             return ""
         if (robot := self.robots.get(row.recipient_id)) is not None:
             return robot.chat_id
-        if (enclosure := self.enclosures.get(row.id)) is not None and enclosure.address:
-            return str(enclosure.address)
+        if (enclosure := self.enclosures.get(row.id)) is not None and (address := address_of(enclosure)):
+            return address
         return row.email if row.channel == Channel.EMAIL else row.phone
 
     def _mentions(self, row: QueueRow, channel: Channel) -> tuple[Mention, ...]:
@@ -285,21 +292,27 @@ class Addresses:
 
 
 def kept_routes() -> list[Route]:
-    """Of the enabled accounts that workers keep open."""
+    """Of the enabled accounts that workers keep open. One whose secrets cannot be read is not among them."""
     kept = [name for name, kind in PROVIDERS.items() if kind.stays_open]
     accounts = ProviderAccount.objects.filter(is_enabled=True, provider__in=kept).order_by("id")
-    return [_route_of(account) for account in accounts]
+    routes = [_route_of(account) for account in accounts]
+    for route in routes:
+        if route.problem:
+            logger.error("account %s does not stay open: %s", route.name, route.problem)
+    return [route for route in routes if not route.problem]
 
 
 def _route_of(account: ProviderAccount) -> Route:
+    config, problem = readable(partial(config_of, account))
     return Route(
         key=("a", account.pk, account.version),
         name=account.name,
         provider=kind_of(account),
         capabilities=capabilities_of(account),
-        config=config_of(account),
+        config=config,
         account_id=account.pk,
         callback_token=account.callback_token,
+        problem=problem,
     )
 
 
@@ -318,13 +331,16 @@ def _can_be_answered(row: QueueRow) -> bool:
     return row.purpose == Purpose.ALERT and row.cause is not Cause.RECOVERED
 
 
-def _outlet_route(provider: ProviderType | None, key: tuple[str, int, int], name: str, config: Config) -> Route | None:
+def _outlet_route(
+    provider: ProviderType | None, key: tuple[str, int, int], name: str, read: Callable[[], Config]
+) -> Route | None:
     """To a robot or webhook, which is its own account."""
     if provider is None:
         return None
-    capabilities = provider.capabilities_of(config)
+    config, problem = readable(read)
+    capabilities = provider.capabilities if problem else provider.capabilities_of(config)
     lane = lane_key(capabilities.limit, owner=f"{key[0]}{key[1]}", address="") if capabilities.limit else ""
-    return Route(key, name, provider, capabilities, config, lane=lane, is_outlet=True)
+    return Route(key, name, provider, capabilities, config, lane=lane, is_outlet=True, problem=problem)
 
 
 def read_addresses(rows: Sequence[QueueRow], now: datetime) -> Addresses:

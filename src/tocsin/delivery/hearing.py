@@ -24,8 +24,10 @@ from tocsin.channels.base import Config, ProviderType
 from tocsin.channels.connections import HELD_FOR, hold_connections, note_connected, note_lost, release_connections
 from tocsin.channels.http import HttpClient
 from tocsin.channels.listening import ConnectionLostError, ListeningProvider, Press, PressAnswer
+from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import config_of, kind_of
 from tocsin.core.clock import utc_now
+from tocsin.core.errors import ConfigurationError
 from tocsin.delivery.listener import Doorbell
 from tocsin.delivery.pool import Pool
 from tocsin.delivery.presses import act_on_press
@@ -51,6 +53,8 @@ class _Account:
     version: int
     kind: ProviderType = field(compare=False)
     config: Config = field(compare=False, repr=False)
+    problem: str = field(default="", compare=False)
+    """Why its secrets cannot be read; it is not connected then."""
 
 
 class Hearing(threading.Thread):
@@ -134,6 +138,8 @@ class Hearing(threading.Thread):
             await asyncio.sleep(_REFUSED_PAUSE if is_refused else _pause(failures))
 
     async def _listen(self, account: _Account) -> None:
+        if account.problem:
+            raise ConnectionLostError(account.problem, is_refused=True)
         http = HttpClient(allow=settings.OUTGOING_ALLOW)
         noting: set[asyncio.Task[None]] = set()
 
@@ -175,7 +181,15 @@ class Hearing(threading.Thread):
 
 def _held(worker_id: int) -> list[_Account]:
     accounts = hold_connections(worker_id=worker_id, now=utc_now())
-    return [_Account(item.pk, item.version, kind_of(item), config_of(item)) for item in accounts]
+    return [_readable(item) for item in accounts]
+
+
+def _readable(item: ProviderAccount) -> _Account:
+    try:
+        return _Account(item.pk, item.version, kind_of(item), config_of(item))
+    except ConfigurationError as error:
+        logger.error("account %s is not connected: %s", item.name, error)
+        return _Account(item.pk, item.version, kind_of(item), {}, str(error))
 
 
 def _act(account_id: int, press: Press) -> PressAnswer:

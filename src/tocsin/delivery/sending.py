@@ -23,6 +23,7 @@ from tocsin.channels.base import (
 )
 from tocsin.channels.http import HttpClient
 from tocsin.core.clock import utc_now
+from tocsin.core.errors import ConfigurationError
 from tocsin.core.traces import tracing
 from tocsin.delivery.addressing import Route
 from tocsin.delivery.claiming import Claimed
@@ -79,7 +80,9 @@ class OpenAccounts:
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
 
     def get(self, route: Route) -> _Open:
-        """Opens the account at its first use."""
+        """Opens the account at its first use. ConfigurationError for one whose secrets cannot be read."""
+        if route.problem:
+            raise ConfigurationError(route.problem)
         if (found := self._open.get(route.key)) is None:
             provider = route.provider.open(route.config, self._http)
             found = self._open[route.key] = _Open(provider, asyncio.Semaphore(route.capabilities.concurrency))
@@ -141,6 +144,8 @@ async def send(claim: Claimed, accounts: OpenAccounts, is_given_up: Callable[[],
     """
     try:
         opened = accounts.get(claim.route)
+    except ConfigurationError as error:
+        return Sent(claim, SendResult(Outcome.PERMANENT_CONFIG, "open", str(error)), utc_now())
     except Exception as error:
         logger.exception("provider %s could not be opened", claim.route.provider.name)
         detail = NOT_OPENED % {"problem": type(error).__name__}
