@@ -125,18 +125,18 @@ def test_what_a_batch_recorded_twice_came_to_is_counted_once(client: Client, now
 
 def test_posts_are_counted_in_memory_and_kept_until_the_database_has_them(client: Client) -> None:
     write_counts()
-    count_post("grafana", 400, stored=2, refused=1)
-    count_post("grafana", 200, stored=3)
+    count_post("of-this-test", 400, stored=2, refused=1)
+    count_post("of-this-test", 200, stored=3)
     before = samples_of(client)
 
     write_counts()
     write_counts()
 
     found = samples_of(client)
-    assert found["tocsin_ingest_requests_total", "200", "grafana"] == 1
-    assert found["tocsin_ingest_reports_total", "grafana", "stored"] == 5
-    assert found["tocsin_ingest_reports_total", "grafana", "refused"] == 1
-    assert ("tocsin_ingest_requests_total", "200", "grafana") not in before
+    assert found["tocsin_ingest_requests_total", "200", "of-this-test"] == 1
+    assert found["tocsin_ingest_reports_total", "of-this-test", "stored"] == 5
+    assert found["tocsin_ingest_reports_total", "of-this-test", "refused"] == 1
+    assert ("tocsin_ingest_requests_total", "200", "of-this-test") not in before
 
 
 def test_logs_lead_from_an_event_to_the_messages_about_it(now: datetime, caplog: pytest.LogCaptureFixture) -> None:
