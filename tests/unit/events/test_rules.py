@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tocsin.core.clock import LATEST
 from tocsin.events.rules import (
     INITIAL_SEVERITY_MAP,
     Report,
@@ -62,7 +63,7 @@ def test_policies_see_severity_and_integration_whatever_the_labels_claim() -> No
         (NOW - HOUR, None, NOW - HOUR, NOW + timedelta(minutes=5)),
         (NOW - HOUR, NOW + HOUR, NOW - HOUR, NOW + HOUR),
         (None, NOW - HOUR, NOW - HOUR, NOW - HOUR),
-        (NOW, datetime(9999, 12, 31, tzinfo=UTC), NOW, datetime(9000, 1, 1, tzinfo=UTC)),
+        (NOW, datetime(9999, 12, 31, tzinfo=UTC), NOW, LATEST),
     ],
 )
 def test_missing_and_endless_times_are_filled_in(
