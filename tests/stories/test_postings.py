@@ -336,7 +336,8 @@ def test_a_button_pressed_in_slack_claims_and_the_message_shows_it(story: Story,
 
 def test_a_button_pressed_in_telegram_resolves_and_leaves_no_buttons(story: Story) -> None:
     with TelegramSimulator() as telegram:
-        story.contact("Ann", user_id="77")
+        story.contact("Ann", user_id="telegram:77")
+        story.contact("Boss", user_id="78")  # a staff number
         account = story.account("telegram_app", **telegram.config)
         robot = story.robot(platform="telegram", account_id=account.pk, chat_id=str(telegram.chat))
         story.policy({robot: []})
@@ -351,6 +352,7 @@ def test_a_button_pressed_in_telegram_resolves_and_leaves_no_buttons(story: Stor
         story.passes(10)
 
     assert not stranger.is_done
+    assert "enter telegram:78." in stranger.text
     assert answer.text == "Disk full: it is resolved."
     assert ("Resolved by Ann at" in message.text, message.buttons) == (True, [])
 

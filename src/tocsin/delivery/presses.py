@@ -17,8 +17,8 @@ from tocsin.channels.kinds import CHANNEL_TITLES, Channel
 from tocsin.channels.listening import Press, PressAnswer
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import Contact
-from tocsin.contacts.queries import contacts_by_user_id
-from tocsin.contacts.rules import PageLimit
+from tocsin.contacts.queries import OWN_USER_ID, contacts_by_user_id
+from tocsin.contacts.rules import PageLimit, common_id
 from tocsin.contacts.services import count_request
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.errors import TocsinError
@@ -51,7 +51,7 @@ def act_on_press(*, account_id: int, press: Press, now: datetime) -> PressAnswer
         if read is None or delivery is None:
             return PressAnswer(_("This button is not one of ours, or its message is gone."), is_done=False)
         if contact is None:
-            return _unknown(delivery, platform, is_ambiguous=bool(found))
+            return _unknown(delivery, platform, press.user_id, is_ambiguous=bool(found))
         if count_request(limit=PRESSING, address="", about=str(contact.pk), now=now) is not None:
             return PressAnswer(_("That is too often; wait a little."), is_done=False)
         return _act(read[0], delivery, contact, platform, now)
@@ -62,12 +62,14 @@ def _message(delivery_id: int, account_id: int) -> Delivery | None:
     return Delivery.objects.filter(pk=delivery_id, purpose=Purpose.ALERT, account_id=account_id).first()
 
 
-def _unknown(delivery: Delivery, platform: Channel, *, is_ambiguous: bool) -> PressAnswer:
+def _unknown(delivery: Delivery, platform: Channel, user_id: str, *, is_ambiguous: bool) -> PressAnswer:
     words = {"platform": _(CHANNEL_TITLES[platform])}
     if is_ambiguous:
         text = _("Several contacts have your %(platform)s user ID, so nothing was done.") % words
     else:
         text = _("No contact has your %(platform)s user ID, so nothing was done.") % words
+    if platform not in OWN_USER_ID and (written := common_id(platform, user_id)):
+        text = f"{text} {_('As the user ID of your contact, enter %(id)s.') % {'id': written}}"
     if not settings.PUBLIC_URL:
         return PressAnswer(text, is_done=False)
     link = f"{settings.PUBLIC_URL}/a/{token_for(delivery.pk)}"

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
 from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
@@ -31,7 +31,7 @@ from tocsin.contacts.rules import (
     RobotView,
     Use,
     WebhookView,
-    is_lark_open_id,
+    common_id,
     why_not_reachable,
 )
 from tocsin.core.phones import PhoneError, parse
@@ -103,13 +103,12 @@ def contacts_by_user_id(platform: Channel, user_id: str) -> list[Contact]:
     """Whom the platform knows by this ID: by its own field, or by the common one where that is empty. At most two."""
     if not user_id or len(user_id) > 128 or not is_storable(user_id):
         return []
-    common = Q(user_id=user_id)
-    if (field := OWN_USER_ID.get(platform)) is None:
-        return list(Contact.objects.filter(common).order_by("pk")[:2])
-    own = list(Contact.objects.filter(**{field: user_id}).order_by("pk")[:2])
-    if own or is_lark_open_id(user_id) != (platform is Channel.LARK):
+    field = OWN_USER_ID.get(platform)
+    own = list(Contact.objects.filter(**{field: user_id}).order_by("pk")[:2]) if field else []
+    common = common_id(platform, user_id)
+    if own or not common:
         return own
-    return list(Contact.objects.filter(common, **{field: ""}).order_by("pk")[:2])
+    return list(Contact.objects.filter(user_id=common, **({field: ""} if field else {})).order_by("pk")[:2])
 
 
 def groups_larger_than(object_ids: Collection[int], members: int) -> dict[int, str]:

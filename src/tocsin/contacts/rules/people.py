@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from tocsin.channels.kinds import Channel
 
+_TELEGRAM = "telegram:"
 _SLACK_ID = re.compile(r"[UW][A-Z0-9]{5,30}")
 
 
@@ -140,7 +141,21 @@ def mention_id(contact: ContactView, platform: Channel) -> str:
         Channel.WECOM: contact.wecom_user_id,
     }.get(platform, "")
     found = own or contact.user_id
+    if found.startswith(_TELEGRAM):
+        return ""
     return found if is_lark_open_id(found) == (platform is Channel.LARK) else ""
+
+
+def common_id(platform: Channel, user_id: str) -> str:
+    """How a platform's ID is written in the common field, so that it is nobody's on another platform; "" where it is
+    not looked for there: a bare number may be anybody's staff number.
+    """
+    if platform is Channel.SLACK:
+        return user_id if _SLACK_ID.fullmatch(user_id) else ""
+    if platform is Channel.TELEGRAM:
+        return _TELEGRAM + user_id if user_id.isascii() and user_id.isdigit() else ""
+    is_one = not user_id.startswith(_TELEGRAM) and is_lark_open_id(user_id) == (platform is Channel.LARK)
+    return user_id if is_one else ""
 
 
 def is_lark_open_id(user_id: str) -> bool:
