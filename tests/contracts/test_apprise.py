@@ -59,7 +59,7 @@ def test_what_apprise_could_not_send_is_told_without_its_secrets(ntfy: NtfySimul
 
     result = send(ntfy.address)
 
-    assert (result.outcome, result.code) == (Outcome.TRANSIENT, "failed")
+    assert (result.outcome, result.code) == (Outcome.AMBIGUOUS, "failed")
     assert "s3cret-topic-9" not in repr(result)
     assert TEXT not in repr(result)
     assert ntfy.messages == []

@@ -44,10 +44,10 @@ class _RefusedError(OSError):
 
 
 class Guard:
-    """`refused`: what was wanted first, for people."""
+    """`refused`: what was wanted first, for people. `has_tried`: to reach somebody, who may have taken something."""
 
     def __init__(self, allow: Sequence[str]) -> None:
-        self.refused = ""
+        self.refused, self.has_tried = "", False
         self._client = HttpClient(allow=[*allow, *_addresses_of(allow)])
         self._readable = tuple({*map(os.path.realpath, _ALSO_READ), *map(os.path.realpath, _python())})
 
@@ -72,6 +72,7 @@ class Guard:
             self._refuse("a name that was not resolved")
         if not self._client.allows(str(address[0])):
             self._refuse("a private address")
+        self.has_tried = True
 
     def _open(self, path: Any, mode: Any, flags: Any) -> None:
         if isinstance(path, int) or path is None:
@@ -109,7 +110,9 @@ def _notify(order: dict[str, Any], said: io.StringIO) -> dict[str, str]:
     is_sent = bool(plugin.notify(body=order["body"], title=order["title"], notify_type=apprise.NotifyType.WARNING))
     if guard.refused and not is_sent:
         return {"outcome": "refused", "says": guard.refused}
-    return {"outcome": "sent"} if is_sent else {"outcome": "failed", "says": said.getvalue()[-2000:].strip()}
+    if is_sent:
+        return {"outcome": "sent"}
+    return {"outcome": "failed" if guard.has_tried else "untried", "says": said.getvalue()[-2000:].strip()}
 
 
 def _python() -> list[str]:

@@ -72,7 +72,7 @@ class AppriseRobot:
             answer: dict[str, Any] = json.loads(said.splitlines()[-1])
             outcome, says = str(answer["outcome"]), str(answer.get("says", ""))
         except (ValueError, IndexError, KeyError, TypeError):
-            return SendResult(Outcome.TRANSIENT, "child", str(_BROKEN))
+            return SendResult(Outcome.AMBIGUOUS, "child", str(_BROKEN))
         if outcome == "sent":
             return SendResult(Outcome.ACCEPTED, Note.UNCONFIRMED, str(_TRIED))
         if outcome == "unknown":
@@ -80,7 +80,8 @@ class AppriseRobot:
         if outcome == "refused":
             detail = _REFUSED % {"what": concealed(says, *self._secrets())}
             return SendResult(Outcome.PERMANENT_CONFIG, "address", detail)
-        return SendResult(Outcome.TRANSIENT, "failed", _FAILED % {"says": concealed(says, *self._secrets()) or "?"})
+        kind = Outcome.TRANSIENT if outcome == "untried" else Outcome.AMBIGUOUS  # one of several may have taken it
+        return SendResult(kind, "failed", _FAILED % {"says": concealed(says, *self._secrets()) or "?"})
 
     def _secrets(self) -> list[str]:
         """Every piece of the URL but its schema, the longest first."""
