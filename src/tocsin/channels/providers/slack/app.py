@@ -24,6 +24,8 @@ from tocsin.core.sentences import Sentence
 
 _REFUSED = Sentence("Slack refuses the connection: %(says)s")
 _NO_ADDRESS = Sentence("Slack gave no address for the connection.")
+_DONE_WITHIN = 5.0
+"""Seconds that pressed buttons have, once the connection ends."""
 _FOR_GOOD = (
     "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope",
     "not_allowed_token_type", "no_permission",
@@ -63,6 +65,8 @@ class SlackApp(SlackBot):
                         answering.add(task)
                         task.add_done_callback(answering.discard)
             finally:
+                if answering:  # they were acknowledged, and nobody brings them again
+                    await asyncio.wait(answering, timeout=_DONE_WITHIN)
                 for task in answering:
                     task.cancel()
                 await asyncio.gather(*answering, return_exceptions=True)
