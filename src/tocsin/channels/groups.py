@@ -84,8 +84,11 @@ def webhook_parts(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url.strip())
         is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-        return parts if is_safe and parts.hostname else None
-    except ValueError:
+        if not is_safe or not parts.hostname or parts.port == 0:
+            return None
+        parts.hostname.encode("idna")
+        return parts
+    except ValueError:  # no address, no port, or no name
         return None
 
 
