@@ -80,9 +80,9 @@ def test_a_bot_changes_what_it_has_posted_and_posts_nothing_new(channel: SlackSi
 @pytest.mark.parametrize(
     ("word", "outcome"),
     [
-        ("message_not_found", Outcome.PERMANENT_CONFIG),
-        ("cant_update_message", Outcome.PERMANENT_CONFIG),
-        ("edit_window_closed", Outcome.PERMANENT_CONFIG),
+        ("message_not_found", Outcome.PERMANENT_TARGET),
+        ("cant_update_message", Outcome.PERMANENT_TARGET),
+        ("edit_window_closed", Outcome.PERMANENT_TARGET),
         ("ratelimited", Outcome.RATE_LIMITED),
         ("internal_error", Outcome.TRANSIENT),
     ],

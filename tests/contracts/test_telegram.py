@@ -111,7 +111,7 @@ def test_what_cannot_be_changed_any_more_is_for_good(group: TelegramSimulator, d
     sent = send_one("telegram", group.settings, MESSAGE)
     group.answer_next(400, description)
 
-    assert update("telegram", group.settings, MESSAGE, sent.provider_id).outcome == Outcome.PERMANENT_CONFIG
+    assert update("telegram", group.settings, MESSAGE, sent.provider_id).outcome == Outcome.PERMANENT_TARGET
     assert update("telegram", group.settings, MESSAGE, "nonsense").outcome == Outcome.PERMANENT_TARGET
 
 

@@ -21,6 +21,7 @@ from tocsin.alerts.services import (
 from tocsin.contacts.services import delete_contacts
 from tocsin.core.errors import ConflictError
 from tocsin.delivery.models import Delivery
+from tocsin.delivery.plan_rows import stopped_by_claims
 from tocsin.delivery.planning import plan_due
 from tocsin.delivery.timeline import timeline
 from tocsin.policies.rules import Condition, Operator
@@ -330,3 +331,19 @@ def test_what_was_told_before_a_claim_is_not_told_again_when_it_ends(story: Stor
     story.passes(MINUTE)
 
     story.expect_silence()
+
+
+def test_who_heard_nothing_because_one_message_failed_and_a_claim_stopped_the_other_is_among_those_to_tell(
+    story: Story,
+) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms", "email"]})
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_many(2)
+    first, second = Delivery.objects.order_by("pk")
+
+    Delivery.objects.filter(pk=first.pk).update(state="failed", reason="undelivered")
+    Delivery.objects.filter(pk=second.pk).update(state="skipped", reason="claimed")
+
+    assert stopped_by_claims([story.alert().pk]) == {story.alert().pk: frozenset({ann.pk})}

@@ -18,8 +18,10 @@ from tocsin.channels.base import Outcome
 from tocsin.contacts.models import Webhook
 from tocsin.contacts.services import delete_webhooks, update_webhook
 from tocsin.core.errors import ConflictError, InvalidInputError
+from tocsin.delivery import lifecycle
 from tocsin.delivery.lifecycle import change_subscription, next_lifecycle_at, subscribe, try_subscription, unsubscribe
 from tocsin.delivery.lifecycle_models import LifecycleNotice, LifecycleSubscription
+from tocsin.delivery.planning import plan_due
 from tocsin.delivery.rules.lifecycle import next_try
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -229,3 +231,22 @@ def test_a_webhook_that_cannot_be_asked_or_read_holds_up_no_other_one(
     answers = dict(waiting.values_list("subscription__webhook_id", "answer"))
     assert answers[bad.pk] == "This is not a web address."
     assert answers[lost.pk].startswith("The account could not be opened")
+
+
+def test_the_backlog_of_one_receiver_does_not_go_before_what_others_hear(
+    story: Story, receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "_AT_ONCE", 2)
+    with WebhookReceiver() as other:
+        opened, commented = story.webhook(other.webhook), story.webhook(receiver.webhook, secret=SECRET)
+        subscribe(by=ADMIN, now=story.now, webhook_id=opened.pk, kinds=["opened"])
+        subscribe(by=ADMIN, now=story.now, webhook_id=commented.pk, kinds=["commented"])
+        story.policy({story.contact("Ann"): ["sms"]}, name="All")
+        for number in range(3):
+            story.fires(f"Disk {number}", severity="critical")
+        plan_due(story.now + timedelta(seconds=6))
+        comment_alert(by=ADMIN, now=story.now, alert_id=Alert.objects.order_by("pk")[0].pk, text="Looking")
+
+        lifecycle.send_lifecycle(story.now + timedelta(seconds=6))
+
+        assert (len(other.received), len(receiver.received)) == (1, 1)

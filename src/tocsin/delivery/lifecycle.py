@@ -48,17 +48,23 @@ from tocsin.events.statements import execute, run
 logger = logging.getLogger(__name__)
 
 _AT_ONCE = 50
+# In turns, so that the backlog of one receiver does not go before what others wait for.
 _CLAIM = """
 UPDATE delivery_lifecyclenotice n SET next_at = %(until)s, tries = n.tries + 1
 FROM (
-    SELECT o.id FROM delivery_lifecyclenotice o
-    JOIN delivery_lifecyclesubscription s ON s.id = o.subscription_id AND s.state = 'active'
-    JOIN contacts_webhook w ON w.id = s.webhook_id AND w.is_enabled
-    WHERE o.next_at <= %(now)s AND NOT EXISTS (
-        SELECT FROM delivery_lifecyclenotice e
-        WHERE e.alert_id = o.alert_id AND e.subscription_id = o.subscription_id AND e.id < o.id AND e.state = 'waiting'
-    )
-    ORDER BY o.id LIMIT %(most)s FOR UPDATE OF o SKIP LOCKED
+    SELECT id FROM delivery_lifecyclenotice WHERE next_at <= %(now)s AND id IN (
+        SELECT id FROM (
+            SELECT o.id, row_number() OVER (PARTITION BY o.subscription_id ORDER BY o.id) AS place
+            FROM delivery_lifecyclenotice o
+            JOIN delivery_lifecyclesubscription s ON s.id = o.subscription_id AND s.state = 'active'
+            JOIN contacts_webhook w ON w.id = s.webhook_id AND w.is_enabled
+            WHERE o.next_at <= %(now)s AND NOT EXISTS (
+                SELECT FROM delivery_lifecyclenotice e
+                WHERE e.alert_id = o.alert_id AND e.subscription_id = o.subscription_id AND e.id < o.id
+                  AND e.state = 'waiting'
+            )
+        ) turns ORDER BY place, id LIMIT %(most)s
+    ) ORDER BY id FOR UPDATE SKIP LOCKED
 ) due
 WHERE n.id = due.id AND n.next_at <= %(now)s
 RETURNING n.id

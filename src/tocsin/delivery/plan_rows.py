@@ -67,7 +67,7 @@ SELECT n.alert_id, d.recipient_id
 FROM delivery_notification n JOIN delivery_delivery d ON d.notification_id = n.id
 WHERE n.alert_id = ANY(%s) AND n.cause <> 'recovered'
 GROUP BY n.alert_id, d.recipient_id
-HAVING bool_and(d.state = 'skipped') AND bool_or(d.reason = 'claimed')
+HAVING bool_and(d.state IN ('skipped', 'failed', 'cancelled')) AND bool_or(d.reason = 'claimed')
 """
 _ALERTS = """
 UPDATE alerts_alert a SET

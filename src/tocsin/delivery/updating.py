@@ -41,9 +41,12 @@ from tocsin.events.retrying import in_transaction
 logger = logging.getLogger(__name__)
 
 _AT_ONCE = 50
-_SLOTS = 8
+_SLOTS = 4
+"""Of one account or robot: a slow vendor holds up its own messages."""
 _LONGEST = 20.0
 """Seconds for one change."""
+_BEGUN_WITHIN = 20.0
+"""Seconds after which a batch begins nothing more: with `_LONGEST` it ends well before the lease of what it took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,8 @@ def show_changes(now: datetime, *, limit: int = _AT_ONCE) -> int:
     if going:
         results = asyncio.run(_update_all(going))
         block_lanes(_blocked(going, results, now))
-        finished += [_finished(change, result, now) for change, result in zip(going, results, strict=True)]
+        for change, result in zip(going, results, strict=True):
+            finished.append(_not_begun(change.posting, now) if result is None else _finished(change, result, now))
     finish_postings(finished, now)
     return len(due)
 
@@ -148,9 +152,11 @@ def _pass_lanes(changes: Sequence[_Change], now: datetime) -> tuple[list[_Change
     return going, waiting
 
 
-async def _update_all(changes: Sequence[_Change]) -> list[SendResult]:
+async def _update_all(changes: Sequence[_Change]) -> list[SendResult | None]:
+    """None: there was no time to begin it."""
     http = HttpClient(allow=settings.OUTGOING_ALLOW)
-    slots = asyncio.Semaphore(_SLOTS)
+    slots = {change.route.key: asyncio.Semaphore(_SLOTS) for change in changes}
+    until = asyncio.get_running_loop().time() + _BEGUN_WITHIN
     opened: dict[tuple[str, int, int], UpdatingProvider] = {}
 
     def provider_of(change: _Change) -> UpdatingProvider:
@@ -160,32 +166,47 @@ async def _update_all(changes: Sequence[_Change]) -> list[SendResult]:
         return opened[route.key]
 
     try:
-        return await asyncio.gather(*(_update(change, provider_of, slots) for change in changes))
+        begun = [_update(change, provider_of, slots[change.route.key], until) for change in changes]
+        return await asyncio.gather(*begun)
     finally:
         await asyncio.gather(*(provider.aclose() for provider in opened.values()), return_exceptions=True)
         await http.aclose()
 
 
 async def _update(
-    change: _Change, provider_of: Callable[[_Change], UpdatingProvider], slots: asyncio.Semaphore
-) -> SendResult:
-    """Never raises: what cannot be opened, either, is its own outcome."""
+    change: _Change, provider_of: Callable[[_Change], UpdatingProvider], slots: asyncio.Semaphore, until: float
+) -> SendResult | None:
+    """Never raises: what cannot be opened, either, is its own outcome. None when it did not begin by `until`."""
+    if change.route.problem:
+        return SendResult(Outcome.PERMANENT_CONFIG, "open", change.route.problem)
     try:
-        async with slots, asyncio.timeout(_LONGEST):
+        async with asyncio.timeout_at(until):
+            await slots.acquire()
+    except TimeoutError:
+        return None
+    try:
+        async with asyncio.timeout(_LONGEST):
             return await provider_of(change).update(change.message, change.posting.provider_id)
     except TimeoutError:
         return SendResult(Outcome.AMBIGUOUS, "timeout", NO_RESULT)
     except Exception as error:
         logger.exception("provider %s failed in an unforeseen way", change.route.provider.name)
         return SendResult(Outcome.AMBIGUOUS, "fault", FAULT % {"problem": type(error).__name__})
+    finally:
+        slots.release()
 
 
-def _blocked(changes: Sequence[_Change], results: Sequence[SendResult], now: datetime) -> dict[str, datetime]:
+def _blocked(changes: Sequence[_Change], results: Sequence[SendResult | None], now: datetime) -> dict[str, datetime]:
     return {
         change.route.lane: now + result.retry_after
         for change, result in zip(changes, results, strict=True)
-        if result.outcome is Outcome.RATE_LIMITED and result.retry_after and change.route.lane
+        if result is not None and result.outcome is Outcome.RATE_LIMITED and result.retry_after and change.route.lane
     }
+
+
+def _not_begun(posting: DuePosting, now: datetime) -> Finished:
+    """Behind what others wait for, and no try."""
+    return Finished(posting.delivery_id, posting.wanted, posting.shown, due_at=now)
 
 
 def _finished(change: _Change, result: SendResult, now: datetime) -> Finished:

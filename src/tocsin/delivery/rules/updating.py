@@ -27,8 +27,10 @@ def after_update(result: SendResult, *, tries: int, now: datetime, random: Calla
     match result.outcome:
         case Outcome.ACCEPTED:
             return AfterUpdate(is_shown=True)
-        case Outcome.PERMANENT_CONFIG | Outcome.PERMANENT_TARGET:
+        case Outcome.PERMANENT_TARGET:
             return AfterUpdate(is_shown=False, is_over=True)
+        case Outcome.PERMANENT_CONFIG:  # a token that is replaced changes the message again
+            return AfterUpdate(is_shown=False)
         case _ if tries >= MAX_UPDATE_TRIES:
             return AfterUpdate(is_shown=False)
         case _:

@@ -30,6 +30,7 @@ ABOUT_BLOCKS = (
     "invalid_payload",
 )
 _CONTENT = ("no_text", "msg_too_long", "restricted_action", "as_user_not_supported", "duplicate_message_not_found")
+_GONE = ("message_not_found", "cant_update_message", "edit_window_closed")
 _TOKEN = Sentence("Slack does not know the bot's token, or it was revoked: enter it again.")
 _ADVICE = {
     "invalid_auth": _TOKEN,
@@ -92,9 +93,8 @@ def _refused(says: str, reply: HttpReply, secrets: tuple[str, ...]) -> SendResul
     if reply.status == 429 or says in _TOO_FAST:
         return SendResult(Outcome.RATE_LIMITED, code, detail, retry_after=reply.retry_after or _PAUSE)
     if says in _ADVICE:
-        return SendResult(
-            Outcome.PERMANENT_CONFIG, code, concealed(ADVISED % {"advice": _ADVICE[says], **said}, *secrets)
-        )
+        outcome = Outcome.PERMANENT_TARGET if says in _GONE else Outcome.PERMANENT_CONFIG
+        return SendResult(outcome, code, concealed(ADVISED % {"advice": _ADVICE[says], **said}, *secrets))
     if says in ABOUT_BLOCKS or says in _CONTENT:
         return SendResult(Outcome.PERMANENT_TARGET, code, detail)
     if reply.status == 504:

@@ -31,6 +31,7 @@ _ADVICE = (
     ("message can't be edited", Sentence("Telegram lets this message be changed no more.")),
     ("message_id_invalid", Sentence("The message was deleted in Telegram.")),
 )
+_NO_MORE = ("message to edit not found", "message can't be edited", "message_id_invalid")
 _BAD_TOKEN = Sentence("Telegram does not know the bot's token: enter it again.")
 _PARSING = ("can't parse", "unsupported start tag", "can't find end", "entity")
 _CONTENT = ("message is too long", "message text is empty", "text must be", "message_too_long")
@@ -56,7 +57,8 @@ def read(reply: HttpReply, *secrets: str) -> SendResult:
     if code in ("401", "404"):
         return SendResult(Outcome.PERMANENT_CONFIG, code, concealed(ADVISED % {"advice": _BAD_TOKEN, **said}, *secrets))
     if advice := next((advice for sign, advice in _ADVICE if sign in lower), None):
-        return SendResult(Outcome.PERMANENT_CONFIG, code, concealed(ADVISED % {"advice": advice, **said}, *secrets))
+        outcome = Outcome.PERMANENT_TARGET if any(sign in lower for sign in _NO_MORE) else Outcome.PERMANENT_CONFIG
+        return SendResult(outcome, code, concealed(ADVISED % {"advice": advice, **said}, *secrets))
     if code == "403":
         return SendResult(Outcome.PERMANENT_CONFIG, code, refused)
     if code == "400" and any(sign in lower for sign in (*_CONTENT, *_PARSING)):
