@@ -44,7 +44,7 @@ def running(command: list[str], environment: dict[str, str], port: int, log: Pat
         sys.stdout.write(log.read_text(errors="replace"))
 
 
-def eventually(look: Callable[[], _Found | None], within: float = 30) -> _Found:
+def eventually(look: Callable[[], _Found | None], within: float = 90) -> _Found:
     deadline = time.monotonic() + within
     while not (found := look()):
         assert time.monotonic() < deadline, f"it did not come to pass within {within:.0f} s"

@@ -383,7 +383,8 @@ def test_an_old_chatbot_cannot_be_changed(now: datetime) -> None:
     with pytest.raises(InvalidInputError) as refused:
         services.update_contact(by=SHELL, now=now, contact_id=contact.pk, version=None, **wrong)
 
-    assert refused.value.fields == {"legacy_chatbot_url": "This cannot be changed."}
+    text = "A chatbot cannot be a contact any more: create a robot for it."
+    assert refused.value.fields == {"legacy_chatbot_url": text}
     assert Contact.objects.get().legacy_chatbot_url == CHATBOT
 
 
