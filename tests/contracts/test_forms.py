@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simulators.dingtalk import DingtalkSimulator
@@ -118,6 +118,7 @@ def test_whatever_is_typed_lark_rings_nobody(typed: str) -> None:
     assert not re.search(r"<\s*/?\s*at", marked + plain, re.IGNORECASE)
 
 
+@example("< @all")
 @given(TYPED)
 @settings(max_examples=200)
 def test_whatever_is_typed_wecom_rings_nobody(typed: str) -> None:

@@ -22,7 +22,7 @@ _NOBODY = ("all", "everyone")
 _OTHER_PLATFORMS = ("ou_", "on_")
 _MENTION_TAG = re.compile(r"<(?=\s*@)")
 _MARKDOWN_SIGNS = re.compile(r"([\\`*_\[\]()<>#|~!])")
-_TAG_OPENS = re.compile(r"\\?<(?=[@/!A-Za-z])")
+_TAG_OPENS = re.compile(r"\\?<(?=[/!A-Za-z]|\s*@)")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _LINE_OPENS = re.compile(r"^([^\S\n]*)([>#])", re.MULTILINE)
 _NOTHING = "\u200b"
