@@ -162,7 +162,7 @@ def test_changing_a_contacts_groups_and_a_groups_contacts_never_deadlock(now: da
         for turn in range(12):
             for pk in reversed(group_ids):
                 services.update_group(
-                    by=SHELL, now=now, group_id=pk, version=None, contact_ids=[] if turn % 2 else reversed(ids)
+                    by=SHELL, now=now, group_id=pk, version=None, contact_ids=[] if turn % 2 else ids[::-1]
                 )
 
     writers = [Writer(from_the_contacts), Writer(from_the_groups), Writer(from_the_contacts)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from datetime import datetime
 
 from django.db import transaction
@@ -27,6 +28,8 @@ from tocsin.core.actors import Actor
 from tocsin.core.errors import ChangedError, NotFoundError
 
 _FIELDS = {"name": clean_name, "external_id": clean_external_id}
+_TRIES = 10
+"""How often somebody may join a group while its members are replaced."""
 
 
 def create_group(
@@ -60,30 +63,40 @@ def update_group(
     contact_ids: Collection[int] | None = None,
 ) -> ContactGroup:
     """What is None stays; `contact_ids` become the members. ConflictError when `version` is not the row's."""
-    with transaction.atomic():
-        held = set[int]()
-        if contact_ids is not None:
-            leaving = ContactGroupMember.objects.filter(group_id=group_id).exclude(contact_id__in=contact_ids)
-            held = _lock_contacts(contact_ids, leaving.values_list("contact_id", flat=True))
-        group = _locked(group_id, version)
-        changes: dict[str, tuple[str, str]] = {}
-        if name is not None and (cleaned := clean({"name": name}, _FIELDS)["name"] or "") != group.name:
-            changes["name"] = (group.name, cleaned)
-            group.name = cleaned
-        if contact_ids is not None:
-            before = set(group.memberships.values_list("contact_id", flat=True))
-            wanted = set(contact_ids)
-            if not before <= held:  # joined while the locks were taken
-                raise ChangedError(_changed())
-            if before != wanted:
-                _add(group, wanted - before)
-                _remove(group, before - wanted)
-                changes["contacts"] = (_listed(before), _listed(wanted))
-        if changes:
-            group.version += 1
-            with naming_duplicates(lambda: _duplicate(group)):
-                group.save(update_fields=["name", "version"])
-            audit.record(by=by, action=Action.UPDATE, instance=group, changes=changes)
+    members = None if contact_ids is None else set(contact_ids)
+    for _try in range(_TRIES):
+        with suppress(_JoinedMeanwhileError), transaction.atomic():
+            return _update(by, group_id, version, name, members)
+    raise ChangedError(_changed())
+
+
+class _JoinedMeanwhileError(Exception):
+    """Somebody joined the group while the locks of its contacts were taken, which come before the group's."""
+
+
+def _update(by: Actor, group_id: int, version: int | None, name: str | None, wanted: set[int] | None) -> ContactGroup:
+    held = set[int]()
+    if wanted is not None:
+        leaving = ContactGroupMember.objects.filter(group_id=group_id).exclude(contact_id__in=wanted)
+        held = _lock_contacts(wanted, leaving.values_list("contact_id", flat=True))
+    group = _locked(group_id, version)
+    changes: dict[str, tuple[str, str]] = {}
+    if name is not None and (cleaned := clean({"name": name}, _FIELDS)["name"] or "") != group.name:
+        changes["name"] = (group.name, cleaned)
+        group.name = cleaned
+    if wanted is not None:
+        before = set(group.memberships.values_list("contact_id", flat=True))
+        if not before <= held:
+            raise _JoinedMeanwhileError
+        if before != wanted:
+            _add(group, wanted - before)
+            _remove(group, before - wanted)
+            changes["contacts"] = (_listed(before), _listed(wanted))
+    if changes:
+        group.version += 1
+        with naming_duplicates(lambda: _duplicate(group)):
+            group.save(update_fields=["name", "version"])
+        audit.record(by=by, action=Action.UPDATE, instance=group, changes=changes)
     return group
 
 
