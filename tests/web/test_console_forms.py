@@ -175,7 +175,7 @@ def test_leaving_a_group_without_members_is_asked_about_first(story: Story) -> N
     group = story.group(contact, name="Night shift")
     story.policy({group: ["phone"]}, name="Databases")
     client, url = signed_in(Role.MANAGER), reverse("console:contacts_contact_change", args=[contact.pk])
-    typed = {**CONTACT, "phone": "+8613800001234", "version": "1"}
+    typed = {**CONTACT, "phone": "+8613800001234", "version": "2"}
 
     asked = client.post(url, typed)
     (note,) = asked.context["adminform"].form.notes
