@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from simulators.bounces import holiday, qmail, report
@@ -18,8 +20,13 @@ RETURN = f"bounces+{TOKEN}@example.org"
 def read(mail: bytes, *, to: str = "") -> CallbackReply:
     known = {TOKEN: "k3x9"}
     return SMTP.receive(
-        {}, CallbackRequest("POST", "", {"to": to}, {}, mail, reference_of=lambda token: known.get(token, ""))
-    )
+        {},
+        CallbackRequest(
+            "POST", "", {"to": to}, {}, mail,
+            reference_of=lambda token: known.get(token, ""),
+            is_addressee=lambda reference, address: (reference, address) == ("k3x9", "ann@example.org"),
+        ),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -102,3 +109,56 @@ def test_a_mail_leaves_with_its_return_address_where_bounces_are_read() -> None:
     assert senders == ["tocsin@example.org", f"bounces+{TOKEN}@mail.example.org", "tocsin@example.org"]
     assert SMTP.capabilities_of(with_bounces).has_receipts
     assert not SMTP.capabilities_of(config).has_receipts
+
+
+def test_what_became_of_another_address_is_kept_and_is_no_bounce() -> None:
+    reports = [report(RETURN, recipient="old@gmail.example"), qmail(RETURN, recipient="old@gmail.example")]
+
+    assert [item.status for mail in reports for item in read(mail).receipts] == [ReceiptStatus.QUEUED] * 2
+
+
+def test_a_forwarded_message_counts_by_the_address_that_we_wrote_to() -> None:
+    mail = report(RETURN, recipient="old@gmail.example")
+    original = mail.replace(b"Final-Recipient:", b"Original-Recipient: rfc822;ann@example.org\nFinal-Recipient:")
+
+    assert [item.status for item in read(original).receipts] == [ReceiptStatus.BOUNCED]
+
+
+@pytest.mark.parametrize(
+    "mail",
+    [
+        report(RETURN).replace(b"From: MAILER-DAEMON@mail", b"From: ann@mail"),
+        b"Return-Path: <ann@example.org>\n" + report(RETURN),
+        b"From: MAILER-DAEMON@x\nTo: " + RETURN.encode() + b"\nContent-Type: message/rfc822\n\n" + report(RETURN),
+        report(RETURN).replace(b"delivery-status", b"disposition-notification", 1),
+    ],
+    ids=["from a person", "with a sender", "passed on", "another report"],
+)
+def test_what_no_mail_server_reports_means_nothing(mail: bytes) -> None:
+    reply = read(mail, to=RETURN)
+
+    assert (reply.status, list(reply.receipts)) == (200, [])
+
+
+def test_a_report_without_a_sender_counts_whoever_it_is_from() -> None:
+    mail = b"Return-Path: <>\n" + report(RETURN).replace(b"From: MAILER-DAEMON@mail", b"From: outlook@mail")
+
+    assert [item.status for item in read(mail).receipts] == [ReceiptStatus.BOUNCED]
+
+
+@pytest.mark.parametrize("depth", [300, 2000])
+def test_parts_within_parts_harm_nobody(depth: int) -> None:
+    nested = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (at, at) for at in range(depth))
+    parts = b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n"
+    mail = b"From: MAILER-DAEMON@x\nTo: " + RETURN.encode() + b"\n" + parts + nested + b"\nhi"
+
+    assert (read(mail).status, list(read(mail).receipts)) == (200, [])
+
+
+def test_what_a_server_said_without_end_is_read_in_no_time() -> None:
+    began = time.monotonic()
+
+    [receipt] = read(report(RETURN, said="smtp; 550 " + "a" * 200_000)).receipts
+
+    assert receipt.status is ReceiptStatus.BOUNCED
+    assert time.monotonic() - began < 2

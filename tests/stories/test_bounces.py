@@ -55,9 +55,11 @@ def test_a_bounce_fails_the_message_and_marks_the_address_until_it_changes(
 ) -> None:
     ann = story.contact("Ann")
     story.policy({ann: ["email"]})
-    sender = told(story, ann, server)
+    sender, first = told(story, ann, server), ann.email
 
-    reply = Client().post(f"/callbacks/smtp/{token}", report(sender), content_type="message/rfc822")
+    reply = Client().post(
+        f"/callbacks/smtp/{token}", report(sender, recipient=ann.email or ""), content_type="message/rfc822"
+    )
 
     sent = story.delivery(ann, "email")
     assert reply.status_code == 200
@@ -69,7 +71,9 @@ def test_a_bounce_fails_the_message_and_marks_the_address_until_it_changes(
     update_contact(by=ADMIN, now=story.now, contact_id=ann.pk, version=ann.version, email="ann@new.example.org")
     assert doubts(story, ann) == (None, [])
 
-    Client().post(f"/callbacks/smtp/{token}", report(sender, said="again"), content_type="message/rfc822")
+    Client().post(
+        f"/callbacks/smtp/{token}", report(sender, recipient=first or "", said="again"), content_type="message/rfc822"
+    )
     assert doubts(story, ann) == (None, [])
 
 
@@ -78,7 +82,7 @@ def test_an_address_that_bounces_is_tried_all_the_same_and_a_confirmed_drill_tak
 ) -> None:
     ann = story.contact("Ann")
     story.policy({ann: ["email"]})
-    assert take_bounce(report(told(story, ann, server)), recipient="", now=story.now)
+    assert take_bounce(report(told(story, ann, server), recipient=ann.email or ""), recipient="", now=story.now)
     assert doubts(story, ann) == ("bounced", ["Ann"])
 
     story.passes(60)
@@ -113,7 +117,9 @@ def test_a_full_mailbox_fails_the_message_and_does_not_mark_the_address(
 ) -> None:
     ann = story.contact("Ann")
     story.policy({ann: ["email"]})
-    mail = report(told(story, ann, server), status="5.2.2", said="smtp; 552 5.2.2 mailbox full")
+    mail = report(
+        told(story, ann, server), recipient=ann.email or "", status="5.2.2", said="smtp; 552 5.2.2 mailbox full"
+    )
 
     assert take_bounce(mail, recipient="", now=story.now)
 
@@ -148,3 +154,16 @@ def test_a_greylisted_mail_waits_five_minutes_and_is_delivered(story: Story, ser
 
     assert (early, story.expect_mail(ann, "DiskFull").delivery.state) == ("planned", "accepted")
     assert len(server.messages) == 1
+
+
+def test_a_bounce_of_the_address_that_mail_is_passed_on_to_marks_nobody(
+    story: Story, server: SmtpSimulator, token: str
+) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]})
+
+    mail = report(told(story, ann, server), recipient="old@gmail.example")
+    Client().post(f"/callbacks/smtp/{token}", mail, content_type="message/rfc822")
+
+    assert story.delivery(ann, "email").state == "accepted"
+    assert doubts(story, ann) == (None, [])

@@ -174,6 +174,8 @@ class CallbackRequest:
     """What the call with this reference says; None when that is not kept, or it is no call of this account."""
     reference_of: Callable[[str], str] = lambda _token: ""
     """The reference of the message with this `return_token`; "" for what we never gave out."""
+    is_addressee: Callable[[str, str], bool] = lambda _reference, _address: True
+    """Whether the message with this reference went to this address."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from tocsin.channels.base import CallbackRequest, Receipt
 from tocsin.channels.queries import account_of_callback, config_of, kind_of
 from tocsin.core.clock import utc_now
 from tocsin.core.ids import from_base36
+from tocsin.delivery.bounces import is_addressee
 from tocsin.delivery.replies import act_on_replies
 from tocsin.delivery.return_tokens import reference_of
 from tocsin.delivery.scripts import call_script
@@ -56,6 +57,7 @@ def _as_read(request: HttpRequest, body: bytes, account_id: int) -> CallbackRequ
         body=body,
         script_of=partial(call_script, account_id),
         reference_of=reference_of,
+        is_addressee=is_addressee,
     )
 
 
