@@ -44,6 +44,7 @@ def saved(client: Client, contact: Contact | None, **typed: str) -> list[str]:
         url, version = reverse("console:contacts_contact_add"), {}
     else:
         url = reverse("console:contacts_contact_change", args=[contact.pk])
+        contact.refresh_from_db()
         version = {"version": str(contact.version)}
     reply = client.post(url, {**CONTACT, **version, **typed}, follow=True)
     if "adminform" in reply.context and reply.context["adminform"].form.notes:
