@@ -92,7 +92,7 @@ def test_a_megabyte_holds_up_nobody(provider: str) -> None:
             began = time.process_time()
             result = send(provider, config, replace(MESSAGES[provider], text=whole, markdown=whole))[0]
 
-            assert time.process_time() - began < 8, said
+            assert time.process_time() - began < 1.5, said
         assert result.outcome == Outcome.ACCEPTED
         assert len(texts) == 1
 

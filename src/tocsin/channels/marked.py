@@ -6,7 +6,7 @@ It has bold text, links and backslashes before what users typed; everything else
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -33,18 +33,17 @@ class Run:
 Lines = Sequence[Sequence[Run]]
 
 
-def lines_of(message: Message) -> Lines:
-    """What a message says below its subject."""
+def lines_of(message: Message) -> Iterator[Sequence[Run]]:
+    """What a message says below its subject, as far as somebody reads on."""
     if not message.markdown:
-        return [[Run(line)] if line else [] for line in message.text.splitlines()]
-    found = []
+        yield from ([Run(line)] if line else [] for line in message.text.splitlines())
+        return
     for line in message.markdown.splitlines():
         runs: list[Run] = []
         for (is_bold, url), alike in groupby(_runs(line), lambda run: (run.is_bold, run.url)):
             texts = [run.text for run in alike]
             runs += [Run(text, is_bold, url) for text in (texts if url else ["".join(texts)])]
-        found.append([run for run in runs if run.text])
-    return found
+        yield [run for run in runs if run.text]
 
 
 def link_at_end(message: Message) -> tuple[Message, Run | None]:
@@ -64,10 +63,19 @@ def utf16(text: str) -> int:
     return len(text.encode("utf-16-le", "replace")) // 2
 
 
-def cut_lines(lines: Lines, room: int) -> Lines:
-    """What fits into so many UTF-16 units, line breaks included, marked where it ends."""
-    if sum(utf16(run.text) for runs in lines for run in runs) + len(lines) <= room:
-        return lines
+def cut_lines(lines: Iterable[Sequence[Run]], room: int) -> Lines:
+    """What fits into so many UTF-16 units, line breaks included, marked where it ends. No more lines are read."""
+    read: list[Sequence[Run]] = []
+    size = 0
+    for runs in lines:
+        read.append(runs)
+        size += sum(utf16(run.text) for run in runs) + 1
+        if size > room:
+            return _cut(read, room)
+    return read
+
+
+def _cut(lines: Lines, room: int) -> Lines:
     kept: list[Sequence[Run]] = []
     left = room - len(CUT) - 1
     for runs in lines:

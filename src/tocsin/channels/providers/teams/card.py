@@ -22,7 +22,7 @@ _AT_TAG = re.compile(r"<(?=\s*(?:/\s*)?at\b)", re.IGNORECASE)
 def payload(message: Message) -> bytes:
     """JSON of at most MAX_BYTES; the title and the button are never cut."""
     message, link = link_at_end(shortened(message))
-    lines = lines_of(message)
+    lines = list(lines_of(message))
     whole = _encoded(_card(message, lines, link))
     if len(whole) <= MAX_BYTES:
         return whole

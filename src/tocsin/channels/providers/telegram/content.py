@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from itertools import chain
 from typing import Any
 
 from tocsin.channels.base import Message
@@ -33,8 +34,8 @@ def as_text(message: Message) -> dict[str, Any]:
 def _lines(message: Message) -> Lines:
     message = shortened(message, _MOST_READ)
     title = one_line(message.subject)[:_MAX_TITLE]
-    lines = [[Run(title, is_bold=True)], *lines_of(message)] if title else lines_of(message)
-    inert = [[Run(_calling_nobody(run.text), run.is_bold, run.url) for run in runs] for runs in lines]
+    lines = chain([[Run(title, is_bold=True)]] if title else [], lines_of(message))
+    inert = ([Run(_calling_nobody(run.text), run.is_bold, run.url) for run in runs] for runs in lines)
     cut = cut_lines(inert, MAX_UNITS)
     return cut if any(run.text.strip() for runs in cut for run in runs) else [[Run(CUT)]]
 
