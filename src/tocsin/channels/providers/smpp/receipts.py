@@ -135,15 +135,13 @@ class MessageIds:
         return self._answered.get(kept, (kept, ""))[0]
 
     def _only_one(self, readings: set[str], to: str, *, otherwise: str) -> str:
-        """The one that was answered; when none was, `otherwise` unless it is so short that it may be another's."""
-        if len(readings) == 1:
-            return otherwise
+        """The one that was answered; `otherwise` when none was by this process, as before a restart or by another's."""
         known = {kept for kept in readings if kept in self._answered}
+        if len(readings) == 1 or not known:
+            return otherwise
         theirs = {kept for kept in known if _is_same_number(self._answered[kept][1], to)}
-        is_long = len(otherwise) >= _LONG
-        if found := theirs or (known if is_long else set()):
-            return found.pop() if len(found) == 1 else ""
-        return otherwise if is_long else ""
+        found = theirs or (known if len(otherwise) >= _LONG else set())
+        return found.pop() if len(found) == 1 else ""
 
     def _learn(self, how: str) -> None:
         self._shown[how] += 1
