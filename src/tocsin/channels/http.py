@@ -118,10 +118,12 @@ class HttpClient:
         body: bytes | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 (covers the whole exchange, and its end names the phase)
         is_trusted: bool = False,
+        most_bytes: int = _MAX_BODY,
     ) -> HttpReply:
         """One exchange. `url` goes out as it is when it is ASCII: encode it. A redirect is a reply and is not followed.
 
-        `is_trusted`: an operator typed the address, so private ones are fine. Raises HttpError.
+        `is_trusted`: an operator typed the address, so private ones are fine. Of a longer reply only `most_bytes` are
+        read. Raises HttpError.
         """
         target = _parse(url)
         host = target.host or ""
@@ -137,7 +139,7 @@ class HttpClient:
                 timeout=aiohttp.ClientTimeout(total=timeout or self._timeout),
                 trace_request_ctx=phase,
             ) as response:
-                content = await _read(response)
+                content = await _read(response, most_bytes)
                 lower = {name.lower(): value for name, value in response.headers.items()}
                 return HttpReply(response.status, lower, content)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
@@ -256,13 +258,13 @@ def _parse(url: str) -> URL:
     return parsed
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, most_bytes: int) -> bytes:
     content = bytearray()
     async for chunk in response.content.iter_any():
         content += chunk
-        if len(content) > _MAX_BODY:
+        if len(content) > most_bytes:
             break
-    return bytes(content[:_MAX_BODY])
+    return bytes(content[:most_bytes])
 
 
 class _CutOffError(aiohttp.ClientError):

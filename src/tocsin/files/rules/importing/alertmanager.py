@@ -159,7 +159,7 @@ def _inhibition(number: int, rule: Mapping[str, Any], draft: Draft) -> None:
         "target_rules": [_short(target)],
         "equal": [str(label) for label in rule.get("equal") or ()],
     }
-    draft.add("inhibitions", inhibition)
+    draft.share("inhibitions", inhibition)
 
 
 def seconds_of(duration: Any) -> float:

@@ -135,7 +135,7 @@ class Receivers:
 
     def _add(self, key: str, values: Mapping[str, Any]) -> str:
         """Under a name that no other thing has that can be told."""
-        return self._draft.add(key, values, beside=("contacts", "robots", "webhooks"))
+        return self._draft.share(key, values, beside=("contacts", "robots", "webhooks"))
 
     def _address(self, where: str, parts: tuple[str, ...], entry: Mapping[str, Any], field: str) -> dict[str, str]:
         """A reference: an address may hold a token."""

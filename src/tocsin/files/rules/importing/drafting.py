@@ -10,6 +10,7 @@ from typing import Any
 from tocsin.files.rules.kinds import KINDS
 
 _LONGEST_NAME = 64
+_TOLD = {"contacts": "contact", "groups": "group", "robots": "robot", "webhooks": "webhook", "schedules": "schedule"}
 _UNUSUAL = re.compile(r"[^A-Z0-9]+")
 
 
@@ -25,20 +26,29 @@ class Draft:
         return {key: listed for key, listed in self.document.items() if listed}
 
     def add(self, key: str, values: Mapping[str, Any], *, beside: Sequence[str] = ()) -> str:
-        """Under a name that is free there and in the lists `beside`; equal values are one object. Returns its name."""
-        for known in self.document[key]:
-            if {**known, "name": values["name"]} == values:
-                return str(known["name"])
+        """Under a name that is free there and in the lists `beside`. Returns its name."""
         taken = {known["name"] for listed in (key, *beside) for known in self.document[listed]}
         name = free_name(str(values["name"]), taken)
         self.document[key].append({**values, "name": name})
         return name
 
+    def share(self, key: str, values: Mapping[str, Any], *, beside: Sequence[str] = ()) -> str:
+        """As `add`, but what is equal to it whatever its name stands for it."""
+        for known in self.document[key]:
+            if {**known, "name": values["name"]} == values:
+                return str(known["name"])
+        return self.add(key, values, beside=beside)
+
+    def told_as(self, key: str, name: str) -> str:
+        """How `tells` names it, once everything that can be told is there."""
+        alike = sum(known["name"] == name for listed in _TOLD for known in self.document[listed])
+        return name if alike < 2 else f"{_TOLD[key]}:{name}"
+
     def secret(self, parts: Iterable[str], value: str) -> dict[str, str]:
         """The reference that stands for it in the document."""
         base = "_".join(filter(None, (_UNUSUAL.sub("_", part.upper()).strip("_") for part in ("TOCSIN", *parts))))
         number, name = 1, base
-        while self.secrets.get(name, value) != value:
+        while name in self.secrets and (not value or self.secrets[name] != value):  # what is not known may differ
             number += 1
             name = f"{base}_{number}"
         self.secrets[name] = value
