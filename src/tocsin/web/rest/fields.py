@@ -19,6 +19,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from tocsin.core.clock import is_keepable
 from tocsin.core.errors import InvalidInputError
+from tocsin.core.storable import is_storable
 from tocsin.policies.rules import Operator
 
 LARGEST_ID = 2**63 - 1
@@ -137,7 +138,7 @@ def _as_text(value: object) -> str:
 
 def _refuse_unstorable(value: Any, path: str) -> None:
     if isinstance(value, str):
-        if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        if not is_storable(value):
             raise InvalidInputError({path: _("This holds a character that cannot be stored.")})
     elif isinstance(value, dict):
         for name, each in value.items():

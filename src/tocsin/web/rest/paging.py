@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 
 from tocsin.core.clock import is_keepable
 from tocsin.core.errors import InvalidInputError
+from tocsin.core.storable import is_storable
 
 _Row = TypeVar("_Row", bound=Model)
 _Item = TypeVar("_Item")
@@ -80,10 +81,10 @@ def _value(name: str, value: Any) -> Any:
         if moment.tzinfo is None or not is_keepable(moment):
             raise ValueError(name)
         return moment
-    if name in ("name",):
-        if not isinstance(value, str) or "\0" in value:
+    if name == "name":
+        if not isinstance(value, str) or not is_storable(value):
             raise ValueError(name)
-        return value.encode().decode()
+        return value
     if not isinstance(value, int) or isinstance(value, bool) or not -(2**63) <= value < 2**63:
         raise ValueError(name)
     return value

@@ -29,7 +29,7 @@ from tocsin.core.errors import (
 )
 from tocsin.web.rest.callers import OutOfScopeError, UnknownCallerError
 from tocsin.web.rest.fields import as_json
-from tocsin.web.shared.words import said
+from tocsin.web.shared.words import refused, said
 
 _log = logging.getLogger(__name__)
 _KINDS: Mapping[int, tuple[str, str]] = {
@@ -123,11 +123,11 @@ def refusal(request: HttpRequest, error: Exception | type[Exception]) -> HttpRes
         case ChangedError():
             return problem(412, said(str(error)))
         case DuplicateError():
-            return problem(409, _in_words(error), kind="duplicate", errors=_duplicates(error))
+            return problem(409, refused(error), kind="duplicate", errors=_duplicates(error))
         case ConflictError():
             return problem(409, said(str(error)))
         case InvalidInputError():
-            return problem(422, _in_words(error), errors=_fields(error))
+            return problem(422, refused(error), errors=_fields(error))
         case LimitedError():
             return problem(429, said(str(error)), Retry_After=str(_seconds_until(error.retry_at)))
         case ValidationError():
@@ -163,10 +163,6 @@ def _duplicates(error: DuplicateError) -> list[dict[str, Any]]:
         {**field, "taken_by": error.others[field["field"]][0] if field["field"] in error.others else None}
         for field in _fields(error)
     ]
-
-
-def _in_words(error: InvalidInputError) -> str:
-    return "; ".join(f"{name}: {said(text)}" if name else said(text) for name, text in error.fields.items())
 
 
 def _invalid(error: ValidationError) -> HttpResponse:
