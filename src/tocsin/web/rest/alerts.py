@@ -22,7 +22,7 @@ from tocsin.delivery.timeline import timeline
 from tocsin.events.models import Event
 from tocsin.events.rules import EventState
 from tocsin.web.rest.callers import actor_of
-from tocsin.web.rest.fields import Id, Moment, Typed
+from tocsin.web.rest.fields import Id, Moment, Typed, taken
 from tocsin.web.rest.paging import Page, PageQuery, one_page
 from tocsin.web.rest.resources import Resource
 from tocsin.web.rest.shapes import Named
@@ -146,8 +146,7 @@ def list_alerts(request: HttpRequest, asked: Query[AlertFilters]) -> Any:
         found = found.filter(resolved_at__isnull=True)
     elif asked.state is not None:
         found = found.filter(state=asked.state)
-    given = {name: getattr(asked, name) for name in ("severity", "policy_id", "is_shadow")}
-    found = found.filter(**{name: value for name, value in given.items() if value is not None})
+    found = found.filter(**asked.given("severity", "policy_id", "is_shadow"))
     rows, following = one_page(found.order_by("-pk"), ("-pk",), asked)
     return Page[AlertOut](items=[_out(row) for row in rows], next=following)
 
@@ -177,9 +176,9 @@ def read_timeline(request: HttpRequest, alert_id: Id) -> Any:
     return Story(
         entries=[
             TimelineItem(
-                **{name: getattr(entry, name) for name in names},
+                **taken(entry, names),
                 address=entry.address_masked,
-                steps=[TimelineStep(**{name: getattr(step, name) for name in steps}) for step in entry.steps],
+                steps=[TimelineStep(**taken(step, steps)) for step in entry.steps],
             )
             for entry in timeline(_alert(alert_id).pk)
         ]
@@ -254,8 +253,7 @@ def apply_policy_to_alert(request: HttpRequest, alert_id: Id) -> Any:
 @events.get("", Page[EventOut])
 def list_events(request: HttpRequest, asked: Query[EventFilters]) -> Any:
     """The newest first."""
-    given = {name: getattr(asked, name) for name in ("state", "severity", "integration_id")}
-    found = Event.objects.filter(**{name: value for name, value in given.items() if value is not None})
+    found = Event.objects.filter(**asked.given("state", "severity", "integration_id"))
     if asked.alert_id is not None:
         found = found.filter(pk__in=AlertEvent.objects.filter(alert_id=asked.alert_id).values("event_id"))
     if asked.label:
@@ -263,10 +261,7 @@ def list_events(request: HttpRequest, asked: Query[EventFilters]) -> Any:
         found = found.filter(labels__contains={name: value})
     rows, following = one_page(found.order_by("-pk"), ("-pk",), asked)
     names = set(EventOut.model_fields) - {"id", "fingerprint"}
-    items = [
-        EventOut(id=row.pk, fingerprint=str(row.fingerprint), **{name: getattr(row, name) for name in names})
-        for row in rows
-    ]
+    items = [EventOut(id=row.pk, fingerprint=str(row.fingerprint), **taken(row, names)) for row in rows]
     return Page[EventOut](items=items, next=following)
 
 
@@ -292,5 +287,5 @@ def _out(row: Alert) -> AlertOut:
         id=row.pk,
         policy=Named(id=row.policy_id, name=row.policy.name),
         assigned_to=assigned,
-        **{name: getattr(row, name) for name in names},
+        **taken(row, names),
     )

@@ -22,7 +22,7 @@ from tocsin.delivery.rules import DeliveryState
 from tocsin.delivery.rules.coverage import CURES, TITLES, count_broken
 from tocsin.events.queries import integration_keys
 from tocsin.web.rest.callers import actor_of
-from tocsin.web.rest.fields import Id, Moment, Typed, TypedMoment
+from tocsin.web.rest.fields import Id, Moment, Typed, TypedMoment, taken
 from tocsin.web.rest.paging import Page, PageQuery, one_page
 from tocsin.web.rest.policies import PolicyState
 from tocsin.web.rest.resources import Resource
@@ -196,7 +196,7 @@ def read_coverage(request: HttpRequest) -> Any:
                 is_advice=section.is_advice,
                 total=section.total,
                 is_more=section.is_more,
-                items=[DeadEndItem(**{name: getattr(item, name) for name in names}) for item in section.items],
+                items=[DeadEndItem(**taken(item, names)) for item in section.items],
             )
             for section in sections
         ],
@@ -276,7 +276,7 @@ def _told(told: ExplainedPolicy | ExplainedStep) -> dict[str, Any]:
 
 
 def _drill(row: Any) -> dict[str, Any]:
-    return {"id": row.pk, **{name: getattr(row, name) for name in set(DrillOut.model_fields) - {"id"}}}
+    return {"id": row.pk, **taken(row, set(DrillOut.model_fields) - {"id"})}
 
 
 def _report(drill_id: int) -> DrillReport:
@@ -287,4 +287,4 @@ def _report(drill_id: int) -> DrillReport:
 def _member(member: MemberReport) -> DrillMemberOut:
     names = set(DrillMemberOut.model_fields) - {"asks"}
     asks = [DrillAsk(channel=ask.channel, state=ask.state, reason=ask.reason) for ask in member.asks]
-    return DrillMemberOut(asks=asks, **{name: getattr(member, name) for name in names})
+    return DrillMemberOut(asks=asks, **taken(member, names))

@@ -26,7 +26,7 @@ from tocsin.core.errors import NotFoundError
 from tocsin.core.redact import mask_email
 from tocsin.delivery.services import send_test
 from tocsin.web.rest.callers import actor_of, caller_of
-from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, Versioned
+from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, Versioned, taken
 from tocsin.web.rest.paging import Page, PageQuery, one_page
 from tocsin.web.rest.problems import FieldProblem
 from tocsin.web.rest.resources import Resource
@@ -168,7 +168,7 @@ class Reveal(BaseModel):
 @contacts.get("", Page[ContactOut])
 def list_contacts(request: HttpRequest, filters: Query[ContactFilters]) -> Any:
     caller = caller_of(request)
-    asked = {name: getattr(filters, name) for name in ("text", "group_id", "number", "fallback", "reach", "order")}
+    asked = taken(filters, ("text", "group_id", "number", "fallback", "reach", "order"))
     wanted = queries.Wanted(**asked, external_id=filters.external_id)
     found = queries.contacts_found(wanted, sees_addresses=caller.reveals, rows=filters.limit + 1)
     rows, following = one_page(found, queries.order_fields(filters.order), filters)
@@ -283,7 +283,7 @@ def _out(row: Contact, facts: ContactFacts, reveal: bool) -> ContactOut:
     email = row.email or ""
     return ContactOut(
         id=row.pk,
-        **{name: getattr(row, name) for name in _PLAIN},
+        **taken(row, _PLAIN),
         phone=(row.phone if reveal else phones.mask(row.phone)) if row.phone else None,
         email=(email if reveal else mask_email(email)) or None,
         has_legacy_chatbot=facts.has_legacy_chatbot,

@@ -14,7 +14,7 @@ from tocsin.channels.kinds import Channel
 from tocsin.core.errors import NotFoundError
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.rules import DeliveryState, Purpose
-from tocsin.web.rest.fields import Id, Moment
+from tocsin.web.rest.fields import Id, Moment, taken
 from tocsin.web.rest.paging import Page, PageQuery, one_page
 from tocsin.web.rest.resources import Resource
 from tocsin.web.shared.words import said
@@ -90,8 +90,7 @@ class DeliveryFilters(PageQuery):
 @deliveries.get("", Page[DeliveryOut])
 def list_deliveries(request: HttpRequest, asked: Query[DeliveryFilters]) -> Any:
     """The newest first."""
-    given = {name: getattr(asked, name) for name in ("recipient_id", "state", "channel", "purpose")}
-    found = _found().filter(**{name: value for name, value in given.items() if value is not None})
+    found = _found().filter(**asked.given("recipient_id", "state", "channel", "purpose"))
     if asked.alert_id is not None:
         found = found.filter(notification__alert_id=asked.alert_id)
     rows, following = one_page(found.order_by("-pk"), ("-pk",), asked)
@@ -129,10 +128,10 @@ def _facts(row: Delivery) -> dict[str, Any]:
         "account": row.account.name if row.account else None,
         "fallback_of": row.fallback_of_id,
         "merged_into": row.merged_into_id,
-        **{name: getattr(row, name) for name in set(DeliveryOut.model_fields) - made},
+        **taken(row, set(DeliveryOut.model_fields) - made),
     }
 
 
 def _told(shape: type[BaseModel], row: Any) -> Any:
-    values = {name: getattr(row, name) for name in shape.model_fields}
+    values = taken(row, shape.model_fields)
     return shape(**{**values, "detail": said(values["detail"])})

@@ -23,7 +23,7 @@ from tocsin.policies.queries.escalations import existing_escalations
 from tocsin.policies.rules.escalations import Until
 from tocsin.policies.services import StepInput
 from tocsin.web.rest.callers import actor_of
-from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, Versioned
+from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, Versioned, taken
 from tocsin.web.rest.paging import Page, one_page
 from tocsin.web.rest.resources import Resource
 from tocsin.web.rest.shapes import ByName, Target, TargetOut, targets_out, targets_typed
@@ -151,7 +151,7 @@ def _shown(rows: Iterable[EscalationPolicy]) -> list[EscalationOut]:
             steps=[
                 StepOut(
                     tells=targets_out([(each.object_id, each.channels) for each in step.targets.all()], names),
-                    **{name: getattr(step, name) for name in _STEP},
+                    **taken(step, _STEP),
                 )
                 for step in row.steps.all()
             ],

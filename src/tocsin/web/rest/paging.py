@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 from tocsin.core.clock import is_keepable
 from tocsin.core.errors import InvalidInputError
 from tocsin.core.storable import is_storable
+from tocsin.web.rest.fields import taken
 
 _Row = TypeVar("_Row", bound=Model)
 _Item = TypeVar("_Item")
@@ -24,6 +25,10 @@ _Item = TypeVar("_Item")
 class PageQuery(BaseModel):
     limit: int = Field(50, ge=1, le=200, description="How many at most.", examples=[50])
     cursor: str = Field("", max_length=1000, description="`next` of the page before.")
+
+    def given(self, *names: str) -> dict[str, Any]:
+        """Those of these that are asked for, as a filter takes them."""
+        return {name: value for name, value in taken(self, names).items() if value is not None}
 
 
 class Page(BaseModel, Generic[_Item]):

@@ -22,7 +22,7 @@ from tocsin.oncall.queries import Standing, rota_of, standings
 from tocsin.oncall.rules import Unit, restrictions_as_json, shifts
 from tocsin.oncall.services.schedules import stored_layers
 from tocsin.web.rest.callers import actor_of
-from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, TypedMoment, Versioned
+from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, TypedMoment, Versioned, taken
 from tocsin.web.rest.paging import Page, PageQuery, one_page
 from tocsin.web.rest.resources import Resource
 from tocsin.web.rest.shapes import ByName, Deleted, Named, deleted
@@ -304,7 +304,7 @@ def _out(row: Schedule) -> ScheduleOut:
         for layer in stored_layers(row)
     ]
     names = ("version", "name", "time_zone", "lead_id", "robot_id", "tells_by", "check_in_minutes", "created_at")
-    facts = {name: getattr(row, name) for name in names}
+    facts = taken(row, names)
     return ScheduleOut(id=row.pk, layers=layers, has_feed=row.feed_digest is not None, **facts)
 
 
@@ -323,4 +323,4 @@ def _named(pk: int | None, name: str) -> Named | None:
 
 
 def _substitute(row: Substitute) -> SubstituteOut:
-    return SubstituteOut(id=row.pk, **{name: getattr(row, name) for name in set(SubstituteOut.model_fields) - {"id"}})
+    return SubstituteOut(id=row.pk, **taken(row, set(SubstituteOut.model_fields) - {"id"}))

@@ -14,7 +14,7 @@ from tocsin.accounts.services import create_token, revoke_token
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import NotFoundError
 from tocsin.web.rest.callers import actor_of, caller_of
-from tocsin.web.rest.fields import Id, Moment, Typed, TypedMoment, Versioned
+from tocsin.web.rest.fields import Id, Moment, Typed, TypedMoment, Versioned, taken
 from tocsin.web.rest.paging import Page, PageQuery, one_page
 from tocsin.web.rest.resources import Resource
 
@@ -86,4 +86,4 @@ def revoke_api_token(request: HttpRequest, token_id: Id) -> Any:
 def _facts(row: ApiToken) -> dict[str, Any]:
     names = set(TokenOut.model_fields) - {"id", "owner"}
     owner = row.owner.username if row.owner else None
-    return {"id": row.pk, "owner": owner, **{name: getattr(row, name) for name in names}}
+    return {"id": row.pk, "owner": owner, **taken(row, names)}

@@ -16,7 +16,7 @@ from tocsin.core.clock import utc_now
 from tocsin.core.errors import NotFoundError
 from tocsin.delivery.verifications import SendOutcome, VerificationResult, preview_verifications, send_verifications
 from tocsin.web.rest.callers import actor_of
-from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed
+from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, taken
 from tocsin.web.rest.resources import Resource
 from tocsin.web.rest.versions import expected_version
 from tocsin.web.shared.words import said
@@ -138,4 +138,4 @@ def _proof(contact_id: int) -> VerificationProofOut:
         none = {"method": None, "issued_at": None, "sent_at": None, "verified_at": None}
         return VerificationProofOut(is_verified=False, sent_via="", source="", is_simulated=False, **none)
     names = ("method", "issued_at", "sent_at", "sent_via", "verified_at", "source", "is_simulated")
-    return VerificationProofOut(is_verified=True, **{name: getattr(proof, name) for name in names})
+    return VerificationProofOut(is_verified=True, **taken(proof, names))
