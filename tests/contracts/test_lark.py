@@ -12,9 +12,10 @@ import pytest
 from simulators.lark import LarkSimulator
 from tests.contracts.sending import ROBOT, TEXT, send, send_one
 from tocsin.channels.base import Mention, Outcome, SendResult
+from tocsin.channels.groups import as_json
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
-from tocsin.channels.providers.lark.content import MAX_BYTES, card_of, encoded, people, text_of
+from tocsin.channels.providers.lark.content import MAX_BYTES, card_of, people, text_of
 from tocsin.channels.providers.lark.robot import signature
 from tocsin.channels.registry import provider_type
 
@@ -141,14 +142,14 @@ def test_a_long_text_is_cut_and_keeps_mentions_and_keyword(group: LarkSimulator,
     assert arrived.text.endswith("告警")
     assert (arrived.kind, arrived.mentioned) == ("interactive" if is_card else "text", ("Wang",))
     build = card_of if is_card else text_of
-    assert MAX_BYTES - 500 < len(encoded(build(message, group.keyword))) <= MAX_BYTES
+    assert MAX_BYTES - 500 < len(as_json(build(message, group.keyword))) <= MAX_BYTES
 
 
 def test_a_crowd_leaves_a_message_that_fits() -> None:
     crowd = [Mention(f"Person {number}", user_id=f"ou_{number:032d}") for number in range(2000)]
 
     assert len(people(crowd)) == 100
-    assert len(encoded(card_of(replace(MESSAGE, markdown="x" * 30_000, mentions=crowd), "k"))) <= MAX_BYTES
+    assert len(as_json(card_of(replace(MESSAGE, markdown="x" * 30_000, mentions=crowd), "k"))) <= MAX_BYTES
 
 
 @pytest.mark.parametrize("code", [9499, 11246, 11310, 230099, 230025, 777777])

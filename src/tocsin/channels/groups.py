@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -29,6 +30,11 @@ _LONGEST_LINE_AT_END = 4_000
 _PAUSE = timedelta(minutes=1)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _EVERYBODY = re.compile(r"@(?=\s*(?:(?:all|everyone)(?![A-Za-z0-9_])|所有人|全体))", re.IGNORECASE)
+
+
+def as_json(value: object) -> bytes:
+    """Of what is posted: as short as it gets, and half a character is a question mark."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 class Note(StrEnum):

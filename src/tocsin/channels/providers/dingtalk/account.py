@@ -6,7 +6,6 @@ https://open.dingtalk.com/document/orgapp/obtain-the-access-token-of-an-internal
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import time
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tocsin.channels.base import Config, ConfigField, Outcome, SendResult
-from tocsin.channels.groups import JSON_HEADERS, webhook_parts, without_reply
+from tocsin.channels.groups import JSON_HEADERS, as_json, webhook_parts, without_reply
 from tocsin.channels.http import HttpClient, HttpError, HttpReply
 from tocsin.channels.providers.dingtalk.app_outcomes import is_token_over, read_api, read_token
 from tocsin.core.sentences import Sentence
@@ -152,17 +151,13 @@ class DingtalkApi:
     async def _request(
         self, method: str, url: str, payload: Mapping[str, Any] | None, headers: Mapping[str, str]
     ) -> HttpReply | SendResult:
-        body = None if payload is None else encoded(payload)
+        body = None if payload is None else as_json(payload)
         try:
             return await self._http.request(
                 method, url, headers={**JSON_HEADERS, **headers}, body=body, is_trusted=True
             )
         except HttpError as error:
             return without_reply(error)
-
-
-def encoded(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def _nothing_sent(result: SendResult) -> SendResult:

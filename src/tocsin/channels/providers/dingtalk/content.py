@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from tocsin.channels.base import Mention, Message
-from tocsin.channels.groups import CUT, calling_nobody, longest_that_fits, shortened, without_half_an_escape
+from tocsin.channels.groups import CUT, as_json, calling_nobody, longest_that_fits, shortened, without_half_an_escape
 from tocsin.channels.marked import Run, link_at_end
 from tocsin.channels.texts import national_number, one_line, without_links
 
@@ -72,7 +71,7 @@ def payload(message: Message, keyword: str, *, form: str = "markdown", with_link
         at = {"atMobiles": list(mentioned.mobiles), "atUserIds": list(mentioned.user_ids), "isAtAll": False}
         tail = "\n\n".join(filter(None, [mentioned.line, word]))
         whole = {**build(title, content, tail), "at": at}
-        return json.dumps(whole, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        return as_json(whole)
 
     def lacking(content: str) -> str:
         return "" if keyword in f"{title}\n{content}" else keyword

@@ -6,14 +6,13 @@ https://open.feishu.cn/document/server-docs/authentication-management/access-tok
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from tocsin.channels.base import Config, ConfigField, Outcome, SendResult
-from tocsin.channels.groups import JSON_HEADERS, webhook_parts, without_reply
+from tocsin.channels.groups import JSON_HEADERS, as_json, webhook_parts, without_reply
 from tocsin.channels.http import HttpClient, HttpError, HttpReply
 from tocsin.channels.providers.lark.outcomes import TOKEN_ENDED, code_of, read
 from tocsin.core.sentences import Sentence
@@ -105,9 +104,7 @@ class LarkApi:
     async def _request(
         self, method: str, path: str, payload: Mapping[str, Any] | None, headers: Mapping[str, str]
     ) -> HttpReply | SendResult:
-        body = None
-        if payload is not None:
-            body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        body = None if payload is None else as_json(payload)
         try:
             return await self._http.request(
                 method, self.url + path, headers={**JSON_HEADERS, **headers}, body=body, is_trusted=True

@@ -10,12 +10,12 @@ from urllib.parse import quote
 
 from tocsin.channels.base import Config, Message, Outcome, SendResult
 from tocsin.channels.directory import Directory, Sought
-from tocsin.channels.groups import Note, without_id
+from tocsin.channels.groups import Note, as_json, without_id
 from tocsin.channels.http import HttpClient
 from tocsin.channels.listening import Button, Heard
 from tocsin.channels.providers.lark.account import LarkApi
 from tocsin.channels.providers.lark.connection import LongConnection
-from tocsin.channels.providers.lark.content import card_of, encoded, text_of
+from tocsin.channels.providers.lark.content import card_of, text_of
 from tocsin.channels.providers.lark.directory import find_people
 from tocsin.channels.providers.lark.outcomes import AS_TEXT, is_about_the_card, read
 
@@ -43,7 +43,7 @@ class LarkApp:
 
     async def update(self, message: Message, provider_id: str) -> SendResult:
         """Lark takes changes for 14 days, of cards only."""
-        card = {"content": encoded(_card(message)["card"]).decode()}
+        card = {"content": as_json(_card(message)["card"]).decode()}
         reply = await self._api.call("PATCH", f"/open-apis/im/v1/messages/{quote(provider_id, safe='')}", card)
         if isinstance(reply, SendResult):
             return reply
@@ -65,7 +65,7 @@ class LarkApp:
         payload = {
             "receive_id": message.to,
             "msg_type": kind,
-            "content": encoded(content).decode(),
+            "content": as_json(content).decode(),
             # Lark takes a second one with the same uuid for the first.
             "uuid": f"tocsin-{message.reference}-{kind}",
         }

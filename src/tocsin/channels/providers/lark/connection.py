@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tocsin.channels.base import SendResult
+from tocsin.channels.groups import as_json
 from tocsin.channels.listening import ConnectionLostError, Heard, Press
 from tocsin.channels.providers.lark.account import LarkApi
 from tocsin.channels.providers.lark.frames import CONTROL, DATA, Frame, decoded, encoded
@@ -99,8 +100,8 @@ class LongConnection:
             began = time.monotonic()
             answer = await self._answer(json.loads(payload))
             took = str(int((time.monotonic() - began) * 1000))
-            data = {"data": base64.b64encode(_json(answer)).decode()} if answer else {}
-            said = _json({"code": 200, **data})
+            data = {"data": base64.b64encode(as_json(answer)).decode()} if answer else {}
+            said = as_json({"code": 200, **data})
             await socket.send(encoded(replace(frame, headers={**frame.headers, "biz_rt": took}, payload=said)))
 
     def _whole(self, frame: Frame) -> bytes | None:
@@ -148,10 +149,6 @@ def press_of(event: object) -> Press | None:
 
 def _digits(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def _said(body: bytes) -> str:

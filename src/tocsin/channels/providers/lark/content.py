@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tocsin.channels.base import Mention, Message
-from tocsin.channels.groups import CUT, calling_nobody, longest_that_fits, shortened, without_half_an_escape
+from tocsin.channels.groups import CUT, as_json, calling_nobody, longest_that_fits, shortened, without_half_an_escape
 from tocsin.channels.texts import one_line
 
 MAX_BYTES = 20_000
@@ -57,7 +56,7 @@ def card_of(
     whole = calling_nobody(message.markdown)
     if _fits(built(whole), 0, is_nested):
         return built(whole)
-    room = len(encoded({"keyword": keyword})) + 60 if keyword else 0  # it may be what is cut off, and is added then
+    room = len(as_json({"keyword": keyword})) + 60 if keyword else 0  # it may be what is cut off, and is added then
     begin = longest_that_fits(whole, lambda begin: _fits(built(begin, CUT), room, is_nested))
     return built(without_half_an_escape(begin), CUT)
 
@@ -79,16 +78,12 @@ def text_of(message: Message, keyword: str, *, is_nested: bool = False) -> dict[
 
     if _fits(built(whole), 0, is_nested):
         return built(whole)
-    room = len(encoded({"keyword": keyword})) if keyword else 0
+    room = len(as_json({"keyword": keyword})) if keyword else 0
     return built(longest_that_fits(whole, lambda begin: _fits(built(begin + CUT), room, is_nested)) + CUT)
 
 
-def encoded(payload: Mapping[str, Any]) -> bytes:
-    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-
-
 def _fits(payload: Mapping[str, Any], more: int, is_nested: bool) -> bool:
-    size = len(encoded({"": encoded(payload).decode()}) if is_nested else encoded(payload))
+    size = len(as_json({"": as_json(payload).decode()}) if is_nested else as_json(payload))
     return size + more <= MAX_BYTES - _SIGNATURE_ROOM
 
 

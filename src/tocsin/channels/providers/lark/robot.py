@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tocsin.channels.base import Message, Outcome, SendResult
-from tocsin.channels.groups import Note, post
+from tocsin.channels.groups import Note, as_json, post
 from tocsin.channels.http import HttpClient
-from tocsin.channels.providers.lark.content import card_of, encoded, text_of
+from tocsin.channels.providers.lark.content import card_of, text_of
 from tocsin.channels.providers.lark.outcomes import AS_TEXT, is_about_the_card, read
 
 
@@ -47,7 +47,7 @@ class LarkRobot:
         if self._secret:
             now = int(time.time())
             payload = {"timestamp": str(now), "sign": signature(now, self._secret), **payload}
-        reply = await post(self._http, self._url, encoded(payload))
+        reply = await post(self._http, self._url, as_json(payload))
         if isinstance(reply, SendResult):
             return reply
         token = urlsplit(self._url).path.rstrip("/").rpartition("/")[2]

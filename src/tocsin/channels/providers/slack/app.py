@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 from tocsin.channels.base import Config, Message, Outcome, SendResult
-from tocsin.channels.groups import JSON_HEADERS, post
+from tocsin.channels.groups import JSON_HEADERS, as_json, post
 from tocsin.channels.http import HttpClient
 from tocsin.channels.listening import ConnectionLostError, Heard, Press
 from tocsin.channels.providers.slack.bot import SlackBot
 from tocsin.channels.providers.slack.outcomes import ABOUT_CHANNEL
-from tocsin.channels.providers.slack.robot import encoded, posted
+from tocsin.channels.providers.slack.robot import posted
 from tocsin.channels.sockets import connected
 from tocsin.channels.texts import concealed
 from tocsin.core.sentences import Sentence
@@ -98,7 +98,7 @@ class SlackApp(SlackBot):
         text = "\n".join(filter(None, [answer.text, answer.link]))
         told = {"channel": channel, "user": press.user_id, "text": _inert(text)}
         headers = {**JSON_HEADERS, "Authorization": " ".join(("Bearer", self._token))}
-        await post(self._http, f"{self._api}/chat.postEphemeral", encoded(told), headers=headers)
+        await post(self._http, f"{self._api}/chat.postEphemeral", as_json(told), headers=headers)
 
 
 def press_of(frame: dict[str, Any]) -> tuple[Press, str] | None:

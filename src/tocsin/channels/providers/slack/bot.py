@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tocsin.channels.base import Message, Outcome, SendResult
-from tocsin.channels.groups import JSON_HEADERS, post
+from tocsin.channels.groups import JSON_HEADERS, as_json, post
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.slack.outcomes import read
-from tocsin.channels.providers.slack.robot import encoded, posted
+from tocsin.channels.providers.slack.robot import posted
 from tocsin.core.sentences import Sentence
 
 _NO_PLACE = Sentence("It is not known where this message stands, so it cannot be changed.")
@@ -38,5 +38,5 @@ class SlackBot:
 
     async def _ask(self, method: str, payload: Mapping[str, Any]) -> SendResult:
         headers = {**JSON_HEADERS, "Authorization": " ".join(("Bearer", self._token))}
-        reply = await post(self._http, f"{self._api}/{method}", encoded(payload), headers=headers)
+        reply = await post(self._http, f"{self._api}/{method}", as_json(payload), headers=headers)
         return reply if isinstance(reply, SendResult) else read(reply, self._token)

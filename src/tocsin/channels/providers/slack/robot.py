@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from tocsin.channels.base import Message, Outcome, SendResult
-from tocsin.channels.groups import Note, post
+from tocsin.channels.groups import Note, as_json, post
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.slack.content import with_blocks, without_blocks
 from tocsin.channels.providers.slack.outcomes import ABOUT_BLOCKS, read_word
@@ -31,7 +30,7 @@ class SlackRobot:
         """The client is the caller's."""
 
     async def _post(self, payload: Mapping[str, Any]) -> SendResult:
-        reply = await post(self._http, self._url, encoded(payload))
+        reply = await post(self._http, self._url, as_json(payload))
         if isinstance(reply, SendResult):
             return reply
         return read_word(reply, *urlsplit(self._url).path.split("/"))
@@ -46,7 +45,3 @@ async def posted(message: Message, post_it: Callable[[Mapping[str, Any]], Awaita
     if again.outcome is Outcome.ACCEPTED:
         return replace(again, code=Note.AS_TEXT, detail=_AS_TEXT % {"code": result.code})
     return again
-
-
-def encoded(payload: Mapping[str, Any]) -> bytes:
-    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from tocsin.channels.base import Message
-from tocsin.channels.groups import CUT, calling_nobody, shortened
+from tocsin.channels.groups import CUT, as_json, calling_nobody, shortened
 from tocsin.channels.marked import Lines, Run, cut_lines, lines_of, link_at_end
 from tocsin.channels.texts import one_line
 
@@ -23,15 +22,15 @@ def payload(message: Message) -> bytes:
     """JSON of at most MAX_BYTES; the title and the button are never cut."""
     message, link = link_at_end(shortened(message))
     lines = list(lines_of(message))
-    whole = _encoded(_card(message, lines, link))
+    whole = as_json(_card(message, lines, link))
     if len(whole) <= MAX_BYTES:
         return whole
     low, high = 0, MAX_BYTES
     while low < high:
         middle = (low + high + 1) // 2
-        fits = len(_encoded(_card(message, cut_lines(lines, middle), link))) <= MAX_BYTES
+        fits = len(as_json(_card(message, cut_lines(lines, middle), link))) <= MAX_BYTES
         low, high = (middle, high) if fits else (low, middle - 1)
-    return _encoded(_card(message, cut_lines(lines, low), link))
+    return as_json(_card(message, cut_lines(lines, low), link))
 
 
 def _card(message: Message, lines: Lines, link: Run | None) -> dict[str, Any]:
@@ -65,7 +64,3 @@ def _inline(run: Run, look: dict[str, str]) -> dict[str, Any]:
     if run.url:
         inline["selectAction"] = {"type": "Action.OpenUrl", "url": run.url}
     return inline
-
-
-def _encoded(card: dict[str, Any]) -> bytes:
-    return json.dumps(card, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

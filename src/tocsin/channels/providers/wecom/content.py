@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 
 from tocsin.channels.base import Mention, Message
-from tocsin.channels.groups import CUT, calling_nobody, longest_that_fits, shortened, without_half_an_escape
+from tocsin.channels.groups import CUT, as_json, calling_nobody, longest_that_fits, shortened, without_half_an_escape
 from tocsin.channels.marked import lines_of, link_at_end
 from tocsin.channels.texts import one_line
 
@@ -56,10 +55,10 @@ def markdown_of(message: Message) -> bytes:
 
     whole = calling_nobody(message.markdown)
     if _size(built(whole)) <= MAX_BYTES:
-        return _encoded({"msgtype": "markdown", "markdown": {"content": built(whole)}})
+        return as_json({"msgtype": "markdown", "markdown": {"content": built(whole)}})
     begin = longest_that_fits(whole, lambda begin: _size(built(begin, CUT)) <= MAX_BYTES)
     content = built(without_half_an_escape(begin), CUT)
-    return _encoded({"msgtype": "markdown", "markdown": {"content": content}})
+    return as_json({"msgtype": "markdown", "markdown": {"content": content}})
 
 
 def card_of(message: Message) -> bytes | None:
@@ -78,7 +77,7 @@ def card_of(message: Message) -> bytes | None:
         "jump_list": [{"type": 1, "title": link.text, "url": link.url}],
         "card_action": {"type": 1, "url": link.url},
     }
-    return _encoded({"msgtype": "template_card", "template_card": card})
+    return as_json({"msgtype": "template_card", "template_card": card})
 
 
 def mentions_of(message: Message) -> bytes | None:
@@ -86,7 +85,7 @@ def mentions_of(message: Message) -> bytes | None:
     if not (rung := people(message.mentions)):
         return None
     text = {"content": _inert(_title(message)) or CUT, "mentioned_list": list(rung)}
-    return _encoded({"msgtype": "text", "text": text})
+    return as_json({"msgtype": "text", "text": text})
 
 
 def text_of(message: Message) -> bytes:
@@ -101,11 +100,7 @@ def text_of(message: Message) -> bytes:
     if _size(content) > MAX_TEXT_BYTES:
         content = built(longest_that_fits(whole, lambda begin: _size(built(begin + CUT)) <= MAX_TEXT_BYTES) + CUT)
     text = {"content": content, "mentioned_list": list(people(message.mentions))}
-    return _encoded({"msgtype": "text", "text": text})
-
-
-def _encoded(payload: object) -> bytes:
-    return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return as_json({"msgtype": "text", "text": text})
 
 
 def _size(text: str) -> int:
