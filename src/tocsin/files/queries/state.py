@@ -29,10 +29,11 @@ def everything(now: datetime) -> State:
     """All that files own: without simulated accounts, contacts of whom only an imported chatbot is known, and
     silences that are over.
     """
-    return {
-        key: [item for item in items if item.id not in _unowned(key, now)]
-        for key, items in state_of(dict.fromkeys(KINDS)).items()
-    }
+    found: dict[str, list[Item]] = {}
+    for key, items in state_of(dict.fromkeys(KINDS)).items():
+        unowned = _unowned(key, now)
+        found[key] = [item for item in items if item.id not in unowned]
+    return found
 
 
 def _unowned(key: str, now: datetime) -> frozenset[int]:

@@ -183,8 +183,8 @@ class _Run:
         """Those of the files change places among themselves; others keep theirs."""
         rows = NotificationPolicy.objects.filter(deleted_at__isnull=True).order_by("position", "pk")
         current = list(rows.values_list("pk", flat=True))
-        in_order = iter(named)
-        wanted = [next(in_order) if pk in set(named) else pk for pk in current]
+        in_order, is_named = iter(named), set(named)
+        wanted = [next(in_order) if pk in is_named else pk for pk in current]
         if wanted != current:
             reorder_policies(by=self._by, now=self._now, ids=wanted)
 
