@@ -90,12 +90,13 @@ def look_up_user_ids(*, by: Actor, now: datetime, account_id: int, contact_ids: 
         by=by, action=Action.ACCESS, instance=account,
         note=_("asked the directory for %(count)d contacts") % {"count": len(asked)},
     )  # fmt: skip
+    asked_ids = {person.key for person in asked}
     found = find_in_directory(account, asked) if asked else None
     results = []
     for contact in contacts:
         stored = str(getattr(contact, OWN_USER_ID[platform]))
         user_id = _clean(platform, found.user_ids.get(contact.pk, "")) if found is not None else ""
-        if contact.pk not in {person.key for person in asked}:
+        if contact.pk not in asked_ids:
             known = Known.NOTHING_TO_ASK
         elif found is not None and contact.pk in found.unasked and not user_id:
             known = Known.UNASKED
