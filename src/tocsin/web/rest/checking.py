@@ -24,7 +24,7 @@ from tocsin.events.queries import integration_keys
 from tocsin.web.rest.callers import actor_of
 from tocsin.web.rest.fields import Id, Moment, Typed, TypedMoment, taken
 from tocsin.web.rest.paging import Page, PageQuery, one_page
-from tocsin.web.rest.policies import PolicyState
+from tocsin.web.rest.policies import PolicyState, state_of
 from tocsin.web.rest.resources import Resource
 from tocsin.web.rest.shapes import Lack, Named, lacks
 from tocsin.web.shared.words import said
@@ -237,7 +237,7 @@ def _policy(policy: ExplainedPolicy) -> PolicyTold:
     return PolicyTold(
         id=policy.policy_id,
         name=policy.name,
-        state="enabled" if policy.is_enabled else "shadow" if policy.is_shadow else "disabled",
+        state=state_of(policy),
         is_match=policy.is_match,
         why_not=[said(text) for text in policy.why_not],
         group=dict(policy.group_labels or {}),

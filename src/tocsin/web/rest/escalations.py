@@ -26,7 +26,7 @@ from tocsin.web.rest.callers import actor_of
 from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, Versioned, taken
 from tocsin.web.rest.paging import Page, one_page
 from tocsin.web.rest.resources import Resource
-from tocsin.web.rest.shapes import ByName, Target, TargetOut, targets_out, targets_typed
+from tocsin.web.rest.shapes import ByName, Target, TargetOut, targets_out, targets_sent, targets_typed
 from tocsin.web.rest.versions import expected_version
 
 escalations = Resource("Escalation policies", reads=Scope.POLICIES_READ, writes=Scope.POLICIES_WRITE)
@@ -130,7 +130,7 @@ def _content(typed: EscalationChanges) -> dict[str, Any]:
 def _typed(shown: EscalationOut) -> dict[str, Any]:
     whole = shown.model_dump(include=set(EscalationChanges.model_fields))
     for step in whole["steps"]:
-        step["tells"] = [{"object_id": each["object_id"], "channels": each["channels"]} for each in step["tells"]]
+        step["tells"] = targets_sent(step["tells"])
     return whole
 
 

@@ -18,6 +18,7 @@ from tocsin.contacts.queries import names_of
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import NotFoundError
 from tocsin.delivery.doorbell import ring_due
+from tocsin.delivery.explaining import ExplainedPolicy
 from tocsin.delivery.queries import shortfalls_of
 from tocsin.policies import services
 from tocsin.policies.models import NotificationPolicy
@@ -27,7 +28,7 @@ from tocsin.web.rest.callers import actor_of
 from tocsin.web.rest.fields import Id, IfMatch, Moment, Rule, Typed, Versioned, taken
 from tocsin.web.rest.paging import Page, one_page
 from tocsin.web.rest.resources import Resource
-from tocsin.web.rest.shapes import ByName, Lack, Target, TargetOut, lacks, targets_out, targets_typed
+from tocsin.web.rest.shapes import ByName, Lack, Target, TargetOut, lacks, targets_out, targets_sent, targets_typed
 from tocsin.web.rest.versions import expected_version
 
 policies = Resource("Notification policies", reads=Scope.POLICIES_READ, writes=Scope.POLICIES_WRITE)
@@ -201,6 +202,10 @@ def list_policy_shortfalls(request: HttpRequest, policy_id: Id) -> Any:
     return Lacks(shortfalls=lacks(shortfalls_of(policy_id, utc_now())))
 
 
+def state_of(policy: NotificationPolicy | ExplainedPolicy) -> PolicyState:
+    return "enabled" if policy.is_enabled else "shadow" if policy.is_shadow else "disabled"
+
+
 def _found() -> QuerySet[NotificationPolicy]:
     return existing_policies().select_related("current").prefetch_related("current__targets")
 
@@ -233,7 +238,7 @@ def _content(typed: PolicyChanges) -> TypedContent:
 def _typed(shown: PolicyOut) -> dict[str, Any]:
     """What is shown, as it would be sent."""
     whole = shown.model_dump(include=set(PolicyChanges.model_fields))
-    whole["tells"] = [{"object_id": each["object_id"], "channels": each["channels"]} for each in whole["tells"]]
+    whole["tells"] = targets_sent(whole["tells"])
     return whole
 
 
@@ -244,7 +249,7 @@ def _shown(rows: Iterable[NotificationPolicy]) -> list[PolicyOut]:
         PolicyOut(
             id=row.pk,
             **taken(row, ("version", "name", "position")),
-            state="enabled" if row.is_enabled else "shadow" if row.is_shadow else "disabled",
+            state=state_of(row),
             **taken(content, _KEPT),
             tells=targets_out(content.targets, names),
             repeat_minutes=content.repeat_seconds / 60 or None,

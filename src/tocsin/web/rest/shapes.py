@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -87,6 +88,11 @@ def targets_out(targets: Iterable[tuple[int, Sequence[str]]], names: Mapping[int
         for pk, channels in targets
         if pk in names
     ]
+
+
+def targets_sent(shown: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Dumped TargetOuts, as they would be sent."""
+    return [{name: each[name] for name in Target.model_fields} for each in shown]
 
 
 def lacks(shortfalls: Iterable[Shortfall]) -> list[Lack]:
