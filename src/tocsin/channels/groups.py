@@ -85,6 +85,13 @@ def without_id(code: str, platform: str) -> SendResult:
     return SendResult(Outcome.AMBIGUOUS, code, _UNREADABLE % {"platform": platform})
 
 
+def nothing_sent(result: SendResult) -> SendResult:
+    """Of a request that goes before the message's own and did not give what it was for: the message has not left."""
+    if result.outcome in (Outcome.AMBIGUOUS, Outcome.ACCEPTED):
+        return replace(result, outcome=Outcome.TRANSIENT)
+    return result
+
+
 def webhook_parts(url: str) -> SplitResult | None:
     """The parts of an https address (http on this machine only); None for anything else."""
     try:

@@ -5,18 +5,16 @@ https://open.dingtalk.com/document/orgapp/obtain-the-access-token-of-an-internal
 
 from __future__ import annotations
 
-import asyncio
 import re
-import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from tocsin.channels.base import Config, ConfigField, Outcome, SendResult
+from tocsin.channels.base import Config, ConfigField, SendResult
 from tocsin.channels.groups import JSON_HEADERS, as_json, webhook_parts, without_reply
 from tocsin.channels.http import HttpClient, HttpError, HttpReply
 from tocsin.channels.providers.dingtalk.app_outcomes import is_token_over, read_api, read_token
+from tocsin.channels.tokens import AccessToken
 from tocsin.core.sentences import Sentence
 
 URL = "https://api.dingtalk.com"
@@ -26,9 +24,6 @@ _NO_SECRET = Sentence("A client secret has letters, digits, - and _ only; copy i
 _NO_ROBOT = Sentence("A robot code looks like the client ID; leave it empty if it is the same.")
 _NO_URL = Sentence("An address like %(example)s.")
 _TOKEN = "x-acs-dingtalk-access-token"  # noqa: S105 (a header's name)
-_EARLY = 300.0
-"""Seconds before its end from which a token is not used any more."""
-_LONGEST = 7200.0
 
 
 def app_fields() -> tuple[ConfigField, ...]:
@@ -55,25 +50,6 @@ def check_app(config: Config) -> dict[str, str]:
     return found
 
 
-class _Token:
-    """Fetched once, however many wait for it."""
-
-    def __init__(self) -> None:
-        self.text, self._until = "", 0.0
-        self.fetching = asyncio.Lock()
-
-    @property
-    def is_good(self) -> bool:
-        return time.monotonic() < self._until
-
-    def set(self, text: str, lasts: object) -> None:
-        seconds = min(float(lasts), _LONGEST) if isinstance(lasts, int | float) else _LONGEST
-        self.text, self._until = text, time.monotonic() + seconds - _EARLY
-
-    def end(self) -> None:
-        self._until = 0.0
-
-
 class DingtalkApi:
     """Requests of one app, to the API and to the older one that knows the directory."""
 
@@ -82,7 +58,7 @@ class DingtalkApi:
         self.client_id, self._secret = config["client_id"].strip(), config["client_secret"].strip()
         self.robot_code = config["robot_code"].strip() or self.client_id
         self._url, self._old_url = config["url"].rstrip("/"), config["old_url"].rstrip("/")
-        self._token, self._old_token = _Token(), _Token()
+        self._token, self._old_token = AccessToken(), AccessToken()
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -96,7 +72,7 @@ class DingtalkApi:
     async def call(self, method: str, path: str, payload: Mapping[str, Any]) -> HttpReply | SendResult:
         """The reply, whatever it says; or why there is none."""
         for _ in range(2):
-            if (problem := await self._has_token()) is not None:
+            if (problem := await self._token.problem(self._fetch)) is not None:
                 return problem
             reply = await self._request(method, self._url + path, payload, {_TOKEN: self._token.text})
             if isinstance(reply, SendResult) or not is_token_over(reply):
@@ -111,7 +87,7 @@ class DingtalkApi:
     async def ask(self, path: str, payload: Mapping[str, Any]) -> HttpReply | SendResult:
         """The older API."""
         for _ in range(2):
-            if (problem := await self._has_old_token()) is not None:
+            if (problem := await self._old_token.problem(self._fetch_old)) is not None:
                 return problem
             url = f"{self._old_url}{path}?access_token={quote(self._old_token.text, safe='')}"
             reply = await self._request("POST", url, payload, {})
@@ -120,33 +96,18 @@ class DingtalkApi:
             self._old_token.end()
         return reply
 
-    async def _has_token(self) -> SendResult | None:
-        """None, or why there is no token; nothing was sent then, so it is never ambiguous."""
-        async with self._token.fetching:
-            if self._token.is_good:
-                return None
-            reply = await self.open("/v1.0/oauth2/accessToken", {"appKey": self.client_id, "appSecret": self._secret})
-            if isinstance(reply, SendResult):
-                return _nothing_sent(reply)
-            found = read_token(reply, "accessToken", "expireIn")
-            if found is None:
-                return _nothing_sent(read_api(reply, *self.secrets))
-            self._token.set(*found)
-            return None
+    async def _fetch(self) -> tuple[str, object] | SendResult:
+        reply = await self.open("/v1.0/oauth2/accessToken", {"appKey": self.client_id, "appSecret": self._secret})
+        if isinstance(reply, SendResult):
+            return reply
+        return read_token(reply, "accessToken", "expireIn") or read_api(reply, *self.secrets)
 
-    async def _has_old_token(self) -> SendResult | None:
-        async with self._old_token.fetching:
-            if self._old_token.is_good:
-                return None
-            asked = f"appkey={quote(self.client_id, safe='')}&appsecret={quote(self._secret, safe='')}"
-            reply = await self._request("GET", f"{self._old_url}/gettoken?{asked}", None, {})
-            if isinstance(reply, SendResult):
-                return _nothing_sent(reply)
-            found = read_token(reply, "access_token", "expires_in")
-            if found is None:
-                return _nothing_sent(read_api(reply, *self.secrets))
-            self._old_token.set(*found)
-            return None
+    async def _fetch_old(self) -> tuple[str, object] | SendResult:
+        asked = f"appkey={quote(self.client_id, safe='')}&appsecret={quote(self._secret, safe='')}"
+        reply = await self._request("GET", f"{self._old_url}/gettoken?{asked}", None, {})
+        if isinstance(reply, SendResult):
+            return reply
+        return read_token(reply, "access_token", "expires_in") or read_api(reply, *self.secrets)
 
     async def _request(
         self, method: str, url: str, payload: Mapping[str, Any] | None, headers: Mapping[str, str]
@@ -158,9 +119,3 @@ class DingtalkApi:
             )
         except HttpError as error:
             return without_reply(error)
-
-
-def _nothing_sent(result: SendResult) -> SendResult:
-    if result.outcome in (Outcome.AMBIGUOUS, Outcome.ACCEPTED):
-        return replace(result, outcome=Outcome.TRANSIENT)
-    return result

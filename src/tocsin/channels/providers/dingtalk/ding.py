@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Literal
 
 from tocsin.channels.base import Config, Message, Outcome, SendResult
-from tocsin.channels.groups import without_id
+from tocsin.channels.groups import nothing_sent, without_id
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.dingtalk.account import DingtalkApi
 from tocsin.channels.providers.dingtalk.app_outcomes import answer_of, read_api
@@ -34,8 +34,7 @@ class DingtalkDing:
         """A person who is not in DingTalk is the next account's."""
         user_id = await find_one(self._api, message.to)
         if isinstance(user_id, SendResult):
-            is_unclear = user_id.outcome is Outcome.AMBIGUOUS  # nobody was rung yet
-            return replace(user_id, outcome=Outcome.TRANSIENT) if is_unclear else user_id
+            return nothing_sent(user_id)
         if not user_id:
             return SendResult(Outcome.PERMANENT_CONFIG, "unknown", _UNKNOWN, is_about_message=True)
         payload = {

@@ -5,9 +5,7 @@ https://open.feishu.cn/document/server-docs/authentication-management/access-tok
 
 from __future__ import annotations
 
-import asyncio
 import re
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +13,7 @@ from tocsin.channels.base import Config, ConfigField, Outcome, SendResult
 from tocsin.channels.groups import JSON_HEADERS, as_json, webhook_parts, without_reply
 from tocsin.channels.http import HttpClient, HttpError, HttpReply
 from tocsin.channels.providers.lark.outcomes import TOKEN_ENDED, code_of, read
+from tocsin.channels.tokens import AccessToken
 from tocsin.core.sentences import Sentence
 
 URL = "https://open.feishu.cn"
@@ -22,9 +21,6 @@ _NO_APP = Sentence("An app ID looks like cli_a1b2c3d4e5f6; copy it from the app'
 _NO_SECRET = Sentence("An app secret has letters and digits only; copy it from the app's page.")
 _NO_URL = Sentence("An address like %(example)s.")
 _BEARER = "Bearer"
-_EARLY = 300.0
-"""Seconds before its end from which a token is not used any more."""
-_LONGEST = 7200.0
 
 
 def app_fields() -> tuple[ConfigField, ...]:
@@ -47,18 +43,17 @@ def check_app(config: Config) -> dict[str, str]:
 
 
 class LarkApi:
-    """Requests of one app. The token is fetched once, however many wait for it, and again when Lark ends it."""
+    """Requests of one app. The token is fetched again when Lark ends it."""
 
     def __init__(self, config: Config, http: HttpClient) -> None:
         self._http = http
         self.app_id, self._secret = config["app_id"].strip(), config["app_secret"].strip()
         self.url = config["url"].rstrip("/")
-        self._token, self._until = "", 0.0
-        self._fetching = asyncio.Lock()
+        self._token = AccessToken()
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        return (self._secret, self._token)
+        return (self._secret, self._token.text)
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -69,7 +64,7 @@ class LarkApi:
         """The reply, whatever it says; or why there is none."""
         reply = await self._call(method, path, payload)
         if isinstance(reply, HttpReply) and code_of(reply) in TOKEN_ENDED:
-            self._until = 0.0
+            self._token.end()
             reply = await self._call(method, path, payload)
         return reply
 
@@ -78,28 +73,20 @@ class LarkApi:
         return await self._request("POST", path, payload, {})
 
     async def _call(self, method: str, path: str, payload: Mapping[str, Any] | None) -> HttpReply | SendResult:
-        if (problem := await self._has_token()) is not None:
+        if (problem := await self._token.problem(self._fetch)) is not None:
             return problem
-        return await self._request(method, path, payload, {"Authorization": " ".join((_BEARER, self._token))})
+        return await self._request(method, path, payload, {"Authorization": " ".join((_BEARER, self._token.text))})
 
-    async def _has_token(self) -> SendResult | None:
-        """None, or why there is no token; nothing was sent then, so it is never ambiguous."""
-        async with self._fetching:
-            if time.monotonic() < self._until:
-                return None
-            path = "/open-apis/auth/v3/tenant_access_token/internal"
-            reply = await self.post(path, {"app_id": self.app_id, "app_secret": self._secret})
-            if isinstance(reply, SendResult):
-                return _nothing_sent(reply)
-            result = read(reply, *self.secrets, is_api=True)
-            if result.outcome is not Outcome.ACCEPTED:
-                return _nothing_sent(result)
-            answer = reply.json()
-            self._token = str(answer.get("tenant_access_token", ""))
-            expires = answer.get("expire")
-            lasts = min(float(expires), _LONGEST) if isinstance(expires, int | float) else _LONGEST
-            self._until = time.monotonic() + lasts - _EARLY
-            return None
+    async def _fetch(self) -> tuple[str, object] | SendResult:
+        path = "/open-apis/auth/v3/tenant_access_token/internal"
+        reply = await self.post(path, {"app_id": self.app_id, "app_secret": self._secret})
+        if isinstance(reply, SendResult):
+            return reply
+        result = read(reply, *self.secrets, is_api=True)
+        if result.outcome is not Outcome.ACCEPTED:
+            return result
+        answer = reply.json()
+        return str(answer.get("tenant_access_token", "")), answer.get("expire")
 
     async def _request(
         self, method: str, path: str, payload: Mapping[str, Any] | None, headers: Mapping[str, str]
@@ -111,9 +98,3 @@ class LarkApi:
             )
         except HttpError as error:
             return without_reply(error)
-
-
-def _nothing_sent(result: SendResult) -> SendResult:
-    if result.outcome is Outcome.AMBIGUOUS:
-        return SendResult(Outcome.TRANSIENT, result.code, result.detail)
-    return result

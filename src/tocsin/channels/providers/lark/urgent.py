@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from tocsin.channels.base import Config, Finding, Message, Outcome, Question, Receipt, ReceiptStatus, SendResult
 from tocsin.channels.directory import Sought
-from tocsin.channels.groups import without_id
+from tocsin.channels.groups import nothing_sent, without_id
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.lark.account import LarkApi
 from tocsin.channels.providers.lark.directory import find_people
@@ -43,7 +43,7 @@ class LarkUrgent:
             return SendResult(Outcome.PERMANENT_CONFIG, "unknown", _UNKNOWN, is_about_message=True)
         sent = await self._post(open_id, message)
         if sent.outcome is not Outcome.ACCEPTED:
-            return sent
+            return nothing_sent(sent)  # sent again under the same uuid; nobody was rung yet
         return await self._urge(open_id, sent)
 
     async def look_up(self, question: Question) -> Finding:
@@ -76,14 +76,14 @@ class LarkUrgent:
         }
         reply = await self._api.call("POST", "/open-apis/im/v1/messages?receive_id_type=open_id", payload)
         if isinstance(reply, SendResult):
-            return _nothing_rang(reply)
+            return reply
         result = read(reply, *self._api.secrets, message.to, is_api=True)
         if result.outcome is not Outcome.ACCEPTED:
-            return _nothing_rang(result)
+            return result
         data = reply.json().get("data")
         message_id = data.get("message_id") if isinstance(data, dict) else None
         if not message_id:
-            return _nothing_rang(without_id(result.code, "Lark"))
+            return without_id(result.code, "Lark")
         return replace(result, provider_id=str(message_id))
 
     async def _urge(self, open_id: str, sent: SendResult) -> SendResult:
@@ -109,8 +109,3 @@ def _text(message: Message, how: How) -> str:
         return cut_bytes(message.text.encode("utf-8", "replace").decode(), _MAX_BYTES) or "..."
     whole = f"[P{said['severity']}] {said['title']}: {said['state']}. {said['summary']}".strip()
     return cut_bytes(whole.encode("utf-8", "replace").decode(), _MAX_BYTES)
-
-
-def _nothing_rang(result: SendResult) -> SendResult:
-    """The message may be there: it is sent again under the same uuid, and nobody was rung yet."""
-    return replace(result, outcome=Outcome.TRANSIENT) if result.outcome is Outcome.AMBIGUOUS else result

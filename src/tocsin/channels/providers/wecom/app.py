@@ -5,10 +5,8 @@ https://developer.work.weixin.qq.com/document/path/95402 · /90245 (groups) · /
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,6 +18,7 @@ from tocsin.channels.groups import JSON_HEADERS, Note, webhook_parts, without_re
 from tocsin.channels.http import HttpClient, HttpError, HttpReply
 from tocsin.channels.providers.wecom.content import markdown_of, text_of
 from tocsin.channels.providers.wecom.outcomes import AS_TEXT, is_about_the_form, read
+from tocsin.channels.tokens import AccessToken
 from tocsin.core.sentences import Sentence
 
 URL = "https://qyapi.weixin.qq.com"
@@ -30,7 +29,6 @@ _UNKNOWN = ("46004", "60111", "60103", "40096", "301006")
 """Nobody that the app may see has the number or address, or it is none."""
 _TOKEN_OVER = ("40014", "42001", "40001")
 _ABOUT_THE_GROUP = ("86001", "86003", "86004", "86008", "86220")
-_EARLY, _LONGEST = 300.0, 7200.0
 
 
 def app_fields() -> tuple[ConfigField, ...]:
@@ -57,8 +55,7 @@ class WecomApp:
         self._http = http
         self._corp_id, self._secret = config["corp_id"].strip(), config["secret"].strip()
         self._url = config["url"].rstrip("/")
-        self._token, self._until = "", 0.0
-        self._fetching = asyncio.Lock()
+        self._token = AccessToken()
 
     async def send(self, message: Message) -> SendResult:
         """To the group `message.to`, which the app made; once more as a text when WeCom refuses the Markdown."""
@@ -114,32 +111,25 @@ class WecomApp:
 
     async def _call(self, path: str, payload: Mapping[str, Any]) -> HttpReply | SendResult:
         for _ in range(2):
-            if (problem := await self._has_token()) is not None:
+            if (problem := await self._token.problem(self._fetch)) is not None:
                 return problem
             body = json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace")
-            reply = await self._request("POST", f"{path}?access_token={quote(self._token, safe='')}", body)
+            reply = await self._request("POST", f"{path}?access_token={quote(self._token.text, safe='')}", body)
             if isinstance(reply, SendResult) or self._read(reply).code not in _TOKEN_OVER:
                 break
-            self._until = 0.0
+            self._token.end()
         return reply
 
-    async def _has_token(self) -> SendResult | None:
-        """None, or why there is no token; nothing was sent then, so it is never ambiguous."""
-        async with self._fetching:
-            if time.monotonic() < self._until:
-                return None
-            asked = f"corpid={quote(self._corp_id, safe='')}&corpsecret={quote(self._secret, safe='')}"
-            reply = await self._request("GET", f"/cgi-bin/gettoken?{asked}", None)
-            result = reply if isinstance(reply, SendResult) else self._read(reply)
-            if isinstance(reply, SendResult) or result.outcome is not Outcome.ACCEPTED:
-                is_unclear = result.outcome is Outcome.AMBIGUOUS
-                return replace(result, outcome=Outcome.TRANSIENT) if is_unclear else result
-            answer = reply.json()
-            lasts = answer.get("expires_in")
-            self._token = str(answer.get("access_token", ""))
-            seconds = min(float(lasts), _LONGEST) if isinstance(lasts, int | float) else _LONGEST
-            self._until = time.monotonic() + seconds - _EARLY
-            return None
+    async def _fetch(self) -> tuple[str, object] | SendResult:
+        asked = f"corpid={quote(self._corp_id, safe='')}&corpsecret={quote(self._secret, safe='')}"
+        reply = await self._request("GET", f"/cgi-bin/gettoken?{asked}", None)
+        if isinstance(reply, SendResult):
+            return reply
+        result = self._read(reply)
+        if result.outcome is not Outcome.ACCEPTED:
+            return result
+        answer = reply.json()
+        return str(answer.get("access_token", "")), answer.get("expires_in")
 
     async def _request(self, method: str, path: str, body: bytes | None) -> HttpReply | SendResult:
         try:
@@ -148,4 +138,4 @@ class WecomApp:
             return without_reply(error)
 
     def _read(self, reply: HttpReply, *more: str) -> SendResult:
-        return read(reply, self._secret, self._token, *more, is_api=True)
+        return read(reply, self._secret, self._token.text, *more, is_api=True)
