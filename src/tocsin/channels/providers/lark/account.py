@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from tocsin.channels.base import Config, ConfigField, Outcome, SendResult
-from tocsin.channels.groups import JSON_HEADERS, as_json, webhook_parts, without_reply
+from tocsin.channels.groups import JSON_HEADERS, as_json, webhook_parts, without_id, without_reply
 from tocsin.channels.http import HttpClient, HttpError, HttpReply
 from tocsin.channels.providers.lark.outcomes import TOKEN_ENDED, code_of, read
 from tocsin.channels.tokens import AccessToken
@@ -67,6 +68,18 @@ class LarkApi:
             self._token.end()
             reply = await self._call(method, path, payload)
         return reply
+
+    async def post_message(self, by: str, payload: Mapping[str, Any], *hidden: str) -> SendResult:
+        """To whom `receive_id` names, by "chat_id" or "open_id". `provider_id` is the message's."""
+        reply = await self.call("POST", f"/open-apis/im/v1/messages?receive_id_type={by}", payload)
+        if isinstance(reply, SendResult):
+            return reply
+        result = read(reply, *self.secrets, *hidden, is_api=True)
+        if result.outcome is not Outcome.ACCEPTED:
+            return result
+        data = reply.json().get("data")
+        message_id = data.get("message_id") if isinstance(data, dict) else None
+        return replace(result, provider_id=str(message_id)) if message_id else without_id(result.code, "Lark")
 
     async def post(self, path: str, payload: Mapping[str, Any]) -> HttpReply | SendResult:
         """Without a token."""

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from tocsin.channels.base import Config, Message, Outcome, SendResult
 from tocsin.channels.directory import Directory, Sought
-from tocsin.channels.groups import Note, as_json, without_id
+from tocsin.channels.groups import Note, as_json
 from tocsin.channels.http import HttpClient
 from tocsin.channels.listening import Button, Heard
 from tocsin.channels.providers.lark.account import LarkApi
@@ -69,24 +69,13 @@ class LarkApp:
             # Lark takes a second one with the same uuid for the first.
             "uuid": f"tocsin-{message.reference}-{kind}",
         }
-        reply = await self._api.call("POST", "/open-apis/im/v1/messages?receive_id_type=chat_id", payload)
-        if isinstance(reply, SendResult):
-            return reply
-        result = read(reply, *self._api.secrets, message.to, is_api=True)
-        if result.outcome is not Outcome.ACCEPTED:
-            return _about_the_group(result)
-        data = reply.json().get("data")
-        message_id = data.get("message_id") if isinstance(data, dict) else None
-        if not message_id:
-            return without_id(result.code, "Lark")
-        return (
-            replace(result, provider_id=str(message_id)) if kind == "interactive" else result
-        )  # texts stay as they are
+        result = _about_the_group(await self._api.post_message("chat_id", payload, message.to))
+        return result if kind == "interactive" else replace(result, provider_id="")  # texts stay as they are
 
     async def _tell(self, user_id: str, text: str) -> None:
         """One person alone, by open ID. What becomes of it changes nothing."""
         payload = {"receive_id": user_id, "msg_type": "text", "content": json.dumps({"text": text})}
-        await self._api.call("POST", "/open-apis/im/v1/messages?receive_id_type=open_id", payload)
+        await self._api.post_message("open_id", payload)
 
 
 def _about_the_group(result: SendResult) -> SendResult:

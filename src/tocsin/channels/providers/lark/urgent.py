@@ -74,17 +74,7 @@ class LarkUrgent:
             "content": json.dumps({"text": _text(message, self._how)}, ensure_ascii=False),
             "uuid": f"tocsin-{message.reference}-{self._how}",
         }
-        reply = await self._api.call("POST", "/open-apis/im/v1/messages?receive_id_type=open_id", payload)
-        if isinstance(reply, SendResult):
-            return reply
-        result = read(reply, *self._api.secrets, message.to, is_api=True)
-        if result.outcome is not Outcome.ACCEPTED:
-            return result
-        data = reply.json().get("data")
-        message_id = data.get("message_id") if isinstance(data, dict) else None
-        if not message_id:
-            return without_id(result.code, "Lark")
-        return replace(result, provider_id=str(message_id))
+        return await self._api.post_message("open_id", payload, message.to)
 
     async def _urge(self, open_id: str, sent: SendResult) -> SendResult:
         path = f"/open-apis/im/v1/messages/{quote(sent.provider_id, safe='')}/urgent_{self._how}?user_id_type=open_id"
