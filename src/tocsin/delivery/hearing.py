@@ -27,10 +27,10 @@ from tocsin.channels.listening import ConnectionLostError, ListeningProvider, Pr
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import config_of, kind_of
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import ConfigurationError
 from tocsin.delivery.listener import Doorbell
 from tocsin.delivery.pool import Pool
 from tocsin.delivery.presses import act_on_press
+from tocsin.delivery.readable import readable
 
 logger = logging.getLogger(__name__)
 
@@ -181,15 +181,14 @@ class Hearing(threading.Thread):
 
 def _held(worker_id: int) -> list[_Account]:
     accounts = hold_connections(worker_id=worker_id, now=utc_now())
-    return [_readable(item) for item in accounts]
+    return [_account(item) for item in accounts]
 
 
-def _readable(item: ProviderAccount) -> _Account:
-    try:
-        return _Account(item.pk, item.version, kind_of(item), config_of(item))
-    except ConfigurationError as error:
-        logger.error("account %s is not connected: %s", item.name, error)
-        return _Account(item.pk, item.version, kind_of(item), {}, str(error))
+def _account(item: ProviderAccount) -> _Account:
+    config, problem = readable(partial(config_of, item))
+    if problem:
+        logger.error("account %s is not connected: %s", item.name, problem)
+    return _Account(item.pk, item.version, kind_of(item), config, problem)
 
 
 def _act(account_id: int, press: Press) -> PressAnswer:

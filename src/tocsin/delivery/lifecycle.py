@@ -238,14 +238,11 @@ async def _say_each(items: Sequence[tuple[Config | None, Message]]) -> list[Send
 
 
 def _configs(webhook_ids: Collection[int]) -> dict[int, Config]:
-    """Without those whose secrets cannot be read: they are looked for one by one when there is such a one."""
-    rows = Webhook.objects.order_by("pk")
-    with suppress(ConfigurationError, ValueError):
-        return {webhook.pk: _config(webhook) for webhook in rows.filter(pk__in=webhook_ids)}
+    """Without those whose secrets cannot be read."""
     configs = {}
-    for pk in webhook_ids:
+    for webhook in Webhook.objects.filter(pk__in=webhook_ids):
         with suppress(ConfigurationError, ValueError):
-            configs[pk] = _config(rows.get(pk=pk))
+            configs[webhook.pk] = _config(webhook)
     return configs
 
 

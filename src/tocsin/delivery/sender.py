@@ -113,7 +113,7 @@ class Sender:
                 self._accounts.keep_open(await self._threads.run(kept_routes))
             except DatabaseFault:
                 raise
-            except Exception as error:  # a secret that cannot be read, say
+            except Exception as error:
                 logger.error("accounts that stay open cannot be read: %s", type(error).__name__)
 
     async def _report(self, account_id: int, said: Receipt | InboundText) -> None:
@@ -128,8 +128,8 @@ class Sender:
         return found
 
     async def _claim(self, rooms: Mapping[Channel, int]) -> list[Claimed]:
-        """A fault of ours in one channel (a secret that cannot be read, a value that does not fit) leaves the others
-        going; a database that is away is waited for.
+        """A fault of ours in one channel (a value that does not fit, say) leaves the others going; a database that is
+        away is waited for.
         """
         try:
             return await self._claim_of(rooms)

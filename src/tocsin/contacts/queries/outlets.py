@@ -10,7 +10,7 @@ from tocsin.contacts.models import ObjectReach, Robot, Webhook
 
 ROBOT_CONFIG = ("url", "secret", "keyword")
 ROBOT_SECRETS = ("url", "secret", "settings")
-"""Encrypted: what need not read them is not stopped by one that no key opens."""
+"""Encrypted: what need not read them does not decrypt them."""
 WEBHOOK_CONFIG = ("url", "method", "headers", "parameters", "body", "recovery_body", "secret")
 
 
