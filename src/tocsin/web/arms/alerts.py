@@ -23,14 +23,13 @@ from tocsin.delivery.models import Delivery
 from tocsin.delivery.rules import DeliveryState
 from tocsin.delivery.sent import sent, sent_of_alerts
 from tocsin.web.arms.errors import invalid
-from tocsin.web.arms.events import shown_event
+from tocsin.web.arms.events import ALERT_STATES, shown_event
 from tocsin.web.arms.moments import NEVER, from_milliseconds, milliseconds, read_moment, shown_moment
 from tocsin.web.arms.operation import Answer, Caller, Operation
-from tocsin.web.arms.paging import page_of
+from tocsin.web.arms.paging import old_page_of, page_of
 from tocsin.web.arms.parameters import Id, Page, Paged, Request, Size, given
 
 _HOW = "api"
-_STATES = (AlertState.PENDING, AlertState.HANDLING, AlertState.RESOLVED)
 _ACTIVITIES = {
     ActivityKind.CLAIMED: 1,
     ActivityKind.UNCLAIMED: 2,
@@ -92,7 +91,7 @@ def list_alerts(asked: ListAlerts, caller: Caller) -> Answer:
     wanted = WantedAlerts(
         title=asked.alert_name,
         severity=int(asked.severity[1]) if asked.severity else None,
-        state=_STATES[asked.state] if asked.state is not UNSET else None,
+        state=ALERT_STATES[asked.state] if asked.state is not UNSET else None,
         policy_id=given(asked.dispatch_rule_id),
         told=asked.owner,
         opened_from=read_moment("StartTime", asked.start_time),
@@ -121,15 +120,7 @@ def search_histories(asked: SearchAlertHistories, caller: Caller) -> Answer:
     until = caller.now if asked.end_time is UNSET else from_milliseconds("EndTime", asked.end_time)
     since = until - _HISTORY_FOR if asked.start_time is UNSET else from_milliseconds("StartTime", asked.start_time)
     found = sent(since=since, until=until, alert_id=given(asked.alert_id))
-    first = (asked.current_page - 1) * asked.page_size
-    return {
-        "PageBean": {
-            "AlarmHistories": [_history(row) for row in found[first : first + asked.page_size]],
-            "PageNumber": asked.current_page,
-            "PageSize": asked.page_size,
-            "TotalCount": found.order_by().count(),
-        }
-    }
+    return old_page_of(found, asked, "AlarmHistories", lambda rows: [_history(row) for row in rows])
 
 
 def claim(asked: ClaimAlarm, caller: Caller) -> Answer:
@@ -222,7 +213,7 @@ def _shown(alert: Alert, closings: Sequence[Activity]) -> dict[str, Any]:
         "AlertName": alert.title,
         "CreateTime": shown_moment(alert.opened_at),
         "Severity": f"P{alert.severity}",
-        "State": _STATES.index(AlertState(alert.state)),
+        "State": ALERT_STATES.index(AlertState(alert.state)),
         "DispatchRuleId": alert.policy_id,
         "DispatchRuleName": alert.policy.name,
         "AcknowledgeTime": milliseconds(alert.claimed_at),

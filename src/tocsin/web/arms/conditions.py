@@ -14,15 +14,15 @@ class ConditionAsked(Part):
     operator: str = "eq"
 
 
-class RuleAsked(Part):
+class _RuleAsked(Part):
     matching_conditions: list[ConditionAsked]
 
 
-def read_rules(name: str, text: str, kind: type[list[RuleAsked]]) -> list[list[dict[str, str]]]:
+def read_rules(name: str, text: str) -> list[list[dict[str, str]]]:
     """As services take them; [] for an empty text, which is every event."""
     if not text.strip():
         return []
-    return typed_rules(rule.matching_conditions for rule in read_json(name, text, kind))
+    return typed_rules(rule.matching_conditions for rule in read_json(name, text, list[_RuleAsked]))
 
 
 def typed_rules(rules: Iterable[Sequence[ConditionAsked]]) -> list[list[dict[str, str]]]:

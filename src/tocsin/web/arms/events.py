@@ -23,7 +23,8 @@ from tocsin.web.arms.parameters import Paged, read_json
 INTEGRATION_TYPE = "CUSTOM"
 _STATES = {"Active": EventState.ACTIVE, "Silenced": EventState.SILENCED, "Resolved": EventState.RESOLVED}
 _NAMES = {state.value: name for name, state in _STATES.items()}
-_ALERT_STATES = (AlertState.PENDING, AlertState.HANDLING, AlertState.RESOLVED)
+ALERT_STATES = (AlertState.PENDING, AlertState.HANDLING, AlertState.RESOLVED)
+"""By the numbers of State."""
 
 
 class ListAlertEvents(Paged):
@@ -66,7 +67,7 @@ def list_events(asked: ListAlertEvents, caller: Caller) -> Answer:
                             "AlarmId": alert.pk,
                             "AlarmName": alert.title,
                             "CreateTime": shown_moment(alert.opened_at),
-                            "State": _ALERT_STATES.index(AlertState(alert.state)),
+                            "State": ALERT_STATES.index(AlertState(alert.state)),
                         }
                         for alert in of
                     ],

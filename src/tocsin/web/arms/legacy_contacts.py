@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from msgspec import UNSET, UnsetType
@@ -22,7 +22,9 @@ from tocsin.web.arms.contacts import (
 )
 from tocsin.web.arms.groups import NAMES as GROUP_NAMES
 from tocsin.web.arms.groups import delete_group
+from tocsin.web.arms.moments import milliseconds
 from tocsin.web.arms.operation import Answer, Caller, Operation
+from tocsin.web.arms.paging import old_page_of
 from tocsin.web.arms.parameters import Id, Page, Request, Size, given, read_ids
 
 _NAMES = {**NAMES, "phone": "PhoneNum"}
@@ -102,17 +104,12 @@ def search_contacts(asked: SearchAlertContact, caller: Caller) -> Answer:
     refuse_hidden_search(asked.phone, asked.email, caller)
     texts = {"name": asked.contact_name, "phone": asked.phone, "email": asked.email}
     found = contacts_holding(texts, ids=read_ids("ContactIds", asked.contact_ids), rows=asked.page_size)
-    first = (asked.current_page - 1) * asked.page_size
-    contacts = list(found.defer(None)[first : first + asked.page_size])
-    groups = group_names_of([contact.pk for contact in contacts])
-    return {
-        "PageBean": {
-            "Contacts": [_shown(contact, caller, " | ".join(groups.get(contact.pk, ()))) for contact in contacts],
-            "PageNumber": asked.current_page,
-            "PageSize": asked.page_size,
-            "TotalCount": found.order_by().count(),
-        }
-    }
+
+    def shown(contacts: Sequence[Contact]) -> list[dict[str, Any]]:
+        groups = group_names_of([contact.pk for contact in contacts])
+        return [_shown(contact, caller, " | ".join(groups.get(contact.pk, ()))) for contact in contacts]
+
+    return old_page_of(found.defer(None), asked, "Contacts", shown)
 
 
 def create_contact_group(asked: CreateAlertContactGroup, caller: Caller) -> Answer:
@@ -156,8 +153,8 @@ def _shown_group(group: ContactGroup, caller: Caller, members: list[Contact]) ->
         "ContactGroupId": group.pk,
         "ContactGroupName": group.name,
         "Contacts": [_shown(contact, caller) for contact in members],
-        "CreateTime": _milliseconds(group.created_at),
-        "UpdateTime": _milliseconds(group.created_at),
+        "CreateTime": milliseconds(group.created_at),
+        "UpdateTime": milliseconds(group.created_at),
         "UserId": "",
     }
 
@@ -172,15 +169,11 @@ def _shown(contact: Contact, caller: Caller, content: str | None = None) -> dict
         "Email": shown_email(contact, caller),
         "DingRobot": contact.legacy_chatbot_url if is_listed and caller.may(Permission.MANAGE) else "",
         "SystemNoc": False,
-        "CreateTime": _milliseconds(contact.created_at),
-        "UpdateTime": _milliseconds(contact.updated_at),
+        "CreateTime": milliseconds(contact.created_at),
+        "UpdateTime": milliseconds(contact.updated_at),
         "UserId": "",
         **({"Content": content, "Webhook": "", "ResourceGroupId": ""} if is_listed else {}),
     }
-
-
-def _milliseconds(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
 
 
 OPERATIONS = (

@@ -23,7 +23,7 @@ from tocsin.policies.services import (
     save_policy,
     typed_content_of,
 )
-from tocsin.web.arms.conditions import RuleAsked, read_rules, shown_rules
+from tocsin.web.arms.conditions import read_rules, shown_rules
 from tocsin.web.arms.errors import invalid, missing
 from tocsin.web.arms.operation import Answer, Caller, Operation
 from tocsin.web.arms.paging import page_of
@@ -154,7 +154,7 @@ def read_state(state: str | None) -> bool | None:
 def _content(asked: CreateOrUpdateNotificationPolicy, content: TypedContent) -> TypedContent:
     """`content` with what was sent in its place."""
     if asked.matching_rules is not UNSET:
-        content["rules"] = read_rules("MatchingRules", asked.matching_rules, list[RuleAsked])
+        content["rules"] = read_rules("MatchingRules", asked.matching_rules)
     if asked.group_rule is not UNSET:
         _group(content, asked.group_rule)
     if asked.notify_rule is not UNSET:
@@ -185,7 +185,7 @@ def _repeat(asked: CreateOrUpdateNotificationPolicy, content: TypedContent) -> N
     if asked.escalation_policy_id == 0:
         content["escalation_id"] = None
     interval = timedelta(seconds=min(asked.repeat_interval, 10**8)) if asked.repeat_interval is not UNSET else None
-    escalation_id = None if asked.escalation_policy_id is UNSET else asked.escalation_policy_id or None
+    escalation_id = given(asked.escalation_policy_id) or None
     wants_repeat = given(asked.repeat)
     if wants_repeat is None:
         if interval is not None or escalation_id is not None:

@@ -19,7 +19,7 @@ from tocsin.web.arms.errors import invalid
 from tocsin.web.arms.masks import KEPT, changed_url, masked_url, sees_secrets
 from tocsin.web.arms.operation import Answer, Caller, Operation
 from tocsin.web.arms.paging import page_of
-from tocsin.web.arms.parameters import Id, Paged, Request, read_ids
+from tocsin.web.arms.parameters import Id, Paged, Request, given, read_ids
 
 _TYPES: Mapping[str, Channel] = {"dingding": Channel.DINGTALK, "wechat": Channel.WECOM, "feishu": Channel.LARK}
 _NAMES_OF = {channel.value: name for name, channel in _TYPES.items()}
@@ -61,8 +61,8 @@ def create_or_update(asked: CreateOrUpdateIMRobot, caller: Caller) -> Answer:
     times = (
         None if asked.daily_noc_time is UNSET else [part for part in asked.daily_noc_time.split(",") if part.strip()]
     )
-    secret = None if asked.ding_sign_key is UNSET or asked.ding_sign_key == KEPT else asked.ding_sign_key
-    sends_daily = None if asked.daily_noc is UNSET else asked.daily_noc
+    secret = None if asked.ding_sign_key == KEPT else given(asked.ding_sign_key)
+    sends_daily = given(asked.daily_noc)
     if asked.robot_id is UNSET:
         is_by_keyword = platform is Channel.DINGTALK and not secret
         robot = create_robot(

@@ -16,7 +16,7 @@ from tocsin.core.errors import NotFoundError
 from tocsin.policies.models import SilencePolicy
 from tocsin.policies.rules.silencing import Effect
 from tocsin.policies.services.silences import create_silence, delete_silence, save_silence
-from tocsin.web.arms.conditions import RuleAsked, read_rules, shown_rules
+from tocsin.web.arms.conditions import read_rules, shown_rules
 from tocsin.web.arms.errors import invalid, missing
 from tocsin.web.arms.operation import Answer, Caller, Operation
 from tocsin.web.arms.paging import page_of
@@ -26,6 +26,7 @@ from tocsin.web.arms.policies import read_state
 _MOMENT = "%Y-%m-%d %H:%M"
 _PERMANENT, _CUSTOM, _CYCLE = "PERMANENT", "CUSTOM_TIME", "CYCLE_EFFECT"
 _PERIODS = {"DAY": Effect.DAILY, "WEEK": Effect.WEEKLY}
+_NAMES_OF = {effect.value: name for name, effect in _PERIODS.items()}
 NAMES = {
     "name": "Name",
     "rules": "MatchingRules",
@@ -72,7 +73,7 @@ def create_or_update(asked: CreateOrUpdateSilencePolicy, caller: Caller) -> Answ
     is_enabled = read_state(given(asked.state))
     content: dict[str, Any] = {
         "name": asked.name,
-        "rules": read_rules("MatchingRules", asked.matching_rules, list[RuleAsked])
+        "rules": read_rules("MatchingRules", asked.matching_rules)
         if asked.matching_rules is not UNSET
         else before.rules
         if before is not None
@@ -168,7 +169,7 @@ def _type_of(silence: SilencePolicy) -> str:
 
 
 def _period_of(silence: SilencePolicy) -> str:
-    return {Effect.DAILY: "DAY", Effect.WEEKLY: "WEEK"}.get(Effect(silence.effect), "")
+    return _NAMES_OF.get(silence.effect, "")
 
 
 def _shown(silence: SilencePolicy, *, is_whole: bool) -> dict[str, Any]:
