@@ -8,7 +8,6 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin import action as admin_action
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core import signing
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -26,8 +25,8 @@ from tocsin.contacts.services import Known, LookedUp, LookUp, fill_in_user_ids, 
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import TocsinError
 from tocsin.web.console.actors import actor_of, require
+from tocsin.web.console.contact_choosing import ChosenContacts, selection
 from tocsin.web.console.form_pages import add_refusal, capitalise_labels
-from tocsin.web.console.service_admin import ServiceAdmin
 from tocsin.web.console.words import said
 
 _SALT = "tocsin.directory"
@@ -64,21 +63,15 @@ class FillForm(forms.Form):
         capitalise_labels(self)
 
 
-class DirectoryOfContacts(ServiceAdmin):
+class DirectoryOfContacts(ChosenContacts):
     """Actions of the contacts' pages. The subclass names them where it wants them."""
-
-    def chosen_ids(self, request: HttpRequest, queryset: QuerySet) -> list[int]:
-        raise NotImplementedError
 
     @admin_action(description=_("Look up user IDs"), permissions=["change"])
     def look_up_ids(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
         """Also across pages: the list's own selection is asked for again at each step."""
-        across = request.POST.get("select_across", "0")
         ids = self.chosen_ids(request, queryset)
-        chosen = ids[:1] if across == "1" else ids
-        carried = [("action", "look_up_ids"), ("select_across", across)]
-        carried += [(ACTION_CHECKBOX_NAME, str(pk)) for pk in chosen]
-        return directory_page(request, self.admin_site.each_context(request), ids, self.url("changelist"), carried)
+        hidden = selection(request, "look_up_ids", ids)
+        return directory_page(request, self.admin_site.each_context(request), ids, self.url("changelist"), hidden)
 
     @action(
         description=_("Look up the user ID"),

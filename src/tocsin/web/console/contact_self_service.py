@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import action as admin_action
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -25,30 +24,22 @@ from tocsin.contacts.models import Contact
 from tocsin.contacts.services import link_sign_in
 from tocsin.core.clock import utc_now
 from tocsin.web.console.actors import actor_of, may
+from tocsin.web.console.contact_choosing import ChosenContacts, selection
 from tocsin.web.console.contact_links import links_page
 from tocsin.web.console.display import NOTHING
 from tocsin.web.console.drills import MOST_NAMED
 from tocsin.web.console.form_pages import form_page
-from tocsin.web.console.service_admin import ServiceAdmin
 
 
-class SelfServiceOfContacts(ServiceAdmin):
+class SelfServiceOfContacts(ChosenContacts):
     """Actions and a field of the contacts' pages. The subclass names them where it wants them."""
-
-    def chosen_ids(self, request: HttpRequest, queryset: QuerySet) -> list[int]:
-        """Whom an action is for. Everybody that a list shows was found before."""
-        known: list[int] | None = getattr(request, "ids_found", None)
-        return list(queryset.values_list("pk", flat=True)) if known is None else known
 
     @admin_action(description=_("Send Personal Links"), permissions=["change"])
     def send_links(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
         """Also across pages: the list's own selection is asked for again when it is confirmed."""
-        across = request.POST.get("select_across", "0")
         ids = self.chosen_ids(request, queryset)
-        chosen = ids[:1] if across == "1" else ids
-        carried = [("action", "send_links"), ("select_across", across)]
-        carried += [(ACTION_CHECKBOX_NAME, str(pk)) for pk in chosen]
-        return links_page(request, self.admin_site.each_context(request), ids, self.url("changelist"), carried)
+        hidden = selection(request, "send_links", ids)
+        return links_page(request, self.admin_site.each_context(request), ids, self.url("changelist"), hidden)
 
     @admin_action(description=_("Fire drill"), permissions=["change"])
     def drill_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:

@@ -28,6 +28,7 @@ from tocsin.core.errors import InvalidInputError
 from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of, may, require
 from tocsin.web.console.consequences import confirmation, notes_on_deleting_contacts, notes_on_emptying
+from tocsin.web.console.contact_choosing import selection
 from tocsin.web.console.contact_directory import DirectoryOfContacts
 from tocsin.web.console.contact_exports import export_page
 from tocsin.web.console.contact_forms import AttestForm, ContactForm, DefaultsForm
@@ -172,17 +173,17 @@ class ContactAdmin(ContactListAdmin, DirectoryOfContacts):
         ids = self.chosen_ids(request, queryset)
         if request.POST.get("select_across") != "1":  # who was deleted since is told of too
             ids = [int(key) for key in dict.fromkeys(request.POST.getlist(ACTION_CHECKBOX_NAME))]
-        return verification_page(request, self._context(request), ids, _selection(request, "verify_numbers", ids))
+        return verification_page(request, self._context(request), ids, selection(request, "verify_numbers", ids))
 
     @admin_action(description=_("Remove from Group"), permissions=["change"])
     def remove_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
         ids = self.chosen_ids(request, queryset)
-        return self._remove(request, wanted(request).group_id, ids, _selection(request, "remove_selected", ids))
+        return self._remove(request, wanted(request).group_id, ids, selection(request, "remove_selected", ids))
 
     @admin_action(description=_("Export selected"), permissions=["change"])
     def export_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
         ids = self.chosen_ids(request, queryset)
-        return export_page(request, self._context(request), ids, _selection(request, "export_selected", ids))
+        return export_page(request, self._context(request), ids, selection(request, "export_selected", ids))
 
     # one
 
@@ -319,13 +320,6 @@ class ContactAdmin(ContactListAdmin, DirectoryOfContacts):
 
     def _context(self, request: HttpRequest) -> dict[str, Any]:
         return {**self.admin_site.each_context(request), "list_url": reverse("console:contacts_contact_changelist")}
-
-
-def _selection(request: HttpRequest, name: str, ids: list[int]) -> list[tuple[str, str]]:
-    """What a confirmation posts so that the list finds the same rows again."""
-    across = request.POST.get("select_across", "0")
-    chosen = ids[:1] if across == "1" else ids
-    return [("action", name), ("select_across", across), *((ACTION_CHECKBOX_NAME, str(pk)) for pk in chosen)]
 
 
 def _facts(request: HttpRequest, data: dict[str, Any]) -> dict[str, Any]:
