@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+LARGEST_ID = 2**63 - 1
+"""Of a bigint."""
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -18,7 +20,7 @@ def to_base36(number: int) -> str:
 
 
 def from_base36(text: str) -> int:
-    """The inverse of `to_base36`; ValueError on anything else."""
-    if not text or len(text) > 13 or not set(text) <= set(_DIGITS):
+    """The inverse of `to_base36`; ValueError on anything else, and on what no row can have."""
+    if not text or len(text) > 13 or not set(text) <= set(_DIGITS) or (number := int(text, 36)) > LARGEST_ID:
         raise ValueError("not a base36 id")
-    return int(text, 36)
+    return number

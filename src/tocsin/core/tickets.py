@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tocsin.core import crypto
+from tocsin.core.ids import LARGEST_ID
 
 DIGITS = 22
 _HALF = 8
@@ -30,7 +31,7 @@ def read_ticket(secrets: Sequence[str], purpose: str, token: str) -> int | None:
     tag, hidden = data[:_HALF], int.from_bytes(data[_HALF:], "big")
     for secret in secrets:
         number = hidden ^ _mask(secret, purpose, tag)
-        if crypto.same(_tag(secret, purpose, number).hex(), tag.hex()):
+        if number <= LARGEST_ID and crypto.same(_tag(secret, purpose, number).hex(), tag.hex()):
             return number
     return None
 

@@ -27,7 +27,6 @@ from tocsin.events.statements import execute, run
 
 _LOCKS = 0x70C52
 """First half of an advisory lock; the account's id is the second."""
-_LARGEST_ID = 2**63 - 1
 _CLOCKS_DIFFER_BY = timedelta(days=1)
 
 # An id that a vendor gives again belongs to the newer message: then it is no double of what the older one's said, and
@@ -219,7 +218,6 @@ def _believed(occurred_at: datetime | None, now: datetime) -> datetime | None:
 
 def _delivery_id(reference: str) -> int | None:
     try:
-        found = from_base36(reference) if reference else None
+        return from_base36(reference)
     except ValueError:
         return None
-    return found if found is None or found <= _LARGEST_ID else None
