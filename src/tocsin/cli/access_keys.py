@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from tocsin.accounts import services
-from tocsin.accounts.models import AccessKey, User
+from tocsin.accounts.models import AccessKey
 from tocsin.accounts.queries import list_access_keys
 from tocsin.accounts.rules import Role, lower_role
 from tocsin.cli.shared import Json, say, show, show_json
+from tocsin.cli.users import user_named
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import NotFoundError
@@ -29,9 +30,7 @@ def create(
     json: Json = False,
 ) -> None:
     """Prints the access key ID and, this once, its secret."""
-    owner = User.objects.filter(username=user).first()
-    if owner is None:
-        raise NotFoundError(f"There is no user {user!r}; `tocsin user list` shows those there are.")
+    owner = user_named(user)
     wanted = role or owner.role or Role.VIEWER
     key, secret = services.create_access_key(by=SHELL, now=utc_now(), user_id=owner.pk, name=name, role=wanted)
     if json:

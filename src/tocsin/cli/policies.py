@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
@@ -23,7 +23,7 @@ _Name = Annotated[str, Parameter(help="The policy's name.")]
 @app.command(name="list")
 def list_all(*, json: Json = False) -> None:
     """In the order in which events are offered to them."""
-    rows = [_as_json(values) for values in (item.values for item in state_of({"policies": None})["policies"])]
+    rows = [item.values for item in state_of({"policies": None})["policies"]]
     shown = rows if json else [{**row, "tells": ", ".join(row["tells"])} for row in rows]
     show(shown, as_json=json, columns={"name": "name", "state": "state", "tells": "tells", "stops_here": "stops here"})
 
@@ -55,10 +55,6 @@ def _policy(name: str) -> int:
 
 def _tell(row: NotificationPolicy, text: str, json: bool) -> None:
     if json:
-        show_json(_as_json(state_of({"policies": [row.pk]})["policies"][0].values))
+        show_json(state_of({"policies": [row.pk]})["policies"][0].values)
     else:
         say(f"{row.name} {text}.")
-
-
-def _as_json(values: Any) -> dict[str, Any]:
-    return dict(values)

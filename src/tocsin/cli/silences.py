@@ -14,7 +14,7 @@ from tocsin.core.errors import InvalidInputError
 from tocsin.files.rules.importing.matchers import parsed_matchers
 from tocsin.policies.models import SilencePolicy
 from tocsin.policies.queries.silences import phase_of
-from tocsin.policies.rules import Condition, stored_rules
+from tocsin.policies.rules import stored_rules
 from tocsin.policies.rules.silencing import Effect, Phase
 from tocsin.policies.services.silences import create_silence, end_silence
 
@@ -85,12 +85,7 @@ def _tell(row: SilencePolicy, now: datetime, json: bool, text: str) -> None:
 
 
 def _written(row: SilencePolicy) -> str:
-    rules = [" and ".join(map(_condition, rule)) for rule in stored_rules(row.rules)]
-    return " or ".join(rules)
-
-
-def _condition(condition: Condition) -> str:
-    return str(condition)
+    return " or ".join(" and ".join(map(str, rule)) for rule in stored_rules(row.rules))
 
 
 def _as_json(row: SilencePolicy, now: datetime) -> dict[str, Any]:

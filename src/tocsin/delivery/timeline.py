@@ -239,8 +239,8 @@ def _posting_steps(posting: Posting) -> list[Step]:
         ) % {"count": posting.changes}
         found.append(Step(posting.changed_at, text, Level.GOOD))
     if posting.failed_at is not None and posting.failure:
-        words = _("could not be changed in the group") if posting.is_over else _("not changed in the group yet")
-        words = words if posting.due_at is not None or posting.is_over else _("could not be changed in the group")
+        waits = posting.due_at is not None and not posting.is_over
+        words = _("not changed in the group yet") if waits else _("could not be changed in the group")
         found.append(Step(posting.failed_at, f"{words} ({translated(posting.failure, _)})", Level.WARNING))
     return found
 
