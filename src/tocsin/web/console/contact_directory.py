@@ -50,6 +50,7 @@ class DirectoryForm(forms.Form):
     def __init__(self, data: Any = None) -> None:
         super().__init__(data)
         choices = [(str(account.pk), f"{account.name} ({said(kind_of(account).title)})") for account in directories()]
+        self.has_directory = bool(choices)
         self.fields["account"].choices = choices  # type: ignore[attr-defined]
         self.fields["account"].initial = choices[0][0] if choices else None
         capitalise_labels(self)
@@ -95,12 +96,12 @@ def directory_page(
 ) -> HttpResponse:
     """Three steps of one address; `hidden` are fields that each POST must carry."""
     require(request, Permission.MANAGE)
-    form: forms.Form = DirectoryForm()
-    page: dict[str, Any] = {"step": "choose", "has_directory": bool(directories())}
     if request.method == "POST" and "found" in request.POST:
         form, page = _fill_in(request)
     elif request.method == "POST" and "account" in request.POST:
         form, page = _look_up(request, ids)
+    else:
+        form, page = _choice(DirectoryForm())
     whole = {
         **context, **page, "title": _now("Look up user IDs"), "count": len(ids), "form": form, "hidden": hidden,
         "back": back,
@@ -108,17 +109,21 @@ def directory_page(
     return TemplateResponse(request, "console/directory.html", whole)
 
 
+def _choice(form: DirectoryForm, **more: bool) -> tuple[forms.Form, dict[str, Any]]:
+    return form, {"step": "choose", "has_directory": form.has_directory, **more}
+
+
 def _look_up(request: HttpRequest, ids: Collection[int]) -> tuple[forms.Form, dict[str, Any]]:
     chosen = DirectoryForm(request.POST)
     if not chosen.is_valid():
-        return chosen, {"step": "choose", "has_directory": bool(directories())}
+        return _choice(chosen)
     try:
         found = look_up_user_ids(
             by=actor_of(request), now=utc_now(), account_id=int(chosen.cleaned_data["account"]), contact_ids=ids
         )
     except TocsinError as error:
         add_refusal(chosen, error)
-        return chosen, {"step": "choose", "has_directory": True}
+        return _choice(chosen)
     new = [item for item in found.results if item.known in (Known.FOUND, Known.DIFFERS)]
     return FillForm(), {
         "step": "found",
@@ -135,7 +140,7 @@ def _fill_in(request: HttpRequest) -> tuple[forms.Form, dict[str, Any]]:
     try:
         platform, told = signing.loads(request.POST["found"], salt=_SALT, max_age=_GOOD_FOR)
     except signing.BadSignature:
-        return DirectoryForm(), {"step": "choose", "has_directory": True, "is_stale": True}
+        return _choice(DirectoryForm(), has_directory=True, is_stale=True)
     found = {int(pk): (int(version), str(user_id)) for pk, version, user_id in told}
     replaces = form.is_valid() and form.cleaned_data["replaces"]
     results = fill_in_user_ids(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -148,12 +148,7 @@ class NotificationPolicyAdmin(PolicyStates, ServiceAdmin):
         require(request, Permission.MANAGE)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        try:
-            services.move_policy(by=actor_of(request), now=utc_now(), policy_id=policy_id, places=places)
-        except TocsinError as error:
-            messages.error(request, refused(error))
-        query = request.GET.urlencode()
-        return HttpResponseRedirect(self.url("changelist") + (f"?{query}" if query else ""))
+        return self._ordered(request, services.move_policy, policy_id=policy_id, places=places)
 
     def reorder(self, request: HttpRequest) -> HttpResponse:
         """What was dragged: `before` as it was shown, `after` as it is to be."""
@@ -161,8 +156,11 @@ class NotificationPolicyAdmin(PolicyStates, ServiceAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         before, after = (typed_ids(request.POST.get(name, "")) for name in ("before", "after"))
+        return self._ordered(request, services.reorder_shown_policies, before=before, after=after)
+
+    def _ordered(self, request: HttpRequest, order: Callable[..., object], **how: Any) -> HttpResponse:
         try:
-            services.reorder_shown_policies(by=actor_of(request), now=utc_now(), before=before, after=after)
+            order(by=actor_of(request), now=utc_now(), **how)
         except TocsinError as error:
             messages.error(request, refused(error))
         query = request.GET.urlencode()
