@@ -14,7 +14,8 @@ from tests.contracts.listening import pressing
 from tests.contracts.sending import ROBOT, TEXT, send, send_one, send_together, with_open
 from tocsin.channels.base import Mention, Outcome, Provider, SendResult, UpdatingProvider
 from tocsin.channels.listening import Button, Press, PressAnswer
-from tocsin.channels.providers.dingtalk.stream import frame_of, press_of
+from tocsin.channels.providers.dingtalk.stream import press_of
+from tocsin.channels.sockets import frame_of
 
 BUTTONS = (Button("claim", "Claim", "token-1", is_main=True), Button("resolve", "Resolve", "token-2"))
 MESSAGE = replace(ROBOT, to="cidops==", markdown=TEXT, buttons=BUTTONS)

@@ -1,10 +1,12 @@
-"""The port for vendors that tell us things over a connection that we open: buttons pressed in groups. Pure."""
+"""The port for vendors that tell us things over a connection that we open: buttons pressed in groups. No Django."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from tocsin.channels.base import Provider
 
@@ -55,6 +57,29 @@ class ConnectionLostError(Exception):
     def __init__(self, text: str, *, is_refused: bool = False) -> None:
         super().__init__(text)
         self.is_refused = is_refused
+
+
+@asynccontextmanager
+async def answering(*, done_within: float = 0.0) -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], None]]:
+    """Begins what it is given, which raises nothing, beside the connection, and ends it with that.
+
+    `done_within`: seconds that it still has then.
+    """
+    tasks: set[asyncio.Task[None]] = set()
+
+    def begin(work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    try:
+        yield begin
+    finally:
+        if tasks and done_within:
+            await asyncio.wait(tasks, timeout=done_within)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class ListeningProvider(Provider, Protocol):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -43,6 +45,20 @@ class Socket:
             if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                 yield message.data
         raise ConnectionLostError(_LOST % {"host": self._host})
+
+
+def is_socket_address(url: str) -> bool:
+    """Encrypted, or on this machine."""
+    return url.startswith(("wss://", "ws://127.0.0.1:"))
+
+
+def frame_of(raw: str | bytes) -> dict[str, Any]:
+    """A frame of JSON; empty for what is none."""
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @asynccontextmanager

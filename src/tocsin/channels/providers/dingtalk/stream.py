@@ -5,17 +5,16 @@ https://open.dingtalk.com/document/orgapp/stream
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from tocsin.channels.base import SendResult
-from tocsin.channels.listening import ConnectionLostError, Heard, Press
+from tocsin.channels.listening import ConnectionLostError, Heard, Press, answering
 from tocsin.channels.providers.dingtalk.account import DingtalkApi
 from tocsin.channels.providers.dingtalk.app_outcomes import answer_of
-from tocsin.channels.sockets import Socket, connected
+from tocsin.channels.sockets import Socket, connected, frame_of, is_socket_address
 from tocsin.channels.texts import concealed
 from tocsin.core.sentences import Sentence
 
@@ -34,19 +33,12 @@ class StreamConnection:
         """Returns when DingTalk asks to connect anew."""
         async with connected(await self._address()) as socket:
             is_connected()
-            answering: set[asyncio.Task[None]] = set()
-            try:
+            async with answering() as begin:
                 async for raw in socket.frames():
                     frame = frame_of(raw)
                     if frame.get("type") == "SYSTEM" and _topic(frame) == "disconnect":
                         return
-                    task = asyncio.create_task(self._take(frame, socket))
-                    answering.add(task)
-                    task.add_done_callback(answering.discard)
-            finally:
-                for task in answering:
-                    task.cancel()
-                await asyncio.gather(*answering, return_exceptions=True)
+                    begin(self._take(frame, socket))
 
     async def _address(self) -> str:
         subscriptions = [{"type": "CALLBACK", "topic": TOPIC}]
@@ -60,7 +52,7 @@ class StreamConnection:
             text = concealed(_REFUSED % said, *self._api.secrets)
             raise ConnectionLostError(text, is_refused=400 <= reply.status < 500 and reply.status != 429)
         endpoint, ticket = str(answer.get("endpoint", "")), str(answer.get("ticket", ""))
-        if not endpoint.startswith(("wss://", "ws://127.0.0.1:")) or not ticket:
+        if not is_socket_address(endpoint) or not ticket:
             raise ConnectionLostError(_NO_ADDRESS)
         return f"{endpoint}{'&' if '?' in endpoint else '?'}ticket={quote(ticket, safe='')}"
 
@@ -93,15 +85,6 @@ class StreamConnection:
             "cardUpdateOptions": {"updateCardDataByKey": True, "updatePrivateDataByKey": True},
             "userPrivateData": {"cardParamMap": {"tips": answer.text}},
         }
-
-
-def frame_of(raw: str | bytes) -> dict[str, Any]:
-    """Empty for what is none."""
-    try:
-        found = json.loads(raw)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def press_of(frame: Mapping[str, Any]) -> Press | None:

@@ -18,11 +18,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from tocsin.channels.base import SendResult
 from tocsin.channels.groups import as_json
-from tocsin.channels.listening import ConnectionLostError, Heard, Press
+from tocsin.channels.listening import ConnectionLostError, Heard, Press, answering
 from tocsin.channels.providers.lark.account import LarkApi
 from tocsin.channels.providers.lark.frames import CONTROL, DATA, Frame, decoded, encoded
 from tocsin.channels.providers.lark.outcomes import code_of
-from tocsin.channels.sockets import Socket, connected
+from tocsin.channels.sockets import Socket, connected, is_socket_address
 from tocsin.channels.texts import concealed
 from tocsin.core.sentences import Sentence
 
@@ -47,17 +47,10 @@ class LongConnection:
         service = next(iter(parse_qs(urlsplit(url).query).get("service_id", ["0"])), "0")
         async with connected(url) as socket:
             is_connected()
-            pinging = asyncio.create_task(self._ping(socket, int(service) if service.isdigit() else 0))
-            answering: set[asyncio.Task[None]] = set()
-            try:
+            async with answering() as begin:
+                begin(self._ping(socket, int(service) if service.isdigit() else 0))
                 async for raw in socket.frames():
-                    task = asyncio.create_task(self._take(raw, socket))
-                    answering.add(task)
-                    task.add_done_callback(answering.discard)
-            finally:
-                for task in (pinging, *answering):
-                    task.cancel()
-                await asyncio.gather(pinging, *answering, return_exceptions=True)
+                    begin(self._take(raw, socket))
 
     async def _address(self) -> str:
         reply = await self._api.post("/callback/ws/endpoint", self._api.credentials)
@@ -69,7 +62,7 @@ class LongConnection:
             text = _REFUSED % {"code": code or str(reply.status), "says": concealed(says, *self._api.secrets)}
             raise ConnectionLostError(text, is_refused=code not in _BUSY and reply.status < 500)
         data = reply.json().get("data")
-        if not isinstance(data, dict) or not str(data.get("URL", "")).startswith(("wss://", "ws://127.0.0.1:")):
+        if not isinstance(data, dict) or not is_socket_address(str(data.get("URL", ""))):
             raise ConnectionLostError(_NO_ADDRESS)
         self._configure(data.get("ClientConfig"))
         return str(data["URL"])
@@ -80,9 +73,10 @@ class LongConnection:
             self._ping_every = float(every)
 
     async def _ping(self, socket: Socket, service: int) -> None:
-        while True:
-            await socket.send(encoded(Frame(CONTROL, {"type": "ping"}, service=service)))
-            await asyncio.sleep(self._ping_every)
+        with suppress(ConnectionLostError):  # who reads the frames hears of it
+            while True:
+                await socket.send(encoded(Frame(CONTROL, {"type": "ping"}, service=service)))
+                await asyncio.sleep(self._ping_every)
 
     async def _take(self, raw: str | bytes, socket: Socket) -> None:
         """One frame; what cannot be read is dropped, and Lark does not send it again."""

@@ -5,7 +5,6 @@ Socket Mode: https://docs.slack.dev/apis/events-api/using-socket-mode
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,18 +13,18 @@ from typing import Any
 from tocsin.channels.base import Config, Message, Outcome, SendResult
 from tocsin.channels.groups import JSON_HEADERS, as_json, post
 from tocsin.channels.http import HttpClient
-from tocsin.channels.listening import ConnectionLostError, Heard, Press
+from tocsin.channels.listening import ConnectionLostError, Heard, Press, answering
 from tocsin.channels.providers.slack.bot import SlackBot
 from tocsin.channels.providers.slack.outcomes import ABOUT_CHANNEL
 from tocsin.channels.providers.slack.robot import posted
-from tocsin.channels.sockets import connected
+from tocsin.channels.sockets import connected, frame_of, is_socket_address
 from tocsin.channels.texts import concealed
 from tocsin.core.sentences import Sentence
 
 _REFUSED = Sentence("Slack refuses the connection: %(says)s")
 _NO_ADDRESS = Sentence("Slack gave no address for the connection.")
 _DONE_WITHIN = 5.0
-"""Seconds that pressed buttons have, once the connection ends."""
+"""Seconds that pressed buttons have, once the connection ends: they were acknowledged, and nobody brings them again."""
 _FOR_GOOD = (
     "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope",
     "not_allowed_token_type", "no_permission",
@@ -50,26 +49,16 @@ class SlackApp(SlackBot):
 
     async def listen(self, heard: Heard, connected_: Callable[[], None]) -> None:
         """Slack asks to come again every few hours, and says so."""
-        async with connected(await self._address()) as socket:
-            answering: set[asyncio.Task[None]] = set()
-            try:
-                async for raw in socket.frames():
-                    frame = _frame(raw)
-                    if frame.get("type") == "hello":
-                        connected_()
-                    if frame.get("type") == "disconnect":
-                        return
-                    if envelope := frame.get("envelope_id"):
-                        await socket.send(json.dumps({"envelope_id": envelope}))  # within three seconds
-                        task = asyncio.create_task(self._answer(frame, heard))
-                        answering.add(task)
-                        task.add_done_callback(answering.discard)
-            finally:
-                if answering:  # they were acknowledged, and nobody brings them again
-                    await asyncio.wait(answering, timeout=_DONE_WITHIN)
-                for task in answering:
-                    task.cancel()
-                await asyncio.gather(*answering, return_exceptions=True)
+        async with connected(await self._address()) as socket, answering(done_within=_DONE_WITHIN) as begin:
+            async for raw in socket.frames():
+                frame = frame_of(raw)
+                if frame.get("type") == "hello":
+                    connected_()
+                if frame.get("type") == "disconnect":
+                    return
+                if envelope := frame.get("envelope_id"):
+                    await socket.send(json.dumps({"envelope_id": envelope}))  # within three seconds
+                    begin(self._answer(frame, heard))
 
     async def _address(self) -> str:
         headers = {**JSON_HEADERS, "Authorization": " ".join(("Bearer", self._app_token))}
@@ -84,7 +73,7 @@ class SlackApp(SlackBot):
         if is_ok is not True:
             text = _REFUSED % {"says": concealed(says, self._app_token, self._token)}
             raise ConnectionLostError(text, is_refused=says in _FOR_GOOD)
-        if not url.startswith(("wss://", "ws://127.0.0.1:")):
+        if not is_socket_address(url):
             raise ConnectionLostError(str(_NO_ADDRESS))
         return url
 
@@ -113,14 +102,6 @@ def press_of(frame: dict[str, Any]) -> tuple[Press, str] | None:
     except (KeyError, TypeError, IndexError, AttributeError):
         return None
     return (Press(token, user, f"{channel}:{ts}"), channel) if user else None
-
-
-def _frame(raw: str | bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(raw)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _inert(text: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tocsin.channels.base import Config, Message, Outcome, SendResult
 from tocsin.channels.groups import JSON_HEADERS
 from tocsin.channels.http import HttpClient, HttpError
-from tocsin.channels.listening import ConnectionLostError, Heard, Press
+from tocsin.channels.listening import ConnectionLostError, Heard, Press, answering
 from tocsin.channels.providers.telegram.bot import TelegramBot
 from tocsin.channels.providers.telegram.outcomes import read
 from tocsin.channels.texts import concealed
@@ -38,26 +38,18 @@ class TelegramApp(TelegramBot):
 
     async def listen(self, heard: Heard, connected: Callable[[], None]) -> None:
         """Asks again and again, and for what follows only when the last presses are being answered."""
-        await self._ask_until({"method": "getMe"})
+        await self._ask_until("getMe", {})
         connected()
-        answering: set[asyncio.Task[None]] = set()
         asked: dict[str, Any] = {"timeout": _WAITS, "allowed_updates": ["callback_query"]}
-        try:
+        async with answering() as begin:
             while True:
-                for update in await self._ask_until({"method": "getUpdates", **asked}):
+                for update in await self._ask_until("getUpdates", asked):
                     asked["offset"] = int(update["update_id"]) + 1
                     if press := _press(update):
-                        task = asyncio.create_task(self._answer(str(update["callback_query"]["id"]), press, heard))
-                        answering.add(task)
-                        task.add_done_callback(answering.discard)
-        finally:
-            for task in answering:
-                task.cancel()
-            await asyncio.gather(*answering, return_exceptions=True)
+                        begin(self._answer(str(update["callback_query"]["id"]), press, heard))
 
-    async def _ask_until(self, asked: dict[str, Any]) -> Any:
+    async def _ask_until(self, method: str, asked: Mapping[str, Any]) -> Any:
         """The result, or ConnectionLostError."""
-        method = asked.pop("method")
         body = json.dumps(asked).encode()
         try:
             reply = await self._http.request(
@@ -86,8 +78,9 @@ class TelegramApp(TelegramBot):
             private = {"chat_id": press.user_id, "text": f"{answer.text}\n{answer.link}"}
             reply = await self._call("sendMessage", private)
             is_told = not isinstance(reply, SendResult) and read(reply).outcome is Outcome.ACCEPTED
-        toast = {"callback_query_id": query_id, "text": answer.text[:_MAX_TOAST], "show_alert": not answer.is_done}
-        await self._call("answerCallbackQuery", {**toast, "show_alert": toast["show_alert"] and not is_told})
+        is_alert = not answer.is_done and not is_told
+        toast = {"callback_query_id": query_id, "text": answer.text[:_MAX_TOAST], "show_alert": is_alert}
+        await self._call("answerCallbackQuery", toast)
 
 
 def _pause(result: SendResult) -> float:
