@@ -39,7 +39,8 @@ _ALSO_LOCAL = (ipaddress.ip_network("168.63.129.16"), ipaddress.ip_network("192.
 _EMBEDS_IPV4 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
 _KEPT_FOR = 2.0
 """Seconds that a connection to an operator's own vendor may lie idle. Servers close theirs later: a request over one
-that is just being closed would be in doubt. Guarded requests have a connection each, whose address was looked at.
+that is just being closed would be in doubt. So guarded requests have a connection each, unless the receiver knows a
+second copy of what it got; the address of a kept one was looked at when it was made.
 """
 _MAX_BODY = 256 * 1024
 
@@ -107,7 +108,7 @@ class HttpClient:
         self.allow = tuple(allow)
         self._networks = tuple(network for entry in allow if (network := _network(entry)) is not None)
         self._names = frozenset(entry.lower().rstrip(".") for entry in allow if _network(entry) is None)
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._sessions: dict[tuple[bool, bool], aiohttp.ClientSession] = {}
 
     async def request(
         self,
@@ -119,18 +120,20 @@ class HttpClient:
         timeout: float | None = None,  # noqa: ASYNC109 (covers the whole exchange, and its end names the phase)
         is_trusted: bool = False,
         most_bytes: int = _MAX_BODY,
+        knows_copies: bool = False,
     ) -> HttpReply:
         """One exchange. `url` goes out as it is when it is ASCII: encode it. A redirect is a reply and is not followed.
 
         `is_trusted`: an operator typed the address, so private ones are fine. Of a longer reply only `most_bytes` are
-        read. Raises HttpError.
+        read. `knows_copies`: the receiver drops a second copy, so that nothing is lost by a request that is in doubt.
+        Raises HttpError.
         """
         target = _parse(url)
         host = target.host or ""
         phase = SimpleNamespace(is_sent=False)
         is_guarded = not (is_trusted or host.lower().rstrip(".") in self._names)
         try:
-            async with self._session(is_guarded).request(
+            async with self._session(is_guarded, is_kept=knows_copies or not is_guarded).request(
                 method,
                 target,
                 headers=headers,
@@ -161,10 +164,11 @@ class HttpClient:
             return True
         return _is_public(parsed) and _is_public(carried)
 
-    def _session(self, is_guarded: bool) -> aiohttp.ClientSession:
-        if is_guarded not in self._sessions:
-            kept: dict[str, Any] = {"force_close": True} if is_guarded else {"keepalive_timeout": _KEPT_FOR}
-            self._sessions[is_guarded] = aiohttp.ClientSession(
+    def _session(self, is_guarded: bool, *, is_kept: bool) -> aiohttp.ClientSession:
+        found = self._sessions.get((is_guarded, is_kept))
+        if found is None:
+            kept: dict[str, Any] = {"keepalive_timeout": _KEPT_FOR} if is_kept else {"force_close": True}
+            found = self._sessions[is_guarded, is_kept] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     resolver=_Resolver(),
                     socket_factory=self._guarded_socket if is_guarded else None,
@@ -178,7 +182,7 @@ class HttpClient:
                 headers={"User-Agent": "Tocsin"},
                 trust_env=False,
             )
-        return self._sessions[is_guarded]
+        return found
 
     def _guarded_socket(self, info: AddressInfo) -> socket.socket:
         """Called with the very address that is connected to next, after any spelling and any name was resolved."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import phonenumbers
 
@@ -19,6 +20,7 @@ _GSM7_EXTENDED_CODES = {
 }  # fmt: skip
 _GSM7 = frozenset(_GSM7_CODES)
 _GSM7_EXTENDED = frozenset(_GSM7_EXTENDED_CODES)
+_GSM7_ALL = _GSM7 | _GSM7_EXTENDED
 _PLAIN = str.maketrans(
     {
         "…": "...",
@@ -31,6 +33,8 @@ _PLAIN = str.maketrans(
         "\u00a0": " ",
     }
 )
+_FOLDED = {0x130: "i", 0x131: "i", 0x17F: "s", 0x212A: "k"}
+"""What is no ASCII, and the same as a letter of it where case does not matter."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u0085]+")
 _LAST_LINK = re.compile(r"\s*(https?://\S+)\s*$")
 _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"'，。；、）]+", re.IGNORECASE)
@@ -53,9 +57,14 @@ def concealed(text: str, *secrets: str) -> str:
     Secrets of three characters and fewer stay: they are in every sentence.
     """
     for secret in secrets:
-        if len(secret) > 3:
+        if 3 < len(secret) <= len(text) and _may_hold(text, secret):
             text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
     return storable(one_line(text), 300)
+
+
+def _may_hold(text: str, secret: str) -> bool:
+    """Whether a pattern has to look for it, whatever the case: making one costs more than sending the message."""
+    return not text.isascii() or secret.translate(_FOLDED).lower() in text.lower()
 
 
 def cut_bytes(text: str, limit: int, end: str = "...") -> str:
@@ -67,7 +76,7 @@ def cut_bytes(text: str, limit: int, end: str = "...") -> str:
 
 
 def is_gsm7(text: str) -> bool:
-    return all(character in _GSM7 or character in _GSM7_EXTENDED for character in text)
+    return _GSM7_ALL.issuperset(text)
 
 
 def gsm7_octets(text: str) -> bytes:
@@ -141,16 +150,15 @@ def national_number(e164: str) -> str:
 
 def _parts(text: str, *, is_ucs2: bool = False) -> list[tuple[int, int]]:
     """(characters, units) of each part; what is written as a pair (escapes, surrogates) is never split over two."""
+    is_pair: Callable[[str], bool]
     if not is_ucs2 and is_gsm7(text):
-        units = [2 if character in _GSM7_EXTENDED else 1 for character in text]
-        single, part = 160, 153
+        is_pair, single, part = _GSM7_EXTENDED.__contains__, 160, 153
     else:
-        units = [2 if ord(character) > 0xFFFF else 1 for character in text]
-        single, part = 70, 67
-    if sum(units) <= single:
-        return [(len(text), sum(units))]
+        is_pair, single, part = "\uffff".__lt__, 70, 67
+    if (units := len(text) + sum(map(is_pair, text))) <= single:
+        return [(len(text), units)]
     parts = [(0, 0)]
-    for unit in units:
+    for unit in (2 if is_pair(character) else 1 for character in text):
         if parts[-1][1] + unit > part:
             parts.append((0, 0))
         characters, used = parts[-1]

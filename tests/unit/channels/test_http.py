@@ -218,9 +218,11 @@ def test_a_request_is_never_repeated_by_itself() -> None:
         assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize(("is_trusted", "connections"), [(True, 1), (False, 3)])
-def test_connections_to_vendors_are_kept_for_the_next_request_and_guarded_ones_never(
-    is_trusted: bool, connections: int
+@pytest.mark.parametrize(
+    ("kind", "connections"), [({"is_trusted": True}, 1), ({"knows_copies": True}, 1), ({}, 3)], ids=str
+)
+def test_connections_are_kept_to_vendors_and_to_receivers_that_know_a_second_copy(
+    kind: dict[str, bool], connections: int
 ) -> None:
     seen: set[tuple[str, int]] = set()
 
@@ -234,7 +236,7 @@ def test_connections_to_vendors_are_kept_for_the_next_request_and_guarded_ones_n
         client = HttpClient(allow=["127.0.0.0/8"])
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         for _ in range(3):
-            assert (await client.request("GET", url, is_trusted=is_trusted)).status == 200
+            assert (await client.request("GET", url, **kind)).status == 200
         await client.aclose()
         server.close()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,3 +108,13 @@ def test_what_others_say_is_made_safe_to_keep() -> None:
 )
 def test_numbers_lose_their_country_code(e164: str, national: str) -> None:
     assert national_number(e164) == national
+
+
+_LETTERS = st.sampled_from("aAiIsSkK19 é\u0130\u0131\u017f\u212a密")
+
+
+@given(st.text(_LETTERS, max_size=14), st.text(_LETTERS, min_size=4, max_size=5))
+def test_what_is_concealed_is_found_whatever_its_case(text: str, secret: str) -> None:
+    as_a_pattern = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
+
+    assert concealed(text, secret) == one_line(as_a_pattern)

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from tocsin.channels.base import Config, Message, Outcome, SendResult
 from tocsin.channels.http import AddressRefusedError, HttpClient, HttpError, HttpReply, NotSentError
 from tocsin.channels.providers.http_sms.expressions import Expression
-from tocsin.channels.providers.http_sms.preset import ACCOUNT_NAMES, Preset, fill, fill_deep, filled
+from tocsin.channels.providers.http_sms.preset import ACCOUNT_NAMES, Preset, fill, fill_address, fill_deep, filled
 from tocsin.channels.texts import (
     concealed,
     cut_to_parts,
@@ -88,7 +88,7 @@ class HttpSms:
                 headers.update(extra.headers)
                 query.update(extra.query)
                 form.update(extra.form)
-        url = fill(request.url, {name: text if name == "url" else quote(text, safe="") for name, text in names.items()})
+        url = fill_address(request.url, names)
         if encoded := urlencode(filled(query, names)):
             url += ("&" if "?" in url else "?") + encoded
         lines = {name: one_line(text) for name, text in filled(headers, names).items()}

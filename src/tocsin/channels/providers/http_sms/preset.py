@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import yaml
@@ -158,6 +159,15 @@ def parse(source: str) -> Preset:
 
 def fill(template: str, names: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda match: names[match.group(1)], template)
+
+
+def fill_address(template: str, names: Mapping[str, str]) -> str:
+    """The same in a web address: what is filled in stays one part of it, but for the address of the account itself."""
+
+    def part(name: str) -> str:
+        return names[name] if name == "url" else quote(names[name], safe="")
+
+    return _PLACEHOLDER.sub(lambda match: part(match.group(1)), template)
 
 
 def filled(entries: Mapping[str, str], names: Mapping[str, str]) -> dict[str, str]:

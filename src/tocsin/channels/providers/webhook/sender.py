@@ -68,6 +68,7 @@ class Webhook:
                 headers={**headers, **self._proof(message.reference, body)},
                 body=body if method != "GET" else None,
                 timeout=_WITHIN,
+                knows_copies=True,
             )
         except HttpError as error:
             return without_reply(error)
