@@ -157,3 +157,65 @@ def test_a_kept_template_of_characters_that_cannot_be_stored_costs_nobody_a_mess
 
     story.expect_mail(ann, "Disk full")
     assert Activity.objects.filter(kind="template_failed").count() == 1
+
+
+@pytest.mark.parametrize("made", [r"{{ '\x00' }}", r"disk{{ '\x00' }}full", "{{ labels.none }}\u200b \u2800"])
+def test_a_text_that_would_hold_nul_or_nothing_to_see_is_the_built_in_one_on_every_channel(
+    story: Story, made: str
+) -> None:
+    ann = story.contact("Ann")
+    group = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
+    story.policy({ann: ["phone", "sms", "email"], group: []})
+    fields = ("email_title", "email_content", "sms_content", "phone_content", "robot_content")
+    PolicyVersion.objects.update(templates=dict.fromkeys(fields, made))
+
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_text(ann, "Disk full: firing: 1 event")
+    story.expect_call(ann, "Disk full", "firing: 1 event").answer()
+    mail = story.expect_mail(ann, "Disk full", "firing: 1 event")
+    assert mail.delivery.content is not None
+    assert "Disk full" in mail.delivery.content.html
+    content = Delivery.objects.get(channel="dingtalk").content
+    assert content is not None
+    assert "Disk full" in content.markdown
+    told = Activity.objects.filter(kind="template_failed").values_list("data__channel", flat=True)
+    assert sorted(told) == ["dingtalk", "email", "phone", "sms"]
+
+
+@pytest.mark.parametrize("made", ["<p>{{ labels.none }}&nbsp;</p>", "<br>"])
+def test_a_page_without_a_word_is_no_mail(story: Story, made: str) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]}, templates={"email_content": made})
+
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_mail(ann, "firing: 1 event")
+    assert "the text is empty" in next(entry.title for entry in story.timeline() if entry.kind == "template_failed")
+
+
+def test_signs_that_no_voice_says_are_no_call(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["phone"]}, templates={"phone_content": "*** {{ labels.none }} !!!"})
+
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_call(ann, "Disk full", "firing: 1 event")
+    assert Activity.objects.filter(kind="template_failed").count() == 1
+
+
+def test_a_fault_in_the_text_that_follows_a_call_is_told_too(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["phone"]}, templates={"sms_content": "{{ labels.none }}"})
+    story.fires("Disk full")
+    story.passes(5)
+
+    story.expect_call(ann).ring_out()
+    story.passes(5)
+
+    story.expect_text(ann, "Disk full: firing: 1 event")
+    told = [entry.title for entry in story.timeline() if entry.kind == "template_failed"]
+    assert told == ["Text message: the policy's template failed, so the built-in text went out: the text is empty"]

@@ -6,12 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from tocsin.alerts.services import record_activities
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.models import Contact
 from tocsin.contacts.queries import default_fallback
 from tocsin.contacts.rules import Fallback, resolved_fallback
 from tocsin.delivery.doorbell import ring_send
 from tocsin.delivery.models import Content, Delivery
+from tocsin.delivery.own_texts import template_failed
 from tocsin.delivery.render import render_digest
 from tocsin.delivery.rules import DeliveryState, Priority, Purpose, Reason
 from tocsin.delivery.rules.sending import CALL_AGAIN_AFTER
@@ -71,7 +73,7 @@ def _texts(calls: list[_FailedCall], now: datetime) -> list[Delivery]:
             state=DeliveryState.DELIVERED,
         ).values_list("notification_id", "recipient_id")
     )
-    planned, contents = [], []
+    planned, contents, faults = [], [], []
     for call in calls:
         text = render_digest(
             [known[alert_id] for alert_id in told[call.delivery.pk] if alert_id in known],
@@ -79,6 +81,8 @@ def _texts(calls: list[_FailedCall], now: datetime) -> list[Delivery]:
             language=call.contact.language,
             time_zone=call.contact.time_zone,
         )
+        if text.problem and call.delivery.notification is not None:
+            faults.append(template_failed(call.delivery.notification.alert_id, Channel.SMS, text.problem))
         follow_up = _follow_up(call.delivery, Channel.SMS, now)
         follow_up.content = Content(text=text.text, data=text.data)
         follow_up.stands_for = call.delivery.stands_for
@@ -89,6 +93,7 @@ def _texts(calls: list[_FailedCall], now: datetime) -> list[Delivery]:
         planned.append(follow_up)
         contents.append(follow_up.content)
     Content.objects.bulk_create(contents)
+    record_activities(faults, at=now)
     for follow_up in planned:
         follow_up.content_id = follow_up.content.pk if follow_up.content else None
     return planned

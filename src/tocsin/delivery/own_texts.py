@@ -12,13 +12,15 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.utils.html import strip_tags
 
+from tocsin.alerts.rules import ActivityKind
+from tocsin.alerts.services import NewActivity
 from tocsin.channels.kinds import ROBOT_PLATFORMS, Channel
 from tocsin.core.redact import redact_prose
 from tocsin.core.storable import storable
 from tocsin.delivery.dialects import escape_markdown, on_one_line
 from tocsin.delivery.rules import Cause
 from tocsin.delivery.speech import keys_said, plain_speech
-from tocsin.policies.rules import Record, TemplateFault, written
+from tocsin.policies.rules import EMPTY_TEXT, Record, TemplateFault, is_blank, written
 
 if TYPE_CHECKING:
     from tocsin.delivery.render import AlertSummary, EventSummary, Text
@@ -41,6 +43,11 @@ def own_text(alert: AlertSummary, channel: Channel, zone: ZoneInfo, built_in: Te
         return _written(alert, channel, named, values, built_in)
     except TemplateFault as fault:
         return replace(built_in, problem=storable(str(fault), _LONGEST_PROBLEM))  # it may quote the template
+
+
+def template_failed(alert_id: int, channel: Channel, why: str) -> NewActivity:
+    """The message went out with the built-in text."""
+    return NewActivity(alert_id, ActivityKind.TEMPLATE_FAILED, data={"channel": channel.value, "problem": why})
 
 
 def variables(alert: AlertSummary, zone: ZoneInfo, headline: str, url: str) -> Mapping[str, Any]:
@@ -113,11 +120,15 @@ def _written(
         if "<" not in named["content"]:
             page = page.replace("\n", "<br>\n")
         plain = unescape(strip_tags(page.replace("<br>", ""))).strip()
+        if is_blank(plain) and "<img" not in page.lower():
+            raise TemplateFault(EMPTY_TEXT)
         return replace(built_in, subject=title, html=_page(page), text=plain[: _LONGEST[channel]])
     if channel is Channel.SMS:
         return replace(built_in, text=_cut(text_of("content", on_one_line), _LONGEST[channel]))
     if channel is Channel.PHONE:
         said = on_one_line(text_of("content", plain_speech))
+        if not any(char.isalnum() for char in said):  # no voice says the rest
+            raise TemplateFault(EMPTY_TEXT)
         return replace(built_in, text=" ".join([_cut(said, _LONGEST[channel]), *keys_said(alert)]))
     url = str(values["url"])
     marked = text_of("content", escape_markdown).replace(escape_markdown(url), url) if url else ""

@@ -17,6 +17,7 @@ from tocsin.channels.kinds import Channel
 from tocsin.contacts.rules import Directory
 from tocsin.delivery.doorbell import ring_send
 from tocsin.delivery.notes import Note
+from tocsin.delivery.own_texts import template_failed
 from tocsin.delivery.plan_rows import (
     NewDelivery,
     NewNotification,
@@ -44,7 +45,7 @@ class Telling:
     """One notification to be made. `step`: of an escalation; `by`: who wanted it.
 
     `among`: an assignee is told over the channels that these objects of the policy have for them. `only`: nobody else
-    is told.
+    is told. `heard`: recipients and channels that have it already.
     """
 
     alert: Alert
@@ -56,6 +57,7 @@ class Telling:
     by: str = ""
     among: Targets = ()
     only: frozenset[int] | None = None
+    heard: frozenset[tuple[int, str]] = frozenset()
 
     @property
     def note(self) -> Note:
@@ -91,7 +93,7 @@ def tell(tellings: Sequence[Telling], now: datetime) -> list[NewActivity]:
         )))
         for item in tellings
     ]  # fmt: skip
-    plans = [(item, made) for item, made in made_of if item.only is None or made.deliveries]
+    plans = [(item, made) for item, made in made_of if made.deliveries or (item.only is None and not item.heard)]
     texts = {
         (at, key): _rendered(item, samples[item.alert.pk], common.get(item.alert.pk, {}), key)
         for at, (item, made) in enumerate(plans)
@@ -113,19 +115,17 @@ def tell(tellings: Sequence[Telling], now: datetime) -> list[NewActivity]:
         activity for at, (item, made) in enumerate(plans) for activity in _told(item, notifications[at], made)
     ]
     faults = {(at, key[0], text.problem) for (at, key), text in texts.items() if text.problem}
-    return activities + [_faulty(plans[at][0].alert, channel, why) for at, channel, why in sorted(faults)]
-
-
-def _faulty(alert: Alert, channel: Channel, why: str) -> NewActivity:
-    """The message went out with the built-in text."""
-    return NewActivity(alert.pk, ActivityKind.TEMPLATE_FAILED, data={"channel": channel.value, "problem": why})
+    return activities + [template_failed(plans[at][0].alert.pk, channel, why) for at, channel, why in sorted(faults)]
 
 
 def _limited(item: Telling, made: Plan) -> Plan:
     """To those alone that it is for."""
-    if item.only is None:
+    if item.only is not None:
+        return Plan(tuple(planned for planned in made.deliveries if planned.recipient_id in item.only), ())
+    if not item.heard:
         return made
-    return Plan(tuple(planned for planned in made.deliveries if planned.recipient_id in item.only), ())
+    lacking = (planned for planned in made.deliveries if (planned.recipient_id, planned.channel) not in item.heard)
+    return Plan(tuple(lacking), made.shortfalls)
 
 
 def _channels_of(item: Telling, people: Directory) -> Targets:

@@ -23,7 +23,8 @@ from tocsin.policies.rules.matching import (
     stored_rules,
 )
 from tocsin.policies.rules.severities import LIMITED, ROBOTS, is_used, parse_limits
-from tocsin.policies.rules.template_faults import TemplateFault
+from tocsin.policies.rules.template_faults import EMPTY as EMPTY_TEXT
+from tocsin.policies.rules.template_faults import TemplateFault, is_blank
 from tocsin.policies.rules.templating import (
     EVENT_FIELDS,
     FILTERS,
@@ -38,6 +39,7 @@ from tocsin.policies.rules.walking import Matcher, Walk, taken_in_turn
 from tocsin.policies.rules.windows import Moment, Outside, Window, parse_window, when_to_send, window_of
 
 __all__ = [
+    "EMPTY_TEXT",
     "EVENT_FIELDS",
     "FILTERS",
     "GO_MARK",
@@ -65,6 +67,7 @@ __all__ = [
     "condition_holds",
     "first_failed_condition",
     "group_of",
+    "is_blank",
     "is_go",
     "is_used",
     "mismatches",

@@ -26,6 +26,7 @@ from tocsin.core.storable import is_storable
 from tocsin.policies.rules.go_templates import MARK, is_go, made_go
 from tocsin.policies.rules.template_faults import (
     AT,
+    EMPTY,
     GREW,
     NO_VARIABLE,
     NOT_HERE,
@@ -33,6 +34,7 @@ from tocsin.policies.rules.template_faults import (
     TOO_SLOW,
     UNSTORABLE,
     TemplateFault,
+    is_blank,
 )
 
 TEMPLATE_FIELDS = (
@@ -58,7 +60,6 @@ _SECONDS = 1.0
 _NO_FILTER = Sentence("there is no filter %(name)s")
 _TOO_LONG = Sentence("Keep a template under %(most)d characters.")
 _NO_FIELD = Sentence("there is no field %(name)s")
-_EMPTY = Sentence("the text is empty")
 _NO_TEMPLATE = Sentence("There is no template %(name)s.")
 
 _ALLOWED: tuple[type[nodes.Node], ...] = (
@@ -132,17 +133,28 @@ def why_not_a_template(source: str, *, is_recovery: bool = False) -> str:
 def written(source: str, values: Mapping[str, Any], dialect: Callable[[str], str]) -> str:
     """The text, where every value has gone through `dialect`: what it makes harmless stays harmless. TemplateFault."""
     text = _made(source, values, dialect)
-    if not text:
-        raise TemplateFault(_EMPTY)
+    if is_blank(text):
+        raise TemplateFault(EMPTY)
     return text
 
 
 def _made(source: str, values: Mapping[str, Any], dialect: Callable[[str], str]) -> str:
     """Perhaps nothing: an example need not have the label that is shown."""
-    text = made_go(source, values["go"], dialect) if is_go(source) else _made_jinja(source, values, dialect)
-    if not is_storable(text):  # an escape of the template's language wrote it: the source itself holds none
+    text = made_go(source, values["go"], _storing(dialect)) if is_go(source) else _made_jinja(source, values, dialect)
+    if not is_storable(text):
         raise TemplateFault(UNSTORABLE)
     return text
+
+
+def _storing(dialect: Callable[[str], str]) -> Callable[[str], str]:
+    """An escape of the template's language may write what cannot be stored, and a dialect make a blank of it."""
+
+    def told(text: str) -> str:
+        if not is_storable(text):
+            raise TemplateFault(UNSTORABLE)
+        return dialect(text)
+
+    return told
 
 
 def _made_jinja(source: str, values: Mapping[str, Any], dialect: Callable[[str], str]) -> str:
@@ -165,8 +177,9 @@ def _made_jinja(source: str, values: Mapping[str, Any], dialect: Callable[[str],
 
 @lru_cache(maxsize=512)
 def _compiled(source: str, dialect: Callable[[str], str]) -> Any:
+    told = _storing(dialect)
     environment = _Environment(
-        finalize=lambda value: dialect(_shown(value)), keep_trailing_newline=False, trim_blocks=True, lstrip_blocks=True
+        finalize=lambda value: told(_shown(value)), keep_trailing_newline=False, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals.clear()
     environment.filters.clear()
