@@ -18,7 +18,8 @@ from tocsin.alerts.services import (
     unclaim_alert,
     unmute_alert,
 )
-from tocsin.contacts.services import delete_contacts
+from tocsin.channels.models import ProviderAccount
+from tocsin.contacts.services import delete_contacts, update_group
 from tocsin.core.errors import ConflictError
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.plan_rows import stopped_by_claims
@@ -272,6 +273,50 @@ def test_a_message_that_waits_for_a_mute_goes_out_once_it_is_lifted(story: Story
     story.passes(10)
 
     story.expect_text(ann)
+
+
+def test_what_waited_for_the_end_of_a_mute_is_told_to_those_whom_it_concerns_then(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    rota = story.schedule([ann, bob], starts_on="2026-11-22", handover_time="14:00", tells_by=[])
+    story.policy({rota: ["sms"]}, sending_window=AFTERNOON)
+    story.fires("Disk full", host="db1")
+    story.passes(55 * MINUTE)
+    mute_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lasts=timedelta(hours=2))
+    story.fires("Disk full", host="db2")
+    story.passes(119 * MINUTE)
+    story.expect_silence()
+    waited = story.delivery(ann, "sms")
+    assert (waited.state, waited.reason) == ("planned", "muted")
+
+    story.passes(MINUTE)
+
+    story.expect_text(bob, "firing: 2 events")
+    waited.refresh_from_db()
+    assert (waited.state, waited.reason) == ("skipped", "planned_anew")
+    assert "The mute is over: what waited is planned again" in [entry.title for entry in story.timeline()]
+
+
+def test_who_had_the_message_before_the_mute_does_not_get_it_again_when_the_others_do(story: Story) -> None:
+    """A limit let one text go and held the other until the alert was muted."""
+    ann, bob, eve = story.contact("Ann"), story.contact("Bob"), story.contact("Eve")
+    team = story.group(ann, bob)
+    story.policy({team: ["sms"]})
+    ProviderAccount.objects.filter(provider="outbox_sms").update(limit_count=1, limit_seconds=600)
+    story.fires("Disk full")
+    story.passes(5)
+    first, second = (ann, bob) if story.delivery(ann, "sms").state == "accepted" else (bob, ann)
+    story.expect_text(first)
+    assert story.delivery(second, "sms").state == "held"
+
+    mute_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lasts=timedelta(hours=1))
+    story.passes(30 * MINUTE)
+    assert story.delivery(second, "sms").reason == "muted"
+    update_group(by=ADMIN, now=story.now, group_id=team.pk, version=None, contact_ids=[first.pk, eve.pk])
+    story.passes(30 * MINUTE)
+
+    story.expect_text(eve, "firing: 1 event")
+    assert story.delivery(second, "sms").reason == "planned_anew"
+    story.passes(60 * MINUTE)  # and nobody else hears of it
 
 
 @pytest.mark.parametrize("lapses", [True, False], ids=["it lapses", "it is given back"])

@@ -14,10 +14,13 @@ from tocsin.contacts.rules import Fallback
 from tocsin.contacts.services import delete_contacts, import_contact, update_contact
 from tocsin.core.ids import to_base36
 from tocsin.delivery.auditor import find_faults
+from tocsin.delivery.explaining import explain
 from tocsin.delivery.models import Delivery, Notification
 from tocsin.delivery.models import Receipt as ReceiptRow
 from tocsin.delivery.planning import plan_due
+from tocsin.delivery.planning_faults import planning_faults
 from tocsin.delivery.services import record_receipts
+from tocsin.delivery.timeline import timeline
 from tocsin.policies.services import disable_policy, enable_policy, save_policy
 
 
@@ -539,8 +542,16 @@ def test_an_alert_whose_rows_the_database_refuses_keeps_no_other_one_waiting(sto
     story.expect_text(ann, "Disk full")
     assert Alert.objects.filter(due_at__lt=story.now).count() == 1
     assert "TocsinAlertsLate" in [fault.kind for fault in find_faults(story.now + timedelta(minutes=1))]
+    stuck = Alert.objects.get(due_at__lt=story.now)
+    told = [entry for entry in timeline(stuck.pk) if entry.kind == "planning_failed"]
+    assert ["integer out of range" in entry.title for entry in told] == [True], "once, though it was tried four times"
+    [policy] = explain({"alertname": "Broken"}, story.now).policies
+    assert "integer out of range" in policy.open_alert_fault
+    [fault], count = planning_faults(story.now)
+    assert (fault.alert_id, fault.title, count) == (stuck.pk, "Broken", 1)
 
     Notification.objects.filter(number=2**31 - 1).update(number=1)
     story.passes(20)
 
     story.expect_text(ann, "more events: 2 are active now")
+    assert planning_faults(story.now) == ([], 0)

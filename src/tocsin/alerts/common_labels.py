@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from tocsin.alerts.memberships import events_of_each
 from tocsin.events.statements import execute
 
-_COMMON = """
+_COMMON = f"""
 WITH firing AS (
-    SELECT m.alert_id, e.labels FROM alerts_alertevent m JOIN events_event e ON e.id = m.event_id
-    WHERE m.alert_id = ANY(%(ids)s) AND e.state <> 'resolved'
+    SELECT m.alert_id, e.labels FROM {events_of_each("%(ids)s")} WHERE e.state <> 'resolved'
 ), sizes AS (SELECT alert_id, count(*) AS total FROM firing GROUP BY alert_id)
 SELECT f.alert_id, l.key, l.value
 FROM firing f JOIN sizes s USING (alert_id) CROSS JOIN LATERAL jsonb_each_text(f.labels) AS l
 GROUP BY f.alert_id, l.key, l.value, s.total HAVING count(*) = s.total ORDER BY l.key
-"""
-_COMMON_OF_ALL = """
+"""  # noqa: S608 (a part of the statement)
+_COMMON_OF_ALL = f"""
 WITH firing AS MATERIALIZED (
-    SELECT DISTINCT ON (e.id) e.id, e.labels FROM alerts_alertevent m JOIN events_event e ON e.id = m.event_id
-    WHERE m.alert_id = ANY(%(ids)s) AND e.state <> 'resolved' ORDER BY e.id
+    SELECT DISTINCT ON (e.id) e.id, e.labels FROM {events_of_each("%(ids)s")} WHERE e.state <> 'resolved' ORDER BY e.id
 )
 SELECT l.key, l.value FROM firing f CROSS JOIN LATERAL jsonb_each_text(f.labels) AS l
 GROUP BY l.key, l.value HAVING count(*) = (SELECT count(*) FROM firing) ORDER BY l.key
-"""
+"""  # noqa: S608 (a part of the statement)
 
 
 def labels_in_common(alert_ids: Collection[int]) -> dict[int, dict[str, str]]:

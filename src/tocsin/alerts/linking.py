@@ -35,7 +35,7 @@ SELECT id, 'resolved', %(now)s, '', '', '{"by": "shadow"}' FROM ended
 # events/services/reporting.py). The upsert below then only waits for alerts that came into being in between, in the
 # order of its sorted rows; should that cross with somebody's order by id, accept runs again.
 _LOCK = """
-SELECT id FROM alerts_alert
+SELECT id, policy_id, group_key FROM alerts_alert
 WHERE resolved_at IS NULL AND id IN (
     SELECT m.alert_id FROM alerts_alertevent m WHERE m.event_id = ANY(%(ended)s::bigint[])
     UNION
@@ -43,6 +43,20 @@ WHERE resolved_at IS NULL AND id IN (
     JOIN alerts_alert a ON a.policy_id = k.policy_id AND a.group_key = k.group_key AND a.resolved_at IS NULL
 )
 ORDER BY id FOR NO KEY UPDATE
+"""
+# Most events of a storm join an alert that is due already: its row is read, and not written again.
+_ADD = """
+UPDATE alerts_alert a SET severity = w.severity, due_at = w.due_at
+FROM (
+    SELECT o.id,
+           CASE WHEN o.chosen_severity IS NULL THEN least(o.severity, n.severity) ELSE o.severity END AS severity,
+           CASE WHEN o.notified_at IS NULL THEN least(o.due_at, %(now)s + make_interval(secs => n.wait))
+               ELSE least(o.due_at, greatest(%(now)s, o.notified_at + make_interval(secs => v.group_interval_seconds)))
+           END AS due_at
+    FROM unnest(%(alerts)s::bigint[], %(severities)s::smallint[], %(waits)s::int[]) AS n (id, severity, wait)
+    JOIN alerts_alert o ON o.id = n.id JOIN policies_policyversion v ON v.id = o.policy_version_id
+) w
+WHERE a.id = w.id AND (a.severity, a.due_at) IS DISTINCT FROM (w.severity, w.due_at)
 """
 # When the open alert is being resolved at this moment, the conflict waits, finds no open one any more and inserts.
 _OPEN = """
@@ -119,26 +133,26 @@ def link_events(taken: Sequence[Taken], ended_ids: Sequence[int], now: datetime)
     if not groups and not ended_ids:
         return Linked()
     keys = sorted(groups)
-    named: dict[str, list[Any]] = {
-        "policies": [policy_id for policy_id, _key in keys],
-        "keys": [key for _policy_id, key in keys],
-    }
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK, {"ended": list(ended_ids), **named})
-        known = {row[0] for row in cursor.fetchall()}
-        joined: dict[int, _Group] = {}
+        cursor.execute(_LOCK, {"ended": list(ended_ids), **_named(keys)})
+        found = {(policy_id, key): pk for pk, policy_id, key in cursor.fetchall()}
+        joined = {found[key]: groups[key] for key in keys if key in found}
         opened: set[int] = set()
-        if groups:
-            cursor.execute(_OPEN, {"now": now, **named, **_columns([groups[key] for key in keys])})
-            joined = {pk: groups[policy_id, key] for pk, policy_id, key in cursor.fetchall()}
-            pairs = [(pk, event.id) for pk, group in joined.items() for event in group.events]
+        if joined:
+            cursor.execute(_ADD, {"now": now, "alerts": list(joined), **_moved(list(joined.values()))})
+        if new := [key for key in keys if key not in found]:
+            fresh = [groups[key] for key in new]
+            cursor.execute(_OPEN, {"now": now, **_named(new), **_columns(fresh), **_moved(fresh)})
+            begun = {pk: groups[policy_id, key] for pk, policy_id, key in cursor.fetchall()}
+            sizes = [len(group.events) for group in begun.values()]
+            cursor.execute(_TELL_OPENED, {"now": now, "alerts": list(begun), "events": sizes})
+            opened = {row[0] for row in cursor.fetchall()}
+            joined |= begun
+        if pairs := [(pk, event.id) for pk, group in joined.items() for event in group.events]:
             cursor.execute(
                 _JOIN, {"now": now, "alerts": [pk for pk, _ in pairs], "events": [event for _, event in pairs]}
             )
-            sizes = [len(group.events) for group in joined.values()]
-            cursor.execute(_TELL_OPENED, {"now": now, "alerts": list(joined), "events": sizes})
-            opened = {row[0] for row in cursor.fetchall()}
-        if ended := known - joined.keys():
+        if ended := set(found.values()) - joined.keys():
             cursor.execute(_MAKE_DUE, {"now": now, "alerts": list(ended)})
     return Linked(frozenset(opened), frozenset(joined.keys() | ended))
 
@@ -187,12 +201,21 @@ def _grouped(taken: Sequence[Taken]) -> dict[tuple[int, UUID], _Group]:
     return groups
 
 
+def _named(keys: Sequence[tuple[int, UUID]]) -> dict[str, list[Any]]:
+    return {"policies": [policy_id for policy_id, _key in keys], "keys": [key for _policy_id, key in keys]}
+
+
+def _moved(groups: Sequence[_Group]) -> dict[str, list[Any]]:
+    return {
+        "severities": [min(event.severity for event in group.events) for group in groups],
+        "waits": [int(group.policy.group_wait.total_seconds()) for group in groups],
+    }
+
+
 def _columns(groups: Sequence[_Group]) -> dict[str, list[Any]]:
     return {
         "versions": [group.policy.version_id for group in groups],
         "labels": [msgspec.json.encode(group.shared).decode() for group in groups],
         "titles": [alert_title(group.shared, group.events[0].labels, group.policy.name) for group in groups],
-        "severities": [min(event.severity for event in group.events) for group in groups],
         "shadows": [group.policy.is_shadow for group in groups],
-        "waits": [int(group.policy.group_wait.total_seconds()) for group in groups],
     }

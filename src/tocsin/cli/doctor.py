@@ -98,8 +98,16 @@ def _examine_database() -> Iterator[Finding]:
             for section in coverage(utc_now(), shown=3)
             if not section.is_advice
         )
+        yield checks.check_planning(*_unplanned())
         if has_text_provider:
             yield checks.check_simulated_proofs(count_simulated_proofs())
+
+
+def _unplanned() -> tuple[int, list[str]]:
+    from tocsin.delivery.planning_faults import planning_faults  # models need Django set up
+
+    faults, count = planning_faults(utc_now(), shown=3)
+    return count, [f"#{fault.alert_id} {fault.title}: {fault.problem}" for fault in faults]
 
 
 def _database_clock() -> datetime:

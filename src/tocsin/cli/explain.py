@@ -96,6 +96,8 @@ def _details(policy: ExplainedPolicy) -> list[str]:
         lines.append(f"group: {grouped or 'everything together'}; wait {policy.group_wait_seconds} s")
         if policy.open_alert_id is not None:
             lines.append(f"would join alert #{policy.open_alert_id}, which is open")
+        if policy.open_alert_fault:
+            lines.append(f"that alert cannot be planned now, so nobody is told: {policy.open_alert_fault}")
     if policy.moment.is_dropped:
         lines.append("outside the hours of the policy: nothing is sent")
     elif policy.moment.at is not None:
@@ -153,6 +155,7 @@ def _as_json(found: Explanation) -> dict[str, Any]:
                 "why_not": list(policy.why_not),
                 "group": dict(policy.group_labels or {}),
                 "open_alert": policy.open_alert_id,
+                "open_alert_fault": policy.open_alert_fault,
                 "is_dropped": policy.moment.is_dropped,
                 "waits_until": policy.moment.at,
                 **_told_as_json(policy),

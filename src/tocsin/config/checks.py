@@ -159,6 +159,15 @@ def failed(name: str, error: TocsinError) -> Finding:
     return Finding(name, Level.FAILURE, str(error))
 
 
+def check_planning(count: int, examples: Sequence[str]) -> Finding:
+    """`examples`: alerts that cannot be planned, each with why."""
+    if not count:
+        return Finding("planning", Level.OK, "every alert that is due can be planned")
+    named = "; ".join([*examples, "..."][:count])
+    text = f"Alerts that cannot be planned, and of which nobody is told: {count} ({named}). The worker's log says more."
+    return Finding("planning", Level.FAILURE, text)
+
+
 def check_coverage(found: Iterable[tuple[str, int, Sequence[str]]]) -> Iterator[Finding]:
     """One row for each kind of dead end that there is: its title, how many, and names of some."""
     rows = [

@@ -57,6 +57,7 @@ FROM planned p CROSS JOIN LATERAL (
 ) w JOIN delivery_delivery s ON s.id = w.id
 WHERE s.state IN ('sending', 'accepted', 'delivered', 'ambiguous') OR s.reason = 'shadow'
 """
+_WAITS = (Reason.OUTSIDE_WINDOW, Reason.MUTED)
 _GONE = (Reason.CONTACT_DELETED, Reason.ROBOT_DELETED, Reason.WEBHOOK_DELETED, Reason.REPLACED)
 
 
@@ -179,8 +180,8 @@ def claim(
 
 
 def _is_planned_again(row: QueueRow, now: datetime) -> bool:
-    """It waited for the hours of its policy, and whoever plans is about to end it (`opening`), or is long gone."""
-    waited = row.reason == Reason.OUTSIDE_WINDOW and row.state == DeliveryState.PLANNED and row.attempt_count == 0
+    """It waited for its hours or for a mute, and whoever plans is about to end it (`opening`), or is long gone."""
+    waited = row.reason in _WAITS and row.state == DeliveryState.PLANNED and row.attempt_count == 0
     is_of_policy = row.cause in (Cause.FIRED, Cause.ADDED, Cause.REPEATED) and row.fallback_of_id is None
     due_at = row.alert_due_at
     return waited and is_of_policy and due_at is not None and now - _PLANS_WITHIN < due_at <= now
@@ -273,7 +274,7 @@ def _merge_waited(
     """
     groups: dict[tuple[object, ...], list[QueueRow]] = {}
     for row, _route in ready:
-        if row.reason in (Reason.OUTSIDE_WINDOW, Reason.MUTED):
+        if row.reason in _WAITS:
             groups.setdefault((row.alert_id, row.recipient_id, row.channel), []).append(row)
     newest_first = [sorted(rows, key=lambda row: -row.id) for rows in groups.values() if len(rows) > 1]
     gone = {row.id for rows in newest_first for row in rows[1:]}

@@ -11,6 +11,7 @@ from tocsin.alerts.linking import shadow_key
 from tocsin.alerts.models import Alert
 from tocsin.channels.kinds import Channel
 from tocsin.core.sentences import Sentence
+from tocsin.delivery.planning_faults import planning_faults
 from tocsin.delivery.queries import carriers
 from tocsin.delivery.rules.plan import Plan, PlannedDelivery, Shortfall, plan
 from tocsin.events.rules import INITIAL_SEVERITY_MAP, IntegrationKey, match_labels, severity_of
@@ -66,6 +67,8 @@ class ExplainedPolicy:
     why_not: tuple[str, ...] = ()
     group_labels: Mapping[str, str] | None = None
     open_alert_id: int | None = None
+    open_alert_fault: str = ""
+    """Why that alert cannot be planned now; nobody is told of it until it can."""
     group_wait_seconds: int = 0
     deliveries: tuple[PlannedDelivery, ...] = ()
     shortfalls: tuple[Shortfall, ...] = ()
@@ -143,6 +146,8 @@ def explain(
     groups = {view.policy_id: group_of(view.group_by, labels) for view in views.values()}
     keys = {item.policy_id: _key(groups[item.policy_id][0], item) for item in matched if item.policy_id in groups}
     open_alerts = _open_alerts(keys) if is_now and drafts is None else {}
+    faults, _count = planning_faults(now, alert_ids=open_alerts.values()) if open_alerts else ([], 0)
+    problems = {fault.alert_id: fault.problem for fault in faults}
     explained = []
     for item in matched:
         view = views.get(current.get(item.policy_id, 0))
@@ -161,6 +166,7 @@ def explain(
                 is_match=True,
                 group_labels=group_labels,
                 open_alert_id=open_alert_id,
+                open_alert_fault=problems.get(open_alert_id or 0, ""),
                 group_wait_seconds=int(view.group_wait.total_seconds()),
                 deliveries=made.deliveries,
                 shortfalls=made.shortfalls,

@@ -1,4 +1,4 @@
-"""What waited for the hours of its policy is planned again when they begin: told is who is concerned then.
+"""What waited for the hours of its policy, or for the end of a mute, is planned again then: told is who is concerned.
 
 The rows that waited showed what was to come, and end here; the new ones go to whoever is on duty, verified and in the
 groups at that moment, with the alert's text of that moment. What waits in the queue although its alert is due leaves it
@@ -18,17 +18,24 @@ _WAITING = """
 SELECT n.alert_id, array_agg(d.id ORDER BY d.id), bool_or(n.cause = 'fired'), (array_agg(n.cause ORDER BY n.id DESC))[1]
 FROM delivery_notification n JOIN delivery_delivery d ON d.notification_id = n.id
 WHERE n.alert_id = ANY(%s) AND n.cause IN ('fired', 'added', 'repeated') AND d.fallback_of_id IS NULL
-  AND d.state = 'planned' AND d.reason = 'outside_window' AND d.attempt_count = 0
+  AND d.state = 'planned' AND d.reason IN ('outside_window', 'muted') AND d.attempt_count = 0
 GROUP BY n.alert_id
 """
 # A row that somebody has claimed meanwhile is his, and goes out as it is.
 _END = """
 WITH waited AS (
-    SELECT id FROM delivery_delivery WHERE id = ANY(%(ids)s) AND state = 'planned' AND reason = 'outside_window'
+    SELECT id FROM delivery_delivery
+    WHERE id = ANY(%(ids)s) AND state = 'planned' AND reason IN ('outside_window', 'muted')
     ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE delivery_delivery d SET state = 'skipped', reason = %(reason)s, next_at = NULL, finished_at = %(now)s
 FROM waited WHERE d.id = waited.id
+"""
+_HEARD = """
+SELECT DISTINCT n.alert_id, d.recipient_id, d.channel
+FROM delivery_delivery d JOIN delivery_notification n ON n.id = d.notification_id
+WHERE d.notification_id IN (SELECT notification_id FROM delivery_delivery WHERE id = ANY(%s))
+  AND d.state NOT IN ('skipped', 'cancelled')
 """
 
 
@@ -40,8 +47,8 @@ class Waited:
     delivery_ids: tuple[int, ...]
 
 
-def waited_for_hours(alert_ids: Collection[int]) -> dict[int, Waited]:
-    """By alert, what its policy itself wants to tell and the hours hold back; the caller has locked the alerts."""
+def what_waited(alert_ids: Collection[int]) -> dict[int, Waited]:
+    """By alert, what its policy itself wants to tell and hours or a mute hold back; the alerts are locked."""
     rows = execute(_WAITING, [list(alert_ids)]) if alert_ids else []
     return {
         alert_id: Waited(Cause.FIRED if has_fired else Cause(newest), tuple(ids))
@@ -49,8 +56,15 @@ def waited_for_hours(alert_ids: Collection[int]) -> dict[int, Waited]:
     }
 
 
-def end_waited(waited: Collection[Waited], now: datetime) -> None:
-    """Another message takes their place."""
+def end_waited(waited: Collection[Waited], now: datetime) -> dict[int, frozenset[tuple[int, str]]]:
+    """Another message takes their place. Returns, by alert, recipients and channels that have what was to be told: a
+    limit may have held up some messages of a notification until the mute began, and let others go.
+    """
     ids = sorted(pk for item in waited for pk in item.delivery_ids)
-    if ids:
-        run(_END, {"ids": ids, "reason": Reason.PLANNED_ANEW.value, "now": now})
+    if not ids:
+        return {}
+    run(_END, {"ids": ids, "reason": Reason.PLANNED_ANEW.value, "now": now})
+    heard: dict[int, set[tuple[int, str]]] = {}
+    for alert_id, recipient_id, channel in execute(_HEARD, [ids]):
+        heard.setdefault(alert_id, set()).add((recipient_id, channel))
+    return {alert_id: frozenset(pairs) for alert_id, pairs in heard.items()}

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import ActivityKind, AlertState, clocks_from_json, taken_steps
 from tocsin.alerts.services import NewActivity, record_activities
-from tocsin.delivery.opening import Waited, end_waited, waited_for_hours
+from tocsin.delivery.opening import Waited, end_waited, what_waited
 from tocsin.delivery.plan_rows import (
     commit_without_waiting,
     lock_due_alerts,
@@ -21,6 +21,7 @@ from tocsin.delivery.plan_rows import (
     stopped_by_claims,
     update_alerts,
 )
+from tocsin.delivery.planning_faults import note_planning_fault
 from tocsin.delivery.postings import want_updates
 from tocsin.delivery.queue_rows import wake_muted
 from tocsin.delivery.rules import Cause
@@ -53,14 +54,17 @@ class _Due:
     decision: Decision
     facts: AlertFacts
     waited: Waited | None = None
-    """For the hours of the policy."""
+    """For the hours of the policy, or the end of a mute."""
+    heard: frozenset[tuple[int, str]] = frozenset()
+    """Recipients and channels that have what waited for others."""
     stopped: frozenset[int] = frozenset()
     """Who has heard nothing of it because of a claim that is over."""
 
     def is_opened(self, now: datetime) -> bool:
-        """Whether what waited is to be planned again: the hours have begun, and there is still something to tell."""
+        """Whether what waited is planned again: it waits for nothing more, and there is still something to tell."""
         alert, window = self.alert, self.policy.window
-        if self.waited is None or window is None or not window.is_open(now) or not self.counts.active:
+        is_open = window is None or window.is_open(now)
+        if self.waited is None or not is_open or not self.counts.active:
             return False
         is_heard = alert.muted_until is None or alert.muted_until <= now
         is_wanted = self.decision.state is AlertState.PENDING or self.waited.cause is Cause.ADDED
@@ -77,7 +81,9 @@ class _Due:
         alert, counts, decision = self.alert, self.counts, self.decision
         found = []
         if (cause := self.cause(now)) is not None:
-            found.append(Telling(alert, cause, counts, self._targets(), self.policy, among=self.policy.targets))
+            heard = self.heard if decision.cause is None else frozenset()
+            among = self.policy.targets
+            found.append(Telling(alert, cause, counts, self._targets(), self.policy, among=among, heard=heard))
         elif self.stopped and decision.state is AlertState.PENDING and counts.active and not decision.keeps_asking:
             found.append(Telling(alert, Cause.FIRED, counts, self._all_targets(), self.policy, only=self.stopped))
         if decision.tells_assignee and alert.assigned_to_id is not None:
@@ -109,7 +115,7 @@ def plan_due(now: datetime, *, limit: int | None = None) -> int:
     """Decides for due alerts, by default for few at once and more in a storm, and returns how many.
 
     Other workers skip what this one has locked. An alert that cannot be planned keeps no other one waiting; it stays
-    due and is tried again every 15 s, and the auditor tells of it.
+    due and is tried again every 15 s, and its timeline and the auditor tell of it.
     """
     for alert_id in [pk for pk, until in _aside.items() if until <= now or until > now + _ASIDE_FOR]:
         del _aside[alert_id]
@@ -135,9 +141,10 @@ def _plan_one_by_one(now: datetime, limit: int) -> int:
             done += _plan(now, 1, alert_id)
         except _DATABASE_IS_AWAY:
             raise
-        except Exception:
+        except Exception as error:
             logger.exception("alert %d cannot be planned; it is tried again soon", alert_id)
             _aside[alert_id] = now + _ASIDE_FOR
+            note_planning_fault(alert_id, error, now)
     return done
 
 
@@ -154,7 +161,7 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
     if not alerts:
         return 0
     stopped = stopped_by_claims([alert.pk for alert in alerts if _has_claim_ended(alert, now)])
-    unmuted = [alert.pk for alert in alerts if _has_mute_ended(alert, now)]
+    unmuted = {alert.pk for alert in alerts if _has_mute_ended(alert, now)}
     counts = count_events([alert.pk for alert in alerts])
     versions = policy_versions({alert.policy_version_id for alert in alerts})
     ladders = chains({view.escalation_id for view in versions.values() if view.escalation_id is not None})
@@ -164,14 +171,16 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
     ]
     _leave_reopening_to_newer_alerts(due)
 
-    waited = waited_for_hours([item.alert.pk for item in due if item.policy.window is not None])
+    waited = what_waited([item.alert.pk for item in due if item.policy.window is not None or item.alert.pk in unmuted])
     for item in due:
         item.waited = waited.get(item.alert.pk)
         item.stopped = stopped.get(item.alert.pk, frozenset())
     opened = [item for item in due if item.is_opened(now)]
-    end_waited([item.waited for item in opened if item.waited is not None], now)
+    heard = end_waited([item.waited for item in opened if item.waited is not None], now)
 
-    activities = [NewActivity(item.alert.pk, ActivityKind.HOURS_BEGAN) for item in opened]
+    activities = [_opened(item.alert, has_mute_ended=item.alert.pk in unmuted) for item in opened]
+    for item in opened:
+        item.heard = heard.get(item.alert.pk, frozenset())
     looks = {alert.pk: _look(alert) for alert in alerts}
     for item in due:
         activities += _apply(item, now)
@@ -274,6 +283,10 @@ def _apply(item: _Due, now: datetime) -> list[NewActivity]:
     ]
     alert.state = decision.state
     return activities
+
+
+def _opened(alert: Alert, *, has_mute_ended: bool) -> NewActivity:
+    return NewActivity(alert.pk, ActivityKind.HOURS_BEGAN, data={"after": "mute"} if has_mute_ended else {})
 
 
 def _look(alert: Alert) -> tuple[str, int, str, str]:

@@ -33,6 +33,8 @@ from tocsin.delivery.waiting import after_failure, pause_until
 logger = logging.getLogger(__name__)
 
 _RECORDED_AT_ONCE = 200
+_GATHERED_FOR = 0.02
+"""Seconds that an outcome waits for others while more is being sent: what a commit costs is shared by more of them."""
 _RECORD_BACKOFF = 1.0
 """Sooner than others look for dead workers after the database has come back, and send again."""
 _THREADS = 4
@@ -171,6 +173,8 @@ class Sender:
     async def _record_all(self) -> None:
         while True:
             batch = [await self._sent.get()]
+            if len(self._in_flight) > 1 + self._sent.qsize() and not self._stop.is_set():
+                await asyncio.sleep(_GATHERED_FOR)
             while not self._sent.empty() and len(batch) < _RECORDED_AT_ONCE:
                 batch.append(self._sent.get_nowait())
             await self._record(batch)

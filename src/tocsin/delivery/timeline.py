@@ -253,7 +253,7 @@ _WARNINGS = frozenset(
 def _activity_entry(activity: Activity) -> TimelineEntry:
     kind, data = ActivityKind(activity.kind), activity.data
     title, level = _activity_title(kind, activity), Level.NEUTRAL
-    if kind is ActivityKind.NOBODY_TOLD:
+    if kind in (ActivityKind.NOBODY_TOLD, ActivityKind.PLANNING_FAILED):
         level = Level.BAD
     elif kind in _WARNINGS:
         level = Level.WARNING
@@ -298,6 +298,8 @@ def _activity_title(kind: ActivityKind, activity: Activity) -> str:
         case ActivityKind.UNSILENCED:
             return _("No longer silenced")
         case ActivityKind.HOURS_BEGAN:
+            if data.get("after") == "mute":
+                return _("The mute is over: what waited is planned again")
             return _("The hours of the policy begin: what waited is planned again")
         case ActivityKind.RESOLVED if data.get("by") == "shadow":
             return _("Ended: the policy is no longer in shadow")
@@ -305,6 +307,9 @@ def _activity_title(kind: ActivityKind, activity: Activity) -> str:
             channel = _(CHANNEL_TITLES[data["channel"]])
             text = _("%(channel)s: the policy's template failed, so the built-in text went out: %(problem)s")
             return text % {"channel": channel, "problem": translated(data["problem"], _)}
+        case ActivityKind.PLANNING_FAILED:
+            text = _("It cannot be planned and is tried again; nobody is told until that works: %(problem)s")
+            return text % {"problem": data["problem"]}
         case ActivityKind.POLICY_APPLIED:
             text = _("%(name)s applied version %(to)d of the policy, instead of version %(from)d")
             return text % {"name": actor, "to": data["to"], "from": data["from"]}

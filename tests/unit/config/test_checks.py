@@ -149,3 +149,11 @@ def test_a_worker_that_has_not_been_at_work_warns(now: datetime) -> None:
 
     assert [each.level for each in found] == [Level.OK, Level.WARNING, Level.WARNING]
     assert "since 2026-11-23 11:58 UTC" in found[1].text
+
+
+def test_alerts_that_cannot_be_planned_fail_and_some_are_named() -> None:
+    none, few, many = (checks.check_planning(count, ["#1 a: x", "#2 b: y"]) for count in (0, 2, 5))
+
+    assert [each.level for each in (none, few, many)] == [Level.OK, Level.FAILURE, Level.FAILURE]
+    assert "2 (#1 a: x; #2 b: y)" in few.text
+    assert "5 (#1 a: x; #2 b: y; ...)" in many.text

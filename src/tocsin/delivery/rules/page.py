@@ -74,9 +74,10 @@ def page() -> str:
         "",
         "A recovery is told only to whom the firing was told (`firing_never_sent`). A step of an escalation that "
         "waits for the resolution, or that somebody asked for, goes out although the alert is claimed. What is due "
-        "of a muted alert waits until the mute ends (`muted`), and goes through this table then. Of one whose "
-        "policy is disabled or in shadow by then, or gone, nothing goes out (`policy_disabled`). What was merged "
-        "into a message that does not go out now is planned again.",
+        "of a muted alert waits until the mute ends (`muted`). What the policy itself waits to tell is planned again "
+        "then, as when its hours begin; what else waited goes through this table. Of one whose policy is disabled or "
+        "in shadow by then, or gone, nothing goes out (`policy_disabled`). What was merged into a message that does "
+        "not go out now is planned again.",
         "",
         "## After an attempt",
         "",

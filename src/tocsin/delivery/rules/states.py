@@ -214,9 +214,7 @@ REASON_TEXTS: dict[Reason, Sentence] = {
     Reason.SHADOW: Sentence("the policy is in shadow: this would have been sent"),
     Reason.NOT_AT_SEVERITY: Sentence("the policy keeps this channel for more severe alerts"),
     Reason.OUTSIDE_WINDOW: Sentence("it is outside the hours of the policy"),
-    Reason.PLANNED_ANEW: Sentence(
-        "the hours of the policy began, and it was planned again for whoever is concerned now"
-    ),
+    Reason.PLANNED_ANEW: Sentence("what it waited for was over, and it was planned again for whoever is concerned now"),
     Reason.PERSON_CAP: Sentence(
         "the cap on calls or texts to one person in an hour is reached; it goes out with others when the hour is over"
     ),

@@ -43,6 +43,7 @@ _ICONS = {
     ActivityKind.ASKED: "stairs",
     ActivityKind.PASSED_OVER: "schedule",
     ActivityKind.HOURS_BEGAN: "alarm",
+    ActivityKind.PLANNING_FAILED: "error",
 }
 
 

@@ -77,6 +77,9 @@ class PolicyTold(BaseModel):
     why_not: list[str]
     group: dict[str, str]
     open_alert_id: int | None
+    open_alert_fault: str = Field(
+        description="Why that alert cannot be planned now, so that nobody is told of it; else empty."
+    )
     is_dropped: bool = Field(description="Outside its hours nothing is sent.")
     waits_until: Moment | None
     tells: list[Told]
@@ -242,6 +245,7 @@ def _policy(policy: ExplainedPolicy) -> PolicyTold:
         why_not=[said(text) for text in policy.why_not],
         group=dict(policy.group_labels or {}),
         open_alert_id=policy.open_alert_id,
+        open_alert_fault=policy.open_alert_fault,
         is_dropped=policy.moment.is_dropped,
         waits_until=policy.moment.at,
         repeats_after_seconds=policy.repeat_every.total_seconds() if policy.repeat_every else None,
