@@ -84,7 +84,7 @@ def unseal(sealed: bytes, secrets: Sequence[str]) -> bytes:
 def keyed_digest(secret: str, purpose: str, *parts: object) -> bytes:
     """HMAC-SHA256 over the parts (joined unambiguously) under a key derived for the purpose."""
     message = b"\0".join(str(part).encode() for part in parts)
-    return hmac.new(derive_key(secret, purpose), message, hashlib.sha256).digest()
+    return hmac.digest(derive_key(secret, purpose), message, "sha256")
 
 
 def to_base62(data: bytes, length: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from django.db.models import BooleanField, Func, Q, TextField, Value
 
@@ -22,6 +23,12 @@ def id_array(ids: Iterable[int]) -> str:
 
     What is no bigint is the id of nothing, and left out.
     """
+    return _written(tuple(ids))
+
+
+@lru_cache(maxsize=2)
+def _written(ids: tuple[int, ...]) -> str:
+    """Kept for the next statement: a page that says what thousands of rows are used by asks a dozen."""
     return f"{{{','.join(str(pk) for pk in ids if -_LARGEST <= pk <= _LARGEST)}}}"
 
 

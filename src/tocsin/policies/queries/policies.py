@@ -129,7 +129,7 @@ def policies_left_empty(ids: Collection[int]) -> list[NotificationPolicy]:
     A group that keeps no members tells nobody, nor does a schedule that keeps nobody in any layer. Policies that told
     nobody before are left out.
     """
-    ids = {*ids, *(pk for pk, _name in schedules_left_empty(ids))}
+    ids = [*ids, *(pk for pk, _name in schedules_left_empty(ids))]
     members = ContactGroupMember.objects.filter(group_id=OuterRef("object_id"))
     touched = is_one_of("object_id", ids) | Exists(members.filter(is_one_of("contact_id", ids)))
     tells = ~Q(object__kind=NotificationObject.Kind.GROUP) | Exists(members.filter(~is_one_of("contact_id", ids)))
