@@ -18,6 +18,7 @@ from tocsin.channels.models import ProviderAccount
 from tocsin.cli import main
 from tocsin.contacts.models import Contact, ContactGroup, NotificationObject, Robot, Webhook
 from tocsin.contacts.services import create_robot, delete_contacts, update_contact
+from tocsin.core import phones
 from tocsin.core.clock import utc_now
 from tocsin.events.models import Integration
 from tocsin.files.rules.kinds import KINDS
@@ -345,6 +346,60 @@ def test_people_are_recognised_by_id_number_address_and_name(write: Any, story: 
 
     assert Contact.objects.get(pk=ann.pk).email == "anne@example.org"
     assert Contact.objects.count() == 1
+
+
+def test_two_people_exchange_numbers_and_addresses_in_one_apply_and_both_have_to_be_verified(
+    write: Any, capsys: pytest.CaptureFixture[str], story: Story
+) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    for person, email in ((ann, "ann@example.org"), (bob, None)):
+        Contact.objects.filter(pk=person.pk).update(email=email, phone_verified_at=story.now)
+    ann.refresh_from_db()
+    bob.refresh_from_db()
+    story.policy({bob: ["phone"]}, name="All")
+    file = write(
+        f"contacts:\n  - {{name: Ann, phone: '{bob.phone}'}}\n"
+        f"  - {{name: Bob, phone: '{ann.phone}', email: ann@example.org}}\n"
+    )
+
+    assert run("apply", "-f", file) == 0
+    said = capsys.readouterr().out
+    assert run("apply", "-f", file) == 0
+
+    assert capsys.readouterr().out == "No changes.\n"
+    assert f"phone: {ann.phone} -> {bob.phone}" in said
+    assert "! Bob's new number has to be verified; until then no call or text by policy All" in said
+    assert list(Contact.objects.order_by("pk").values_list("pk", "phone", "email", "phone_verified_at")) == [
+        (ann.pk, bob.phone, None, None), (bob.pk, ann.phone, "ann@example.org", None)
+    ]  # fmt: skip
+    entry = LogEntry.objects.filter(object_pk=str(ann.pk)).latest("pk")
+    assert entry.changes["phone"] == [phones.mask(ann.phone or ""), phones.mask(bob.phone or "")]
+
+
+def test_a_number_passes_to_a_new_contact_when_the_file_gives_its_owner_another(write: Any, story: Story) -> None:
+    bob = story.contact("Bob")
+    number = str(bob.phone)
+    file = write(f"contacts:\n  - {{name: Carla, phone: '{number}'}}\n  - {{name: Bob, phone: '+86 138 0000 7777'}}\n")
+
+    assert run("apply", "-f", file) == 0
+
+    carla = Contact.objects.get(name="Carla")
+    assert (carla.phone, carla.phone_verified_at) == (number, None)
+    bob.refresh_from_db()
+    assert (bob.name, bob.phone, bob.phone_verified_at) == ("Bob", "+8613800007777", None)
+
+
+def test_a_number_that_its_owner_keeps_is_still_refused(
+    write: Any, capsys: pytest.CaptureFixture[str], story: Story
+) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    file = write(f"contacts:\n  - {{name: Ann, phone: '{bob.phone}'}}\n  - {{name: Bob, phone: '{bob.phone}'}}\n")
+
+    assert run("apply", "-f", file) == 1
+
+    assert "is the same contact as 'Ann'" in capsys.readouterr().err
+    ann.refresh_from_db()
+    assert ann.phone_verified_at is not None
 
 
 def test_people_of_one_name_are_told_apart_by_an_address(

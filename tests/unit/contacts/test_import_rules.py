@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from tocsin.contacts.rules.exchanging import leaving
 from tocsin.contacts.rules.importing import (
     Decision,
     Fate,
@@ -15,6 +16,7 @@ from tocsin.contacts.rules.importing import (
     Stored,
     claims_of,
     decide,
+    decide_all,
     keys_of,
 )
 
@@ -145,3 +147,54 @@ def test_a_number_is_vouched_for_only_where_that_is_allowed_and_needed() -> None
     assert fate_of(row, may_attest=True).is_attested
     proved = Row(3, {"external_id": "E1"}, attested_by="HR directory")
     assert fate_of(proved, WEI, may_attest=True).fate is Fate.UNCHANGED
+
+
+BOB = Stored(
+    3, "Bob", {**BLANK, "name": "Bob", "phone": "+8613800000003", "email": "bob@x.org", "external_id": "E3"},
+    True, frozenset(),
+)  # fmt: skip
+_SWAPPED = [
+    Row(2, {"external_id": "E1", "phone": "+8613800000003"}), Row(3, {"external_id": "E3", "phone": "+8613800000001"})
+]  # fmt: skip
+
+
+def fates(rows: list[Row], *contacts: Stored, exchanges: bool = True, **options: bool) -> list[Fate]:
+    decisions = decide_all(rows, known(*contacts), {}, ImportOptions(**options), exchanges=exchanges)
+    return [decision.fate for decision in decisions]
+
+
+def test_two_contacts_exchange_their_numbers_when_their_rows_are_written_together() -> None:
+    decisions = decide_all(_SWAPPED, known(WEI, BOB), {}, ImportOptions(), exchanges=True)
+
+    assert [(item.fate, item.contact, item.is_unverified) for item in decisions] == [
+        (Fate.CHANGED, WEI, True), (Fate.CHANGED, BOB, True)
+    ]  # fmt: skip
+    assert fates(_SWAPPED, WEI, BOB, exchanges=False) == [Fate.REFUSED, Fate.REFUSED]
+
+
+def test_a_number_passes_on_to_a_new_contact_and_round_a_circle() -> None:
+    moved = [Row(2, {"name": "Eve", "external_id": "E9", "phone": "+8613800000003"}),
+             Row(3, {"external_id": "E3", "phone": "+8613800000009"})]  # fmt: skip
+    circle = [Row(2, {"external_id": "E1", "phone": "+8613800000003", "email": "a@x.org"}),
+              Row(3, {"external_id": "E3", "phone": "+8613800000009", "email": "ann@example.org"}),
+              Row(4, {"name": "Ann", "external_id": "E2", "email": "bob@x.org",
+                      "phone": "+8613800000001"})]  # fmt: skip
+
+    assert fates(moved, BOB) == [Fate.CREATED, Fate.CHANGED]
+    ann = Stored(2, "Ann", {**ANN.values, "external_id": "E2"}, False, frozenset())
+    assert fates(circle, WEI, BOB, ann) == [Fate.CHANGED] * 3
+
+
+def test_what_a_refused_row_would_have_given_up_stays_taken() -> None:
+    refused = Row(3, {"external_id": "E3", "phone": "+8613800000001"}, ("No such group",))
+
+    assert fates([_SWAPPED[0], refused], WEI, BOB) == [Fate.REFUSED, Fate.REFUSED]
+    assert fates([_SWAPPED[0]], WEI, BOB) == [Fate.REFUSED]
+
+
+def test_only_what_others_are_to_get_is_taken_away_first() -> None:
+    holds = {1: {"phone": "+1", "email": "a@x"}, 2: {"phone": "+2", "email": "b@x"}, 3: {"phone": "+3"}}
+    wanted = {1: {"phone": "+2", "email": "a@x"}, 2: {"phone": "+1", "email": "c@x"}, 3: {"phone": "+3"},
+              -1: {"phone": "+3", "email": "B@X"}}  # fmt: skip
+
+    assert leaving(holds, wanted) == {1: {"phone"}, 2: {"phone", "email"}}

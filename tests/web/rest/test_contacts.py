@@ -119,6 +119,25 @@ def test_a_thousand_contacts_are_synced_in_one_request_and_each_has_its_fate(api
     assert [item["errors"][0]["field"] for item in done.body["results"] if item["errors"]] == ["email", ""]
 
 
+def test_two_contacts_exchange_number_and_address_in_one_request_and_neither_number_counts_as_proved(
+    api: Api, now: datetime
+) -> None:
+    people = [{"external_id": "hr-1", "name": "Ann", "phone": "13800000001", "email": "shared@example.org"},
+              {"external_id": "hr-2", "name": "Bob", "phone": "13800000002"}]  # fmt: skip
+    api("POST", "/contacts/bulk", {"contacts": people})
+    Contact.objects.update(phone_verified_at=now)
+
+    done = api("POST", "/contacts/bulk", {"contacts": [
+        {"external_id": "hr-1", "phone": "13800000002", "email": None},
+        {"external_id": "hr-2", "phone": "13800000001", "email": "shared@example.org"},
+    ]})  # fmt: skip
+
+    assert done.body["counts"] == {"changed": 2}
+    assert list(Contact.objects.order_by("name").values_list("name", "phone", "email", "phone_verified_at")) == [
+        ("Ann", "+8613800000002", None, None), ("Bob", "+8613800000001", "shared@example.org", None)
+    ]  # fmt: skip
+
+
 def test_all_or_nothing_writes_nothing_when_one_is_refused(api: Api) -> None:
     good, bad = {"name": "Ann", "email": "ann@example.org"}, {"name": "Bob"}
 

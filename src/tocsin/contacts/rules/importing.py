@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from tocsin.contacts.rules.exchanging import PASSING
+
 KEYS = ("external_id", "phone", "email")
 """What a row is recognised by, in this order; each belongs to one contact only."""
 MAX_FILE_BYTES = 50 * 2**20
@@ -149,14 +151,50 @@ def keys_of(row: Row) -> list[tuple[str, str]]:
     return [(name, value.lower() if name == "email" else value) for name in KEYS if (value := values.get(name))]
 
 
-def decide(row: Row, known: Known, claimed: Mapping[tuple[str, str], int], options: ImportOptions) -> Decision:
-    """`claimed`: what earlier rows of the file have taken, by `claims_of`, and their numbers."""
+def decide_all(
+    rows: Sequence[Row],
+    known: Known,
+    claimed: dict[tuple[str, str], int],
+    options: ImportOptions,
+    *,
+    exchanges: bool = False,
+) -> list[Decision]:
+    """About each, in their order; what they claim is added to `claimed`. With `exchanges` numbers and addresses may
+    pass between contacts of these rows, which must then be written together.
+    """
+    leavers = _leavers(rows, known) if exchanges else {}
+    while True:
+        taken = dict(claimed) if leavers else claimed
+        decisions = []
+        for row in rows:
+            decisions.append(decision := decide(row, known, taken, options, left=leavers))
+            taken.update(dict.fromkeys(claims_of(decision), row.number))
+        if not leavers:
+            return decisions
+        stays = {item.row.number for item in decisions if item.fate not in (Fate.CHANGED, Fate.UNCHANGED)}
+        if not stays.intersection(leavers.values()):
+            claimed.update(taken)
+            return decisions
+        leavers = {key: number for key, number in leavers.items() if number not in stays}
+
+
+def decide(
+    row: Row,
+    known: Known,
+    claimed: Mapping[tuple[str, str], int],
+    options: ImportOptions,
+    *,
+    left: Collection[tuple[str, str]] = (),
+) -> Decision:
+    """`claimed`: what earlier rows of the file have taken, by `claims_of`, and their numbers. `left`: what the contacts
+    that have it lose by other rows.
+    """
     keys = keys_of(row)
     for key in keys:
         if key in claimed:
             problem = Problem(Refusal.DOUBLED, {"row": claimed[key], "value": row.values[key[0]]})
             return _refused(row, {key[0]: problem})
-    contact, problems = _recognise(row, keys, known)
+    contact, problems = _recognise(row, [key for key in keys if key not in left], known)
     if contact is not None and (earlier := claimed.get(("id", str(contact.id)))) is not None:
         problems[""] = Problem(Refusal.DOUBLED, {"row": earlier, "value": contact.name})
     if problems:
@@ -188,6 +226,20 @@ def claims_of(decision: Decision) -> list[tuple[str, str]]:
         return []
     mine = [("id", str(decision.contact.id))] if decision.contact is not None else []
     return keys_of(decision.row) + mine
+
+
+def _leavers(rows: Sequence[Row], known: Known) -> dict[tuple[str, str], int]:
+    """Numbers and addresses that contacts are to lose, by the rows that say so."""
+    found = {}
+    for row in rows:
+        contact = next((one for key in keys_of(row) if (one := known.contacts.get(key)) is not None), None)
+        if contact is None:
+            continue
+        for name in PASSING:
+            before = contact.values.get(name, "").lower()
+            if before and name in row.values and row.values[name].lower() != before:
+                found[name, before] = row.number
+    return found
 
 
 def _recognise(row: Row, keys: Sequence[tuple[str, str]], known: Known) -> tuple[Stored | None, dict[str, Problem]]:

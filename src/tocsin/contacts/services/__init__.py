@@ -11,6 +11,7 @@ from tocsin.contacts.services.directory import (
     fill_in_user_ids,
     look_up_user_ids,
 )
+from tocsin.contacts.services.exchanging import Had, make_way_for
 from tocsin.contacts.services.groups import add_members, create_group, delete_groups, remove_members, update_group
 from tocsin.contacts.services.limits import count_request, uncount_request
 from tocsin.contacts.services.outlets import OutletReach, record_outlet_reach
@@ -62,6 +63,7 @@ __all__ = [
     "ContactChanges",
     "ContactOptions",
     "DueDaily",
+    "Had",
     "Issued",
     "IssuedLink",
     "Known",
@@ -93,6 +95,7 @@ __all__ = [
     "keep_personal_session",
     "link_sign_in",
     "look_up_user_ids",
+    "make_way_for",
     "masked_address",
     "open_personal_link",
     "platforms",

@@ -19,6 +19,7 @@ from tocsin.channels.kinds import Channel
 from tocsin.contacts.models import Contact, ContactGroup, PhoneVerification
 from tocsin.contacts.queries.importing import FIELDS, known_for
 from tocsin.contacts.rules import Fallback, VerificationMethod
+from tocsin.contacts.rules.exchanging import leaving
 from tocsin.contacts.rules.importing import (
     Decision,
     Fate,
@@ -27,9 +28,9 @@ from tocsin.contacts.rules.importing import (
     Refusal,
     Row,
     Stored,
-    claims_of,
-    decide,
+    decide_all,
 )
+from tocsin.contacts.services.exchanging import make_way
 from tocsin.contacts.services.groups import create_group
 from tocsin.contacts.services.reach import forget_reach
 from tocsin.core import crypto, phones
@@ -56,7 +57,9 @@ WHERE c.id = given.id
 """  # noqa: S608 (our own column names)
 
 
-def write_rows(*, by: Actor, now: datetime, rows: Sequence[Row], options: ImportOptions) -> list[Decision]:
+def write_rows(
+    *, by: Actor, now: datetime, rows: Sequence[Row], options: ImportOptions, exchanges: bool = False
+) -> list[Decision]:
     """Decides about each row, as things are at this moment, and writes; in their order.
 
     Inside a transaction. A row whose number, address or ID another writer commits in between is refused; where that
@@ -66,7 +69,7 @@ def write_rows(*, by: Actor, now: datetime, rows: Sequence[Row], options: Import
         return []
     try:
         with transaction.atomic():
-            return _write(by, now, rows, options)
+            return _write(by, now, rows, options, exchanges)
     except (DatabaseFault, UniqueViolation, DeadlockDetected) as error:
         cause = error if isinstance(error, UniqueViolation | DeadlockDetected) else error.__cause__
         if not isinstance(cause, UniqueViolation | DeadlockDetected):
@@ -75,19 +78,17 @@ def write_rows(*, by: Actor, now: datetime, rows: Sequence[Row], options: Import
         return [Decision(rows[0], Fate.REFUSED, problems={"": Problem(Refusal.LOST_RACE)})]
     middle = len(rows) // 2
     return [
-        *write_rows(by=by, now=now, rows=rows[:middle], options=options),
-        *write_rows(by=by, now=now, rows=rows[middle:], options=options),
+        *write_rows(by=by, now=now, rows=rows[:middle], options=options, exchanges=exchanges),
+        *write_rows(by=by, now=now, rows=rows[middle:], options=options, exchanges=exchanges),
     ]
 
 
-def _write(by: Actor, now: datetime, rows: Sequence[Row], options: ImportOptions) -> list[Decision]:
-    known = known_for(rows, is_locking=True)
-    decisions, claimed = [], dict[tuple[str, str], int]()
-    for row in rows:
-        decisions.append(decision := decide(row, known, claimed, options))
-        claimed.update(dict.fromkeys(claims_of(decision), row.number))
+def _write(by: Actor, now: datetime, rows: Sequence[Row], options: ImportOptions, exchanges: bool) -> list[Decision]:
+    decisions = decide_all(rows, known_for(rows, is_locking=True), {}, options, exchanges=exchanges)
     created = [item for item in decisions if item.fate is Fate.CREATED]
     changed = [item for item in decisions if item.fate is Fate.CHANGED]
+    if exchanges:
+        _make_way(created, changed)
     ids = dict(zip(map(id, created), _insert(created, now), strict=True))
     ids |= {id(item): item.contact.id for item in changed if item.contact is not None}
     _update([item for item in changed if item.changes], now)
@@ -103,6 +104,15 @@ def _write(by: Actor, now: datetime, rows: Sequence[Row], options: ImportOptions
             entries=[(ids[id(item)], _name(item), _audited(item, groups)) for item in items],
         )
     return [_with_id(item, ids.get(id(item))) for item in decisions]
+
+
+def _make_way(created: Sequence[Decision], changed: Sequence[Decision]) -> None:
+    holds = {item.contact.id: item.contact.values for item in changed if item.contact is not None}
+    wanted: dict[int, Mapping[str, str]] = {
+        item.contact.id: {**item.contact.values, **item.row.values} for item in changed if item.contact is not None
+    }
+    wanted |= {-number: item.row.values for number, item in enumerate(created, start=1)}
+    make_way(leaving(holds, wanted))
 
 
 def _with_id(decision: Decision, pk: int | None) -> Decision:

@@ -28,8 +28,7 @@ from tocsin.contacts.rules.importing import (
     ImportOptions,
     ImportState,
     Row,
-    claims_of,
-    decide,
+    decide_all,
 )
 from tocsin.contacts.services.import_cleaning import clean_row
 from tocsin.contacts.services.import_writing import write_rows
@@ -248,21 +247,20 @@ def _locked(import_id: int) -> ContactImport:
 
 
 def check_rows(
-    chunk: Sequence[tuple[int, Values]], claimed: dict[tuple[str, str], int], options: ImportOptions
+    chunk: Sequence[tuple[int, Values]],
+    claimed: dict[tuple[str, str], int],
+    options: ImportOptions,
+    *,
+    exchanges: bool = False,
 ) -> list[Decision]:
     """What would become of each row as things are now. `claimed`, of the rows before, is added to."""
     cleaned = [clean_row(number, values, options) for number, values in chunk]
-    known = known_for([row for row, problems in cleaned if not problems])
-    decisions = []
-    for (row, problems), (_number, values) in zip(cleaned, chunk, strict=True):
-        decision = (
-            Decision(_as_read(row, values), Fate.REFUSED, problems=problems)
-            if problems
-            else decide(row, known, claimed, options)
-        )
-        claimed.update(dict.fromkeys(claims_of(decision), row.number))
-        decisions.append(decision)
-    return decisions
+    sound = [row for row, problems in cleaned if not problems]
+    decided = iter(decide_all(sound, known_for(sound), claimed, options, exchanges=exchanges))
+    return [
+        Decision(_as_read(row, values), Fate.REFUSED, problems=problems) if problems else next(decided)
+        for (row, problems), (_number, values) in zip(cleaned, chunk, strict=True)
+    ]
 
 
 def _as_read(row: Row, values: Values) -> Row:

@@ -24,6 +24,7 @@ from tocsin.contacts.models import (
 )
 from tocsin.contacts.queries import Deletion, deletion_preview, uses_by_phone
 from tocsin.contacts.rules import DuplicateError, Use
+from tocsin.contacts.rules.exchanging import PASSING
 from tocsin.contacts.services.cleaning import (
     CONTACT_FIELDS,
     clean,
@@ -33,6 +34,7 @@ from tocsin.contacts.services.cleaning import (
     refuse_changed,
     refuse_unknown_ids,
 )
+from tocsin.contacts.services.exchanging import Had
 from tocsin.contacts.services.reach import forget_reach
 from tocsin.core import phones
 from tocsin.core.actors import Actor
@@ -100,16 +102,25 @@ class ContactChange:
 
 
 def update_contact(
-    *, by: Actor, now: datetime, contact_id: int, version: int | None, **changes: Unpack[ContactChanges]
+    *,
+    by: Actor,
+    now: datetime,
+    contact_id: int,
+    version: int | None,
+    had: Had | None = None,
+    **changes: Unpack[ContactChanges],
 ) -> ContactChange:
     """Changes what is given. A changed number is unverified again, and links sent to the old one end.
 
-    ConflictError when `version` is not the row's (None skips that check).
+    ConflictError when `version` is not the row's (None skips that check). `had`: of a contact that made way in this
+    transaction; it is what the change is compared with.
     """
     group_ids = changes.get("group_ids")
     typed = {field: value for field, value in changes.items() if field != "group_ids"}
     with transaction.atomic():
         contact = _locked(contact_id, version)
+        if had is not None:
+            contact.phone, contact.email, contact.phone_verified_at = had.phone, had.email, had.phone_verified_at
         cleaned = clean(typed, {**CONTACT_FIELDS, "legacy_chatbot_url": _chatbot_of(contact)})
         before = {
             field: getattr(contact, field) for field, value in cleaned.items() if getattr(contact, field) != value
@@ -121,14 +132,15 @@ def update_contact(
             setattr(contact, field, cleaned[field])
         _refuse_unreachable(contact)
         groups = _set_groups(contact, group_ids)
-        if not before and not groups:
+        if not before and not groups and had is None:
             return ContactChange(contact)
         contact.version += 1
         contact.updated_at = now
         if "phone" in before:
             contact.phone_verified_at = None
         with naming_duplicates(lambda: _duplicate(contact)):
-            contact.save(update_fields=[*before, "version", "updated_at", "phone_verified_at"])
+            kept = () if had is None else PASSING
+            contact.save(update_fields=[*{*before, *kept}, "version", "updated_at", "phone_verified_at"])
         _forget_what_was_known(contact, before, now)
         audit.record(
             by=by,

@@ -32,14 +32,16 @@ class Synced:
 def sync_contacts(*, by: Actor, now: datetime, entries: Sequence[Values], options: ImportOptions) -> Synced:
     """Each entry gives fields by name, and the names of groups; it is a row of an import and goes by the same rules.
 
-    In one transaction, the same few statements for one and for a thousand.
+    In one transaction, the same few statements for one and for a thousand. Numbers and addresses may pass between the
+    contacts of the entries.
     """
     with transaction.atomic():
-        decisions = check_rows(list(enumerate(entries, start=1)), {}, options)
+        decisions = check_rows(list(enumerate(entries, start=1)), {}, options, exchanges=True)
         if options.all_or_nothing and _has_refused(decisions):
             return Synced(tuple(decisions), is_written=False)
         rows = [item.row for item in decisions if item.fate in _WRITTEN]
-        written = {item.row.number: item for item in write_rows(by=by, now=now, rows=rows, options=options)}
+        done = write_rows(by=by, now=now, rows=rows, options=options, exchanges=True)
+        written = {item.row.number: item for item in done}
         decisions = [written.get(item.row.number, item) for item in decisions]
         is_written = not (options.all_or_nothing and _has_refused(decisions))
         if not is_written:

@@ -63,29 +63,32 @@ def matches(key: str, entries: Sequence[Entry], region: str) -> Matches:
 
 
 def _contacts(entries: Sequence[Entry], region: str) -> Matches:
-    """By external ID, number or address, as an import does; what is left by a name that one contact has."""
+    """By external ID, number or address, as an import does; what is left by a name that one contact has.
+
+    The name decides, too, where number and address are those of different contacts, and where they are those of one
+    that another entry names and gives others: then they pass to whoever has this entry's name, or to a new contact.
+    """
     keys = [_keys(entry, region) for entry in entries]
     known = _alike(entries, keys)
-    by_key = {key: row["pk"] for row in known for key in _keys_of(row)}
-    ids = [next((by_key[key] for key in own if key in by_key), None) for own in keys]
+    by_key = {key: row for row in known for key in _keys_of(row)}
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for row in known:
+        by_name.setdefault(row["name"], []).append(row)
+    named = {entry.name: own for entry, own in zip(entries, keys, strict=True)}
+    ids = [
+        _meant([(key, by_key[key]) for key in own if key in by_key], entry, by_name, named)
+        for entry, own in zip(entries, keys, strict=True)
+    ]
     found = Matches(ids)
     claimed: dict[int, Entry] = {}
     for entry, pk in zip(entries, ids, strict=True):
         if pk is not None and claimed.setdefault(pk, entry) is not entry:
             text = f"is the same contact as {claimed[pk].name!r} in {claimed[pk].file}:{claimed[pk].line}; keep one"
             found.problems.append(entry.problem("", text))
-    by_name: dict[str, list[dict[str, Any]]] = {}
-    for row in known:
-        by_name.setdefault(row["name"], []).append(row)
     for number, entry in enumerate(entries):
         if ids[number] is not None:
             continue
-        external = entry.values.get("external_id")
-        left = [
-            row["pk"]
-            for row in by_name.get(entry.name, ())
-            if row["pk"] not in claimed and not (external and row["external_id"] and external != row["external_id"])
-        ]
+        left = [row["pk"] for row in _namesakes(entry, by_name) if row["pk"] not in claimed]
         if len(left) > 1:
             text = f"{len(left)} contacts have this name; give the external_id, number or address of the one you mean"
             found.problems.append(entry.problem("name", text))
@@ -93,6 +96,35 @@ def _contacts(entries: Sequence[Entry], region: str) -> Matches:
             ids[number] = left[0]
             claimed[left[0]] = entry
     return found
+
+
+def _meant(
+    hits: Sequence[tuple[tuple[str, str], dict[str, Any]]],
+    entry: Entry,
+    by_name: Mapping[str, Sequence[dict[str, Any]]],
+    named: Mapping[str, Collection[tuple[str, str]]],
+) -> int | None:
+    """`hits`: what the entry gives, and whose that is. `named`: what each entry gives, by its name."""
+    if not hits:
+        return None
+    key, first = hits[0]
+    namesakes = _namesakes(entry, by_name)
+    if key[0] == "external_id" or first["name"] == entry.name or len(namesakes) > 1:
+        return int(first["pk"])
+    if namesakes and any(row is namesakes[0] for _key, row in hits):
+        return int(namesakes[0]["pk"])
+    if first["name"] not in named or key in named[first["name"]]:
+        return int(first["pk"])
+    return int(namesakes[0]["pk"]) if namesakes else None
+
+
+def _namesakes(entry: Entry, by_name: Mapping[str, Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+    external = entry.values.get("external_id")
+    return [
+        row
+        for row in by_name.get(entry.name, ())
+        if not (external and row["external_id"] and external != row["external_id"])
+    ]
 
 
 def _alike(entries: Iterable[Entry], keys: Iterable[Collection[tuple[str, str]]]) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ from tocsin.files.rules.kinds import KINDS
 from tocsin.files.rules.reading import Entry, FilesError
 from tocsin.files.rules.shapes import Problem, SecretRef
 from tocsin.files.rules.state import Difference, Item, State, differences
-from tocsin.files.services.writing import Writing, is_as_stored, listed, names_for, write
+from tocsin.files.services.writing import Writing, is_as_stored, listed, make_way, names_for, write
 from tocsin.oncall.services.schedules import delete_schedules
 from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.naming import Names
@@ -158,6 +158,8 @@ class _Run:
 
     def _write(self, key: str, entries: Sequence[Entry], items: Sequence[Item | None]) -> list[int | None]:
         self._writing.names = names_for(key, entries)
+        if key == "contacts":
+            self._writing.had = make_way(zip(entries, items, strict=True))
         return [
             self._write_one(entry, item, number, len(entries))
             for number, (entry, item) in enumerate(zip(entries, items, strict=True), start=1)

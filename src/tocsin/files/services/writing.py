@@ -52,6 +52,8 @@ class Writing:
     tokens: dict[str, str] = field(default_factory=dict)
     """Integration -> its new token."""
     notes: list[str] = field(default_factory=list)
+    had: Mapping[int, contacts.Had] = field(default_factory=dict)
+    """What contacts had that made way for others of the files."""
 
     def secret(self, entry: Entry, where: str, value: SecretRef | str) -> str:
         if isinstance(value, str):
@@ -99,6 +101,18 @@ def write(writing: Writing, entry: Entry, item: Item | None) -> int:
         raise InvalidInputError(fields) from error
 
 
+def make_way(pairs: Iterable[tuple[Entry, Item | None]]) -> dict[int, contacts.Had]:
+    """Numbers and addresses that pass from one contact of the files to another are taken from the first one."""
+    listed = list(pairs)
+    return contacts.make_way_for(
+        holds={item.id: item.values for _entry, item in listed if item is not None},
+        typed={
+            item.id if item is not None else -number: entry.kind.whole(dict(entry.values))
+            for number, (entry, item) in enumerate(listed, start=1)
+        },
+    )
+
+
 def is_as_stored(entry: Entry, item: Item | None) -> bool:
     """Surely: what is not said to be may still be the same, which the service finds out."""
     if item is None or entry.kind.key != "contacts":  # there may be a hundred thousand of these
@@ -113,7 +127,8 @@ def _plain(name: str) -> str:
 def _contact(writing: Writing, entry: Entry, values: dict[str, Any], item: Item | None) -> int:
     if item is None:
         return contacts.create_contact(by=writing.by, now=writing.now, **values).object_id
-    changed = contacts.update_contact(by=writing.by, now=writing.now, contact_id=item.id, version=None, **values)
+    changed = contacts.update_contact(by=writing.by, now=writing.now, contact_id=item.id, version=None,
+                                      had=writing.had.get(item.id), **values)  # fmt: skip
     if changed.uses_losing_phone:
         uses = listed(f"{use.kind} {use.name}" for use in changed.uses_losing_phone)
         writing.notes.append(f"{entry.name}'s new number has to be verified; until then no call or text by {uses}")
