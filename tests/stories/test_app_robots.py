@@ -91,7 +91,7 @@ def test_a_button_in_dingtalk_resolves_and_the_card_shows_it(dingtalk: DingtalkA
         offered = list(card.buttons)
         said = dingtalk.press(card, "解决", "Ann")
         refused = dingtalk.press(card, "解决", "Eve")
-        wait_until(lambda: card.versions > 1, what="a changed card")
+        wait_until(lambda: card.versions > 1 and bool(dingtalk.private), what="a changed card, and a message to Eve")
 
     assert (card.mentioned, offered) == (("Ann",), ["认领", "解决", "静音一小时"])
     assert said == "Disk full: 告警已解决。"
@@ -225,17 +225,23 @@ def test_who_has_a_number_and_no_user_id_is_mentioned_by_a_webhooks_robot_and_no
     ]
 
 
-def test_the_next_step_is_told_at_once_where_the_policy_escalates(
-    story: Story, lark: LarkAppSimulator, account: ProviderAccount, ann: Contact
-) -> None:
-    bob = story.contact("Bob")
-    step = StepInput(targets=[(bob.pk, ["sms"])], after_minutes=60)
-    nights = create_escalation(by=ADMIN, now=story.now, name="Nights", steps=[step], rounds=0)
+def escalates(story: Story, account: ProviderAccount) -> Contact:
+    """A full disk in the group, and who is told by both steps that may follow."""
+    bob = story.contact("Bob", lark_user_id=BOB)
+    steps = [StepInput(targets=[(bob.pk, ["sms"])], after_minutes=minutes) for minutes in (60, 90)]
+    nights = create_escalation(by=ADMIN, now=story.now, name="Nights", steps=steps, rounds=0)
     robot = robot_of(story, account)
     story.policy({robot: []}, escalation_id=nights.pk)
     story.fires("Disk full")
     story.passes(5)
     story.expect_group_message(robot)
+    return bob
+
+
+def test_the_next_step_is_told_at_once_where_the_policy_escalates(
+    story: Story, lark: LarkAppSimulator, account: ProviderAccount, ann: Contact
+) -> None:
+    bob = escalates(story, account)
 
     answer = press(story, account, lark, "Escalate now", ANN)
     story.passes(1)
@@ -243,6 +249,44 @@ def test_the_next_step_is_told_at_once_where_the_policy_escalates(
     assert answer == PressAnswer("Disk full: the next step of the escalation is told now.", is_done=True)
     story.expect_text(bob, "Disk full")
     assert "Ann wants the next step of the escalation (by a button in Lark)" in titles(story)
+
+
+def test_a_press_delivered_twice_or_by_two_people_takes_one_step_and_the_new_button_the_next(
+    story: Story, lark: LarkAppSimulator, account: ProviderAccount, ann: Contact
+) -> None:
+    bob = escalates(story, account)
+    token = lark.messages[0].buttons["Escalate now"]["token"]
+
+    press(story, account, lark, "Escalate now", ANN, token=token)
+    at_once = [press(story, account, lark, "Escalate now", who, token=token) for who in (ANN, BOB)]
+    story.passes(1)
+    story.expect_text(bob, "Ann asks for help")
+    later = [press(story, account, lark, "Escalate now", who, token=token) for who in (ANN, BOB)]
+    story.passes(1)
+    story.expect_silence()
+
+    taken = "Disk full: That step was taken already; look at the alert before you ask for the next one."
+    assert [answer.text for answer in at_once] == [
+        "Disk full: you have asked for the next step already.",
+        "Disk full: Ann has asked for the next step already.",
+    ]
+    assert later == [PressAnswer(taken, is_done=False)] * 2
+    assert press(story, account, lark, "Escalate now", BOB).is_done
+    story.passes(1)
+    story.expect_text(bob, "Bob asks for help")
+    assert len([title for title in titles(story) if "wants the next step" in title]) == 2
+
+
+def test_a_button_names_one_step_and_no_other_can_be_made_of_it(
+    story: Story, lark: LarkAppSimulator, account: ProviderAccount, ann: Contact
+) -> None:
+    escalates(story, account)
+    token = lark.messages[0].buttons["Escalate now"]["token"]
+
+    forged = press(story, account, lark, "Escalate now", ANN, token=f"{token[:-1]}7")
+
+    assert token[22:] == "0"
+    assert forged.text == "This button is not one of ours, or its message is gone."
 
 
 def test_who_presses_twice_is_told_that_it_is_theirs(
@@ -299,7 +343,7 @@ def test_an_id_that_two_contacts_have_is_nobodys(
     assert story.alert().state == "pending"
 
 
-@pytest.mark.parametrize("token", ["", "0" * 22, "claim", "x" * 5000, "磁盘", "\0"])
+@pytest.mark.parametrize("token", ["", "0" * 22, "claim", "x" * 5000, "磁盘", "\0", "0" * 22 + "³", "0" * 40])
 def test_a_value_that_we_never_made_does_nothing(
     story: Story, lark: LarkAppSimulator, account: ProviderAccount, ann: Contact, robot: Robot, token: str
 ) -> None:

@@ -14,6 +14,7 @@ from tocsin.alerts.services import (
     claim_alert,
     escalate_alert,
     mute_alert,
+    reopen_alert,
     resolve_alert,
     save_escalation,
     unclaim_alert,
@@ -21,6 +22,7 @@ from tocsin.alerts.services import (
 )
 from tocsin.contacts.models import Contact
 from tocsin.core.errors import ConflictError, InvalidInputError
+from tocsin.delivery.keys import act_on_keys
 from tocsin.delivery.pipeline import rematch
 from tocsin.delivery.worker import run_due
 from tocsin.policies.models import EscalationPolicy
@@ -366,3 +368,75 @@ def test_who_pressed_1_too_late_is_told_who_has_it(story: Story) -> None:
     story.passes()
 
     story.expect_text(ann, "Disk full: Ada Admin claimed this alert already.")
+
+
+def calls(story: Story, *people: Contact) -> tuple[Contact, Contact]:
+    """These are called about a full disk; Bob is told by the first step, Cho by the second."""
+    bob, cho = story.contact("Bob"), story.contact("Cho")
+    chosen = escalation(story, step({bob: ["sms"]}, 10), step({cho: ["sms"]}, 30))
+    story.policy({person: ["phone"] for person in people}, escalation_id=chosen.pk)
+    story.fires("Disk full")
+    story.passes(5)
+    return bob, cho
+
+
+def test_two_who_press_3_take_one_step_and_the_second_is_told_so(story: Story) -> None:
+    ann, dan = story.contact("Ann"), story.contact("Dan")
+    bob, _cho = calls(story, ann, dan)
+
+    story.expect_call(ann).press("3")
+    story.passes()
+    story.expect_text(bob, "Ann asks for help")
+    story.expect_call(dan).press("3")
+    story.passes(10)
+
+    story.expect_text(dan, "Disk full: That step was taken already; look at the alert")
+    assert [entry.title for entry in story.timeline() if "wants the next step" in entry.title] == [
+        "Ann wants the next step of the escalation, by pressing a key"
+    ]
+
+
+def test_who_presses_3_before_the_step_of_another_is_taken_is_told_who_asked(story: Story) -> None:
+    ann, dan = story.contact("Ann"), story.contact("Dan")
+    bob, _cho = calls(story, ann, dan)
+    escalate_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+
+    story.expect_call(ann)
+    with pytest.raises(ConflictError, match=r"Ada Admin has asked for the next step already\."):
+        escalate_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    act_on_keys([(story.expect_call(dan).delivery, "3")], story.now)
+    story.passes()
+
+    story.expect_text(dan, "Disk full: Ada Admin has asked for the next step already.")
+    story.expect_text(bob)
+
+
+def test_a_key_pressed_in_a_call_of_a_later_step_takes_the_one_after_it(story: Story) -> None:
+    ann, bob, cho = story.contact("Ann"), story.contact("Bob"), story.contact("Cho")
+    chosen = escalation(story, step({bob: ["phone"]}, 10), step({cho: ["sms"]}, 60))
+    story.policy({ann: ["phone"]}, escalation_id=chosen.pk)
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_call(ann).answer()
+    story.passes(10 * MINUTE)
+
+    story.expect_call(bob).press("3")
+    story.passes()
+
+    story.expect_text(cho, "Bob asks for help")
+
+
+def test_what_was_asked_for_before_it_opened_again_takes_no_step_of_the_new_escalation(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    fires(story, ann, step({bob: ["sms"]}, 10))
+    escalate_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, seen=0)
+    story.passes()
+    story.expect_text(bob)
+    resolve_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    reopen_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes()
+
+    with pytest.raises(ConflictError, match="taken already"):
+        escalate_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, seen=0)
+    story.passes()
+    story.expect_silence()

@@ -30,6 +30,7 @@ from tocsin.delivery.models import Posting
 from tocsin.delivery.postings import LEASE
 from tocsin.delivery.presses import act_on_press
 from tocsin.delivery.retention import forget
+from tocsin.policies.services import StepInput, create_escalation
 
 
 @pytest.fixture
@@ -357,6 +358,17 @@ def test_a_button_pressed_in_telegram_resolves_and_leaves_no_buttons(story: Stor
     assert "enter telegram:78." in stranger.text
     assert answer.text == "Disk full: it is resolved."
     assert ("Resolved by Ann at" in message.text, message.buttons) == (True, [])
+
+
+def test_a_step_of_the_escalation_changes_no_message_without_buttons(story: Story, slack: SlackSimulator) -> None:
+    bob = story.contact("Bob")
+    nights = create_escalation(by=ADMIN, now=story.now, name="Nights", steps=[StepInput(targets=[(bob.pk, ["sms"])])])
+    fired(story, slack, escalation_id=nights.pk)
+
+    story.passes(timedelta(minutes=10).total_seconds())
+
+    story.expect_text(bob)
+    assert slack.requests == ["chat.postMessage"]
 
 
 def test_a_message_that_was_changed_is_forgotten_with_its_alert(story: Story, slack: SlackSimulator) -> None:

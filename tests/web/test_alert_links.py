@@ -23,6 +23,7 @@ from tocsin.delivery.group_codes import code_message
 from tocsin.delivery.link_texts import token_for, with_link
 from tocsin.delivery.models import Content, Delivery
 from tocsin.delivery.planning import plan_due
+from tocsin.policies.services import StepInput, create_escalation
 
 pytestmark = pytest.mark.django_db
 PUBLIC = "https://tocsin.example.org"
@@ -116,6 +117,31 @@ def test_what_else_the_page_does(story: Story, do: str, fields: dict[str, str], 
     press(page, do, **fields)
 
     assert any(entry.title.startswith(said) for entry in story.timeline())
+
+
+def test_a_form_that_is_sent_twice_takes_one_step_and_the_page_shown_then_takes_the_next(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    steps = [StepInput(targets=[(bob.pk, ["sms"])], after_minutes=minutes) for minutes in (60, 90)]
+    nights = create_escalation(by=ADMIN, now=story.now, name="Nights", steps=steps, rounds=0)
+    story.policy({ann: ["sms"]}, group_wait=0, escalation_id=nights.pk)
+    story.fires("Disk full")
+    story.passes()
+    page = f"/a/{token_for(story.expect_text(ann).delivery_id)}"
+
+    press(page, "escalate", seen="0")
+    at_once = press(page, "escalate", seen="0").content.decode()
+    story.passes()
+    story.expect_text(bob, "Ann asks for help")
+    later = press(page, "escalate", seen="0").content.decode()
+    story.passes()
+    story.expect_silence()
+
+    assert "Ann has asked for the next step already." in at_once
+    assert "That step was taken already; look at the alert" in later
+    assert '<input type="hidden" name="seen" value="1">' in later
+    press(page, "escalate", seen="1")
+    story.passes()
+    story.expect_text(bob, "Ann asks for help")
 
 
 def test_what_cannot_be_is_said_on_the_page(story: Story) -> None:

@@ -88,10 +88,15 @@ def test_the_next_step_is_told_when_somebody_presses_escalate(story: Story) -> N
         in client.get(reverse("console:alerts_alert_change", args=[alert.pk])).content.decode()
     )
 
-    client.post(address("escalate", alert), {})
+    form = client.get(address("escalate", alert)).content.decode()
+    client.post(address("escalate", alert), {"seen": "0"})
+    story.passes()
+    again = client.post(address("escalate", alert), {"seen": "0"})
     story.passes()
 
+    assert 'name="seen" value="0"' in form
     story.expect_text(bob, "asks for help")
+    assert "That step was taken already; look at the alert" in again.content.decode()
 
 
 def test_what_was_resolved_too_early_is_opened_again(story: Story) -> None:

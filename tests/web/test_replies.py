@@ -13,10 +13,11 @@ from django.test import Client
 
 from simulators.sms_gateway import SmsGatewaySimulator
 from tests.stories.harness import ADMIN, Story, begin
-from tocsin.alerts.services import claim_alert
+from tocsin.alerts.services import claim_alert, escalate_alert
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.services import disable_account
 from tocsin.contacts.models import Contact
+from tocsin.policies.services import StepInput, create_escalation
 
 pytestmark = pytest.mark.django_db
 
@@ -107,6 +108,28 @@ def test_a_solution_is_kept_and_what_nobody_understands_is_explained(story: Stor
     story.expect_text(ann, "it is resolved")
 
     assert [entry.text for entry in story.timeline() if entry.kind == "resolved"] == ["deleted old logs"]
+
+
+def test_who_escalates_by_text_what_was_escalated_meanwhile_hears_so_once(
+    story: Story, account: ProviderAccount
+) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    steps = [StepInput(targets=[(bob.pk, ["email"])], after_minutes=minutes) for minutes in (60, 90)]
+    nights = create_escalation(by=ADMIN, now=story.now, name="Nights", steps=steps, rounds=0)
+    story.policy({ann: ["sms"]}, group_wait=0, escalation_id=nights.pk)
+    story.fires("Disk full")
+    story.passes()
+    story.expect_text(ann)
+    escalate_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes()
+    story.expect_mail(bob)
+
+    writes(story, account, str(ann.phone), "3")
+    story.expect_text(ann, "Disk full: that step was taken already. Reply 3 again to take the next one.")
+    writes(story, account, str(ann.phone), "3")
+
+    story.expect_text(ann, "the next step of the escalation is told now")
+    story.expect_mail(bob, "Ann asks for help")
 
 
 def test_the_same_reply_twice_is_answered_once(story: Story, account: ProviderAccount) -> None:

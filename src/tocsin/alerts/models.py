@@ -63,6 +63,8 @@ class Alert(models.Model):
     """The clocks of `rules.escalating`; {} while nothing has begun."""
     asked = models.JSONField(default=dict, db_default={}, blank=True)
     """What people want told at the next decision: "escalate" and "assign" with the name of who asked."""
+    escalated_count = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    """How often its escalation went on, by one step or by several of one moment: it names the step that comes next."""
 
     changed_at = models.DateTimeField(null=True, blank=True, editable=False)
     """Since when messages that were posted of it may show what it is no more; NULL when they need not be looked at."""
@@ -91,6 +93,11 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def step_asked_by(self) -> str:
+        """Who wants the next step of the escalation and waits for it; "" when nobody does."""
+        return str(self.asked.get("escalate", {}).get("by", ""))
 
 
 class AlertEvent(models.Model):

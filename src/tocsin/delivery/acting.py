@@ -24,16 +24,29 @@ class Act(StrEnum):
 
 
 def act_on_alert(
-    act: Act, *, by: Actor, now: datetime, alert_id: int, how: str, text: str = "", minutes: int = 60
+    act: Act,
+    *,
+    by: Actor,
+    now: datetime,
+    alert_id: int,
+    how: str,
+    text: str = "",
+    minutes: int = 60,
+    seen: int | None = None,
 ) -> Alert:
-    """`text`: of a comment or a solution. `minutes`: of a mute. What is refused raises as the services of alerts do."""
-    alert = _act(act, by, now, alert_id, how, text, minutes)
+    """`text`: of a comment or a solution. `minutes`: of a mute. `seen`: of the escalation, as who asks knew it.
+
+    What is refused raises as the services of alerts do.
+    """
+    alert = _act(act, by, now, alert_id, how, text, minutes, seen)
     with transaction.atomic():
         ring_due()
     return alert
 
 
-def _act(act: Act, by: Actor, now: datetime, alert_id: int, how: str, text: str, minutes: int) -> Alert:
+def _act(
+    act: Act, by: Actor, now: datetime, alert_id: int, how: str, text: str, minutes: int, seen: int | None
+) -> Alert:
     match act:
         case Act.CLAIM:
             return services.claim_alert(by=by, now=now, alert_id=alert_id, how=how)
@@ -49,4 +62,4 @@ def _act(act: Act, by: Actor, now: datetime, alert_id: int, how: str, text: str,
         case Act.UNMUTE:
             return services.unmute_alert(by=by, now=now, alert_id=alert_id, how=how)
         case Act.ESCALATE:
-            return services.escalate_alert(by=by, now=now, alert_id=alert_id, how=how)
+            return services.escalate_alert(by=by, now=now, alert_id=alert_id, how=how, seen=seen)

@@ -324,7 +324,9 @@ def _variables(content: ContentText, channel: Channel) -> dict[str, str]:
 
 
 def _buttons(row: QueueRow) -> tuple[Button, ...]:
-    return buttons_for(row.id, row.language, row.alert_state, escalates=row.has_escalation)
+    return buttons_for(
+        row.id, row.language, row.alert_state, escalates=row.has_escalation, escalated_count=row.escalated_count
+    )
 
 
 def _can_be_answered(row: QueueRow) -> bool:

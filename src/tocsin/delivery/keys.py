@@ -34,20 +34,22 @@ def act_on_keys(pressed: Sequence[tuple[Delivery, str]], now: datetime) -> None:
     keys = {delivery.pk: (delivery, key) for delivery, key in pressed if key in (CLAIM, RESOLVE, ESCALATE)}
     if not keys:
         return
-    told = Delivery.objects.filter(pk__in=keys) | Delivery.objects.filter(merged_into_id__in=keys)
-    answers = {
-        alert_id: keys.get(survivor or 0) or keys[pk]
-        for alert_id, survivor, pk in told.exclude(notification=None)
-        .order_by("-pk")
-        .values_list("notification__alert_id", "merged_into_id", "pk")
-    }
+    messages = Delivery.objects.filter(pk__in=keys) | Delivery.objects.filter(merged_into_id__in=keys)
+    told = messages.exclude(notification=None).order_by("-pk")
+    answers: dict[int, tuple[Delivery, str]] = {}
+    seen: dict[int, int] = {}
+    for alert_id, survivor, pk, escalated_count in told.values_list(
+        "notification__alert_id", "merged_into_id", "pk", "notification__escalated_count"
+    ):
+        answers[alert_id] = keys.get(survivor or 0) or keys[pk]
+        seen[alert_id] = max(seen.get(alert_id, 0), escalated_count)
     for alert_id, (delivery, key) in sorted(answers.items(), key=lambda answer: answer[0]):
         by = Actor(ActorKind.CONTACT, delivery.recipient_name, delivery.recipient_id)
         try:
             with transaction.atomic():
-                _act(by, alert_id, key, now)
+                _act(by, alert_id, key, seen[alert_id], now)
         except ConflictError as error:
-            tell_refusal(delivery.recipient_id, alert_id, error, now)
+            tell_refusal(delivery.recipient_id, alert_id, error, now, wanted_step=key == ESCALATE)
 
 
 def _check_in(pressed: Sequence[tuple[Delivery, str]], now: datetime) -> None:
@@ -63,11 +65,12 @@ def _check_in(pressed: Sequence[tuple[Delivery, str]], now: datetime) -> None:
             check_in(by=by, now=now, handover_id=notice.handover_id, via="key")
 
 
-def _act(by: Actor, alert_id: int, key: str, now: datetime) -> None:
+def _act(by: Actor, alert_id: int, key: str, seen: int, now: datetime) -> None:
+    """`seen`: how often it had been escalated when the call was planned: two who press 3 take one step."""
     match key:
         case "1":
             claim_alert(by=by, now=now, alert_id=alert_id, how="key")
         case "2":
             resolve_alert(by=by, now=now, alert_id=alert_id, how="key")
         case _:
-            escalate_alert(by=by, now=now, alert_id=alert_id, how="key")
+            escalate_alert(by=by, now=now, alert_id=alert_id, how="key", seen=seen)

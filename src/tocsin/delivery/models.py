@@ -48,6 +48,8 @@ class Notification(models.Model):
     active_count = models.PositiveIntegerField(default=0)
     reaches_claimed = models.BooleanField(default=False, db_default=False)
     """Goes out although somebody has claimed the alert: the step waits for its resolution, or somebody asked for it."""
+    escalated_count = models.PositiveIntegerField(default=0, db_default=0)
+    """Of the alert as this was decided: who asks for the next step because of this means the one after it."""
 
     class Meta:
         verbose_name = _("notification")

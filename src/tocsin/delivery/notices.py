@@ -35,11 +35,19 @@ def send_notice(contact: Contact, text: str, now: datetime) -> Delivery:
     return delivery
 
 
-def tell_refusal(contact_id: int, alert_id: int, error: TocsinError, now: datetime) -> None:
-    """To who pressed a key that did nothing: somebody was faster, say. Nobody is told of their own earlier press."""
+def tell_refusal(
+    contact_id: int, alert_id: int, error: TocsinError, now: datetime, *, wanted_step: bool = False
+) -> None:
+    """To who pressed a key that did nothing: somebody was faster, say. Nobody is told of their own earlier press.
+
+    `wanted_step`: the next one of the escalation, which one may want who has claimed the alert, too.
+    """
     contact = Contact.objects.filter(pk=contact_id, phone_verified_at__isnull=False).first()
     alert = Alert.objects.filter(pk=alert_id).first()
-    if contact is None or alert is None or contact.name in (alert.claimed_by, alert.resolved_by):
+    if contact is None or alert is None:
+        return
+    earlier = (alert.step_asked_by,) if wanted_step else (alert.claimed_by, alert.resolved_by)
+    if contact.name in earlier:
         return
     with translation.override(contact.language or settings.DEFAULT_LANGUAGE):
         send_notice(contact, f"{alert.title}: {error}", now)

@@ -20,6 +20,7 @@ _DUE_COLUMNS = (
     "id", "policy_id", "policy_version_id", "group_key", "group_labels", "title", "severity", "state", "opened_at",
     "notified_at", "claimed_at", "claimed_by", "handler_id", "resolved_at", "resolved_by", "reasons", "lapses_at",
     "muted_until", "chosen_severity", "assigned_to_id", "assigned_name", "escalation", "asked", "is_shadow",
+    "escalated_count",
 )  # fmt: skip
 _DUE = f"""
 SELECT {", ".join(f"a.{name}" for name in _DUE_COLUMNS)}, p.name, p.is_enabled, p.is_shadow, p.deleted_at
@@ -33,10 +34,14 @@ WITH n AS (
     SELECT u.*, row_number() OVER (PARTITION BY u.alert_id ORDER BY u.at)
                 + coalesce((SELECT max(o.number) FROM delivery_notification o WHERE o.alert_id = u.alert_id), 0)
                 AS number
-    FROM json_to_recordset(%(rows)s) AS u (at int, alert_id bigint, cause text, active_count int, reaches_claimed bool)
+    FROM json_to_recordset(%(rows)s) AS u (
+        at int, alert_id bigint, cause text, active_count int, escalated_count int, reaches_claimed bool
+    )
 ), made AS (
-    INSERT INTO delivery_notification (alert_id, cause, number, created_at, active_count, reaches_claimed)
-    SELECT alert_id, cause, number, %(now)s, active_count, reaches_claimed FROM n ORDER BY at
+    INSERT INTO delivery_notification (
+        alert_id, cause, number, created_at, active_count, escalated_count, reaches_claimed
+    )
+    SELECT alert_id, cause, number, %(now)s, active_count, escalated_count, reaches_claimed FROM n ORDER BY at
     RETURNING alert_id, number, id
 )
 SELECT n.at, made.id FROM made JOIN n ON n.alert_id = made.alert_id AND n.number = made.number
@@ -74,11 +79,13 @@ UPDATE alerts_alert a SET
     state = u.state, severity = u.severity, notified_at = u.notified_at, due_at = u.due_at,
     active_count = u.active_count, event_count = u.event_count, claimed_at = u.claimed_at, claimed_by = u.claimed_by,
     handler_id = u.handler_id, resolved_at = u.resolved_at, resolved_by = u.resolved_by, reasons = u.reasons,
-    lapses_at = u.lapses_at, muted_until = u.muted_until, escalation = u.escalation, asked = u.asked
+    lapses_at = u.lapses_at, muted_until = u.muted_until, escalation = u.escalation, asked = u.asked,
+    escalated_count = u.escalated_count
 FROM json_to_recordset(%s) AS u (
     id bigint, state text, severity smallint, notified_at timestamptz, due_at timestamptz, active_count int,
     event_count int, claimed_at timestamptz, claimed_by text, handler_id bigint, resolved_at timestamptz,
-    resolved_by text, reasons jsonb, lapses_at timestamptz, muted_until timestamptz, escalation jsonb, asked jsonb
+    resolved_by text, reasons jsonb, lapses_at timestamptz, muted_until timestamptz, escalation jsonb, asked jsonb,
+    escalated_count int
 )
 WHERE a.id = u.id
 """
@@ -91,6 +98,7 @@ class NewNotification(msgspec.Struct, frozen=True):
     alert_id: int
     cause: Cause
     active_count: int
+    escalated_count: int
     reaches_claimed: bool = False
 
 
@@ -167,6 +175,7 @@ def update_alerts(alerts: Sequence[Alert]) -> None:
     names = (
         "id", "state", "severity", "notified_at", "due_at", "active_count", "event_count", "claimed_at", "claimed_by",
         "handler_id", "resolved_at", "resolved_by", "reasons", "lapses_at", "muted_until", "escalation", "asked",
+        "escalated_count",
     )  # fmt: skip
     run(_ALERTS, [_json([{name: getattr(alert, name) for name in names} for alert in alerts])])
 

@@ -87,11 +87,9 @@ class _Due:
         elif self.stopped and decision.state is AlertState.PENDING and counts.active and not decision.keeps_asking:
             found.append(Telling(alert, Cause.FIRED, counts, self._all_targets(), self.policy, only=self.stopped))
         if decision.tells_assignee and alert.assigned_to_id is not None:
-            found.append(assignment(alert, counts, self.policy, _asker(alert, "assign")))
+            found.append(assignment(alert, counts, self.policy, str(alert.asked.get("assign", {}).get("by", ""))))
         found += [
-            Telling(
-                alert, Cause.ESCALATED, counts, step.step.targets, self.policy, step=step, by=_asker(alert, "escalate")
-            )
+            Telling(alert, Cause.ESCALATED, counts, step.step.targets, self.policy, step=step, by=alert.step_asked_by)
             for step in decision.steps
         ]
         return found
@@ -258,6 +256,7 @@ def _apply(item: _Due, now: datetime) -> list[NewActivity]:
     alert.active_count, alert.event_count = counts.active, counts.total
     alert.severity = alert.chosen_severity or counts.worst or alert.severity
     alert.escalation = decision.clocks.as_json() if decision.clocks is not None else {}
+    alert.escalated_count += bool(decision.steps)
     alert.due_at = _due_at(item, now)
     if decision.cause is not None:
         alert.notified_at = now
@@ -289,9 +288,9 @@ def _opened(alert: Alert, *, has_mute_ended: bool) -> NewActivity:
     return NewActivity(alert.pk, ActivityKind.HOURS_BEGAN, data={"after": "mute"} if has_mute_ended else {})
 
 
-def _look(alert: Alert) -> tuple[str, int, str, str]:
-    """What messages that were posted show of it."""
-    return alert.state, alert.severity, alert.claimed_by, alert.resolved_by
+def _look(alert: Alert) -> tuple[str, int, str, str, int]:
+    """What messages that were posted show of it, and what their buttons name."""
+    return alert.state, alert.severity, alert.claimed_by, alert.resolved_by, alert.escalated_count
 
 
 def _due_at(item: _Due, now: datetime) -> datetime | None:
@@ -311,7 +310,3 @@ def _has_claim_ended(alert: Alert, now: datetime) -> bool:
 
 def _has_mute_ended(alert: Alert, now: datetime) -> bool:
     return "unmute" in alert.asked or (alert.muted_until is not None and alert.muted_until <= now)
-
-
-def _asker(alert: Alert, what: str) -> str:
-    return str(alert.asked.get(what, {}).get("by", ""))

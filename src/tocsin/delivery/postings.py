@@ -17,15 +17,17 @@ from tocsin.events.statements import execute, run
 
 LEASE = timedelta(seconds=90)
 
-# What a message shows of its alert, in one text. Names come last, cut to what the column holds.
-_LOOK = """concat(a.state, ' P', a.severity, ' by ', left(CASE a.state WHEN 'handling' THEN a.claimed_by
-    WHEN 'resolved' THEN a.resolved_by ELSE '' END, 150), ' to ', left(a.assigned_name, 64))"""
+# What a message shows of its alert, in one text: first what its buttons alone name, and names last, cut to what the
+# column holds.
+_LOOK = """concat('E', a.escalated_count, ' ', a.state, ' P', a.severity, ' by ', left(CASE a.state
+    WHEN 'handling' THEN a.claimed_by WHEN 'resolved' THEN a.resolved_by ELSE '' END, 150),
+    ' to ', left(a.assigned_name, 64))"""
 # As it was posted: nothing but what fires. It is looked at once, since its alert may have changed before this row was.
 _KEEP = """
 INSERT INTO delivery_posting (delivery_id, alert_id, recipient_id, provider_id, shown, due_at, wanted, tries, changes,
                               failure, is_over)
-SELECT d.id, n.alert_id, d.recipient_id, d.provider_id, concat('pending P', a.severity, ' by  to '), %(now)s, 1, 0, 0,
-       '', false
+SELECT d.id, n.alert_id, d.recipient_id, d.provider_id,
+       concat('E', n.escalated_count, ' pending P', a.severity, ' by  to '), %(now)s, 1, 0, 0, '', false
 FROM delivery_delivery d JOIN delivery_notification n ON n.id = d.notification_id
 JOIN alerts_alert a ON a.id = n.alert_id
 WHERE d.id = ANY(%(ids)s) AND d.purpose = 'alert' AND d.stands_for = 1 AND d.provider_id <> ''
@@ -89,6 +91,11 @@ class DuePosting:
     wanted: int
     tries: int
     look: str
+
+    def differs(self, *, has_buttons: bool) -> bool:
+        """Whether it is to be changed. Only buttons name the next step of the escalation."""
+        shown, look = (text if has_buttons else text.partition(" ")[2] for text in (self.shown, self.look))
+        return shown != look
 
 
 class Finished(msgspec.Struct, frozen=True):

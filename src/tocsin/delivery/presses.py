@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -23,7 +23,7 @@ from tocsin.contacts.services import count_request
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.errors import TocsinError
 from tocsin.delivery.acting import Act, act_on_alert
-from tocsin.delivery.buttons import read_button
+from tocsin.delivery.buttons import Pressed, read_button
 from tocsin.delivery.link_texts import token_for
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.rules import Purpose
@@ -44,17 +44,17 @@ def act_on_press(*, account_id: int, press: Press, now: datetime) -> PressAnswer
     platform = Channel(account.channel)
     found = contacts_by_user_id(platform, press.user_id)
     contact = found[0] if len(found) == 1 else None
-    read = read_button(press.token)
-    delivery = _message(read[1], account_id) if read is not None else None
+    pressed = read_button(press.token)
+    delivery = _message(pressed.delivery_id, account_id) if pressed is not None else None
     language = (contact and contact.language) or (delivery and delivery.language) or settings.DEFAULT_LANGUAGE
     with translation.override(language):
-        if read is None or delivery is None:
+        if pressed is None or delivery is None:
             return PressAnswer(_("This button is not one of ours, or its message is gone."), is_done=False)
         if contact is None:
             return _unknown(delivery, platform, press.user_id, is_ambiguous=bool(found))
         if count_request(limit=PRESSING, address="", about=str(contact.pk), now=now) is not None:
             return PressAnswer(_("That is too often; wait a little."), is_done=False)
-        return _act(read[0], delivery, contact, platform, now)
+        return _act(pressed, contact, platform, now)
 
 
 def _message(delivery_id: int, account_id: int) -> Delivery | None:
@@ -76,29 +76,43 @@ def _unknown(delivery: Delivery, platform: Channel, user_id: str, *, is_ambiguou
     return PressAnswer(f"{text} {_('Open the link to say who you are.')}", is_done=False, link=link)
 
 
-def _act(act: Act, delivery: Delivery, contact: Contact, platform: Channel, now: datetime) -> PressAnswer:
+def _act(pressed: Pressed, contact: Contact, platform: Channel, now: datetime) -> PressAnswer:
     """On every alert that the message tells of; what one of them refuses stops no other."""
     by = Actor(ActorKind.CONTACT, contact.name, contact.pk)
+    act = pressed.act
     done: list[str] = []
     refused: list[str] = []
-    for alert in _alerts_of(delivery.pk):
+    for alert, seen in _alerts_of(pressed):
         try:
-            act_on_alert(act, by=by, now=now, alert_id=alert.pk, how=f"button-{platform}")
+            act_on_alert(act, by=by, now=now, alert_id=alert.pk, how=f"button-{platform}", seen=seen)
             done.append(alert.title)
         except TocsinError as error:
-            is_own = act is Act.CLAIM and alert.state == AlertState.HANDLING and alert.claimed_by == contact.name
-            why = _("you have claimed it already.") if is_own else str(error)
-            refused.append(f"{alert.title}: {why}")
+            refused.append(f"{alert.title}: {_own(act, alert, contact) or error}")
     if done:
         return PressAnswer(_done(act, done), is_done=True)
     return PressAnswer(refused[0] if refused else _("This alert is closed."), is_done=False)
 
 
-def _alerts_of(delivery_id: int) -> list[Alert]:
-    """By id, which is the order in which alerts are locked."""
-    messages = Delivery.objects.filter(Q(pk=delivery_id) | Q(merged_into=delivery_id)).order_by()
+def _own(act: Act, alert: Alert, contact: Contact) -> str:
+    """What a second press says to who pressed before; "" when that was somebody else, or nobody."""
+    if act is Act.CLAIM and alert.state == AlertState.HANDLING and alert.claimed_by == contact.name:
+        return _("you have claimed it already.")
+    if act is Act.ESCALATE and alert.step_asked_by == contact.name:
+        return _("you have asked for the next step already.")
+    return ""
+
+
+def _alerts_of(pressed: Pressed) -> list[tuple[Alert, int]]:
+    """By id, which is the order in which alerts are locked; with how often each had been escalated, as the message or
+    its button knew it.
+    """
+    messages = Delivery.objects.filter(Q(pk=pressed.delivery_id) | Q(merged_into=pressed.delivery_id)).order_by()
     told = messages.exclude(notification=None).values("notification__alert_id")
-    return list(Alert.objects.filter(pk__in=told).order_by("pk")[:_AT_ONCE])
+    seen = dict(told.annotate(seen=Max("notification__escalated_count")).values_list("notification__alert_id", "seen"))
+    if len(seen) == 1:  # a message of several is never changed, nor are its buttons
+        seen = dict.fromkeys(seen, pressed.escalated_count)
+    alerts = Alert.objects.filter(pk__in=seen).order_by("pk")[:_AT_ONCE]
+    return [(alert, seen[alert.pk]) for alert in alerts]
 
 
 def _done(act: Act, titles: list[str]) -> str:

@@ -21,7 +21,8 @@ _COLUMNS = """
            coalesce(n.reaches_claimed, false), a.muted_until,
            c.id IS NOT NULL, coalesce(c.phone, ''), c.phone_verified_at IS NOT NULL, coalesce(c.email, ''),
            d.reason, a.severity, v.sending_window::text, coalesce(a.is_shadow, false), d.account_id, d.started_at,
-           coalesce(p.is_enabled AND p.deleted_at IS NULL, true), a.due_at, v.escalation_id IS NOT NULL
+           coalesce(p.is_enabled AND p.deleted_at IS NULL, true), a.due_at, v.escalation_id IS NOT NULL,
+           coalesce(a.escalated_count, 0)
 """
 _JOINS = """
     LEFT JOIN delivery_notification n ON n.id = d.notification_id
@@ -122,6 +123,7 @@ class QueueRow:
     """One in shadow is not."""
     alert_due_at: datetime | None
     has_escalation: bool
+    escalated_count: int
 
     @property
     def is_call(self) -> bool:

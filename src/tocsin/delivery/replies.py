@@ -29,6 +29,8 @@ REPLYING = PageLimit("reply", 20, timedelta(hours=1))
 """Of one person: a machine that answers our answers ends here."""
 _ONCE = PageLimit("reply-id", 1, LONGEST_PERIOD)
 """Of one id of a gateway's: it comes again with the same one when it got no answer in time."""
+_TOLD = PageLimit("reply-step", 1, LONGEST_PERIOD)
+"""Of one person and step: that it was taken already. Whoever writes again has heard it, and wants the one after."""
 _LOOKED_AT = 50
 
 
@@ -60,16 +62,24 @@ def _send(contact: Contact, said: str, now: datetime) -> None:
 
 def _act(contact: Contact, text: str, now: datetime) -> str:
     """What the answer says."""
-    alert = _newest_open_alert(contact)
-    if alert is None:
+    told = _newest_open_alert(contact)
+    if told is None:
         return _("There is no open alert of yours.")
+    alert, seen = told
     read = read_reply(text)
     if read is None:
         return _("%(title)s: reply 1 to claim it, 2 to resolve it, 3 to escalate it.") % {"title": alert.title}
     by = Actor(ActorKind.CONTACT, contact.name, contact.pk)
     act = Act(read.act.value)
+    if act is Act.ESCALATE and alert.escalated_count > seen:
+        about = f"{contact.pk}:{alert.pk}:{alert.escalated_count}"
+        if count_request(limit=_TOLD, address="", about=about, now=now) is None:
+            return _("%(title)s: that step was taken already. Reply 3 again to take the next one.") % {
+                "title": alert.title
+            }
+        seen = alert.escalated_count
     try:
-        act_on_alert(act, by=by, now=now, alert_id=alert.pk, how="text", text=read.text)
+        act_on_alert(act, by=by, now=now, alert_id=alert.pk, how="text", text=read.text, seen=seen)
     except TocsinError as error:
         return f"{alert.title}: {error}"
     done = {
@@ -82,15 +92,18 @@ def _act(contact: Contact, text: str, now: datetime) -> str:
     return f"{alert.title}: {done}"
 
 
-def _newest_open_alert(contact: Contact) -> Alert | None:
-    """Of the alerts that the contact was told of, by the newest message; it may have become part of another one."""
+def _newest_open_alert(contact: Contact) -> tuple[Alert, int] | None:
+    """Of the alerts that the contact was told of, by the newest message; it may have become part of another one.
+
+    With how often it had been escalated when that was planned.
+    """
     sent = Delivery.objects.filter(
         recipient_id=contact.pk, purpose=Purpose.ALERT, started_at__isnull=False
     ) | Delivery.objects.filter(recipient_id=contact.pk, purpose=Purpose.ALERT, state="merged")
-    newest = sent.order_by("-pk").values_list("notification__alert_id", flat=True)[:_LOOKED_AT]
-    ids = list(dict.fromkeys(newest))
-    known = Alert.objects.filter(pk__in=ids, resolved_at__isnull=True).in_bulk()
-    return next((known[pk] for pk in ids if pk in known), None)
+    newest = sent.order_by("-pk").values_list("notification__alert_id", "notification__escalated_count")[:_LOOKED_AT]
+    told = list(newest)
+    known = Alert.objects.filter(pk__in=[pk for pk, _seen in told], resolved_at__isnull=True).in_bulk()
+    return next(((known[pk], seen) for pk, seen in told if pk in known), None)
 
 
 def _sender(number: str) -> Contact | None:

@@ -140,7 +140,8 @@ def _channels_of(item: Telling, people: Directory) -> Targets:
 
 def _notification(at: int, item: Telling) -> NewNotification:
     reaches_claimed = item.step is not None and item.step.reaches_claimed
-    return NewNotification(at, item.alert.pk, item.cause, item.counts.active, reaches_claimed)
+    alert = item.alert
+    return NewNotification(at, alert.pk, item.cause, item.counts.active, alert.escalated_count, reaches_claimed)
 
 
 def _content_key(item: PlannedDelivery) -> tuple[Channel, str, str]:

@@ -89,6 +89,8 @@ def _changes(stale: Sequence[DuePosting], now: datetime) -> list[_Change]:
         route = addresses.route(row) if row is not None and addresses.why_not(row) is None else None
         if row is None or alert is None or route is None or not route.capabilities.can_update:
             continue
+        if not posting.differs(has_buttons=route.capabilities.has_buttons):
+            continue
         changes.append(_Change(posting, route, _message(row, route, addresses, *alert)))
     return changes
 

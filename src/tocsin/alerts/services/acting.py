@@ -170,14 +170,22 @@ def unmute_alert(*, by: Actor, now: datetime, alert_id: int, how: str = "") -> A
 
 
 @retried
-def escalate_alert(*, by: Actor, now: datetime, alert_id: int, how: str = "") -> Alert:
-    """The next step of the escalation now, also when somebody has claimed the alert."""
+def escalate_alert(*, by: Actor, now: datetime, alert_id: int, how: str = "", seen: int | None = None) -> Alert:
+    """The next step of the escalation now, also when somebody has claimed the alert.
+
+    `seen`: the alert's `escalated_count` as whoever asks knew it; when it went on since, ConflictError. None: whatever
+    comes next. Who asks while somebody's wish still waits gets ConflictError, too.
+    """
     alert = _open(alert_id)
     if alert.muted_until is not None and alert.muted_until > now:
         raise ConflictError(_("This alert is muted; let it speak first."))
     chain = _chain(alert)
     if chain is None:
         raise ConflictError(_("The notification policy of this alert has no escalation."))
+    if seen is not None and alert.escalated_count > seen:
+        raise ConflictError(_("That step was taken already; look at the alert before you ask for the next one."))
+    if "escalate" in alert.asked:
+        raise ConflictError(_("%(name)s has asked for the next step already.") % {"name": alert.step_asked_by})
     state = EscalationState(
         chain, clocks_from_json(alert.escalation), AlertState(alert.state), alert.muted_until, alert.lapses_at
     )

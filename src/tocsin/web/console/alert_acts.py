@@ -77,6 +77,10 @@ class MuteForm(ClaimForm):
         self.fields["minutes"].help_text = _("It ends by itself; what fires meanwhile is told then.")
 
 
+class EscalateForm(forms.Form):
+    seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+
 def _claim_for(request: HttpRequest, alert_id: int, data: dict[str, Any]) -> str:
     lasts = timedelta(minutes=data["minutes"]) if data["minutes"] else None
     services.claim_alert(by=actor_of(request), now=utc_now(), alert_id=alert_id, lapses_after=lasts)
@@ -100,7 +104,7 @@ def _mute(request: HttpRequest, alert_id: int, data: dict[str, Any]) -> str:
 
 
 def _escalate(request: HttpRequest, alert_id: int, data: dict[str, Any]) -> str:
-    services.escalate_alert(by=actor_of(request), now=utc_now(), alert_id=alert_id)
+    services.escalate_alert(by=actor_of(request), now=utc_now(), alert_id=alert_id, seen=data["seen"])
     return _now("The next step of the escalation is told now.")
 
 
@@ -109,7 +113,7 @@ _PAGES: Mapping[str, tuple[Any, type[forms.Form], _Written, Any]] = {
     "assign": (_("Give it to somebody"), AssignForm, _assign, _("Assign")),
     "severity": (_("Change the severity"), SeverityForm, _change_severity, _("Change")),
     "mute": (_("Mute for a time"), MuteForm, _mute, _("Mute")),
-    "escalate": (_("Escalate now"), forms.Form, _escalate, _("Escalate")),
+    "escalate": (_("Escalate now"), EscalateForm, _escalate, _("Escalate")),
 }
 
 
@@ -142,7 +146,8 @@ def _view(name: str, context: Callable[[HttpRequest], dict[str, Any]]) -> Callab
 
         return form_page(
             request, context(request), form, act, title=str(title), text=_TEXTS.get(name, alert.title),
-            submit=str(submit), initial={"minutes": 60, "severity": alert.severity},
+            submit=str(submit),
+            initial={"minutes": 60, "severity": alert.severity, "seen": alert.escalated_count},
         )  # fmt: skip
 
     return view

@@ -5,6 +5,7 @@ GET never acts, since message apps fetch links beforehand; a POST does, and lead
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -94,7 +95,10 @@ def _act(request: HttpRequest, alert: Alert, contact: Contact, token: str, now: 
     by = Actor(ActorKind.CONTACT, contact.name, contact.pk, client_address(request))
     text = request.POST.get("text", "")[:_LONGEST_TEXT]
     try:
-        act_on_alert(act, by=by, now=now, alert_id=alert.pk, how="link", text=text, minutes=_minutes(request))
+        act_on_alert(
+            act, by=by, now=now, alert_id=alert.pk, how="link", text=text, minutes=_minutes(request),
+            seen=_seen(request),
+        )  # fmt: skip
     except TocsinError as error:
         link = alert_link(token, now)
         if link is None:
@@ -168,6 +172,14 @@ def _address(token: str, alert: Alert, did: str = "") -> str:
 def _minutes(request: HttpRequest) -> int:
     typed = request.POST.get("minutes", "")
     return int(typed) if typed in {str(minutes) for minutes in MUTES} else MUTES[1]
+
+
+def _seen(request: HttpRequest) -> int | None:
+    """How often the alert had been escalated when the page was made: its button takes one step, however often it is
+    pressed. None on a page from before it said so.
+    """
+    typed = request.POST.get("seen", "")
+    return int(typed) if re.fullmatch(r"[0-9]{1,9}", typed) else None
 
 
 def _span(minutes: int) -> str:
