@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 from tocsin.channels.kinds import Channel
 from tocsin.channels.limits import Limit as Limit
 from tocsin.channels.limits import LimitScope as LimitScope
+from tocsin.channels.receipts import InboundText as InboundText
+from tocsin.channels.receipts import Receipt as Receipt
+from tocsin.channels.receipts import ReceiptStatus as ReceiptStatus
 from tocsin.core.sentences import Sentence
 
 _NO_FIELD = Sentence("%(title)s has no such field; it has %(known)s.", words=("title",))
@@ -121,37 +124,6 @@ class Message:
     """Where the vendor shall send receipts of this very message; "" when there is no public address."""
 
 
-class ReceiptStatus(StrEnum):
-    """What a vendor says later of a message or call."""
-
-    QUEUED = "queued"
-    DELIVERED = "delivered"
-    """A text or mail arrived at the device or mailbox."""
-    FAILED = "failed"
-    BOUNCED = "bounced"
-    """Not delivered, and nothing will be: the address does not exist, or takes no mail any more."""
-    ANSWERED = "answered"
-    BUSY = "busy"
-    NO_ANSWER = "no_answer"
-    REJECTED = "rejected"
-    UNREACHABLE = "unreachable"
-    MACHINE = "machine"
-    KEY_PRESSED = "key_pressed"
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Refers to a message by `reference` (ours) or `provider_id` (theirs); at least one is set."""
-
-    status: ReceiptStatus
-    reference: str = ""
-    provider_id: str = ""
-    key: str = ""
-    occurred_at: datetime | None = None
-    code: str = ""
-    detail: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Script:
     """What a call says and hears, for vendors that ask for it while it goes on. As `Message` has it."""
@@ -176,15 +148,6 @@ class CallbackRequest:
     """The reference of the message with this `return_token`; "" for what we never gave out."""
     is_addressee: Callable[[str, str], bool] = lambda _reference, _address: True
     """Whether the message with this reference went to this address."""
-
-
-@dataclass(frozen=True, slots=True)
-class InboundText:
-    """What somebody wrote back. `sender`: the number as the vendor gives it; `provider_id`: the vendor's, or ""."""
-
-    sender: str
-    text: str
-    provider_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +212,10 @@ class Capabilities:
     can_update: bool = False
     """The provider has `update`: the first message of an alert shows what has become of it."""
     concurrency: int = 16
+    worker_concurrency: int | None = None
+    """How many messages over all its accounts and robots one worker sends at once; the others wait for a place. None:
+    as many as its accounts send.
+    """
     is_simulated: bool = False
 
 

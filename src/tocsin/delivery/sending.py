@@ -56,6 +56,8 @@ class Sent:
 class _Open:
     provider: Provider
     slots: asyncio.Semaphore
+    places: contextlib.AbstractAsyncContextManager[object]
+    """Of its provider, which all its accounts share; without an end where there is no such limit."""
     users: int = 0
     """Sends that have begun or wait for a slot."""
     listening: asyncio.Task[None] | None = None
@@ -76,6 +78,7 @@ class OpenAccounts:
     _kept: frozenset[tuple[str, int, int]] = frozenset()
     """Stay open although nothing is sent over them."""
     _open: dict[tuple[str, int, int], _Open] = field(default_factory=dict)
+    _places: dict[str, asyncio.Semaphore] = field(default_factory=dict)
     _http: HttpClient = field(default_factory=lambda: HttpClient(allow=settings.OUTGOING_ALLOW))
     _closing: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -85,11 +88,18 @@ class OpenAccounts:
             raise ConfigurationError(route.problem)
         if (found := self._open.get(route.key)) is None:
             provider = route.provider.open(route.config, self._http)
-            found = self._open[route.key] = _Open(provider, asyncio.Semaphore(route.capabilities.concurrency))
+            slots = asyncio.Semaphore(route.capabilities.concurrency)
+            found = self._open[route.key] = _Open(provider, slots, self._places_of(route))
             if route.provider.reports and route.account_id is not None:
                 listening = self._listen(cast(ReportingProvider, provider), route.account_id)
                 found.listening = asyncio.create_task(listening)
         return found
+
+    def _places_of(self, route: Route) -> contextlib.AbstractAsyncContextManager[object]:
+        most = route.capabilities.worker_concurrency
+        if most is None:
+            return contextlib.nullcontext()
+        return self._places.setdefault(route.provider.name, asyncio.Semaphore(most))
 
     def keep_open(self, routes: Collection[Route]) -> None:
         """These, from now on; those that were kept before are closed with the stale ones."""
@@ -152,7 +162,7 @@ async def send(claim: Claimed, accounts: OpenAccounts, is_given_up: Callable[[],
         return Sent(claim, SendResult(Outcome.PERMANENT_CONFIG, "open", detail), utc_now())
     opened.users += 1
     try:
-        async with opened.slots:
+        async with opened.slots, opened.places:
             if is_given_up():
                 return None
             with tracing(delivery_id=claim.delivery_id, channel=claim.channel.value):

@@ -63,9 +63,10 @@ APPRISE = ProviderType(
     capabilities=Capabilities(
         # It says at most that a request was made.
         accepted_is_delivered=False,
-        # Each message is a process of its own.
+        # Each message is a process of its own, which takes two seconds of a core.
         limit=Limit(10, timedelta(minutes=1)),
         concurrency=1,
+        worker_concurrency=4,
     ),
     fields=(
         ConfigField(
