@@ -111,6 +111,29 @@ def test_who_read_the_message_was_reached(lark: LarkAppSimulator, provider: str,
     assert unknown == Finding()
 
 
+@pytest.mark.parametrize(
+    ("provider", "status"),
+    [("dingtalk_ding_phone", ReceiptStatus.ANSWERED), ("dingtalk_ding_sms", ReceiptStatus.DELIVERED)],
+)
+def test_who_read_the_ding_was_reached(dingtalk: DingtalkAppSimulator, provider: str, status: ReceiptStatus) -> None:
+    async def ask(opened: Provider) -> list[Finding]:
+        sent = await opened.send(CALLING)
+        question = Question("k3x9", ANN, datetime(2026, 11, 1, tzinfo=UTC), sent.provider_id)
+        asking = cast(AskableProvider, opened)
+        before = await asking.look_up(question)
+        dingtalk.dings[0].read_by.add("ann-1")
+        others = [replace(question, provider_id=""), replace(question, provider_id="no-such-ding")]
+        return [before, await asking.look_up(question), *[await asking.look_up(other) for other in others]]
+
+    before, after, nameless, unknown = with_open(provider, dingtalk.config, ask)
+
+    assert (before.is_known, list(before.receipts)) == (True, [])
+    assert [(receipt.status, receipt.provider_id) for receipt in after.receipts] == [
+        (status, dingtalk.dings[0].ding_id)
+    ]
+    assert (nameless, unknown) == (Finding(), Finding())
+
+
 @pytest.mark.parametrize("provider", ["lark_urgent_phone", "dingtalk_ding_phone"])
 def test_what_cannot_be_found_out_is_tried_again_and_nobody_was_rung(
     lark: LarkAppSimulator, dingtalk: DingtalkAppSimulator, provider: str

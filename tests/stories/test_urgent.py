@@ -62,6 +62,27 @@ def test_who_is_not_in_the_platform_is_called_over_the_next_account_which_stays_
     assert (first.failures, first.paused_until) == (0, None)
 
 
+def test_a_text_follows_a_ding_that_nobody_reads_and_none_one_that_was_read(story: Story) -> None:
+    ann = story.contact("Ann", phone=ANN)
+    story.policy({ann: ["phone"]})
+    with DingtalkAppSimulator(people={"Ann": Colleague("ann-1", mobile="13800000001")}) as dingtalk:
+        story.account("dingtalk_ding_phone", **dingtalk.config)
+        story.fires("Disk full")
+        story.passes(5)
+        read = story.expect_call(ann, "Disk full")
+        dingtalk.dings[0].read_by.add("ann-1")
+        story.passes(200)
+        story.expect_silence()
+        story.fires("Memory low")
+        story.passes(5)
+        unread = story.expect_call(ann, "Memory low")
+        story.passes(200)
+
+    assert (read.delivery.state, read.delivery.answer) == ("delivered", "answered")
+    assert (unread.delivery.state, unread.delivery.reason) == ("failed", "no_receipt")
+    story.expect_text(ann, "Memory low")
+
+
 def test_a_ding_calls_and_a_text_follows_when_its_quota_is_used_up(story: Story) -> None:
     ann = story.contact("Ann", phone=ANN)
     story.policy({ann: ["phone"]})

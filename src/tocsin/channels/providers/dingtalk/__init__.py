@@ -99,6 +99,10 @@ DINGTALK_APP = ProviderType(
 )
 
 
+# Whether a call was answered DingTalk does not say; who reads the DING was reached.
+_DING = Capabilities(has_receipts=True, receipt_within=timedelta(minutes=3), can_be_asked=True, concurrency=4)
+
+
 def _build_ding_phone(config: Config, http: HttpClient) -> Provider:
     return DingtalkDing("phone", config, http)
 
@@ -111,7 +115,7 @@ DINGTALK_DING_PHONE = ProviderType(
     name="dingtalk_ding_phone",
     title="DingTalk DING calls",
     channel=Channel.PHONE,
-    capabilities=Capabilities(concurrency=4),
+    capabilities=_DING,
     fields=app_fields(),
     build=_build_ding_phone,
     check=check_app,
@@ -121,7 +125,7 @@ DINGTALK_DING_SMS = ProviderType(
     name="dingtalk_ding_sms",
     title="DingTalk DING text messages",
     channel=Channel.SMS,
-    capabilities=Capabilities(concurrency=4),
+    capabilities=replace(_DING, receipt_within=timedelta(minutes=15)),
     fields=app_fields(),
     build=_build_ding_sms,
     check=check_app,

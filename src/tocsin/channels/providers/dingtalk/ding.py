@@ -6,9 +6,9 @@ The person must be in DingTalk with the very number. https://open.dingtalk.com/d
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
-from tocsin.channels.base import Config, Message, Outcome, SendResult
+from tocsin.channels.base import Config, Finding, Message, Outcome, Question, Receipt, ReceiptStatus, SendResult
 from tocsin.channels.groups import nothing_sent, without_id
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.dingtalk.account import DingtalkApi
@@ -19,6 +19,7 @@ from tocsin.core.sentences import Sentence
 
 _UNKNOWN = Sentence("Nobody in DingTalk has this number, so DingTalk cannot reach it.")
 _FAILED = Sentence("DingTalk did not reach this person.")
+_READ = Sentence("The DING was read in DingTalk.")
 _MAX_BYTES = 600
 _KINDS = {"sms": 2, "phone": 3}
 _VOICE = "Standard_Female_Voice"
@@ -56,8 +57,31 @@ class DingtalkDing:
         ding_id = answer.get("openDingId")
         return replace(result, provider_id=str(ding_id)) if ding_id else without_id(result.code, "DingTalk")
 
+    async def look_up(self, question: Question) -> Finding:
+        """Who has read the DING, which is to one person, has been reached; of others DingTalk says nothing.
+
+        `QueryRobotDingReadStatus` of `robot_1_0` in DingTalk's SDK.
+        """
+        if not question.provider_id:
+            return Finding()
+        payload = {"robotCode": self._api.robot_code, "openDingId": question.provider_id}
+        reply = await self._api.call("POST", "/v1.0/robot/ding/readStatuses/query", payload)
+        if isinstance(reply, SendResult) or read_api(reply, *self._api.secrets).outcome is not Outcome.ACCEPTED:
+            return Finding()
+        if not _is_read(answer_of(reply).get("result")):
+            return Finding(is_known=True, provider_id=question.provider_id)
+        status = ReceiptStatus.ANSWERED if self._how == "phone" else ReceiptStatus.DELIVERED
+        receipt = Receipt(status, question.reference, question.provider_id, detail=_READ)
+        return Finding(is_known=True, provider_id=question.provider_id, receipts=[receipt])
+
     async def aclose(self) -> None:
         """The client is the caller's."""
+
+
+def _is_read(result: Any) -> bool:
+    readers = result.get("robotDingReadInfoList") if isinstance(result, dict) else None
+    found = [reader.get("readStatus") for reader in readers or () if isinstance(reader, dict)]
+    return any(str(status).upper() == "READ" for status in found)
 
 
 def _text(message: Message, how: How) -> str:
