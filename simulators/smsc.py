@@ -99,7 +99,9 @@ class Smsc(Server):
         self._binds = binds
         self._script: dict[str, deque[str]] = {}
         self._throttles: deque[int] = deque()
-        self._numbers, self._ids, self._sequences = itertools.count(1), itertools.count(0x1A2B3C), itertools.count(1)
+        self.ids = itertools.count(0x1A2B3C)
+        """Of the texts to come."""
+        self._numbers, self._sequences = itertools.count(1), itertools.count(1)
         self._folder = tempfile.TemporaryDirectory(prefix="smsc-")
         self.ca_file = str(Path(self._folder.name) / "ca.pem")
         self._tls = server_context(Path(self._folder.name), self.host) if tls else None
@@ -238,7 +240,7 @@ class Smsc(Server):
             self.refused.append(status)
             _reply(writer, 0x04, status, sequence)
             return True
-        message_id = f"{next(self._ids):08X}" if self.hex_ids else str(next(self._ids))
+        message_id = f"{next(self.ids):08X}" if self.hex_ids else str(next(self.ids))
         part = _taken(pdu, message_id, number)
         self.parts.append(part)
         if act == "hang":

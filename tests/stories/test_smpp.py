@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from simulators.serving import wait_until
-from simulators.smsc import Smsc
+from simulators.smsc import Part, Smsc
 from tests.stories.harness import Story
-from tocsin.channels.base import InboundText, Receipt
+from tocsin.channels.base import InboundText, Receipt, ReceiptStatus
 from tocsin.delivery.addressing import kept_routes
+from tocsin.delivery.models import Delivery
 from tocsin.delivery.models import Receipt as StoredReceipt
 from tocsin.delivery.reports import record_reports
 from tocsin.delivery.sending import OpenAccounts
+from tocsin.delivery.services import record_receipts
 from tocsin.delivery.worker import run_due
 
 LONG = "磁盘空间不足，请立即处理。" * 4
@@ -70,6 +74,67 @@ def test_a_long_text_is_one_message_and_delivered_when_all_its_parts_are(story: 
     assert (waiting, sent.delivery.state) == ("accepted", "delivered")
     effects = StoredReceipt.objects.order_by("pk").values_list("effect", "count")
     assert list(effects) == [("part", 1), ("applied", 2)]
+
+
+def both_texted(story: Story, smsc: Smsc, **config: str) -> tuple[Delivery, Delivery, Part, Part]:
+    """Ann's text and Bob's, whose ids are 16 and 22 in decimal, and 10 and 16 in hexadecimal digits."""
+    ann, bob = story.contact("Ann", phone="+8613800000000"), story.contact("Bob", phone="+8613800000001")
+    story.policy({ann: ["sms"], bob: ["sms"]})
+    smsc.receipts, smsc.ids = "", itertools.count(0x10, 6)
+    story.account("smpp", **smsc.config, **config)
+    story.fires("DiskFull")
+    story.passes(5)
+    texts = [story.expect_text(person).delivery for person in (ann, bob)]
+    parts = {part.to: part for part in smsc.wait_for(2)}
+    first, second = parts["8613800000000"], parts["8613800000001"]
+    return *sorted(texts, key=lambda text: text.provider_id), *sorted((first, second), key=lambda part: part.message_id)
+
+
+@pytest.mark.parametrize("config", [{}, {"sender": "10086"}])
+def test_an_id_that_may_be_of_two_texts_is_of_the_one_that_went_to_its_recipient(
+    story: Story, smsc: Smsc, config: dict[str, str]
+) -> None:
+    first, second, part, _other = both_texted(story, smsc, **config)
+
+    hears(story, smsc, lambda: smsc.report(part, times=2), count=2)  # "16", heard by a worker that sent neither
+
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.provider_id, second.provider_id) == ("10", "16")
+    assert (first.state, second.state) == ("delivered", "accepted")
+    assert list(StoredReceipt.objects.values_list("provider_id", "delivery_id", "count")) == [("10", first.pk, 2)]
+
+
+def test_a_receipt_with_readings_that_is_faster_than_the_answer_waits_for_it(story: Story, smsc: Smsc) -> None:
+    ann = story.contact("Ann", phone="+8613800000000")
+    story.policy({ann: ["sms"]})
+    smsc.receipts, smsc.ids = "", itertools.count(0x10)
+    account = story.account("smpp", **smsc.config)
+    story.fires("DiskFull")
+    early = Receipt(ReceiptStatus.DELIVERED, provider_id="16", readings=("16", "10", "22"), parties=("8613800000000",))
+    stranger = replace(early, provider_id="17", readings=("17", "11"), parties=("447700900123",))
+    record_receipts(account=account, receipts=[early, stranger], now=story.now)
+
+    story.passes(5)
+
+    sent = story.expect_text(ann, "DiskFull").delivery
+    assert (sent.provider_id, sent.state) == ("10", "delivered")
+    found = StoredReceipt.objects.order_by("pk").values_list("provider_id", "readings", "delivery_id", "effect")
+    assert list(found) == [("?16", ["10"], sent.pk, "applied"), ("?17", ["17", "11"], None, "")]
+
+
+def test_a_receipt_with_readings_is_of_no_text_that_is_sent_much_later(story: Story, smsc: Smsc) -> None:
+    ann = story.contact("Ann", phone="+8613800000000")
+    story.policy({ann: ["sms"]})
+    smsc.receipts, smsc.ids = "", itertools.count(0x10)
+    account = story.account("smpp", **smsc.config)
+    old = Receipt(ReceiptStatus.FAILED, provider_id="16", readings=("16", "10"), parties=("8613800000000",))
+    record_receipts(account=account, receipts=[old], now=story.now - timedelta(minutes=11))
+
+    story.fires("DiskFull")
+    story.passes(5)
+
+    assert story.expect_text(ann, "DiskFull").delivery.state == "accepted"
 
 
 def test_a_part_that_does_not_arrive_fails_the_message(story: Story, smsc: Smsc) -> None:

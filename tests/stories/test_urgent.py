@@ -91,6 +91,8 @@ def test_a_ding_calls_and_a_text_follows_when_its_quota_is_used_up(story: Story)
         story.fires("Disk full")
         story.passes(5)
         story.expect_call(ann, "Disk full")
+        dingtalk.dings[0].read_by.add("ann-1")
+        story.passes(200)
         dingtalk.quota = 0
         story.fires("Memory low")
         story.passes(60)

@@ -302,6 +302,12 @@ class Receipt(models.Model):
     """What it did: "applied", "late" (the state had moved on), "part" (others of its message are waited for), or ""
     while it waits for its delivery.
     """
+    readings = models.JSONField(null=True, blank=True)
+    """What `provider_id`, then begun with a question mark, may be; a single one once its delivery is known. NULL for
+    all others.
+    """
+    parties = models.JSONField(null=True, blank=True)
+    """The numbers that such a receipt is between."""
 
     class Meta:
         verbose_name = _("receipt")
@@ -311,11 +317,21 @@ class Receipt(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["account", "provider_id"], name="receipt_waiting", condition=Q(delivery__isnull=True))
+            models.Index(fields=["account", "provider_id"], name="receipt_waiting", condition=Q(delivery__isnull=True)),
+            models.Index(
+                fields=["account", "received_at"],
+                name="receipt_unsettled",
+                condition=Q(delivery__isnull=True, readings__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.status} {self.reference or self.provider_id}"
+
+    @property
+    def named_id(self) -> str:
+        """The vendor's id of what it is about."""
+        return str(self.readings[0]) if self.readings else self.provider_id
 
 
 class Allowance(models.Model):

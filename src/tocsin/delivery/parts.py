@@ -22,12 +22,12 @@ class PartsOf:
             self._parts[delivery_id][provider_id] = first_id
         if self._parts:
             receipts = Receipt.objects.filter(delivery_id__in=self._parts, status=ReceiptStatus.DELIVERED)
-            for delivery_id, provider_id in receipts.values_list("delivery_id", "provider_id"):
-                self._arrived[delivery_id].add(provider_id)
+            for receipt in receipts.only("delivery_id", "provider_id", "readings"):
+                self._arrived[receipt.delivery_id or 0].add(receipt.named_id)
 
     def are_missing(self, receipt: Receipt) -> bool:
         """It says that one part has arrived, and others of that message have not."""
         pk = receipt.delivery_id
         if receipt.status != ReceiptStatus.DELIVERED or pk is None or pk not in self._parts:
             return False
-        return not is_whole(receipt.provider_id, self._parts[pk], self._arrived[pk])
+        return not is_whole(receipt.named_id, self._parts[pk], self._arrived[pk])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -23,6 +24,7 @@ from tocsin.delivery.models import Delivery, Receipt
 from tocsin.delivery.parts import PartsOf
 from tocsin.delivery.rules import DeliveryState
 from tocsin.delivery.rules.sending import after_receipt
+from tocsin.delivery.settling import settle_waiting, settled
 from tocsin.events.statements import execute, run
 
 _LOCKS = 0x70C52
@@ -33,8 +35,9 @@ _CLOCKS_DIFFER_BY = timedelta(days=1)
 # nothing is returned of it here.
 _STORE = """
 INSERT INTO delivery_receipt (account_id, received_at, count, effect, reference, provider_id, status, key,
-                              code, detail, occurred_at, delivery_id)
+                              code, detail, occurred_at, readings, parties, delivery_id)
 SELECT %(account)s, %(now)s, 1, '', u.reference, u.provider_id, u.status, u.key, u.code, u.detail, u.occurred_at,
+       u.readings::jsonb, u.parties::jsonb,
        coalesce(
          (SELECT d.id FROM delivery_delivery d WHERE d.id = u.delivery_id AND d.account_id = %(account)s),
          greatest(
@@ -43,8 +46,9 @@ SELECT %(account)s, %(now)s, 1, '', u.reference, u.provider_id, u.status, u.key,
            (SELECT p.delivery_id FROM delivery_part p
             WHERE p.account_id = %(account)s AND p.provider_id = u.provider_id)))
 FROM unnest(%(references)s::text[], %(provider_ids)s::text[], %(statuses)s::text[], %(keys)s::text[], %(codes)s::text[],
-            %(details)s::text[], %(times)s::timestamptz[], %(delivery_ids)s::bigint[])
-     AS u(reference, provider_id, status, key, code, detail, occurred_at, delivery_id)
+            %(details)s::text[], %(times)s::timestamptz[], %(delivery_ids)s::bigint[], %(readings)s::text[],
+            %(parties)s::text[])
+     AS u(reference, provider_id, status, key, code, detail, occurred_at, delivery_id, readings, parties)
 ON CONFLICT (account_id, reference, provider_id, status, key) DO UPDATE SET count = delivery_receipt.count + 1
    WHERE NOT coalesce(excluded.delivery_id > delivery_receipt.delivery_id, false)
 RETURNING id, delivery_id, count, reference, provider_id, status, key
@@ -95,7 +99,7 @@ def store_receipts(
     account: ProviderAccount, receipts: Sequence[ProviderReceipt], now: datetime
 ) -> list[tuple[int, int | None, bool]]:
     """Receipts as (receipt id, delivery id or None, whether it is new); doubles are only counted."""
-    rows = {row[:4]: row for row in (_row(receipt, now) for receipt in receipts)}
+    rows = {row[:4]: row for row in (_row(receipt, now) for receipt in settled(account, receipts))}
     if not rows:
         return []
     stored = _store(account, rows, now)
@@ -113,15 +117,19 @@ def _store(
 
 
 def _columns(rows: Mapping[tuple[object, ...], tuple[object, ...]]) -> dict[str, list[object]]:
-    names = ("references", "provider_ids", "statuses", "keys", "codes", "details", "times", "delivery_ids")
+    names = (
+        "references", "provider_ids", "statuses", "keys", "codes", "details", "times", "delivery_ids", "readings",
+        "parties",
+    )  # fmt: skip
     columns = zip(*(rows[key] for key in sorted(rows, key=str)), strict=True)
     return {name: list(column) for name, column in zip(names, columns, strict=True)}
 
 
-def look_again(account: ProviderAccount, receipt_ids: Sequence[int]) -> list[int]:
+def look_again(account: ProviderAccount, receipt_ids: Sequence[int], now: datetime) -> list[int]:
     """Deliveries of receipts that found none: who records their vendor's ids may just be committing, and is awaited."""
     run("SELECT pg_advisory_xact_lock(%s, %s::int)", [_LOCKS, account.pk])
-    return [pk for (pk,) in execute(_LOOK_AGAIN, {"account": account.pk, "receipts": list(receipt_ids)})]
+    found = [pk for (pk,) in execute(_LOOK_AGAIN, {"account": account.pk, "receipts": list(receipt_ids)})]
+    return found + settle_waiting({account.pk}, now)
 
 
 def wait_for_storing(account_ids: Collection[int | None]) -> None:
@@ -132,11 +140,17 @@ def wait_for_storing(account_ids: Collection[int | None]) -> None:
         run("SELECT pg_advisory_xact_lock_shared(%s, id) FROM unnest(%s::int[]) AS a(id)", [_LOCKS, ids])
 
 
-def apply_waiting_receipts(delivery_ids: Collection[int], now: datetime) -> list[ReachEntry]:
-    """Called in the transaction that recorded the vendors' ids: receipts that were faster find their delivery."""
+def apply_waiting_receipts(
+    delivery_ids: Collection[int], now: datetime, *, with_readings: Collection[int] = ()
+) -> list[ReachEntry]:
+    """Called in the transaction that recorded the vendors' ids: receipts that were faster find their delivery.
+
+    `with_readings`: accounts whose receipts may have ids that can be read in more than one way.
+    """
     if not delivery_ids:
         return []
-    return apply_receipts([pk for (pk,) in execute(_FIND_WAITING, {"ids": list(delivery_ids)})], now)
+    found = [pk for (pk,) in execute(_FIND_WAITING, {"ids": list(delivery_ids)})]
+    return apply_receipts([*found, *settle_waiting(with_readings, now)], now)
 
 
 def apply_receipts(delivery_ids: Collection[int], now: datetime) -> list[ReachEntry]:
@@ -206,6 +220,8 @@ def _row(receipt: ProviderReceipt, now: datetime) -> tuple[object, ...]:
         storable(receipt.detail, 500),
         _believed(receipt.occurred_at, now),
         _delivery_id(receipt.reference),
+        json.dumps(list(receipt.readings)) if receipt.readings else None,
+        json.dumps(list(receipt.parties)) if receipt.readings else None,
     )
 
 

@@ -89,7 +89,8 @@ def _record(recorded: Sequence[Recorded], now: datetime) -> dict[int, int]:
     moved = [item for item in recorded if item.claim.delivery_id in moved_ids]
     keep_postings([item.claim.delivery_id for item in moved if _can_be_updated(item)], now)
     block_lanes(_blocked(recorded))
-    reach = apply_waiting_receipts([item.claim.delivery_id for item in named], now)
+    reporting = {pk for item in named if item.route.provider.reports and (pk := item.route.account_id) is not None}
+    reach = apply_waiting_receipts([item.claim.delivery_id for item in named], now, with_readings=reporting)
     _tell_contacts([*reach, *_reach(moved, now)], recorded)
     record_outlet_reach(entries=_outlets(recorded))
     follow_failed_calls([item.claim.delivery_id for item in moved if _has_failed(item.next)], now)

@@ -42,7 +42,7 @@ def record_receipts(*, account: ProviderAccount, receipts: Sequence[ProviderRece
     stored = store_receipts(account, receipts, now)
     known = [delivery_id for _, delivery_id, is_new in stored if is_new and delivery_id is not None]
     if unknown := [pk for pk, delivery_id, _ in stored if delivery_id is None]:
-        known += look_again(account, unknown)
+        known += look_again(account, unknown, now)
     record_reach(entries=apply_receipts(known, now))
     return sum(is_new for _, _, is_new in stored)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from tocsin.channels.base import ReceiptStatus
@@ -21,6 +21,7 @@ _LONG = 8
 """Digits from which on an id that was given in one base is no other message's in the other."""
 _SHOWN_BY = 3
 """Receipts that agree on the base, and none that does not."""
+_LONGEST_NUMBER = 20
 _SAME_END = 7
 """Digits by which numbers are compared: with and without the country's code."""
 
@@ -33,7 +34,7 @@ def is_receipt(message: ShortMessage) -> bool:
 @dataclass(frozen=True, slots=True)
 class Said:
     """A receipt as it stands there, with the message's id in its text and as its parameter, "" where there is none.
-    `to`: whom the message went to, as the SMSC writes it.
+    `to`: whom the message went to, as the SMSC writes it; `other`: the other number, since not every SMSC turns them.
     """
 
     written: str
@@ -41,6 +42,13 @@ class Said:
     to: str
     status: ReceiptStatus
     code: str
+    other: str = ""
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """Digits alone."""
+        digits = (re.sub(r"\D", "", number)[-_LONGEST_NUMBER:] for number in (self.to, self.other))
+        return tuple(dict.fromkeys(filter(None, digits)))
 
 
 def read_receipt(message: ShortMessage) -> Said | None:
@@ -59,7 +67,8 @@ def read_receipt(message: ShortMessage) -> Said | None:
     word = next(word for word, number in WORDS.items() if number == state)
     error = words.get("err", "") or message.tlvs.get(Tag.NETWORK_ERROR_CODE, b"").hex()
     code = f"{word} {error}".strip() if error.strip("0") else word
-    return Said(written, named, message.source.number, status, one_line(code)[:64])
+    numbers = message.source.number, message.destination.number
+    return Said(written, named, numbers[0], status, one_line(code)[:64], numbers[1])
 
 
 def plain(message_id: str) -> str:
@@ -91,7 +100,7 @@ class MessageIds:
     """Ids of answers and receipts in one form. `how`: "auto", "same", "hex_to_decimal" or "decimal_to_hex".
 
     With "auto", receipts show which base they have: those that can mean only one of the texts lately sent to that
-    number. A receipt that may be of two texts is of none.
+    number. What this process cannot tell has several readings, and whoever knows all texts settles them.
     """
 
     how: str
@@ -116,32 +125,33 @@ class MessageIds:
             self._answered.popitem(last=False)
         return kept
 
-    def receipted(self, said: Said) -> str:
-        """Of a receipt, in the form of the answer; "" when it cannot be told which text it means."""
+    def receipted(self, said: Said) -> tuple[str, ...]:
+        """Of a receipt, in the form of the answer: where that cannot be told every reading, as it stands first."""
         if not said.written:  # a parameter is the answer's id, where the SMSC keeps to the rules
             forms = _FORMS.values() if self._form is None else (plain, self._form)
-            return self._only_one({form(said.named) for form in forms}, said.to, otherwise=plain(said.named))
+            return self._settled(dict.fromkeys(form(said.named) for form in forms), said.to)
         if self._form is not None:
-            return self._form(said.written)
+            return (self._form(said.written),)
         readings = _readings(said.written)
         is_shown = plain(said.named) in readings and plain(said.named) != plain(said.written)  # in both bases at once
-        kept = plain(said.named) if is_shown else self._only_one(set(readings), said.to, otherwise=plain(said.written))
-        if (is_shown or kept in self._answered) and len(how := readings[kept]) == 1:
+        found = (plain(said.named),) if is_shown else self._settled(readings, said.to)
+        if (is_shown or found[0] in self._answered) and len(found) == 1 and len(how := readings[found[0]]) == 1:
             self._learn(how[0])
-        return kept
+        return found
 
     def as_written(self, kept: str) -> str:
         """For a question: the SMSC's own spelling, where this process heard it."""
         return self._answered.get(kept, (kept, ""))[0]
 
-    def _only_one(self, readings: set[str], to: str, *, otherwise: str) -> str:
-        """The one that was answered; `otherwise` when none was by this process, as before a restart or by another's."""
-        known = {kept for kept in readings if kept in self._answered}
-        if len(readings) == 1 or not known:
-            return otherwise
-        theirs = {kept for kept in known if _is_same_number(self._answered[kept][1], to)}
-        found = theirs or (known if len(otherwise) >= _LONG else set())
-        return found.pop() if len(found) == 1 else ""
+    def _settled(self, readings: Collection[str], to: str) -> tuple[str, ...]:
+        """The one that was answered; all when none was by this process, as before a restart or by another's, or when
+        several may be it.
+        """
+        known = [kept for kept in readings if kept in self._answered]
+        theirs = [kept for kept in known if _is_same_number(self._answered[kept][1], to)]
+        is_long = len(next(iter(readings))) >= _LONG
+        found = theirs or (known if is_long else [])
+        return tuple(found if len(found) == 1 else readings)
 
     def _learn(self, how: str) -> None:
         self._shown[how] += 1

@@ -279,10 +279,9 @@ class SmppSms:
             with contextlib.suppress(TimeoutError):  # the answer that names the same message may be on its way
                 async with asyncio.timeout(_REPLY_ON_ITS_WAY):
                     await self._quiet.wait()
-        if not (named := one_line(self._ids.receipted(told))[:128]):
-            logger.warning("an SMSC brought a receipt that may be of more than one text")
-            return None
-        return Receipt(told.status, provider_id=named, code=told.code)
+        named, *others = (one_line(kept)[:128] for kept in self._ids.receipted(told))
+        readings = (named, *others) if others else ()
+        return Receipt(told.status, provider_id=named, code=told.code, readings=readings, parties=told.parties)
 
     async def _tls_context(self) -> ssl.SSLContext | None:
         if self.settings.is_tls and self._tls is None:
