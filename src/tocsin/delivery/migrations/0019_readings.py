@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("delivery", "0017_escalated_count")]
+    dependencies = [("delivery", "0018_escalated_count")]
 
     operations = [
         migrations.AddField("receipt", "readings", models.JSONField(blank=True, null=True)),

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("delivery", "0016_lifecycle")]
+    dependencies = [("delivery", "0017_lifecycle_kinds")]
 
     operations = [
         migrations.AddField("notification", "escalated_count", models.PositiveIntegerField(db_default=0, default=0)),
