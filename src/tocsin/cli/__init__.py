@@ -25,7 +25,7 @@ _HELP = ("--help", "-h", "--version")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Exit codes: 0 done, 1 refused or failed with one line on stderr, 2 wrong usage.
+    """Exit codes: 0 done, 1 (or its group's) refused or failed with one line on stderr, 2 wrong usage.
 
     A group's module is imported when it is called, after Django is set up where the group needs the database.
     """
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         fail(f"There is no command {words[0]!r}; there are: {', '.join(GROUPS)}.", code=2)
     subcommand = words[1] if len(words) > 1 else ""
     is_bare = group is not None and subcommand in group.bare
-    with exit_on_expected_errors():
+    with exit_on_expected_errors(group.failed if group is not None else 1):
         if group is not None and group.needs_database:
             needs_installation = not is_bare and not set(words) & set(_HELP)
             if needs_installation and subcommand not in group.founding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 
@@ -10,6 +11,7 @@ class Group:
     """`module` exposes `app`, a cyclopts App of this name. With `needs_database` it is imported after Django is set
     up, and its commands run while the database does: that of `tocsin serve`, or the embedded one started for them.
     Only the `founding` commands make an installation where there is none; the `bare` ones need none.
+    `failed` is the exit code of what was refused or failed.
     """
 
     name: str
@@ -18,6 +20,7 @@ class Group:
     needs_database: bool = True
     founding: frozenset[str] = frozenset()
     bare: frozenset[str] = frozenset()
+    failed: int = 1
 
 
 GROUPS = {
@@ -61,7 +64,12 @@ GROUPS = {
         Group("api-token", "tocsin.cli.tokens", "Tokens of programs.", founding=frozenset({"create"})),
         Group("access-key", "tocsin.cli.access_keys", "Keys that programs sign requests with."),
         Group("user", "tocsin.cli.users", "Who signs in: list, create, new password, second factor."),
-        Group("bounce", "tocsin.cli.bounce", "Take a mail that came back, from a mail server's pipe."),
+        Group(
+            "bounce",
+            "tocsin.cli.bounce",
+            "Take a mail that came back, from a mail server's pipe.",
+            failed=os.EX_TEMPFAIL,
+        ),
         Group("outbox", "tocsin.cli.outbox", "What would have been sent, and a simulated phone."),
         Group("alert", "tocsin.cli.alerts", "What fires, and what people do about it: list, claim, resolve."),
         Group("policy", "tocsin.cli.policies", "Notification policies: list, enable, disable, shadow."),

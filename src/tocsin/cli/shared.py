@@ -119,8 +119,8 @@ def is_ready(layout: Layout) -> bool:
 
 
 @contextmanager
-def exit_on_expected_errors() -> Iterator[None]:
-    """One line on stderr and exit code 1 for what a person can act on; anything else is a fault and shows its trace."""
+def exit_on_expected_errors(code: int = 1) -> Iterator[None]:
+    """One line on stderr and this exit code for what a person can act on; the rest is a fault and shows its trace."""
     try:
         yield
     except KeyboardInterrupt:
@@ -129,15 +129,15 @@ def exit_on_expected_errors() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except (TocsinError, ImproperlyConfigured) as error:
-        fail(str(error))
+        fail(str(error), code=code)
     except PermissionError as error:
-        fail(f"{error.filename}: {error.strerror}. Run Tocsin as the user who owns it, or as root.")
+        fail(f"{error.filename}: {error.strerror}. Run Tocsin as the user who owns it, or as root.", code=code)
     except OperationalError as error:
-        fail(f"The database does not answer: {str(error).strip().splitlines()[0]}")
+        fail(f"The database does not answer: {str(error).strip().splitlines()[0]}", code=code)
     except ProgrammingError as error:
         if getattr(error.__cause__, "sqlstate", None) != "42P01":
             raise
-        fail("The database has no tables of this version yet. Run `tocsin migrate`.")
+        fail("The database has no tables of this version yet. Run `tocsin migrate`.", code=code)
 
 
 def fail(text: str, *, code: int = 1) -> NoReturn:
