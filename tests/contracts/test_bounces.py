@@ -17,14 +17,14 @@ TOKEN = "k3x9-abcdefghijklmnop"
 RETURN = f"bounces+{TOKEN}@example.org"
 
 
-def read(mail: bytes, *, to: str = "") -> CallbackReply:
+def read(mail: bytes, *, to: str = "", addressee: str = "ann@example.org") -> CallbackReply:
     known = {TOKEN: "k3x9"}
     return SMTP.receive(
         {},
         CallbackRequest(
             "POST", "", {"to": to}, {}, mail,
             reference_of=lambda token: known.get(token, ""),
-            is_addressee=lambda reference, address: (reference, address) == ("k3x9", "ann@example.org"),
+            is_addressee=lambda reference, address: (reference, address) == ("k3x9", addressee),
         ),
     )  # fmt: skip
 
@@ -122,6 +122,16 @@ def test_a_forwarded_message_counts_by_the_address_that_we_wrote_to() -> None:
     original = mail.replace(b"Final-Recipient:", b"Original-Recipient: rfc822;ann@example.org\nFinal-Recipient:")
 
     assert [item.status for item in read(original).receipts] == [ReceiptStatus.BOUNCED]
+
+
+def test_a_report_about_an_international_address_is_read() -> None:
+    mail = report(RETURN).replace(b"ann@example.org", "王@xn--fsqu00a.example".encode())
+    international = mail.replace(b"message/delivery-status", b"message/global-delivery-status")
+
+    [receipt] = read(international, addressee="王@例子.example").receipts
+
+    assert (receipt.status, receipt.code) == (ReceiptStatus.BOUNCED, "5.1.1")
+    assert receipt.detail == "550 5.1.1 <***>: Recipient address rejected: User unknown"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Bounces: mail to the address that a message came from, with its token. Pure. RFC 3464, and qmail's own form."""
+"""Bounces: mail to the address that a message came from, with its token. Pure. RFC 3464, 6533, qmail's own form."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ _CODE = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _ADDRESS = re.compile(r"[^\s<>@,;:]{1,64}@[^\s<>@,;:]{1,255}")
 _QMAIL = re.compile(r"\AHi\. This is the ")
 _QMAIL_RECIPIENT = re.compile(r"^<([^<>\s]{1,320})>:$", re.MULTILINE)
-_NAMED = ("Original-Recipient", "Final-Recipient")
+_STATUS = "message/delivery-status"
+_INTERNATIONAL_STATUS = "message/global-delivery-status"
+_BLANK_LINE = re.compile(rb"\r?\n(?:\r?\n)+")
+_NAMED = ("original-recipient", "final-recipient")
 _MACHINES = ("mailer-daemon", "postmaster", "microsoftexchange")
 """How the senders of reports begin, where the envelope's, which is empty, is not in the headers."""
 _GONE = frozenset({"5.0.0", "5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.4.4"})
@@ -58,8 +61,8 @@ def read_bounce(mail: Mail, reference: str, is_addressee: Callable[[str], bool] 
         if str(mail.get_param("report-type", "")).lower() != "delivery-status" or not isinstance(parts, list):
             return None
         for part in parts[:_PARTS_READ]:
-            if isinstance(part, Mail) and part.get_content_type() == "message/delivery-status":
-                return _report(part, reference, is_addressee)
+            if isinstance(part, Mail) and part.get_content_type() in (_STATUS, _INTERNATIONAL_STATUS):
+                return _report(_blocks(part), reference, is_addressee)
         return None
     return _qmails(mail, reference, is_addressee) if mail.get_content_type() == "text/plain" else None
 
@@ -80,22 +83,51 @@ def _qmails(mail: Mail, reference: str, is_addressee: Callable[[str], bool]) -> 
     failed = said.partition("--- Below this line")[0]
     code = match.group(1) if (match := _CODE.search(failed)) else "5.0.0"
     named = _QMAIL_RECIPIENT.findall(failed)
-    is_ours = not named or any(is_addressee(address) for address in named[:_PARTS_READ])
+    is_ours = not named or any(
+        is_addressee(spelling) for address in named[:_PARTS_READ] for spelling in _spellings(address)
+    )
     return _receipt("failed" if is_ours else "expanded", code, failed.partition(":\n")[2], reference)
 
 
-def _report(part: Mail, reference: str, is_addressee: Callable[[str], bool]) -> Receipt | None:
+def _blocks(part: Mail) -> list[Mail]:
+    """The fields of the message, then those of each recipient. Python takes the international form for a mail, whose
+    fields are the first block and whose text is the others.
+    """
+    payload = part.get_payload()
+    blocks = [block for block in payload if isinstance(block, Mail)] if isinstance(payload, list) else []
+    if part.get_content_type() == _INTERNATIONAL_STATUS and blocks:
+        rest = blocks[0].get_payload(decode=True)
+        others = _BLANK_LINE.split(rest, _PARTS_READ) if isinstance(rest, bytes) else []
+        blocks += [message_from_bytes(block, policy=compat32) for block in others]
+    return blocks
+
+
+def _report(blocks: list[Mail], reference: str, is_addressee: Callable[[str], bool]) -> Receipt | None:
     """The first recipient's: each of our messages has one."""
-    blocks = part.get_payload()
-    for block in blocks if isinstance(blocks, list) else []:
-        if isinstance(block, Mail) and block.get("Action"):
-            status = match.group(1) if (match := _CODE.search(str(block.get("Status", "")))) else "5.0.0"
-            said = str(block.get("Diagnostic-Code", ""))
-            named = [str(block[name]).partition(";")[2].strip(" <>\t\r\n") for name in _NAMED if block.get(name)]
-            is_ours = not named or any(is_addressee(address) for address in named)
-            action = str(block["Action"]).strip().lower() if is_ours else "expanded"
-            return _receipt(action, status, said.partition(";")[2] or said, reference)
+    for block in blocks:
+        fields = {name.lower(): _unicode(str(value)) for name, value in block.raw_items()}
+        if action := fields.get("action", "").strip().lower():
+            status = match.group(1) if (match := _CODE.search(fields.get("status", ""))) else "5.0.0"
+            said = fields.get("diagnostic-code", "")
+            named = [fields[name].partition(";")[2].strip(" <>\t\r\n") for name in _NAMED if name in fields]
+            is_ours = not named or any(is_addressee(spelling) for name in named for spelling in _spellings(name))
+            return _receipt(action if is_ours else "expanded", status, said.partition(";")[2] or said, reference)
     return None
+
+
+def _unicode(field: str) -> str:
+    """A field as it came, whose bytes outside ASCII the parser has kept for us."""
+    return field.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _spellings(address: str) -> Iterator[str]:
+    """As the server writes it, and with an international domain as people write it."""
+    yield address
+    local, _, domain = address.rpartition("@")
+    try:
+        yield f"{local}@{domain.encode('ascii').decode('idna')}"
+    except UnicodeError:
+        return
 
 
 def _receipt(action: str, code: str, said: str, reference: str) -> Receipt | None:

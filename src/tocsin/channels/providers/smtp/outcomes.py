@@ -24,6 +24,8 @@ _LOST = Sentence("The mail server %(how)s at %(stage)s.", words=("how", "stage")
 _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 _GREYLISTED = (450, 451)
 _GREYLIST_PAUSE = timedelta(minutes=5)
+_FAULTS = ("4.1.", "4.3.", "4.4.")
+"""Of the server's own: look-ups, disks, the network. They may be over in seconds."""
 _BAD_RECIPIENT = (501, 521, 550, 551, 553, 556)
 _ABOUT_SENDER = ("5.1.7", "5.1.8")
 
@@ -48,8 +50,13 @@ def from_reply(stage: Stage, code: int, text: str, *secrets: str) -> SendResult:
         _outcome(stage, code, enhanced),
         code=f"{code} {enhanced}".strip(),
         detail=concealed(_REFUSED % {"stage": stage.value, "code": code, "says": text}, *secrets),
-        retry_after=_GREYLIST_PAUSE if code in _GREYLISTED else None,
+        retry_after=_GREYLIST_PAUSE if _looks_greylisted(stage, code, enhanced) else None,
     )
+
+
+def _looks_greylisted(stage: Stage, code: int, enhanced: str) -> bool:
+    has_recipient = stage in (Stage.RCPT, Stage.DATA, Stage.SENT)
+    return code in _GREYLISTED and has_recipient and not enhanced.startswith(_FAULTS)
 
 
 def _outcome(stage: Stage, code: int, enhanced: str) -> Outcome:

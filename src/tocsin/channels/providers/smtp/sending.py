@@ -27,6 +27,8 @@ _TOOK_IT = Sentence("The mail server took it.")
 _MAILS_PER_LINK = 100
 _IDLE_FOR = 20.0
 _GOODBYE = 2.0
+_FEWER_FOR = 60.0
+"""Seconds for which a server that takes no more connections at once is left with those that it has."""
 _CAUGHT = (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError, RuntimeError)
 
 
@@ -55,6 +57,8 @@ class SmtpEmail:
         self._idle: list[_Link] = []
         self._tls: ssl.SSLContext | None = None
         self._is_closed = False
+        self._busy = 0
+        """Mails whose turn it is."""
 
     async def send(self, message: Message) -> SendResult:
         local, _, domain = message.to.rpartition("@")
@@ -63,15 +67,34 @@ class SmtpEmail:
             return SendResult(Outcome.PERMANENT_TARGET, "address", _NO_ADDRESS)
         content = self._composer.compose(message, recipient)
         sender = self._account.envelope_sender(message.return_token)
-        async with self._slots:
+        while (result := await self._send_in_turn(sender, recipient, content)) is None:
+            pass
+        return result
+
+    async def _send_in_turn(self, sender: str, recipient: str, content: bytes) -> SendResult | None:
+        """None when the server takes no more connections beside those that other mails have: one place is given up
+        for a while, and this mail's turn comes when another is through.
+        """
+        await self._slots.acquire()
+        self._busy += 1
+        is_given_up = False
+        try:
             link = self._kept_link()
             if link is not None:
                 with contextlib.suppress(_LostBeforeContentError):
                     return await self._hand_over(link, sender, recipient, content, is_new=False)
             opened = await self._open_link()
-            if isinstance(opened, SendResult):
-                return opened
-            return await self._hand_over(opened, sender, recipient, content, is_new=True)
+            if not isinstance(opened, SendResult):
+                return await self._hand_over(opened, sender, recipient, content, is_new=True)
+            is_refused = opened.outcome is Outcome.TRANSIENT and opened.code[:1].isdigit()
+            is_given_up = is_refused and self._busy > 1
+            return None if is_given_up else opened
+        finally:
+            self._busy -= 1
+            if is_given_up:
+                asyncio.get_running_loop().call_later(_FEWER_FOR, self._slots.release)
+            else:
+                self._slots.release()
 
     async def aclose(self) -> None:
         self._is_closed = True
@@ -136,7 +159,7 @@ class SmtpEmail:
         """MAIL, RCPT, DATA, content: the stage decides what a broken connection means."""
         protocol, timeout, stage = link.protocol, self._account.timeout, Stage.MAIL
         size = b" SIZE=%d" % len(content) if link.client.supports_extension("size") else b""
-        if not (sender + recipient).isascii():
+        if not (sender + recipient + self._account.sender.rpartition("@")[0]).isascii():
             if not link.client.supports_extension("smtputf8"):
                 self._keep(link)
                 return SendResult(Outcome.PERMANENT_TARGET, "smtputf8", _ASCII_ONLY)
