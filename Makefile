@@ -20,6 +20,7 @@ test: .venv/dev.stamp ## lint, then the stories on Debian's PostgreSQL and all o
 	@tools/debian-packages.sh $(DEBIAN_FOR_TESTS)
 	@tools/debian-packages.sh --optional chromium-headless-shell
 	@tools/old-arms-sdk.sh > /dev/null
+	@tools/debian-postfix.sh > /dev/null
 	@$(MAKE) --no-print-directory lint
 	$(VENV)/pytest $(IN_PARALLEL) $(EMBEDDED) < /dev/null
 	tools/with-debian-postgres.sh $(VENV)/pytest $(IN_PARALLEL) $(STORIES) tests/stories < /dev/null
