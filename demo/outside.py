@@ -50,7 +50,7 @@ def read_reader_mail(text: str) -> ReaderMail | None:
     return ReaderMail(urlunsplit(parts._replace(query=urlencode(given))), address)
 
 
-_SOFTPHONE = re.compile(r"sip:[^@:;?/\s]+@(?P<server>[A-Za-z0-9.-]+(?::\d{1,5})?)")
+_SOFTPHONE = re.compile(r"sip:[^@:;?/\s]+@(?P<server>(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?)")
 
 
 def read_softphone(text: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from xml.sax.saxutils import quoteattr
 
 from simulators.serving import wait_until
 from simulators.softphone import free_udp_port
@@ -34,9 +35,9 @@ _SOUND = """Content-Type: application/sdp
 Content-Length: [len]
 
 v=0
-o=sipp 1 1 IN IP4 [local_ip]
+o=sipp 1 1 IN IP[local_ip_type] [local_ip]
 s=-
-c=IN IP4 [media_ip]
+c=IN IP[media_ip_type] [media_ip]
 t=0 0
 m=audio [media_port] RTP/AVP 0
 a=rtpmap:0 PCMU/8000
@@ -80,6 +81,11 @@ _INVITED = """
 """
 
 
+_INVITED_SO = _INVITED.replace(
+    "<action>", '<action>\n      <ereg regexp={} search_in="msg" check_it="true" assign_to="said"/>'
+).replace("whole,caller,from", "whole,caller,from,said")
+
+
 @dataclass
 class SipServer:
     """Each call gets `status` (with `headers`), 0 for no answer at all; `first` are provisional replies before it.
@@ -96,6 +102,10 @@ class SipServer:
     registers: int = 0
     challenges: bool = False
     """Wants to know who calls, as 401 says, before anything else; who does not say so gets no further."""
+    invitation: str = ""
+    """A regular expression that what begins a call must match; else it is not answered."""
+    host: str = "127.0.0.1"
+    transport: str = "udp"
 
     def __enter__(self) -> Self:
         self.port = free_udp_port()
@@ -106,8 +116,8 @@ class SipServer:
         assert program is not None, "install Debian's sip-tester"
         self._process = subprocess.Popen(  # noqa: S603 (found on the PATH)
             [
-                program, "-sf", str(scenario), "-i", "127.0.0.1", "-p", str(self.port), "-mi", "127.0.0.1",
-                "-mp", str(free_udp_port() & ~1), "-nostdin", "-nr",
+                program, "-sf", str(scenario), "-i", self.host, "-p", str(self.port), "-mi", self.host,
+                "-mp", str(free_udp_port() & ~1), "-nostdin", "-nr", "-t", {"udp": "u1", "tcp": "t1"}[self.transport],
             ],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._folder,
         )  # fmt: skip
@@ -123,12 +133,14 @@ class SipServer:
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def _listens(self) -> bool:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        kind = socket.SOCK_STREAM if self.transport == "tcp" else socket.SOCK_DGRAM
+        with socket.socket(family, kind) as probe:
             try:
-                probe.bind(("127.0.0.1", self.port))
+                probe.bind((self.host, self.port))
             except OSError:
                 return True
         return False
@@ -139,7 +151,7 @@ class SipServer:
     def _steps(self) -> str:
         if self.registers:
             return '<recv request="REGISTER"/>' + _reply(self.registers, self.reason, self.headers)
-        steps = [_INVITED]
+        steps = [_INVITED if not self.invitation else _INVITED_SO.format(quoteattr(self.invitation))]
         if self.challenges:
             steps += [_reply(401, "Unauthorized", (CHALLENGE,), is_final=True), '<recv request="ACK"/>', _AUTHORISED]
         steps += [_reply(status, "Progress", ()) for status in self.first]

@@ -4,6 +4,8 @@
         ...call phone.address...
     phone.calls[0].loudness   # root mean square of what was heard, of 32768
 
+One that is secure is called over TLS, on the port after its own, and shows a certificate that `ca_file` vouches for.
+
 Run as a program it is that process: settings as JSON in the first argument, what happens as JSON lines on stdout.
 """
 
@@ -24,6 +26,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from simulators.certificates import self_signed
 
 _PATIENCE = 20.0
 
@@ -51,11 +55,14 @@ class Script:
     talks_for: float = 0.0
     hangs_up_after: float | None = None
     """Seconds after the answer; None waits for the caller to."""
+    host: str = "127.0.0.1"
+    certificate: str = ""
+    """PEM file, key included."""
 
 
 @dataclass
 class Softphone:
-    """Listens on 127.0.0.1 from `with` on; each call goes by the same script."""
+    """Listens on this machine from `with` on; each call goes by the same script."""
 
     picks_up: float | None = 0.2
     is_busy: bool = False
@@ -63,15 +70,19 @@ class Softphone:
     pause: float = 1.5
     talks_for: float = 0.0
     hangs_up_after: float | None = None
+    host: str = "127.0.0.1"
+    is_secure: bool = False
     calls: list[Heard] = field(default_factory=list)
     _lines: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
 
     def __enter__(self) -> Self:
         self.port = free_udp_port()
-        script = Script(
-            self.port, self.picks_up, self.is_busy, self.presses, self.pause, self.talks_for, self.hangs_up_after
-        )
         self._folder = tempfile.TemporaryDirectory(prefix="softphone-")  # what the stack leaves when it is ended
+        certificate = self._certificate() if self.is_secure else ""
+        script = Script(
+            self.port, self.picks_up, self.is_busy, self.presses, self.pause, self.talks_for, self.hangs_up_after,
+            self.host, certificate,
+        )  # fmt: skip
         root = str(Path(__file__).resolve().parent.parent)
         self._process = subprocess.Popen(  # noqa: S603 (ourselves)
             [sys.executable, "-m", "simulators.softphone", json.dumps(asdict(script))],
@@ -94,7 +105,22 @@ class Softphone:
 
     @property
     def address(self) -> str:
-        return f"sip:phone@127.0.0.1:{self.port}"
+        return f"sip:phone@{self.server}"
+
+    @property
+    def server(self) -> str:
+        return f"{_bracketed(self.host)}:{self.port + 1 if self.is_secure else self.port}"
+
+    @property
+    def ca_file(self) -> str:
+        return str(Path(self._folder.name) / "ca.pem")
+
+    def _certificate(self) -> str:
+        certificate, key = self_signed(self.host)
+        both = Path(self._folder.name) / "both.pem"
+        both.write_bytes(certificate + key)
+        Path(self.ca_file).write_bytes(certificate)
+        return str(both)
 
     def wait_for(self, what: str) -> dict[str, Any]:
         """The next thing of this kind that happens: "ready", "rings", "answered", "ended"."""
@@ -141,13 +167,13 @@ async def _serve(script: Script) -> None:
     runtime = Runtime()
     await runtime.start(
         Config(
-            net_interface="127.0.0.1",
+            net_interface=script.host,
             max_concurrent_calls=None,
             native_log_level="error",
-            extra_config_text=f"sip_listen 127.0.0.1:{script.port}\n",
+            extra_config_text="\n".join(_listening(script)),
         )
     )
-    account = Account("phone", "127.0.0.1", "", reg_interval=0, extra_params=("catchall=yes",))
+    account = Account("phone", _bracketed(script.host), "", reg_interval=0, extra_params=("catchall=yes",))
     agent = await UserAgent.create(runtime, account)
     calls: set[asyncio.Task[None]] = set()
 
@@ -159,6 +185,15 @@ async def _serve(script: Script) -> None:
     agent.on_incoming(incoming)
     _say("ready")
     await asyncio.Event().wait()
+
+
+def _listening(script: Script) -> list[str]:
+    lines = [f"sip_listen {_bracketed(script.host)}:{script.port}"]
+    return [*lines, f"sip_certificate {script.certificate}"] if script.certificate else lines
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 async def _take(call: Any, script: Script) -> None:

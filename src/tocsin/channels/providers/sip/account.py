@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, unquote
 
@@ -22,6 +23,8 @@ _NO_USER = Sentence("Registration needs a user; give one, or switch registration
 _DIAL = Sentence(
     "Use {e164}, {digits} or {national} once, as in 00{digits}; or one whole address like sip:ann@10.0.0.5."
 )
+_BLANK = Sentence("The path may have no blanks.")
+_NO_FILE = Sentence("There is no such file on this machine.")
 _EXTRA = Sentence("Calls need libraries that are not installed: pip install 'tocsin[sip]', then restart Tocsin.")
 
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?")
@@ -39,6 +42,10 @@ FIELDS = (
     ConfigField("password", "Password", is_secret=True, is_required=False),
     ConfigField("proxy", "Outbound proxy", is_required=False, help="Where requests go first, when not to the server."),
     ConfigField("transport", "Transport", default="udp", choices=tuple(_TRANSPORTS)),
+    ConfigField("verify", "Verify the certificate", default="yes", choices=("yes", "no"), help="With TLS."),
+    ConfigField(
+        "ca_file", "Certificate authority (PEM file)", is_required=False, help="With TLS. Empty: those of this machine."
+    ),
     ConfigField(
         "register",
         "Registration",
@@ -79,6 +86,8 @@ class Settings:
     password: str = field(repr=False)
     proxy: str
     transport: Literal["udp", "tcp", "tls"]
+    is_verified: bool
+    ca_file: str
     registers: bool
     caller_id: str
     from_domain: str
@@ -109,6 +118,8 @@ def settings_of(config: Config) -> Settings:
         password=config["password"],
         proxy=config["proxy"],
         transport=_TRANSPORTS[config["transport"]],
+        is_verified=config["verify"] == "yes",
+        ca_file=config["ca_file"],
         registers=config["register"] == "yes",
         caller_id=config["caller_id"],
         from_domain=config["from_domain"],
@@ -138,6 +149,10 @@ def check(config: Config) -> Mapping[str, str]:
         value = config[name]
         if not (value.isascii() and value.isdigit() and len(value) < 5 and least <= int(value) <= most):
             found[name] = _FROM_TO % {"least": least, "most": most}
+    if config["ca_file"] and not Path(config["ca_file"]).is_file():
+        found["ca_file"] = _NO_FILE
+    if any(char.isspace() for char in config["ca_file"]):
+        found["ca_file"] = _BLANK
     if not found and not is_installed():
         found["server"] = _EXTRA
     return found

@@ -164,7 +164,8 @@ def _stack(opened: Open) -> Config:
     listen = f"[{where}]:0" if ":" in where else f"{where}:0"
     lines = [f"sip_listen {listen}"] if where else []
     if opened.transport == "tls":
-        lines += ["sip_verify_server yes", f"sip_cafile {_authorities()}"]
+        lines += [f"sip_verify_server {'yes' if opened.is_verified else 'no'}"]
+        lines += [f"sip_cafile {opened.ca_file or _authorities()}"]
     return Config(
         net_interface=where or None,
         sip_trace=True,

@@ -15,6 +15,8 @@ class Open(msgspec.Struct, tag="open", frozen=True):
     password: str
     next_hop: str
     transport: Literal["udp", "tcp", "tls"]
+    is_verified: bool
+    ca_file: str
     registers: bool
     caller_id: str
     from_domain: str

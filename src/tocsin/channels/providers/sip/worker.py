@@ -186,6 +186,8 @@ def _introduction(settings: Settings) -> Open:
         password=settings.password,
         next_hop=settings.next_hop,
         transport=settings.transport,
+        is_verified=settings.is_verified,
+        ca_file=settings.ca_file,
         registers=settings.registers,
         caller_id=settings.caller_id,
         from_domain=settings.from_domain,
