@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from simulators.dingtalk_app import Colleague, DingtalkAppSimulator
+from simulators.serving import wait_until
 from tests.contracts.listening import pressing
 from tests.contracts.sending import ROBOT, TEXT, send, send_one, send_together, with_open
 from tocsin.channels.base import Mention, Outcome, Provider, SendResult, UpdatingProvider
@@ -155,9 +156,27 @@ def test_who_is_refused_gets_a_message_of_their_own_with_the_link(dingtalk: Ding
     answer = PressAnswer("Who are you?", is_done=False, link="https://tocsin.example.org/a/xyz")
     with pressing("dingtalk_app", dingtalk.config, answer):
         dingtalk.wait_for_connection()
-        dingtalk.press(dingtalk.messages[0], "Claim", "Bob")
+        dingtalk.holds_private = True
+        line = dingtalk.press(dingtalk.messages[0], "Claim", "Bob")  # acknowledged, or else it would come again
+        before = list(dingtalk.private)
+        dingtalk.holds_private = False
+        wait_until(lambda: bool(dingtalk.private), what="a message to Bob")
 
+    assert (line, before) == ("Who are you?", [])
     assert dingtalk.private == [("bob-1", "Who are you?\nhttps://tocsin.example.org/a/xyz")]
+
+
+def test_who_was_acknowledged_is_told_although_the_connection_is_to_come_anew(dingtalk: DingtalkAppSimulator) -> None:
+    send_one("dingtalk_app", dingtalk.config, MESSAGE)
+    with pressing("dingtalk_app", dingtalk.config, PressAnswer("Who are you?", is_done=False)) as heard:
+        dingtalk.wait_for_connection()
+        dingtalk.holds_private = True
+        dingtalk.press(dingtalk.messages[0], "Claim", "Bob")
+        dingtalk.ask_for_anew()
+        dingtalk.holds_private = False
+        assert heard.returned()
+
+    assert dingtalk.private == [("bob-1", "Who are you?")]
 
 
 def test_a_ping_is_given_back_as_it_came(dingtalk: DingtalkAppSimulator) -> None:

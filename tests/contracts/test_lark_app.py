@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from simulators.lark_app import LarkAppSimulator, Person, read_frame, write_frame
+from simulators.serving import wait_until
 from tests.contracts.listening import Pressing, pressing
 from tests.contracts.sending import ROBOT, TEXT, send, send_one, send_together, with_open
 from tocsin.channels.base import Mention, Outcome, Provider, SendResult, UpdatingProvider
@@ -157,9 +158,13 @@ def test_a_link_goes_to_who_pressed_alone(lark: LarkAppSimulator) -> None:
     answer = PressAnswer("Who are you?", is_done=False, link="https://tocsin.example.org/a/xyz")
     with pressing("lark_app", lark.config, answer):
         lark.wait_for_connection()
-        toast = lark.press(lark.messages[0], "Claim", "Bob")
+        lark.holds_private = True
+        toast = lark.press(lark.messages[0], "Claim", "Bob")  # within the three seconds that Lark waits
+        before = len(lark.messages)
+        lark.holds_private = False
+        wait_until(lambda: len(lark.messages) > 1, what="a message to Bob")
 
-    assert toast["toast"]["type"] == "warning"
+    assert (toast["toast"]["type"], before) == ("warning", 1)
     [_card, private] = lark.messages
     assert (private.to, private.text) == ("ou_bob", "Who are you?\nhttps://tocsin.example.org/a/xyz")
 

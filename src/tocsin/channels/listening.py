@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -59,9 +59,15 @@ class ConnectionLostError(Exception):
         self.is_refused = is_refused
 
 
+Begin = Callable[[Coroutine[Any, Any, None]], None]
+"""Begins what raises nothing, and does not wait for it."""
+DONE_WITHIN = 5.0
+"""Seconds that what was acknowledged has once the connection ends: nobody brings it again."""
+
+
 @asynccontextmanager
-async def answering(*, done_within: float = 0.0) -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], None]]:
-    """Begins what it is given, which raises nothing, beside the connection, and ends it with that.
+async def answering(*, done_within: float = 0.0) -> AsyncIterator[Begin]:
+    """Begins what it is given beside the connection, and ends it with that.
 
     `done_within`: seconds that it still has then.
     """
@@ -75,8 +81,10 @@ async def answering(*, done_within: float = 0.0) -> AsyncIterator[Callable[[Coro
     try:
         yield begin
     finally:
-        if tasks and done_within:
-            await asyncio.wait(tasks, timeout=done_within)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(done_within):
+                while tasks and done_within:  # what is begun meanwhile has no more time than the others
+                    await asyncio.wait(tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -6,12 +6,12 @@ https://open.dingtalk.com/document/orgapp/stream
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from tocsin.channels.base import SendResult
-from tocsin.channels.listening import ConnectionLostError, Heard, Press, answering
+from tocsin.channels.listening import DONE_WITHIN, Begin, ConnectionLostError, Heard, Press, answering
 from tocsin.channels.providers.dingtalk.account import DingtalkApi
 from tocsin.channels.providers.dingtalk.app_outcomes import answer_of
 from tocsin.channels.sockets import Socket, connected, frame_of, is_socket_address
@@ -25,7 +25,7 @@ _AGENT = "tocsin"
 
 
 class StreamConnection:
-    def __init__(self, api: DingtalkApi, heard: Heard, tell: Callable[[str, str], Awaitable[None]]) -> None:
+    def __init__(self, api: DingtalkApi, heard: Heard, tell: Callable[[str, str], Coroutine[Any, Any, None]]) -> None:
         """`tell(user_id, text)` writes to one person alone."""
         self._api, self._heard, self._tell = api, heard, tell
 
@@ -33,12 +33,12 @@ class StreamConnection:
         """Returns when DingTalk asks to connect anew."""
         async with connected(await self._address()) as socket:
             is_connected()
-            async with answering() as begin:
+            async with answering(done_within=DONE_WITHIN) as begin:
                 async for raw in socket.frames():
                     frame = frame_of(raw)
                     if frame.get("type") == "SYSTEM" and _topic(frame) == "disconnect":
                         return
-                    begin(self._take(frame, socket))
+                    begin(self._take(frame, socket, begin))
 
     async def _address(self) -> str:
         subscriptions = [{"type": "CALLBACK", "topic": TOPIC}]
@@ -56,8 +56,8 @@ class StreamConnection:
             raise ConnectionLostError(_NO_ADDRESS)
         return f"{endpoint}{'&' if '?' in endpoint else '?'}ticket={quote(ticket, safe='')}"
 
-    async def _take(self, frame: Mapping[str, Any], socket: Socket) -> None:
-        """Each is acknowledged; what is not is sent to another connection of the app."""
+    async def _take(self, frame: Mapping[str, Any], socket: Socket, begin: Begin) -> None:
+        """Each is acknowledged; what is not in three seconds is sent again, or to another connection of the app."""
         headers = frame.get("headers")
         if not isinstance(headers, dict):
             return
@@ -67,7 +67,7 @@ class StreamConnection:
         elif frame.get("type") == "EVENT":
             data = {"status": "SUCCESS", "message": "ok"}
         elif (press := press_of(frame)) is not None:
-            data = {"response": await self._answer(press)}
+            data = {"response": await self._answer(press, begin)}
         said = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
         told = {"messageId": str(headers.get("messageId", "")), "contentType": "application/json"}
         ack = {"code": 200, "headers": told, "message": "OK", "data": said}
@@ -76,11 +76,13 @@ class StreamConnection:
         except ConnectionLostError:
             return  # who reads the frames hears of it
 
-    async def _answer(self, press: Press) -> dict[str, Any]:
-        """A line below the card that its presser alone sees; more than that by a message to them."""
+    async def _answer(self, press: Press, begin: Begin) -> dict[str, Any]:
+        """A line below the card that its presser alone sees, which the acknowledgement carries; more than that by a
+        message to them, which it does not wait for.
+        """
         answer = await self._heard(press)
         if not answer.is_done:
-            await self._tell(press.user_id, "\n".join(filter(None, (answer.text, answer.link))))
+            begin(self._tell(press.user_id, "\n".join(filter(None, (answer.text, answer.link)))))
         return {
             "cardUpdateOptions": {"updateCardDataByKey": True, "updatePrivateDataByKey": True},
             "userPrivateData": {"cardParamMap": {"tips": answer.text}},

@@ -10,7 +10,7 @@ import base64
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tocsin.channels.base import SendResult
 from tocsin.channels.groups import as_json
-from tocsin.channels.listening import ConnectionLostError, Heard, Press, answering
+from tocsin.channels.listening import DONE_WITHIN, Begin, ConnectionLostError, Heard, Press, answering
 from tocsin.channels.providers.lark.account import LarkApi
 from tocsin.channels.providers.lark.frames import CONTROL, DATA, Frame, decoded, encoded
 from tocsin.channels.providers.lark.outcomes import code_of
@@ -36,7 +36,7 @@ _MAX_PARTS = 64
 
 
 class LongConnection:
-    def __init__(self, api: LarkApi, heard: Heard, tell: Callable[[str, str], Any]) -> None:
+    def __init__(self, api: LarkApi, heard: Heard, tell: Callable[[str, str], Coroutine[Any, Any, None]]) -> None:
         """`tell(user_id, text)` writes to one person alone."""
         self._api, self._heard, self._tell = api, heard, tell
         self._ping_every = _PING_EVERY
@@ -47,10 +47,10 @@ class LongConnection:
         service = next(iter(parse_qs(urlsplit(url).query).get("service_id", ["0"])), "0")
         async with connected(url) as socket:
             is_connected()
-            async with answering() as begin:
-                begin(self._ping(socket, int(service) if service.isdigit() else 0))
+            async with answering() as keep, answering(done_within=DONE_WITHIN) as begin:
+                keep(self._ping(socket, int(service) if service.isdigit() else 0))
                 async for raw in socket.frames():
-                    begin(self._take(raw, socket))
+                    begin(self._take(raw, socket, begin))
 
     async def _address(self) -> str:
         reply = await self._api.post("/callback/ws/endpoint", self._api.credentials)
@@ -78,7 +78,7 @@ class LongConnection:
                 await socket.send(encoded(Frame(CONTROL, {"type": "ping"}, service=service)))
                 await asyncio.sleep(self._ping_every)
 
-    async def _take(self, raw: str | bytes, socket: Socket) -> None:
+    async def _take(self, raw: str | bytes, socket: Socket, begin: Begin) -> None:
         """One frame; what cannot be read is dropped, and Lark does not send it again."""
         if isinstance(raw, str):
             return
@@ -92,7 +92,7 @@ class LongConnection:
             if payload is None:
                 return
             began = time.monotonic()
-            answer = await self._answer(json.loads(payload))
+            answer = await self._answer(json.loads(payload), begin)
             took = str(int((time.monotonic() - began) * 1000))
             data = {"data": base64.b64encode(as_json(answer)).decode()} if answer else {}
             said = as_json({"code": 200, **data})
@@ -115,14 +115,16 @@ class LongConnection:
         self._parts.pop(name, None)
         return b"".join(parts[number] for number in range(count))
 
-    async def _answer(self, event: object) -> Mapping[str, Any] | None:
-        """What who pressed is shown; None for what is no press."""
+    async def _answer(self, event: object, begin: Begin) -> Mapping[str, Any] | None:
+        """What who pressed is shown, within the three seconds that Lark waits; None for what is no press. The link
+        follows by a message of its own.
+        """
         press = press_of(event)
         if press is None:
             return None
         answer = await self._heard(press)
         if answer.link:
-            await self._tell(press.user_id, f"{answer.text}\n{answer.link}")
+            begin(self._tell(press.user_id, f"{answer.text}\n{answer.link}"))
         return {"toast": {"type": "success" if answer.is_done else "warning", "content": answer.text}}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from tocsin.channels.base import Config, Message, Outcome, SendResult
 from tocsin.channels.groups import JSON_HEADERS, as_json, post
 from tocsin.channels.http import HttpClient
-from tocsin.channels.listening import ConnectionLostError, Heard, Press, answering
+from tocsin.channels.listening import DONE_WITHIN, ConnectionLostError, Heard, Press, answering
 from tocsin.channels.providers.slack.bot import SlackBot
 from tocsin.channels.providers.slack.outcomes import ABOUT_CHANNEL
 from tocsin.channels.providers.slack.robot import posted
@@ -23,8 +23,6 @@ from tocsin.core.sentences import Sentence
 
 _REFUSED = Sentence("Slack refuses the connection: %(says)s")
 _NO_ADDRESS = Sentence("Slack gave no address for the connection.")
-_DONE_WITHIN = 5.0
-"""Seconds that pressed buttons have, once the connection ends: they were acknowledged, and nobody brings them again."""
 _FOR_GOOD = (
     "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "missing_scope",
     "not_allowed_token_type", "no_permission",
@@ -49,7 +47,7 @@ class SlackApp(SlackBot):
 
     async def listen(self, heard: Heard, connected_: Callable[[], None]) -> None:
         """Slack asks to come again every few hours, and says so."""
-        async with connected(await self._address()) as socket, answering(done_within=_DONE_WITHIN) as begin:
+        async with connected(await self._address()) as socket, answering(done_within=DONE_WITHIN) as begin:
             async for raw in socket.frames():
                 frame = frame_of(raw)
                 if frame.get("type") == "hello":

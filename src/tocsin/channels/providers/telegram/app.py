@@ -10,7 +10,7 @@ from typing import Any
 from tocsin.channels.base import Config, Message, Outcome, SendResult
 from tocsin.channels.groups import JSON_HEADERS
 from tocsin.channels.http import HttpClient, HttpError
-from tocsin.channels.listening import ConnectionLostError, Heard, Press, answering
+from tocsin.channels.listening import DONE_WITHIN, ConnectionLostError, Heard, Press, answering
 from tocsin.channels.providers.telegram.bot import TelegramBot
 from tocsin.channels.providers.telegram.outcomes import read
 from tocsin.channels.texts import concealed
@@ -41,7 +41,7 @@ class TelegramApp(TelegramBot):
         await self._ask_until("getMe", {})
         connected()
         asked: dict[str, Any] = {"timeout": _WAITS, "allowed_updates": ["callback_query"]}
-        async with answering() as begin:
+        async with answering(done_within=DONE_WITHIN) as begin:
             while True:
                 for update in await self._ask_until("getUpdates", asked):
                     asked["offset"] = int(update["update_id"]) + 1
