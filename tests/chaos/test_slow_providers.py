@@ -82,6 +82,9 @@ def test_a_robot_whose_secret_cannot_be_read_keeps_nobody_else_waiting(source: I
         wait_until(lambda: sent_over("email") == 3)
         wait_until(lambda: Delivery.objects.get(channel="dingtalk").state == "failed")
 
+    told = Delivery.objects.values_list("channel", "state", "reason")
+    assert sorted(told) == [("dingtalk", "failed", "refused")] + [("email", "accepted", "")] * 3
+
 
 def test_an_alert_that_cannot_be_planned_keeps_no_other_one_waiting(source: IntegrationKey) -> None:
     now = utc_now()

@@ -222,12 +222,19 @@ def test_frames_are_read_as_they_were_written(payload: bytes, headers: dict[str,
 def test_what_is_no_frame_is_an_error_and_nothing_else() -> None:
     dice = random.Random(7)
     whole = write_frame(DATA, {"type": "event"}, b"payload")
+    read: list[bytes] = []
     for cut in range(len(whole)):
         for data in (whole[:cut], dice.randbytes(cut)):
             try:
                 decoded(data)
             except ValueError:
                 continue
+            read.append(data)
+
+    assert read == [
+        whole[:11],
+        whole[:26],
+    ]  # cut behind the method and behind the headers: shorter frames by themselves
 
 
 @pytest.mark.parametrize(

@@ -432,9 +432,11 @@ def test_a_connection_that_is_only_open_is_found_out_and_made_again(
             await asyncio.to_thread(wait_until, lambda: not smsc.bound)
             smsc.is_silent = False
             await asyncio.to_thread(wait_until, lambda: len(smsc.binds_seen) == 2)
+            assert not listening.done()
             listening.cancel()
 
     asyncio.run(run())
+    assert smsc.binds_seen == ["transceiver"] * 2
 
 
 def test_a_text_without_a_receipt_is_asked_for_where_the_smsc_answers(smsc: Smsc) -> None:

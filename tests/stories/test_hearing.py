@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -47,10 +48,10 @@ def test_a_refusal_that_postgresql_cannot_keep_is_noted_all_the_same(story: Stor
 
 
 def test_a_failure_that_cannot_be_noted_does_not_end_the_listening(monkeypatch: pytest.MonkeyPatch) -> None:
-    tries: list[int] = []
+    tries: list[asyncio.Task[object] | None] = []
 
     async def listen(self: Hearing, account: _Account) -> None:
-        tries.append(account.pk)
+        tries.append(asyncio.current_task())
         raise ConnectionLostError("refused")
 
     def breaks(**_what: object) -> None:
@@ -64,6 +65,8 @@ def test_a_failure_that_cannot_be_noted_does_not_end_the_listening(monkeypatch: 
 
     with _running():
         wait_until(lambda: len(tries) >= 3)
+
+    assert len(set(tries)) == 1  # the first one went on
 
 
 def test_a_worker_without_the_database_lets_go_of_what_others_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,5 +94,7 @@ def test_a_worker_without_the_database_lets_go_of_what_others_may_hold(monkeypat
         wait_until(lambda: kept == [1])
         is_away.set()
         wait_until(lambda: not kept)
+        time.sleep(0.2)
+        assert kept == []  # and is not begun again while it is away
         is_away.clear()
         wait_until(lambda: kept == [1])

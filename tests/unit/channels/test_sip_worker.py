@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tocsin.channels.providers.sip import protocol, worker
@@ -121,17 +122,20 @@ def test_a_worker_that_floods_its_output_is_ended_all_the_same(tmp_path: Path, m
     monkeypatch.setattr(worker, "_ENDS_WITHIN", 0.2)
 
     async def run() -> None:
-        ended = asyncio.Event()
+        ended: asyncio.Queue[Event] = asyncio.Queue()
 
         def hear(event: Event) -> None:
             if isinstance(event, Rings):
                 raise RuntimeError("a fault of ours")  # so that nobody reads on
-            ended.set()
+            ended.put_nowait(event)
 
         watched = CallWorker(SETTINGS, hear)
         async with asyncio.timeout(10):
             await watched.tell(dial("first"))
-            await ended.wait()
+            flooding = watched.pid
+            assert await ended.get() == Ended("first", protocol.LOST)
+            assert flooding is not None
+            assert not psutil.pid_exists(flooding)
             await watched.aclose(0)
 
     asyncio.run(run())

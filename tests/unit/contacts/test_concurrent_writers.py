@@ -12,7 +12,7 @@ from django.db import transaction
 from tests.unit.contacts.writers import Writer
 from tocsin.channels.kinds import Channel
 from tocsin.contacts import services
-from tocsin.contacts.models import Contact, ContactGroup, ContactGroupMember, NotificationObject
+from tocsin.contacts.models import Contact, ContactGroup, ContactGroupMember, ContactReach, NotificationObject
 from tocsin.contacts.queries import Reachability, Wanted, contacts_found
 from tocsin.contacts.rules import DuplicateError
 from tocsin.core.actors import SHELL
@@ -129,6 +129,8 @@ def test_what_was_delivered_to_a_contact_that_is_being_deleted_is_passed_over(no
         recording.wait_until_blocked()
 
     recording.finish()
+    assert not Contact.objects.exists()
+    assert not ContactReach.objects.exists()
 
 
 def test_a_proof_waits_for_nobody_who_holds_the_contact_and_is_listed_at_once(now: datetime) -> None:
