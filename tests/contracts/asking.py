@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
-from typing import cast
 
-from tests.contracts.sending import open_provider
-from tocsin.channels.base import AskableProvider, Finding, Question
-from tocsin.channels.http import HttpClient
+from tests.contracts.sending import with_open
+from tocsin.channels.base import Finding, Question
 
 
 def look_up(name: str, config: Mapping[str, str], question: Question) -> Finding:
-    async def run() -> Finding:
-        http = HttpClient(timeout=1)
-        provider = cast(AskableProvider, open_provider(name, config, http))
-        try:
-            return await provider.look_up(question)
-        finally:
-            await provider.aclose()
-            await http.aclose()
-
-    return asyncio.run(run())
+    return with_open(name, config, lambda provider: provider.look_up(question), timeout=1)

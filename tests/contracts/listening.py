@@ -7,11 +7,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import cast
 
-from tests.contracts.sending import open_provider
-from tocsin.channels.http import HttpClient
-from tocsin.channels.listening import ConnectionLostError, ListeningProvider, Press, PressAnswer
+from tests.contracts.sending import opened
+from tocsin.channels.listening import ConnectionLostError, Press, PressAnswer
 
 _PATIENCE = 10.0
 _DONE = PressAnswer("Done.", is_done=True)
@@ -45,21 +43,17 @@ def pressing(name: str, config: Mapping[str, str], answer: PressAnswer = _DONE) 
     thread.start()
 
     async def listen() -> None:
-        http = HttpClient(allow=["127.0.0.0/8"])
-        provider = cast(ListeningProvider, open_provider(name, config, http))
-
         async def hear(press: Press) -> PressAnswer:
             heard.presses.append(press)
             return answer
 
         try:
-            await provider.listen(hear, lambda: None)
+            async with opened(name, config) as provider:
+                await provider.listen(hear, lambda: None)
         except ConnectionLostError as error:
             heard._problems.append(error)
         finally:
             heard._ended.set()
-            await provider.aclose()
-            await http.aclose()
 
     task = asyncio.run_coroutine_threadsafe(listen(), loop)
     try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -37,50 +38,48 @@ def open_provider(name: str, config: Mapping[str, str], http: HttpClient) -> Pro
     return kind.open(config, http)
 
 
-def send(name: str, config: Mapping[str, str], *messages: Message, timeout: float = 10.0) -> list[SendResult]:
-    """One after the other over one open account."""
-
-    async def run() -> list[SendResult]:
-        http = HttpClient(allow=["127.0.0.0/8"], timeout=timeout)
-        provider = open_provider(name, config, http)
-        try:
-            return [await provider.send(message) for message in messages]
-        finally:
-            await provider.aclose()
-            await http.aclose()
-
-    return asyncio.run(run())
+@asynccontextmanager
+async def opened(name: str, config: Mapping[str, str], *, within: float = 10.0) -> AsyncIterator[Any]:
+    http = HttpClient(allow=["127.0.0.0/8"], timeout=within)
+    provider = open_provider(name, config, http)
+    try:
+        yield provider
+    finally:
+        await provider.aclose()
+        await http.aclose()
 
 
-def with_open(name: str, config: Mapping[str, str], use: Callable[[Any], Awaitable[T]]) -> T:
+def with_open(name: str, config: Mapping[str, str], use: Callable[[Any], Awaitable[T]], *, timeout: float = 10.0) -> T:
     """For what a provider can do beside sending."""
 
     async def run() -> T:
-        http = HttpClient(allow=["127.0.0.0/8"])
-        provider = open_provider(name, config, http)
-        try:
+        async with opened(name, config, within=timeout) as provider:
             return await use(provider)
-        finally:
-            await provider.aclose()
-            await http.aclose()
 
     return asyncio.run(run())
+
+
+def send(name: str, config: Mapping[str, str], *messages: Message, timeout: float = 10.0) -> list[SendResult]:
+    """One after the other over one open account."""
+
+    async def each(provider: Provider) -> list[SendResult]:
+        return [await provider.send(message) for message in messages]
+
+    return with_open(name, config, each, timeout=timeout)
 
 
 def send_together(name: str, config: Mapping[str, str], *messages: Message) -> list[SendResult]:
     """All at once over one open account."""
 
-    async def run() -> list[SendResult]:
-        http = HttpClient(allow=["127.0.0.0/8"])
-        provider = open_provider(name, config, http)
-        try:
-            return await asyncio.gather(*(provider.send(message) for message in messages))
-        finally:
-            await provider.aclose()
-            await http.aclose()
+    async def all_of_them(provider: Provider) -> list[SendResult]:
+        return await asyncio.gather(*(provider.send(message) for message in messages))
 
-    return asyncio.run(run())
+    return with_open(name, config, all_of_them)
 
 
 def send_one(name: str, config: Mapping[str, str], message: Message, **changes: Any) -> SendResult:
     return send(name, config, replace(message, **changes))[0]
+
+
+def update(name: str, config: Mapping[str, str], message: Message, provider_id: str) -> SendResult:
+    return with_open(name, config, lambda robot: robot.update(message, provider_id))

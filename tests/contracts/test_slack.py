@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from simulators.serving import wait_until
 from simulators.slack import SlackSimulator
 from tests.contracts.listening import pressing
-from tests.contracts.robots import update
-from tests.contracts.sending import ROBOT, TEXT, send, send_one
+from tests.contracts.sending import ROBOT, TEXT, send, send_one, update
 from tocsin.channels.base import Mention, Outcome
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel

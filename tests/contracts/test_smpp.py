@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import cast
 
 import pytest
 import smpp34
@@ -15,7 +13,7 @@ import smpp34
 from simulators.serving import wait_until
 from simulators.smsc import Smsc
 from tests.contracts.asking import look_up
-from tests.contracts.sending import SMS, open_provider, send, send_one, send_together
+from tests.contracts.sending import SMS, opened, send, send_one, send_together
 from tocsin.channels.base import InboundText, Outcome, Question, Receipt, ReceiptStatus, ReportingProvider
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.smpp.pdu import Address, ShortMessage
@@ -45,7 +43,7 @@ def heard_while(
             async for said in provider.receipts():
                 heard.append(said)  # noqa: PERF401 (seen while it goes on)
 
-        async with opened(config) as provider:
+        async with opened("smpp", config) as provider:
             listening = asyncio.create_task(listen(provider))
             for step in steps:
                 result = step(provider)
@@ -59,17 +57,6 @@ def heard_while(
         return heard
 
     return asyncio.run(run())
-
-
-@asynccontextmanager
-async def opened(config: dict[str, str]) -> AsyncIterator[ReportingProvider]:
-    http = HttpClient()
-    provider = cast(ReportingProvider, open_provider("smpp", config, http))
-    try:
-        yield provider
-    finally:
-        await provider.aclose()
-        await http.aclose()
 
 
 def texting(text: str = SMS.text, **changes: str) -> Callable[[ReportingProvider], object]:
@@ -247,7 +234,7 @@ def test_texts_go_over_tls() -> None:
 
 def test_a_connection_that_ended_is_made_again(smsc: Smsc) -> None:
     async def run() -> list[Outcome]:
-        async with opened(smsc.config) as provider:
+        async with opened("smpp", smsc.config) as provider:
             first = await provider.send(SMS)
             await asyncio.to_thread(smsc.disconnect)
             await asyncio.to_thread(wait_until, lambda: not smsc.bound)
@@ -403,7 +390,7 @@ def test_a_reply_that_was_never_answered_comes_again_with_the_same_id_and_a_seco
 
 def test_the_smsc_hears_that_a_receipt_was_taken_only_when_it_is_stored(smsc: Smsc) -> None:
     async def run() -> None:
-        async with opened(smsc.config) as provider:
+        async with opened("smpp", smsc.config) as provider:
             said = provider.receipts()
             first = asyncio.ensure_future(anext(said))
             await provider.send(SMS)
@@ -425,7 +412,7 @@ def test_a_connection_that_is_only_open_is_found_out_and_made_again(
     config = {**smsc.config, "enquire_after": "0.1", "timeout": "0.3"}
 
     async def run() -> None:
-        async with opened(config) as provider:
+        async with opened("smpp", config) as provider:
             listening = asyncio.ensure_future(anext(provider.receipts()))
             await asyncio.to_thread(wait_until, lambda: smsc.enquiries >= 2)
             smsc.is_silent = True
@@ -479,7 +466,7 @@ def test_smpp34s_own_server_takes_a_text_and_brings_its_receipt() -> None:
 
         serving = asyncio.create_task(serve())
         try:
-            async with opened(config) as provider:
+            async with opened("smpp", config) as provider:
                 receipt = asyncio.ensure_future(anext(provider.receipts()))
                 result = await provider.send(replace(SMS, text="磁盘已满"))
                 assert (result.outcome, result.provider_id) == (Outcome.ACCEPTED, "77")

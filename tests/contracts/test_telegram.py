@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from simulators.telegram import TelegramSimulator
 from tests.contracts.listening import pressing
-from tests.contracts.robots import update
-from tests.contracts.sending import ROBOT, TEXT, send, send_one
+from tests.contracts.sending import ROBOT, TEXT, send, send_one, update
 from tocsin.channels.base import Outcome
 from tocsin.channels.groups import Note
 from tocsin.channels.kinds import Channel

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import cast
 from urllib.parse import urlsplit
 
 import pytest
 
 from simulators.twilio import SignedRequest, TwilioSimulator
-from tests.contracts.sending import SMS, open_provider, send, send_one
+from tests.contracts import asking
+from tests.contracts.sending import SMS, send, send_one
 from tocsin.channels.base import (
-    AskableProvider,
     CallbackRequest,
     Finding,
     Message,
@@ -23,7 +21,6 @@ from tocsin.channels.base import (
     Receipt,
     ReceiptStatus,
 )
-from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.twilio.signing import signature
 from tocsin.channels.registry import provider_type
 
@@ -47,15 +44,7 @@ def receive(twilio: TwilioSimulator, sent: SignedRequest, **changes: object) -> 
 def look_up(twilio: TwilioSimulator, **changes: object) -> Finding:
     asked = Question(reference="k3x9", to=SMS.to, sent_at=NOW, text=SMS.text)
 
-    async def run() -> Finding:
-        http = HttpClient(timeout=1)
-        provider = cast(AskableProvider, open_provider("twilio_sms", twilio.config, http))
-        try:
-            return await provider.look_up(replace(asked, **changes))  # type: ignore[arg-type]
-        finally:
-            await http.aclose()
-
-    return asyncio.run(run())
+    return asking.look_up("twilio_sms", twilio.config, replace(asked, **changes))  # type: ignore[arg-type]
 
 
 def test_the_signature_is_the_vendors() -> None:
@@ -253,15 +242,7 @@ def test_who_cannot_be_asked_says_nothing(twilio: TwilioSimulator) -> None:
     config = {**twilio.config, "auth_token": "old"}
     asked = Question(reference="k3x9", to=SMS.to, sent_at=NOW, text=SMS.text)
 
-    async def run() -> Finding:
-        http = HttpClient(timeout=1)
-        provider = cast(AskableProvider, open_provider("twilio_sms", config, http))
-        try:
-            return await provider.look_up(asked)
-        finally:
-            await http.aclose()
-
-    assert asyncio.run(run()) == Finding()
+    assert asking.look_up("twilio_sms", config, asked) == Finding()
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from simulators.twilio import SignedRequest, TwilioSimulator
-from tests.contracts.sending import CALL, open_provider, send_one
+from tests.contracts import asking
+from tests.contracts.sending import CALL, send_one
 from tocsin.channels.base import (
-    AskableProvider,
     CallbackReply,
     CallbackRequest,
     CallKey,
@@ -25,7 +23,6 @@ from tocsin.channels.base import (
     ReceiptStatus,
     Script,
 )
-from tocsin.channels.http import HttpClient
 from tocsin.channels.registry import provider_type
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -58,15 +55,7 @@ def press(twilio: TwilioSimulator, key: str) -> tuple[str, list[Receipt]]:
 def look_up(twilio: TwilioSimulator, **changes: object) -> Finding:
     asked = Question(reference="k3x9", to=CALL.to, sent_at=NOW, text=CALL.text)
 
-    async def run() -> Finding:
-        http = HttpClient(timeout=1)
-        provider = cast(AskableProvider, open_provider("twilio_voice", twilio.config, http))
-        try:
-            return await provider.look_up(replace(asked, **changes))  # type: ignore[arg-type]
-        finally:
-            await http.aclose()
-
-    return asyncio.run(run())
+    return asking.look_up("twilio_voice", twilio.config, replace(asked, **changes))  # type: ignore[arg-type]
 
 
 def test_the_message_is_said_twice_and_keys_are_heard(twilio: TwilioSimulator) -> None:
