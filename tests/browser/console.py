@@ -9,9 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.db import connections
 from django.test import Client
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page
 
-from tests.web.people import PASSWORD, user_with
+from tests.web.people import user_with
+from tocsin.accounts.models import User
 from tocsin.accounts.rules import Role
 
 
@@ -22,29 +23,39 @@ class Console:
         self.page, self.address = page, address
 
     def sign_in(self, role: Role) -> None:
-        user = user_with(role)
-        self.page.goto(self.address)
-        self.page.get_by_label("Username").fill(user.username)
-        self.page.get_by_label("Password").fill(PASSWORD)
-        self.page.get_by_role("button", name="Log in").click()
-        expect(self.page.get_by_role("heading", name="Overview")).to_be_visible()
+        give_session(self.page.context, self.address, user_with(role))
 
     def open(self, path: str) -> None:
         self.page.goto(f"{self.address}/console/{path}")
 
 
+def give_session(context: BrowserContext, address: str, user: User) -> None:
+    """Signed in without the form: test_sign_in.py tells how people do it, and here what lies behind it is looked at."""
+    client = Client()
+    client.force_login(user)
+    name = settings.SESSION_COOKIE_NAME
+    context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": address}])
+
+
 def enter(console: Console, width: int = 1300, language: str = "en") -> Page:
-    """Signed in as a manager without the form: what is looked at here lies behind it."""
+    """As a manager who has chosen this language, in a window of this width."""
     user = user_with(Role.MANAGER)
     if language != "en":
         user.language = language
         user.save(update_fields=["language"])
-    client = Client()
-    client.force_login(user)
-    name = settings.SESSION_COOKIE_NAME
-    console.page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": console.address}])
+    console.sign_in(Role.MANAGER)
     console.page.set_viewport_size({"width": width, "height": 900})
     return console.page
+
+
+def stop_the_clock(page: Page) -> None:
+    """Before a page is loaded that looks again every few seconds: `later` then brings the moment."""
+    page.clock.install()
+
+
+def later(page: Page, seconds: int) -> None:
+    """What the page does after so long, it does now."""
+    page.clock.fast_forward(seconds * 1000)
 
 
 def fits(page: Page) -> bool:

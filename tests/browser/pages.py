@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from django.conf import settings
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from playwright.sync_api import Browser, BrowserContext
 
+from tests.browser.console import give_session
 from tests.stories.harness import ADMIN, Story
-from tests.web.people import signed_in, user_with
+from tests.web.people import user_with
 from tests.web.roles_table import ARGUMENTS
 from tocsin.accounts.rules import Role
 from tocsin.accounts.services import create_access_key, create_token
@@ -44,10 +44,11 @@ def fill(story: Story) -> None:
     story.fires("AnAlertWithoutASpaceInItsNameThatIsLongerThanAPhoneIsWide", severity="warning", pod="x" * 120)
 
 
-def pages_of_the_console(client: Client) -> list[str]:
-    """The address of every page that an administrator can open, found in the URLconf; fragments and files are none."""
+def pages_of_the_console(client: Client, part: int, parts: int) -> list[str]:
+    """The address of every page that an administrator can open, found in the URLconf; fragments and files are none.
+    Of so many parts this one."""
     found = []
-    for route in sorted(set(_routes(get_resolver()))):
+    for route in sorted(set(_routes(get_resolver())))[part::parts]:
         path = _path_of(route)
         if path is None:
             continue
@@ -64,8 +65,7 @@ def public_pages() -> tuple[str, ...]:
 def signed_in_context(browser: Browser, address: str, *, language: str, width: int = 1300) -> BrowserContext:
     """A browser window of an administrator."""
     context = browser.new_context(viewport={"width": width, "height": 900}, locale=language, reduced_motion="reduce")
-    session = signed_in(Role.ADMIN).cookies[settings.SESSION_COOKIE_NAME].value
-    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": address}])
+    give_session(context, address, user_with(Role.ADMIN))
     return context
 
 

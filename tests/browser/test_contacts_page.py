@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
-from django.test import Client
 from django.utils import translation
 from django.utils.translation import gettext, ngettext, pgettext
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.console import give_session
 from tests.browser.pages import LONG
 from tests.stories.harness import ADMIN, Story
 from tests.web.people import user_with
@@ -55,10 +54,7 @@ class Console:
         user = user_with(role)
         user.language = self.language
         user.save()
-        client = Client()
-        client.force_login(user)
-        name = django_settings.SESSION_COOKIE_NAME
-        self.page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": self.address}])
+        give_session(self.page.context, self.address, user)
 
     def word(self, text: str, **values: object) -> str:
         """As the story's language has it; a text that nobody translated fails."""

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.console import apart
+from tests.browser.console import apart, give_session
 from tests.stories.harness import begin
-from tests.web.people import signed_in
+from tests.web.people import user_with
 from tocsin.accounts.rules import Role
 from tocsin.contacts.models import Contact
 from tocsin.core.clock import utc_now
@@ -23,8 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def signed(page: Page, live_server: Any) -> Page:
     """A manager's session in the browser."""
-    session = signed_in(Role.MANAGER).cookies["sessionid"].value
-    page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+    give_session(page.context, live_server.url, user_with(Role.MANAGER))
     return page
 
 

@@ -9,13 +9,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.console import apart
+from tests.browser.console import apart, give_session
 from tests.stories.harness import Story
 from tests.web.people import user_with
-from tocsin.accounts.models import User
 from tocsin.accounts.rules import Role
 from tocsin.accounts.services import change_user
 from tocsin.channels.kinds import Channel
@@ -145,7 +143,7 @@ def test_a_viewer_who_is_a_contact_sees_and_changes_itself_in_the_console(
     ann = story.contact("Ann 安", phone="138 1234 5678", email="ann@example.org")
     link_sign_in(by=SHELL, now=story.now, contact_id=ann.pk, user_id=user.pk)
     with opened(browser, width, locale=says["locale"], script=True, dark=language == "zh-hans") as page:
-        sign_in(page, live_server.url, user)
+        give_session(page.context, live_server.url, user)
         page.goto(f"{live_server.url}/console/my-contact/")
         expect(page.get_by_role("heading", name=says["mine"]).first).to_be_visible()
         expect(page.get_by_text("+86 138 1234 5678").first).to_be_visible()
@@ -157,13 +155,6 @@ def test_a_viewer_who_is_a_contact_sees_and_changes_itself_in_the_console(
 
     ann.refresh_from_db()
     assert ann.user_id == "ann"
-
-
-def sign_in(page: Page, address: str, user: User) -> None:
-    """By its cookie: how people sign in is told elsewhere."""
-    client = Client()
-    client.force_login(user)
-    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": address}])
 
 
 def test_a_link_that_was_sent_by_a_manager_is_used_once(browser: Browser, live_server: Any, story: Story) -> None:
