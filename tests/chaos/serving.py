@@ -40,11 +40,15 @@ def tocsin(folder: Path, *words: str, **more: str) -> subprocess.CompletedProces
     )
 
 
-def tocsin_each(folder: Path, commands: Sequence[Sequence[str]], **more: str) -> list[subprocess.CompletedProcess[str]]:
-    """As `tocsin` for each command, without starting Python for each: they are forked from one process."""
+def tocsin_each(
+    folder: Path, commands: Sequence[Sequence[str]], *, is_ready: bool = False, **more: str
+) -> list[subprocess.CompletedProcess[str]]:
+    """As `tocsin` for each command, without starting Python for each: they are forked from one process. A command may
+    begin with settings, like `TOCSIN_FACES=ingest web`. `is_ready`: Django is set up before, for groups that need it.
+    """
     given = json.dumps([list(words) for words in commands])
     answer = subprocess.run(
-        [sys.executable, "-c", _FORKING],
+        [sys.executable, "-c", _FORKING, *(["ready"] if is_ready else [])],
         env=environment(folder, **more), input=given, capture_output=True, text=True, check=True, timeout=170,
     )  # fmt: skip
     return [subprocess.CompletedProcess(*one) for one in json.loads(answer.stdout)]
@@ -52,9 +56,16 @@ def tocsin_each(folder: Path, commands: Sequence[Sequence[str]], **more: str) ->
 
 _FORKING = """
 import json, os, sys, tempfile
-import django.forms, rich.console, rich.table, tocsin.channels.registry  # what most commands load
+import django, django.forms, rich.console, rich.table, tocsin.channels.registry  # what most commands load
 from tocsin.cli import main
 
+if sys.argv[1:]:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tocsin.config.settings"
+    given = os.environ.get("TOCSIN_SECRET_KEY")
+    os.environ["TOCSIN_SECRET_KEY"] = given or "0" * 32  # a command that makes an installation still makes its own
+    django.setup()
+    if given is None:
+        del os.environ["TOCSIN_SECRET_KEY"]
 answers = []
 commands = json.load(sys.stdin)
 os.close(0)
@@ -64,6 +75,8 @@ for words in commands:
     if (child := os.fork()) == 0:
         for number, file in enumerate(files, 1):
             os.dup2(file.fileno(), number)
+        while "=" in words[0]:
+            name, _, os.environ[name] = words.pop(0).partition("=")
         main(words)
         sys.exit(0)
     _, status = os.waitpid(child, 0)

@@ -18,11 +18,13 @@ from tocsin.core.errors import ConfigurationError, InvalidInputError
 
 
 def test_every_group_has_help_that_needs_no_installation(tmp_path: Path) -> None:
-    answers = tocsin_each(tmp_path / "data", [[name, "--help"] for name in GROUPS])
+    for needs_database in (False, True):
+        names = [group.name for group in GROUPS.values() if group.needs_database is needs_database]
+        answers = tocsin_each(tmp_path / "data", [[name, "--help"] for name in names], is_ready=needs_database)
 
-    assert [(answer.returncode, answer.stderr) for answer in answers] == [(0, "")] * len(GROUPS)
-    for name, answer in zip(GROUPS, answers, strict=True):
-        assert f"Usage: tocsin {name}" in answer.stdout
+        assert [(answer.returncode, answer.stderr) for answer in answers] == [(0, "")] * len(names)
+        for name, answer in zip(names, answers, strict=True):
+            assert f"Usage: tocsin {name}" in answer.stdout
     assert not (tmp_path / "data").exists()
 
 
@@ -74,7 +76,9 @@ def test_a_limit_of_the_outbox_that_cannot_be_is_wrong_usage(tmp_path: Path) -> 
     more = {"TOCSIN_DATABASE_URL": f"postgresql://ada@/alerts?host={tmp_path}", "TOCSIN_SECRET_KEY": "0" * 32}
     limits = ("-1", "0", str(10**30))
 
-    for answer in tocsin_each(tmp_path / "data", [["outbox", "--limit", limit] for limit in limits], **more):
+    for answer in tocsin_each(
+        tmp_path / "data", [["outbox", "--limit", limit] for limit in limits], is_ready=True, **more
+    ):
         assert (answer.returncode, answer.stdout) == (2, ""), answer
         assert "Traceback" not in answer.stderr
 
@@ -112,23 +116,28 @@ def test_the_providers_are_listed_without_an_installation(tmp_path: Path) -> Non
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize(
-    ("setting", "typed", "advice"),
-    [
-        ("TOCSIN_DATABASE_URL", "mysql://db/alerts", "TOCSIN_DATABASE_URL must look like postgresql://"),
-        ("TOCSIN_PUBLIC_URL", "alerts.example", "TOCSIN_PUBLIC_URL must start with http"),
-        ("TOCSIN_PUBLIC_URL", "http://[::1", "TOCSIN_PUBLIC_URL must start with http"),
-        ("TOCSIN_LOG_FORMAT", "xml", "TOCSIN_LOG_FORMAT must be json"),
-        ("TOCSIN_TRUSTED_PROXIES", "abc", "TOCSIN_TRUSTED_PROXIES must list addresses"),
-        ("TOCSIN_FACES", "konsole", "There are no faces called konsole"),
-        ("TOCSIN_RETENTION_DAYS", "long", "TOCSIN_RETENTION_DAYS must be a whole number"),
-        ("TOCSIN_SECRET_KEY", "short", "TOCSIN_SECRET_KEY needs 32 characters or more"),
-    ],
-)
-def test_a_wrong_setting_is_one_line(setting: str, typed: str, advice: str, tmp_path: Path) -> None:
-    more = {"TOCSIN_SECRET_KEY": "0" * 32, setting: typed}
+WRONG = [
+    ("TOCSIN_DATABASE_URL", "mysql://db/alerts", "TOCSIN_DATABASE_URL must look like postgresql://"),
+    ("TOCSIN_PUBLIC_URL", "alerts.example", "TOCSIN_PUBLIC_URL must start with http"),
+    ("TOCSIN_PUBLIC_URL", "http://[::1", "TOCSIN_PUBLIC_URL must start with http"),
+    ("TOCSIN_LOG_FORMAT", "xml", "TOCSIN_LOG_FORMAT must be json"),
+    ("TOCSIN_TRUSTED_PROXIES", "abc", "TOCSIN_TRUSTED_PROXIES must list addresses"),
+    ("TOCSIN_FACES", "konsole", "There are no faces called konsole"),
+    ("TOCSIN_RETENTION_DAYS", "long", "TOCSIN_RETENTION_DAYS must be a whole number"),
+    ("TOCSIN_SECRET_KEY", "short", "TOCSIN_SECRET_KEY needs 32 characters or more"),
+]
 
-    for answer in tocsin_each(tmp_path / "data", [["web"], ["worker"], ["migrate"]], **more):
+
+def test_a_wrong_setting_is_one_line(tmp_path: Path) -> None:
+    asked = [
+        (advice, [f"{setting}={typed}", name])
+        for setting, typed, advice in WRONG
+        for name in ("web", "worker", "migrate")
+    ]
+
+    answers = tocsin_each(tmp_path / "data", [words for _advice, words in asked], TOCSIN_SECRET_KEY="0" * 32)
+
+    for (advice, _words), answer in zip(asked, answers, strict=True):
         assert (answer.returncode, answer.stdout) == (1, ""), answer
         assert answer.stderr.count("\n") == 1
         assert answer.stderr.startswith(advice)
