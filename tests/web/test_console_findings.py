@@ -73,31 +73,31 @@ def test_a_viewer_reads_no_number_by_asking_how_it_begins(story: Story) -> None:
     assert [asked.status_code, through.status_code] == [400, 400]
 
 
-@pytest.mark.parametrize("url", LISTS)
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("name", "\x00"),
-        ("title__regex", "["),
-        ("phone__regex", "("),
-        ("starts_at__year", "99999999"),
-        ("object_pk", "\x00"),
-        ("severity", "²"),
-        ("severity", "9" * 30),
-        ("state", "\x00"),
-        ("q", "\x00"),
-        ("p", "²"),
-        ("o", "²"),
-        (GROUPS, "²"),
-        ("policy__id__exact", "x"),
-        ("is_enabled__exact", "x"),
-        ("content_type__id__exact", "9" * 30),
-    ],
-)
-def test_no_query_of_a_list_is_a_fault_of_the_server(url: str, key: str, value: str) -> None:
-    reply = signed_in(Role.ADMIN).get(url, {key: value})
+ODD = [
+    ("name", "\x00"),
+    ("title__regex", "["),
+    ("phone__regex", "("),
+    ("starts_at__year", "99999999"),
+    ("object_pk", "\x00"),
+    ("severity", "²"),
+    ("severity", "9" * 30),
+    ("state", "\x00"),
+    ("q", "\x00"),
+    ("p", "²"),
+    ("o", "²"),
+    (GROUPS, "²"),
+    ("policy__id__exact", "x"),
+    ("is_enabled__exact", "x"),
+    ("content_type__id__exact", "9" * 30),
+]
 
-    assert reply.status_code in (200, 302, 400)
+
+@pytest.mark.parametrize("url", LISTS)
+def test_no_query_of_a_list_is_a_fault_of_the_server(url: str) -> None:
+    client = signed_in(Role.ADMIN)
+
+    for key, value in ODD:
+        assert client.get(url, {key: value}).status_code in (200, 302, 400), (key, value)
 
 
 def test_the_filters_of_the_lists_still_work(story: Story) -> None:
