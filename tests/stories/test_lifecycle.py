@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -250,3 +251,32 @@ def test_the_backlog_of_one_receiver_does_not_go_before_what_others_hear(
         lifecycle.send_lifecycle(story.now + timedelta(seconds=6))
 
         assert (len(other.received), len(receiver.received)) == (1, 1)
+
+
+def test_files_say_who_hears_of_what(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TICKETS_URL", "https://tickets.example.org/hook")
+    file = tmp_path / "hears.yaml"
+    webhooks = "webhooks:\n  - {name: Tickets, url: {env: TICKETS_URL}}\n  - {name: Chat, url: {env: TICKETS_URL}}\n"
+
+    def applied(text: str, *options: str) -> tuple[int, list[tuple[str, list[str]]]]:
+        file.write_text(text)
+        code = run("apply", "-f", file, *options)
+        rows = LifecycleSubscription.objects.order_by("pk")
+        return code, [(row.state, row.kinds) for row in rows]
+
+    made = applied(f"{webhooks}subscriptions:\n  - {{name: Tickets, kinds: [resolved, opened]}}\n  - {{name: Chat}}\n")
+    changed = applied("subscriptions:\n  - {name: Tickets, state: paused}\n")
+    capsys.readouterr()
+    assert run("dump", "--only", "subscriptions") == 0
+    dumped = capsys.readouterr().out
+    wrong = [applied(f"subscriptions:\n  - {each}\n")[0] for each in ("{name: Nobody}", "{name: Tickets, kinds: [x]}")]
+    said = capsys.readouterr()
+    pruned = applied("subscriptions:\n  - {name: Tickets}\n", "--prune", "--yes")
+
+    assert made == (0, [("active", ["opened", "resolved"]), ("active", [])])
+    assert changed == (0, [("paused", []), ("active", [])])
+    assert dumped == "subscriptions:\n  - name: Chat\n  - name: Tickets\n    state: paused\n"
+    assert (wrong, "no webhook is called 'Nobody'" in said.out + said.err) == ([1, 1], True)
+    assert pruned == (0, [("active", [])])

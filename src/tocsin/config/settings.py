@@ -151,6 +151,7 @@ CONTACT_USES = [
     "tocsin.policies.queries.uses_of_objects",
     "tocsin.policies.queries.escalation_uses_of_objects",
     "tocsin.oncall.queries.uses_of_contacts",
+    "tocsin.delivery.subscriptions.uses_of_webhooks",
 ]
 """What can name the users of a notification object: callables `(ids: Collection[int]) -> list[contacts.rules.Use]`."""
 CONTACT_KINDS = {"schedule": "tocsin.oncall.models.Schedule"}

@@ -28,7 +28,7 @@ from tocsin.contacts.models import Webhook
 from tocsin.contacts.queries.outlets import WEBHOOK_CONFIG, webhook_config
 from tocsin.contacts.services import OutletReach, record_outlet_reach
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ConfigurationError, ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ChangedError, ConfigurationError, ConflictError, InvalidInputError, NotFoundError
 from tocsin.core.ids import to_base36
 from tocsin.core.storable import storable
 from tocsin.delivery.lifecycle_models import LifecycleNotice, LifecycleSubscription
@@ -125,7 +125,7 @@ def subscribe(
 
     def work() -> LifecycleSubscription:
         if not Webhook.objects.select_for_update(no_key=True).filter(pk=webhook_id).exists():
-            raise NotFoundError(_("There is no such webhook."))
+            raise InvalidInputError({"webhook_id": _("There is no such webhook.")})
         if LifecycleSubscription.objects.filter(webhook_id=webhook_id).exists():
             raise ConflictError(_("This webhook hears of the life of alerts already; change that instead."))
         subscription.save(force_insert=True)
@@ -137,9 +137,18 @@ def subscribe(
 
 
 def change_subscription(
-    *, by: Actor, now: datetime, subscription_id: int, kinds: Sequence[str] | None = None, state: str | None = None
+    *,
+    by: Actor,
+    now: datetime,
+    subscription_id: int,
+    version: int | None = None,
+    kinds: Sequence[str] | None = None,
+    state: str | None = None,
 ) -> LifecycleSubscription:
-    """What is None stays. Disabling forgets what waits; pausing keeps it."""
+    """What is None stays. Disabling forgets what waits; pausing keeps it.
+
+    ChangedError when `version` is not the row's.
+    """
     given: dict[str, Any] = {}
     if kinds is not None:
         given["kinds"] = _clean_kinds(kinds)
@@ -147,7 +156,7 @@ def change_subscription(
         given["state"] = _clean_state(state)
 
     def work() -> LifecycleSubscription:
-        subscription = _locked(subscription_id)
+        subscription = _locked(subscription_id, version)
         changes = {
             field: (getattr(subscription, field), value)
             for field, value in given.items()
@@ -167,11 +176,11 @@ def change_subscription(
     return in_transaction(work)
 
 
-def unsubscribe(*, by: Actor, now: datetime, subscription_id: int) -> None:
-    """What waits is not said any more."""
+def unsubscribe(*, by: Actor, now: datetime, subscription_id: int, version: int | None = None) -> None:
+    """What waits is not said any more. ChangedError when `version` is not the row's."""
 
     def work() -> None:
-        subscription = _locked(subscription_id)
+        subscription = _locked(subscription_id, version)
         audit.record(by=by, action=Action.DELETE, instance=subscription)
         subscription.delete()
 
@@ -294,11 +303,14 @@ def _iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _locked(subscription_id: int) -> LifecycleSubscription:
+def _locked(subscription_id: int, version: int | None) -> LifecycleSubscription:
     rows = LifecycleSubscription.objects.select_for_update(no_key=True, of=("self",)).select_related("webhook")
     subscription = rows.filter(pk=subscription_id).first()
     if subscription is None:
         raise NotFoundError(_("There is no such subscription."))
+    if version is not None and version != subscription.version:
+        text = _("Somebody changed this subscription since you opened it. Load it again and repeat your change.")
+        raise ChangedError(text)
     return subscription
 
 

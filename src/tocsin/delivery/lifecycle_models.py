@@ -24,6 +24,7 @@ class LifecycleSubscription(models.Model):
 
     class Meta:
         verbose_name = _("life-cycle subscription")
+        verbose_name_plural = _("life-cycle subscriptions")
         constraints = [
             models.CheckConstraint(
                 name="lifecycle_state_known", condition=Q(state__in=[state.value for state in SubscriptionState])

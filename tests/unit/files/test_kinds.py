@@ -9,6 +9,7 @@ from django.db.models import Model
 
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import Contact, ContactGroup, Robot, Webhook
+from tocsin.delivery.lifecycle_models import LifecycleSubscription
 from tocsin.events.models import Integration
 from tocsin.files.rules.kinds import KINDS
 from tocsin.oncall.models import Schedule, ScheduleLayer
@@ -23,6 +24,7 @@ ELSEWHERE: dict[type[Model], tuple[str, set[str], set[str]]] = {
     ContactGroup: ("groups", set(), {"members"}),
     Robot: ("robots", {"daily_due_at"}, set()),
     Webhook: ("webhooks", set(), set()),
+    LifecycleSubscription: ("subscriptions", {"webhook"}, {"name"}),
     ProviderAccount: (
         "accounts",
         {"channel", "callback_token", "last_accepted_at", "last_failed_at", "last_failure", "failures", "pauses",

@@ -14,6 +14,7 @@ from django.db.models.functions import Lower
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import Contact, ContactGroup, Robot, Webhook
 from tocsin.core.phones import PhoneError, parse
+from tocsin.delivery.lifecycle_models import LifecycleSubscription
 from tocsin.events.models import Integration
 from tocsin.files.rules.reading import Entry
 from tocsin.files.rules.shapes import Problem
@@ -24,6 +25,7 @@ _ROWS: Mapping[str, Any] = {
     "groups": ContactGroup.objects,
     "robots": Robot.objects,
     "webhooks": Webhook.objects,
+    "subscriptions": LifecycleSubscription.objects.annotate(name=F("webhook__name")),
     "accounts": ProviderAccount.objects,
     "integrations": Integration.objects,
     "schedules": Schedule.objects,

@@ -13,6 +13,7 @@ from tocsin.channels.base import ProviderType
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.registry import PROVIDERS, robot_provider
 from tocsin.contacts.models import Contact, ContactGroup, ContactGroupMember, Robot, Webhook
+from tocsin.delivery.lifecycle_models import LifecycleSubscription
 from tocsin.events.models import Integration
 from tocsin.files.rules.kinds import KINDS
 from tocsin.files.rules.state import Hidden, Item, State
@@ -112,6 +113,14 @@ def _webhooks(ids: Ids) -> list[Item]:
         )
         for row in _of(Webhook.objects.order_by("name"), ids)
     ]  # fmt: skip
+
+
+def _subscriptions(ids: Ids) -> list[Item]:
+    rows = _of(LifecycleSubscription.objects.order_by("webhook__name"), ids)
+    return [
+        Item("subscriptions", pk, name, {"name": name, "kinds": kinds, "state": state})
+        for pk, name, kinds, state in rows.values_list("pk", "webhook__name", "kinds", "state")
+    ]
 
 
 def _accounts(ids: Ids) -> list[Item]:
@@ -298,6 +307,7 @@ _READERS: Mapping[str, Callable[[Ids], list[Item]]] = {
     "groups": _groups,
     "robots": _robots,
     "webhooks": _webhooks,
+    "subscriptions": _subscriptions,
     "accounts": _accounts,
     "integrations": _integrations,
     "schedules": _schedules,

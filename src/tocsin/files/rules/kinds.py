@@ -11,6 +11,7 @@ from typing import Any
 
 from tocsin.channels.kinds import PERSONAL_CHANNELS, ROBOT_PLATFORMS
 from tocsin.contacts.rules import Fallback
+from tocsin.delivery.rules.lifecycle import LifecycleKind, SubscriptionState
 from tocsin.events.rules import INITIAL_SEVERITY_MAP
 from tocsin.files.rules.shapes import (
     Field,
@@ -242,6 +243,13 @@ _INHIBITION = (
     _enabled(),
 )
 
+_SUBSCRIPTION = (
+    _named("Of the webhook that hears."),
+    Field("kinds", Listing(Text(tuple(LifecycleKind))), "What it hears of; nothing: everything.", default=[]),
+    Field("state", Text(tuple(SubscriptionState)), "Paused keeps what happens for later; disabled forgets it.",
+          default="active"),
+)  # fmt: skip
+
 KINDS = {
     kind.key: kind
     for kind in (
@@ -251,6 +259,7 @@ KINDS = {
         Kind("robots", "robot", "Chatbots of IM groups.", _ROBOT, frozenset({"url", "secret"})),
         Kind("webhooks", "webhook", "Addresses that programs listen at.", _WEBHOOK,
              frozenset({"url", "secret", "headers", "parameters"})),
+        Kind("subscriptions", "life-cycle subscription", "Webhooks that hear what happens to alerts.", _SUBSCRIPTION),
         Kind("integrations", "integration", "Where events come from.", _INTEGRATION),
         Kind("schedules", "on-call schedule", "Who is on duty when.", _SCHEDULE),
         Kind("escalations", "escalation policy", "What follows when nobody reacts.", _ESCALATION),

@@ -19,6 +19,7 @@ from tocsin.contacts.queries import deletion_preview, uses_of
 from tocsin.contacts.services import delete_contacts, delete_groups, delete_robots, delete_webhooks
 from tocsin.core.actors import Actor
 from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from tocsin.delivery.lifecycle import unsubscribe
 from tocsin.events.retrying import in_transaction
 from tocsin.events.services import delete_integration
 from tocsin.files.queries import everything, matches, state_of
@@ -43,14 +44,15 @@ _OBJECTS = {
 }
 _ONE_BY_ONE: Mapping[str, tuple[str, Callable[..., None]]] = {
     "accounts": ("account_id", delete_account),
+    "subscriptions": ("subscription_id", unsubscribe),
     "integrations": ("integration_id", delete_integration),
     "escalations": ("escalation_id", delete_escalation),
     "policies": ("policy_id", delete_policy),
     "silences": ("silence_id", delete_silence),
     "inhibitions": ("inhibition_id", delete_inhibition),
 }
-_PRUNED = ("policies", "silences", "inhibitions", "escalations", "schedules", "groups", "robots", "webhooks",
-           "contacts", "integrations", "accounts")  # fmt: skip
+_PRUNED = ("policies", "silences", "inhibitions", "escalations", "schedules", "groups", "robots",
+           "subscriptions", "webhooks", "contacts", "integrations", "accounts")  # fmt: skip
 """What names something goes before it."""
 
 

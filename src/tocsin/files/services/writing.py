@@ -16,6 +16,7 @@ from tocsin.contacts import services as contacts
 from tocsin.core.actors import Actor
 from tocsin.core.clock import is_keepable
 from tocsin.core.errors import InvalidInputError, NotFoundError
+from tocsin.delivery import lifecycle
 from tocsin.events.services import integrations
 from tocsin.files.rules.reading import Entry
 from tocsin.files.rules.shapes import SecretRef
@@ -83,6 +84,8 @@ def names_for(key: str, entries: Iterable[Entry]) -> Names:
     values = [entry.values for entry in entries]
     if key == "policies":
         return names_in(values)
+    if key == "subscriptions":
+        return Names(entry.name for entry in entries)
     named: set[str] = set()
     for given in values:
         named.update(given.get("members", ()), filter(None, (given.get("lead"), given.get("robot"))))
@@ -178,6 +181,19 @@ def _webhook(writing: Writing, entry: Entry, values: dict[str, Any], item: Item 
     if item is None:
         return contacts.create_webhook(by=writing.by, now=writing.now, **values).object_id
     contacts.update_webhook(by=writing.by, now=writing.now, webhook_id=item.id, version=None, **values)
+    return item.id
+
+
+def _subscription(writing: Writing, entry: Entry, values: dict[str, Any], item: Item | None) -> int:
+    name = values.pop("name")
+    if item is None:
+        try:
+            webhook_id = writing.names.object(name, "name", ("webhook",))
+        except InvalidInputError as error:
+            text = f"no webhook is called {name!r}; name it under webhooks, too"
+            raise InvalidInputError({"name": text}) from error
+        return lifecycle.subscribe(by=writing.by, now=writing.now, webhook_id=webhook_id, **values).pk
+    lifecycle.change_subscription(by=writing.by, now=writing.now, subscription_id=item.id, **values)
     return item.id
 
 
@@ -342,6 +358,7 @@ _WRITERS: Mapping[str, Callable[[Writing, Entry, dict[str, Any], Item | None], i
     "groups": _group,
     "robots": _robot,
     "webhooks": _webhook,
+    "subscriptions": _subscription,
     "accounts": _account,
     "integrations": _integration,
     "schedules": _schedule,

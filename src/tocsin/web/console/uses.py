@@ -18,6 +18,7 @@ _KINDS = {
     "escalation": (_("escalation policy"), "policies_escalationpolicy_change"),
     "schedule": (_("on-call schedule"), "oncall_schedule_page"),
     "group": (_("contact group"), "contacts_contactgroup_change"),
+    "subscription": (_("life-cycle subscription"), "delivery_lifecyclesubscription_change"),
 }
 MOST_NAMED = 200
 
