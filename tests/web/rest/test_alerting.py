@@ -76,6 +76,19 @@ def test_policies_are_switched_copied_put_in_order_and_deleted(story: Story, api
     assert [each["name"] for each in api("GET", "/policies").body["items"]] == ["First"]
 
 
+def test_a_policy_in_shadow_says_whom_it_would_have_told(story: Story, api: Api) -> None:
+    wei = story.contact("Wei")
+    policy = story.policy({wei: ["sms"]}, is_shadow=True)
+    story.fires("DiskFull", severity="critical")
+    story.passes(10)
+
+    report = api("GET", f"/policies/{policy.pk}/shadow-report?days=1").body
+
+    assert (report["alerts"], report["alerts_unheard"]) == (1, 0)
+    assert [(each["name"], each["channel"], each["messages"]) for each in report["told"]] == [("Wei", "sms", 1)]
+    assert api("GET", f"/policies/{policy.pk}/shadow-report?days=0").status == 422
+
+
 def test_an_escalation_policy_is_made_changed_and_kept_while_it_is_used(story: Story, api: Api) -> None:
     wei, lead = story.contact("Wei"), story.contact("Lead")
     step = {"after_minutes": 10, "tells": [{"object_id": lead.pk, "channels": ["phone"]}]}

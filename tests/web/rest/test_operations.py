@@ -11,6 +11,8 @@ from django.db import transaction
 from django.test import Client
 from pydantic import BaseModel
 
+from tests.web import roles_table
+from tests.web.rest import console_table
 from tests.web.rest.asking import Api, api_as
 from tests.web.rest.operations_table import OPERATIONS
 from tocsin.accounts.rules import Role, Scope, is_at_least, is_in_scope
@@ -32,6 +34,20 @@ def test_the_description_says_who_may() -> None:
     }
 
     assert said == {name: (scope.value, role.value) for name, (scope, role) in OPERATIONS.items()}
+
+
+def test_whatever_the_console_can_do_programs_can_do_or_the_table_says_why_not() -> None:
+    where = "tests/web/rest/console_table.py"
+    inside = {route for route in roles_table.ADDRESSES if route.startswith("console/")}
+    own = {route for route in inside if route.startswith(console_table.OWN)}
+    acts = {name for actions in roles_table.ACTIONS.values() for name in actions}
+    rows = [*console_table.TABLES.values(), *console_table.ADDRESSES.values(), *console_table.ACTIONS.values()]
+
+    assert inside - own == set(console_table.ADDRESSES), f"What does a program instead? Say so in {where}"
+    assert set(roles_table.TABLES) == set(console_table.TABLES), f"What does a program instead? Say so in {where}"
+    assert acts == set(console_table.ACTIONS), f"What does a program instead? Say so in {where}"
+    named = {name for row in rows if isinstance(row, tuple) for name in row}
+    assert named <= set(OPERATIONS), "These are no operations (any more)"
 
 
 def test_the_page_names_every_scope_and_every_resource() -> None:

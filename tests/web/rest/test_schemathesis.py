@@ -21,11 +21,13 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.stories.harness import begin
+from tests.stories.harness import ADMIN, begin
+from tests.web.people import user_with
 from tests.web.rest.asking import token_of
 from tocsin.accounts.rules import Role
 from tocsin.alerts.models import Alert
 from tocsin.channels.models import ProviderAccount
+from tocsin.delivery.lifecycle import subscribe
 from tocsin.delivery.models import Delivery
 from tocsin.events.models import Integration
 from tocsin.web.rest.api import document
@@ -37,8 +39,8 @@ CHECKS = [
     response_schema_conformance,
     response_headers_conformance,
 ]
-SLOW = {"test_provider_account"}
-"""Sends to whatever address was made up."""
+SLOW = {"test_provider_account", "test_subscription"}
+"""Send to whatever address was made up."""
 
 
 @pytest.fixture
@@ -50,6 +52,7 @@ def ids(now: datetime, db: None, settings: Any) -> dict[str, Any]:
     group, robot = story.group(wei), story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
     hook, rota = story.webhook("https://tickets.example/hook"), story.schedule([wei], tells_by=[])
     policy = story.policy({wei: ["sms"], rota: ["sms"]})
+    heard = subscribe(by=ADMIN, now=now, webhook_id=hook.pk, kinds=["commented"])
     story.fires("DiskFull", severity="critical")
     story.passes(6)
     story.expect_text(wei, "DiskFull")
@@ -58,12 +61,14 @@ def ids(now: datetime, db: None, settings: Any) -> dict[str, Any]:
         "group_id": group.pk,
         "robot_id": robot.pk,
         "webhook_id": hook.pk,
+        "subscription_id": heard.pk,
         "schedule_id": rota.pk,
         "policy_id": policy.pk,
         "alert_id": Alert.objects.get().pk,
         "delivery_id": Delivery.objects.latest("pk").pk,
         "integration_id": Integration.objects.latest("pk").pk,
         "account_id": ProviderAccount.objects.latest("pk").pk,
+        "user_id": user_with(Role.VIEWER).pk,
     }
 
 
@@ -126,7 +131,7 @@ def answer_of(case: schemathesis.Case, headers: dict[str, str]) -> schemathesis.
     return schemathesis.Response(
         status_code=reply.status_code,
         headers={name.lower(): [value] for name, value in reply.headers.items()},
-        content=reply.content,
+        content=b"".join(reply) if reply.streaming else reply.content,
         request=sent,
         elapsed=0.0,
         verify=False,

@@ -126,7 +126,12 @@ def test_an_integrations_token_is_shown_once_and_made_anew(api: Api) -> None:
     mapped = api("PATCH", f"/integrations/{made['id']}", {"mapping": "labels.alertname = title"})
     assert (mapped.status, mapped.body["mapping"]) == (200, "labels.alertname = title")
     assert api("PATCH", f"/integrations/{made['id']}", {"mapping": "title"}).status == 422
-    assert api("DELETE", f"/integrations/{made['id']}").status == 204
+    tested = api("POST", f"/integrations/{made['id']}/test-event", {"labels": {"severity": "critical"}}).body
+    assert tested["labels"]["severity"] == "critical"
+    assert [each["id"] for each in api("GET", "/events").body["items"]] == [tested["event_id"]]
+    assert api("DELETE", f"/integrations/{made['id']}").status == 409
+    other = api("POST", "/integrations", {"name": "Grafana"}).body["id"]
+    assert api("DELETE", f"/integrations/{other}").status == 204
 
 
 def test_secrets_of_an_account_are_write_only(api: Api) -> None:

@@ -33,6 +33,7 @@ from tocsin.contacts.services.personal_links import (
     keep_personal_session,
     masked_address,
     open_personal_link,
+    revoke_personal_links,
 )
 from tocsin.contacts.services.reach import ReachEntry, hold_contacts, record_reach
 from tocsin.contacts.services.robots import (
@@ -104,6 +105,7 @@ __all__ = [
     "record_verifications_sent",
     "remove_legacy_chatbot",
     "remove_members",
+    "revoke_personal_links",
     "set_default_fallback",
     "take_due_dailies",
     "uncount_request",

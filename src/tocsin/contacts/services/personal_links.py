@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
@@ -31,6 +32,7 @@ from tocsin.contacts.rules import (
 )
 from tocsin.core import crypto
 from tocsin.core.actors import Actor, ActorKind
+from tocsin.core.errors import NotFoundError
 from tocsin.core.phones import mask as mask_phone
 from tocsin.core.redact import mask_email
 
@@ -112,6 +114,21 @@ def open_personal_link(*, token: str, address: str, now: datetime) -> Opened:
 
 def close_personal_session(*, link_id: int, now: datetime) -> None:
     PersonalLink.objects.filter(pk=link_id, closed_at__isnull=True).update(closed_at=now)
+
+
+def revoke_personal_links(*, by: Actor, now: datetime, contact_id: int) -> int:
+    """Links that were sent and not opened open nothing any more, and what was opened is over; how many of both."""
+    with transaction.atomic():
+        contact = _lock_contact(contact_id)
+        if contact is None:
+            raise NotFoundError(_("There is no such contact."))
+        links = PersonalLink.objects.filter(contact_id=contact_id, replaced_at__isnull=True)
+        unopened = links.filter(opened_at__isnull=True, expires_at__gt=now).update(expires_at=now)
+        open_now = PersonalLink.objects.filter(contact_id=contact_id, session_expires_at__gt=now)
+        sessions = open_now.filter(closed_at__isnull=True).update(closed_at=now)
+        if unopened + sessions:
+            audit.record(by=by, action=Action.UPDATE, instance=contact, changes={"personal_link": ("***", "")})
+    return unopened + sessions
 
 
 def keep_personal_session(*, link_id: int, now: datetime) -> None:

@@ -19,9 +19,9 @@ from tocsin.contacts.models import Contact
 from tocsin.contacts.services.exporting import export_contacts
 from tocsin.core.clock import utc_now
 from tocsin.web.console.actors import actor_of, require
-from tocsin.web.console.contact_imports import download
 from tocsin.web.console.contact_list import wanted
 from tocsin.web.console.form_pages import capitalise_labels
+from tocsin.web.shared.files import file_response
 
 CONFIRMED = "confirmed"
 _MOST = 1_000_000
@@ -64,7 +64,7 @@ def export_page(
     if is_answered and form.is_valid():
         now, format = utc_now(), form.cleaned_data["format"]
         pieces = export_contacts(by=actor_of(request), now=now, format=format, ids=ids)
-        return download(pieces, format, f"contacts-{now:%Y-%m-%d}")
+        return file_response(pieces, format, f"contacts-{now:%Y-%m-%d}")
     return TemplateResponse(
         request,
         "console/contact_export.html",

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import translation
@@ -31,6 +31,7 @@ from tocsin.delivery.importing import begin_import, release_import
 from tocsin.web.console.actors import actor_of, may, require
 from tocsin.web.console.form_pages import add_refusal, capitalise_labels
 from tocsin.web.console.import_view import import_context, live_context, refused_as_read, refused_columns
+from tocsin.web.shared.files import file_response
 
 _CREATE_ONLY = "create"
 _SWITCHES = ("all_or_nothing", "create_groups", "clear_empty", "send_verifications")
@@ -150,7 +151,7 @@ def refused(request: HttpRequest, context: dict[str, Any], import_id: int) -> Ht
     require(request, Permission.REVEAL)
     row = _found(import_id)
     record_reveal(by=actor_of(request), now=utc_now(), instance=row, fields=("refused rows",))
-    return download(
+    return file_response(
         refused_pieces(row.format, refused_columns(row), refused_as_read(row)), row.format, f"refused-{row.pk}"
     )
 
@@ -160,15 +161,7 @@ def template(request: HttpRequest, context: dict[str, Any], format: str) -> Http
     require(request, Permission.MANAGE)
     if format not in FORMATS:
         raise Http404
-    return download([template_of(format)], format, "contacts")
-
-
-def download(pieces: Any, format: str, name: str) -> HttpResponse:
-    kind = FORMATS[format].get_content_type()
-    response = StreamingHttpResponse(pieces, content_type=f"{kind}; charset=utf-8" if format != "xlsx" else kind)
-    response["Content-Disposition"] = f'attachment; filename="{name}.{format}"'
-    response["Cache-Control"] = "no-store"
-    return response  # type: ignore[return-value]
+    return file_response([template_of(format)], format, "contacts")
 
 
 def _uploaded(request: HttpRequest, data: dict[str, Any]) -> ContactImport:

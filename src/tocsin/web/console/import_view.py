@@ -15,15 +15,14 @@ from tocsin.contacts.queries.importing import RowView, contacts_of, refused_rows
 from tocsin.contacts.rules.importing import WORKING, Fate, ImportState
 from tocsin.contacts.sheets import COLUMNS
 from tocsin.contacts.sheets.cells import spaced
-from tocsin.core.phones import mask
-from tocsin.core.redact import mask_email
 from tocsin.delivery.crashes import is_worker_running
 from tocsin.web.console.uses import uses_list
 from tocsin.web.console.words import said
+from tocsin.web.shared.files import import_value
 
 _SHOWN = 25
 _COLOURS = {Fate.CREATED: "success", Fate.CHANGED: "info", Fate.REFUSED: "danger"}
-_MASKS = {"phone": mask, "email": mask_email}
+_ADDRESSES = ("phone", "email")
 _OUTCOMES = {
     ImportState.DONE: "good",
     ImportState.NOTHING_WRITTEN: "bad",
@@ -112,7 +111,7 @@ def _shown(view: RowView, contact_id: int | None, *, reveals: bool) -> ShownRow:
         fate=str(FATES[view.fate]),
         colour=_COLOURS.get(view.fate, "default"),
         name=view.values.get("name", ""),
-        addresses=tuple(_masked(name, view.values[name], reveals) for name in _MASKS if view.values.get(name)),
+        addresses=tuple(_masked(name, view.values[name], reveals) for name in _ADDRESSES if view.values.get(name)),
         lines=tuple(_problems(view)) or tuple(_changes(view, reveals=reveals)),
         contact_id=contact_id,
     )
@@ -137,13 +136,5 @@ def _field(name: str) -> str:
 
 
 def _masked(name: str, value: str, reveals: bool) -> str:
-    if name == "legacy_chatbot_url" and value:
-        return "***"
-    if name not in _MASKS or not value:
-        return value
-    if reveals:
-        return spaced(value) if name == "phone" else value
-    try:
-        return _MASKS[name](value)
-    except ValueError:
-        return "***"
+    shown = import_value(name, value, reveals=reveals)
+    return spaced(shown) if reveals and name == "phone" and shown else shown

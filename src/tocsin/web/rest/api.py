@@ -12,31 +12,44 @@ from ninja import NinjaAPI
 
 from tocsin import __version__
 from tocsin.web.rest import problems
+from tocsin.web.rest.access_keys import access_keys
 from tocsin.web.rest.alerts import alerts, events
+from tocsin.web.rest.audit_log import audit_log
 from tocsin.web.rest.checking import coverage, drills, explaining
+from tocsin.web.rest.contact_imports import contact_export, contact_imports
 from tocsin.web.rest.contacts import contacts
 from tocsin.web.rest.deliveries import deliveries
+from tocsin.web.rest.directories import directories
 from tocsin.web.rest.document import Document, docs_page, document_view
 from tocsin.web.rest.escalations import escalations
 from tocsin.web.rest.fields import FastRenderer, StrictParser
 from tocsin.web.rest.groups import groups
 from tocsin.web.rest.integrations import integrations
+from tocsin.web.rest.person_caps import person_caps
+from tocsin.web.rest.personal_links import personal_links
 from tocsin.web.rest.policies import policies
 from tocsin.web.rest.provider_accounts import provider_accounts
 from tocsin.web.rest.robots import robots
 from tocsin.web.rest.schedules import schedules
 from tocsin.web.rest.silences import inhibitions, silences
+from tocsin.web.rest.subscriptions import subscriptions
 from tocsin.web.rest.tokens import tokens
+from tocsin.web.rest.users import users
 from tocsin.web.rest.verifications import defaults, verifications
 from tocsin.web.rest.webhooks import webhooks
 
 RESOURCES = {
     "/contacts": contacts,
+    "/contact-imports": contact_imports,
+    "/contact-export": contact_export,
     "/verifications": verifications,
+    "/personal-links": personal_links,
+    "/directories": directories,
     "/contact-defaults": defaults,
     "/contact-groups": groups,
     "/robots": robots,
     "/webhooks": webhooks,
+    "/subscriptions": subscriptions,
     "/integrations": integrations,
     "/policies": policies,
     "/escalation-policies": escalations,
@@ -50,7 +63,11 @@ RESOURCES = {
     "/coverage": coverage,
     "/drills": drills,
     "/provider-accounts": provider_accounts,
+    "/person-caps": person_caps,
+    "/users": users,
     "/tokens": tokens,
+    "/access-keys": access_keys,
+    "/audit-log": audit_log,
 }
 
 

@@ -38,16 +38,24 @@ class Caller:
     @property
     def reveals(self) -> bool:
         """May see whole numbers and addresses."""
-        return is_allowed(self.role, Permission.REVEAL)
+        return self.may(Permission.REVEAL)
+
+    def may(self, permission: Permission) -> bool:
+        return is_allowed(self.role, permission)
 
     def requires(self, permission: Permission) -> None:
         """ForbiddenError without it."""
-        if not is_allowed(self.role, permission):
+        if not self.may(permission):
             raise ForbiddenError(_("The role of this token, %(role)s, does not allow this.") % {"role": self.role})
 
     def requires_scope(self, scope: Scope) -> None:
         if not is_in_scope(self.token.scopes, scope):
             raise OutOfScopeError(_("This token was not made for this: it lacks %(scope)s.") % {"scope": scope})
+
+    def requires_every_scope(self) -> None:
+        """For what opens all that a role may, whatever the token was made for."""
+        for scope in Scope:
+            self.requires_scope(scope)
 
 
 class Needs(AuthBase):

@@ -119,6 +119,8 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     if has_version:
         statuses.add(412)
     responses = operation["responses"]
+    if files := operation.pop("x-files"):
+        responses[200]["content"] = {kind: {} for kind in files}
     for status, response in responses.items():
         _describe(int(status), response)
     for status in sorted(statuses):

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from tocsin.accounts.rules import Scope
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import NotFoundError
+from tocsin.delivery.trials import send_test_event
 from tocsin.events import services
 from tocsin.events.models import Integration
 from tocsin.web.rest.callers import actor_of
@@ -65,6 +66,15 @@ class IntegrationToken(BaseModel):
     token: str = Field(description="Shown this once; the old one is refused within seconds.")
 
 
+class TestEvent(Typed):
+    labels: dict[str, str] = Field({}, description="Beside those that mark the test.", examples=[{"team": "web"}])
+
+
+class TestEventSent(BaseModel):
+    event_id: int = Field(examples=[4711])
+    labels: dict[str, str]
+
+
 @integrations.get("", Page[IntegrationOut])
 def list_integrations(request: HttpRequest, asked: Query[ByName]) -> Any:
     found = Integration.objects.filter(name__icontains=asked.text) if asked.text else Integration.objects.all()
@@ -103,6 +113,13 @@ def delete_integration(request: HttpRequest, integration_id: Id, if_match: IfMat
     services.delete_integration(
         by=actor_of(request), now=utc_now(), integration_id=integration_id, version=expected_version(if_match)
     )
+
+
+@integrations.act("/{int:integration_id}/test-event", TestEventSent)
+def send_integration_test_event(request: HttpRequest, integration_id: Id, typed: TestEvent) -> Any:
+    """Takes the way of every report: stored, matched, told. It resolves by itself."""
+    event = send_test_event(by=actor_of(request), now=utc_now(), integration_id=integration_id, labels=typed.labels)
+    return TestEventSent(event_id=event.pk, labels=event.labels)
 
 
 @integrations.act("/{int:integration_id}/token", IntegrationToken)

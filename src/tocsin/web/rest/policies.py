@@ -20,6 +20,7 @@ from tocsin.core.errors import NotFoundError
 from tocsin.delivery.doorbell import ring_due
 from tocsin.delivery.explaining import ExplainedPolicy
 from tocsin.delivery.queries import shortfalls_of
+from tocsin.delivery.shadows import shadow_report
 from tocsin.policies import services
 from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.queries import existing_policies
@@ -30,6 +31,7 @@ from tocsin.web.rest.paging import Page, one_page
 from tocsin.web.rest.resources import Resource
 from tocsin.web.rest.shapes import ByName, Lack, Target, TargetOut, lacks, targets_out, targets_sent, targets_typed
 from tocsin.web.rest.versions import expected_version
+from tocsin.web.shared.words import reason_text
 
 policies = Resource("Notification policies", reads=Scope.POLICIES_READ, writes=Scope.POLICIES_WRITE)
 _SECONDS = 10_000_000
@@ -104,6 +106,39 @@ class AppliedTo(BaseModel):
 
 class Lacks(BaseModel):
     shortfalls: list[Lack]
+
+
+class ReportSpan(BaseModel):
+    days: int = Field(7, ge=1, le=90, description="The last days.")
+
+
+class WouldTell(BaseModel):
+    """Somebody, over one channel: how many messages, of how many alerts."""
+
+    object_id: int
+    name: str
+    channel: str
+    messages: int
+    alerts: int
+    first_at: Moment
+    last_at: Moment
+
+
+class WouldNotTell(BaseModel):
+    name: str
+    channel: str
+    reason: str
+    why: str
+    count: int
+
+
+class ShadowReportOut(BaseModel):
+    """At most 200 lines of each kind."""
+
+    alerts: int
+    alerts_unheard: int = Field(description="That would have reached nobody.")
+    told: list[WouldTell]
+    not_told: list[WouldNotTell]
 
 
 @policies.get("", Page[PolicyOut])
@@ -200,6 +235,23 @@ def list_policy_shortfalls(request: HttpRequest, policy_id: Id) -> Any:
     """Whom it names and could not tell now, and why."""
     _one(policy_id)
     return Lacks(shortfalls=lacks(shortfalls_of(policy_id, utc_now())))
+
+
+@policies.get("/{int:policy_id}/shadow-report", ShadowReportOut)
+def read_shadow_report(request: HttpRequest, policy_id: Id, asked: Query[ReportSpan]) -> Any:
+    """Whom it would have told while it was in shadow, and whom not and why."""
+    _one(policy_id)
+    report = shadow_report(policy_id, utc_now() - timedelta(days=asked.days))
+    return ShadowReportOut(
+        alerts=report.alerts,
+        alerts_unheard=report.alerts_unheard,
+        told=[WouldTell(object_id=each.id, **taken(each, _COUNTED)) for each in report.told],
+        not_told=[WouldNotTell(why=reason_text(each.reason), **taken(each, _LACKING)) for each in report.not_told],
+    )
+
+
+_COUNTED = ("name", "channel", "messages", "alerts", "first_at", "last_at")
+_LACKING = ("name", "channel", "reason", "count")
 
 
 def state_of(policy: NotificationPolicy | ExplainedPolicy) -> PolicyState:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, RawPostDataException
+from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
@@ -61,10 +62,11 @@ _NAMES = {
     "lapses_after": "minutes",
     "lasts": "minutes",
     "contact": "contact_id",
+    "user": "user_id",
     "objects": "object_ids",
 }
 """What services call fields that have another name here."""
-_PLACES = {"If-Match": "header", "Idempotency-Key": "header", "cursor": "query"}
+_PLACES = {"If-Match": "header", "Idempotency-Key": "header", "cursor": "query", "kind": "query"}
 
 
 class FieldProblem(BaseModel):
@@ -104,8 +106,12 @@ def problem(
     return response
 
 
+_REFUSED = (TocsinError, ValidationError, HttpError, Http404, RequestDataTooBig, MultiPartParserError,
+            TooManyFieldsSent, TooManyFilesSent, RawPostDataException, OperationalError, InterfaceError)  # fmt: skip
+
+
 def install(api: NinjaAPI) -> None:
-    for kind in (TocsinError, ValidationError, HttpError, Http404, RequestDataTooBig, OperationalError, InterfaceError):
+    for kind in _REFUSED:
         api.add_exception_handler(kind, refusal)
 
 
@@ -139,6 +145,10 @@ def refusal(request: HttpRequest, error: Exception | type[Exception]) -> HttpRes
         case OperationalError() | InterfaceError():
             _log.warning("the API cannot reach the database, or lost a conflict: %s", error)
             return problem(503, _("The database does not answer just now; try again."), Retry_After="2")
+        case RawPostDataException():  # parts of an upload, where JSON belongs
+            return problem(400, _("The body is no JSON."))
+        case MultiPartParserError() | TooManyFieldsSent() | TooManyFilesSent():
+            return problem(400, _("The parts of the body cannot be read."))
         case RequestDataTooBig():
             return problem(413, _("The body is too large; send less at a time."))
         case _:
@@ -173,6 +183,8 @@ def _invalid(error: ValidationError) -> HttpResponse:
 def _wrong(found: Mapping[str, Any]) -> dict[str, Any]:
     """pydantic's: the first of `loc` is the place, in bodies the second the handler's argument."""
     place, *rest = map(str, found["loc"])
+    if place in ("form", "file"):  # the parts of an upload
+        place, rest = "body", ["", *rest[-1:]]
     names = rest[1:] if place == "body" else rest[-1:]
     text = str(found["msg"]).removeprefix("Value error, ")
     return {"field": ".".join(names), "place": place, "detail": said(text)}

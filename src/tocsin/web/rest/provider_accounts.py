@@ -10,7 +10,6 @@ from pydantic import BaseModel, Field
 
 from tocsin.accounts.rules import Permission, Scope
 from tocsin.channels import services
-from tocsin.channels.base import Outcome
 from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import masked_config
@@ -21,6 +20,7 @@ from tocsin.web.rest.callers import actor_of
 from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, Versioned, taken
 from tocsin.web.rest.paging import Page, PageQuery, one_page
 from tocsin.web.rest.resources import Resource
+from tocsin.web.rest.shapes import Tried
 from tocsin.web.rest.versions import expected_version
 from tocsin.web.shared.words import said
 
@@ -66,15 +66,6 @@ class NewAccount(AccountChanges):
 
 class Recipient(Typed):
     to: str = Field(min_length=1, max_length=254, examples=["zhang@example.org"])
-
-
-class Tried(BaseModel):
-    """What the provider said. That a message was accepted does not prove that it arrived."""
-
-    outcome: Outcome
-    code: str
-    detail: str
-    provider_id: str
 
 
 class ProviderField(BaseModel):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -47,7 +48,7 @@ def once(needs: Needs) -> Callable[[Run], Run]:
 
 def _run_once(run: Run, request: HttpRequest, kwargs: dict[str, Any], key: str, token_id: int) -> HttpResponse:
     asked = (str(request.method), request.get_full_path(), request.headers.get("If-Match", ""))
-    digest = sha256(b"\0".join([*(part.encode() for part in asked), request.body])).hexdigest()
+    digest = _digest(request, asked)
     claim = Claim(token_id, key, digest, utc_now())
     if (answer := earlier_answer(claim)) is not None:
         return _replay(answer)
@@ -58,6 +59,24 @@ def _run_once(run: Run, request: HttpRequest, kwargs: dict[str, Any], key: str, 
         headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
         keep_answer(claim, Answer(response.status_code, headers, response.content.decode()))
     return response
+
+
+def _digest(request: HttpRequest, asked: Sequence[str]) -> str:
+    """Of an upload its parts: the body as a whole is not held in memory, and its boundary is another one each time."""
+    found = sha256(b"\0".join(part.encode() for part in asked) + b"\0")
+    if request.content_type != "multipart/form-data":
+        found.update(request.body)
+        return found.hexdigest()
+    for name, texts in sorted(request.POST.lists()):
+        found.update(json.dumps([name, texts]).encode())
+    for name, files in sorted(request.FILES.lists()):
+        for file in files:
+            content = sha256()
+            for piece in file.chunks():
+                content.update(piece)
+            file.seek(0)
+            found.update(json.dumps([name, file.name, content.hexdigest()]).encode())
+    return found.hexdigest()
 
 
 def _replay(answer: Answer) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from django.http import HttpRequest, HttpResponse
@@ -27,6 +27,10 @@ class Resource:
 
     def get(self, path: str, response: Any, *, needs: Permission = Permission.VIEW) -> Callable[[_View], _View]:
         return self._operation("GET", path, {200: response}, Needs(self._reads, needs))
+
+    def download(self, path: str, *kinds: str, needs: Permission = Permission.VIEW) -> Callable[[_View], _View]:
+        """GET of a file, of one of these media types."""
+        return self._operation("GET", path, {200: None}, Needs(self._reads, needs), files=kinds)
 
     def creation(self, path: str, response: Any, *, needs: Permission = Permission.MANAGE) -> Callable[[_View], _View]:
         """POST that makes something: 201 with `Location`, once by `Idempotency-Key`."""
@@ -63,7 +67,14 @@ class Resource:
         return self._operation("DELETE", path, {200 if response else 204: response}, Needs(self._writes, needs))
 
     def _operation(
-        self, method: str, path: str, responses: dict[int, Any], needs: Needs, *, is_once: bool = False
+        self,
+        method: str,
+        path: str,
+        responses: dict[int, Any],
+        needs: Needs,
+        *,
+        is_once: bool = False,
+        files: Sequence[str] = (),
     ) -> Callable[[_View], _View]:
         def register(view: _View) -> _View:
             decorators: list[Callable[[_Run], _Run]] = [_with_headers]
@@ -82,6 +93,7 @@ class Resource:
                     "x-scope": needs.scope.value,
                     "x-permission": needs.permission.value,
                     "x-idempotent-by-key": is_once,
+                    "x-files": list(files),
                 },
             )
             return view

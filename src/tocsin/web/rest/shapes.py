@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from tocsin.channels.base import Outcome
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.models import ObjectReach
 from tocsin.contacts.queries import Named as NamedObject
@@ -51,6 +52,15 @@ class Queued(BaseModel):
     """A message is on its way; its delivery says what became of it."""
 
     delivery_id: int = Field(examples=[4711])
+
+
+class Tried(BaseModel):
+    """What was answered. That a message was accepted does not prove that it arrived."""
+
+    outcome: Outcome
+    code: str
+    detail: str
+    provider_id: str
 
 
 class Target(Typed):
