@@ -16,6 +16,7 @@ from tests.web.roles_table import ARGUMENTS
 from tocsin.accounts.rules import Role
 from tocsin.accounts.services import create_access_key, create_token
 from tocsin.contacts.services import import_contact
+from tocsin.delivery.lifecycle import subscribe
 from tocsin.web.console.pages import console
 
 LONG = "A name that is as long as a name may be, which is 64 characters!"
@@ -37,6 +38,8 @@ def fill(story: Story) -> None:
     story.policy({night: ["phone", "sms", "email"], robot: []}, name="Databases", group_by=["alertname"])
     story.policy({wei: ["email"]}, rules=[[{"key": "team", "operator": "in", "value": "web, shop"}]], name=LONG)
     story.schedule([wei], name="Database on call", restrictions=[{"days": [0, 1], "from": "09:00", "until": "18:00"}])
+    hook = story.webhook("https://127.0.0.1:9/hook", name=LONG)
+    subscribe(by=ADMIN, now=story.now, webhook_id=hook.pk)
     create_token(by=ADMIN, now=story.now, name="ci", role=Role.VIEWER)
     create_access_key(by=ADMIN, now=story.now, user_id=user_with(Role.ADMIN).pk, name=LONG, role=Role.VIEWER)
     story.account("smtp", host="127.0.0.1", port="9", **{"from": "alerts@example.org"})

@@ -79,6 +79,7 @@ TABLES: dict[str, Table] = {
     "contacts/contactgroup": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "contacts/robot": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "contacts/webhook": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
+    "delivery/lifecyclesubscription": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "events/integration": Table(VIEWER, add=MANAGER, change=MANAGER, delete=MANAGER),
     "delivery/delivery": Table(VIEWER),
     "channels/provideraccount": Table(ADMIN, add=ADMIN, change=ADMIN, delete=ADMIN),
@@ -231,6 +232,7 @@ ADDRESSES: dict[str, Door] = {
     "console/contacts/robot/<path:object_id>/test/": Door(MANAGER),
     "console/contacts/robot/<path:object_id>/daily/": Door(MANAGER),
     "console/contacts/webhook/<path:object_id>/test/": Door(MANAGER),
+    "console/delivery/lifecyclesubscription/<path:object_id>/test/": Door(MANAGER),
     "console/events/integration/<path:object_id>/new-token/": Door(MANAGER),
     "console/events/integration/<path:object_id>/mapping/": Door(MANAGER),
     "console/events/integration/<path:object_id>/test-event/": Door(MANAGER),
@@ -264,6 +266,7 @@ ACTIONS: dict[str, dict[str, Who]] = {
     "contacts/contactgroup": {"delete_selected": MANAGER},
     "contacts/robot": {"delete_selected": MANAGER},
     "contacts/webhook": {"delete_selected": MANAGER},
+    "delivery/lifecyclesubscription": {"delete_selected": MANAGER},
     "events/integration": {"delete_selected": MANAGER},
     "channels/provideraccount": {"delete_selected": ADMIN},
 }

@@ -20,6 +20,7 @@ from tocsin.alerts.models import Alert
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.services import import_contact
 from tocsin.core.clock import utc_now
+from tocsin.delivery.lifecycle import subscribe
 from tocsin.delivery.models import Delivery
 from tocsin.policies.services import StepInput, create_escalation
 from tocsin.policies.services.inhibitions import create_inhibition
@@ -46,7 +47,8 @@ def story(now: datetime) -> Iterator[Story]:
         story.contact("Bob", verified=False)
         import_contact(by=ADMIN, now=now, name="Old bot", legacy_chatbot_url="https://oapi.dingtalk.com/robot/send?x=1")
         robot = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
-        story.webhook("https://hooks.example.org/alerts")
+        hook = story.webhook("https://hooks.example.org/alerts")
+        subscribe(by=ADMIN, now=now, webhook_id=hook.pk, kinds=["commented"])
         group = story.group(wei)
         story.policy({group: ["phone", "email"]}, name="Databases")
         story.policy({robot: []}, rules=[[{"key": "alertname", "operator": "eq", "value": "Other"}]])

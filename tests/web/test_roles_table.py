@@ -22,6 +22,7 @@ from tests.web.people import signed_in, user_with
 from tests.web.roles_table import ACTIONS, ADDRESSES, ANYBODY, ARGUMENTS, NOBODY, TABLES, Door, Who
 from tocsin.accounts.rules import Role
 from tocsin.accounts.services import create_access_key, create_token
+from tocsin.delivery.lifecycle import subscribe
 from tocsin.delivery.models import Delivery
 from tocsin.policies.services.inhibitions import create_inhibition
 from tocsin.policies.services.silences import create_silence
@@ -93,7 +94,8 @@ def story(now: datetime, db: None, settings: Any) -> Iterator[Story]:
         story = begin(now)
         wei = story.contact("Wei", phone="+8613800001234", email="wei@example.org")
         robot = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
-        story.webhook("https://tickets.example/hook")
+        hook = story.webhook("https://127.0.0.1:9/hook")
+        subscribe(by=BY, now=now, webhook_id=hook.pk, kinds=["commented"])
         story.schedule([wei], name="Database on call", tells_by=[])
         story.policy({story.group(wei): ["phone"], robot: []}, name="Databases")
         create_token(by=BY, now=now, name="ci", role=Role.VIEWER)

@@ -51,6 +51,7 @@ _FACTS: Words = {
     "first_name": _("full name"),
     "url": _("webhook URL"),
     "secret": _("signing secret"),
+    "kinds": _("what it hears of"),
     "second factor": _("second factor"),
     "authenticator app": _("Authenticator app"),
     "recovery codes": _("Recovery codes"),

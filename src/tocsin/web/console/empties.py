@@ -97,6 +97,15 @@ INTEGRATIONS = EmptyList(
     _("An integration is a source of events: a Prometheus, or anything that posts alerts with its token."),
     _("Add the first integration"),
 )
+SUBSCRIPTIONS = EmptyList(
+    "webhook",
+    _("No webhook follows alerts yet"),
+    _(
+        "A webhook that follows alerts hears what happens to each of them: opened, claimed, escalated, resolved. The "
+        "webhook itself is made first, under Notification Objects."
+    ),
+    _("Let the first webhook follow alerts"),
+)
 EVENTS = EmptyList(
     "bolt",
     _("No events yet"),

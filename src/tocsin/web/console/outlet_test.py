@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from tocsin.channels.base import Outcome
+from tocsin.channels.base import Outcome, SendResult
 from tocsin.channels.groups import Note
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.models import Robot, Webhook
@@ -150,18 +150,34 @@ def _explained(channel: str, attempt: Attempt) -> Answer:
         (_now("took"), _now("%(ms)d ms") % {"ms": int(took * 1000)} if took < 10 else span(took)),
         (_now("try"), str(attempt.number) if attempt.number > 1 else ""),
     ]
-    return Answer(level, verdict, meaning, _advice(channel, attempt), [(name, value) for name, value in facts if value])
+    return Answer(
+        level,
+        verdict,
+        meaning,
+        _advice(channel, attempt.code, attempt.detail),
+        [(name, value) for name, value in facts if value],
+    )
 
 
-def _advice(channel: str, attempt: Attempt) -> Text:
-    if attempt.code == "connect":
+def answer_at_once(channel: str, result: SendResult) -> Answer:
+    """What a message came to that was sent past the queue: nothing of it is tried again."""
+    level, verdict, meaning = _VERDICTS[result.outcome]
+    again = result.outcome in (Outcome.RATE_LIMITED, Outcome.TRANSIENT)
+    is_status = channel == Channel.WEBHOOK and result.code.isdigit()
+    facts = [(_now("status") if is_status else _now("code"), result.code), (_now("answer"), said(result.detail))]
+    advice = _advice(channel, result.code, result.detail)
+    return Answer(level, verdict, "" if again else meaning, advice, [(name, value) for name, value in facts if value])
+
+
+def _advice(channel: str, code: str, detail: str) -> Text:
+    if code == "connect":
         return _NETWORK
-    if attempt.code == "address":
+    if code == "address":
         return _PRIVATE
-    if channel == Channel.DINGTALK and attempt.code == "310000":
-        says = attempt.detail.lower().rpartition("310000")[2]
+    if channel == Channel.DINGTALK and code == "310000":
+        says = detail.lower().rpartition("310000")[2]
         return next((advice for sign, advice in _DINGTALK_310000 if sign in says), "")
-    return _ADVICE.get((channel, attempt.code), "")
+    return _ADVICE.get((channel, code), "")
 
 
 def _delivery(request: HttpRequest, object_id: int) -> Delivery | None:

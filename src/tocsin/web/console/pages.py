@@ -8,6 +8,7 @@ from tocsin.accounts.models import AccessKey, ApiToken, User
 from tocsin.alerts.models import Alert
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import Contact, ContactGroup, Robot, Webhook
+from tocsin.delivery.lifecycle_models import LifecycleSubscription
 from tocsin.delivery.models import Delivery
 from tocsin.events.models import Event, Integration
 from tocsin.oncall.models import Schedule
@@ -28,6 +29,7 @@ from tocsin.web.console.provider_accounts import ProviderAccountAdmin
 from tocsin.web.console.robots import RobotAdmin
 from tocsin.web.console.silences import SilencePolicyAdmin
 from tocsin.web.console.site import ConsoleSite
+from tocsin.web.console.subscriptions import SubscriptionAdmin
 from tocsin.web.console.users import ApiTokenAdmin, UserAdmin
 from tocsin.web.console.webhooks import WebhookAdmin
 
@@ -44,6 +46,7 @@ console.register(ContactGroup, ContactGroupAdmin)
 console.register(Robot, RobotAdmin)
 console.register(Webhook, WebhookAdmin)
 console.register(Integration, IntegrationAdmin)
+console.register(LifecycleSubscription, SubscriptionAdmin)
 console.register(Delivery, DeliveryAdmin)
 console.register(ProviderAccount, ProviderAccountAdmin)
 console.register(User, UserAdmin)

@@ -51,7 +51,10 @@ NAVIGATION = [
     },
     {
         "title": _("Integrations"),
-        "items": [_item(_("Integrations"), "input", "events_integration_changelist")],
+        "items": [
+            _item(_("Integrations"), "input", "events_integration_changelist"),
+            _item(_("Life-cycle Webhooks"), "webhook", "delivery_lifecyclesubscription_changelist"),
+        ],
     },
     {
         "title": _("Delivery"),
