@@ -213,7 +213,7 @@ def _row_out(view: RowView, contact_id: int | None, *, reveals: bool) -> ImportR
         groups=list(view.groups) if view.groups is not None else None,
         changes={name: shown(name, sides) for name, sides in view.changes.items()},
         errors=[
-            FieldProblem(field=name, place="body", detail=said(problem_text(reason, details)))
+            FieldProblem(field=name, place="body", detail=said(problem_text(reason, details)), taken_by=None)
             for name, (reason, details) in view.problems.items()
         ],
     )

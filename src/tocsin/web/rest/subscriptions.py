@@ -26,7 +26,7 @@ from tocsin.web.rest.versions import expected_version
 from tocsin.web.shared.words import said
 
 subscriptions = Resource("Life-cycle webhooks", reads=Scope.CONTACTS_READ, writes=Scope.CONTACTS_WRITE)
-_KINDS = Field(
+_KINDS: Any = Field(
     [], max_length=len(LifecycleKind), description="What it hears of; [] everything.", examples=[["opened", "resolved"]]
 )
 _STATE = Field(
