@@ -4,7 +4,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0016_lifecycle'),
+        ('delivery', '0017_lifecycle_kinds'),
     ]
 
     operations = [
