@@ -4,7 +4,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('delivery', '0017_lifecycle_kinds'),
+        ('delivery', '0019_readings'),
     ]
 
     operations = [
