@@ -23,21 +23,21 @@ def server_context(folder: Path, host: str) -> ssl.SSLContext:
     return context
 
 
-def self_signed(host: str) -> tuple[bytes, bytes]:
-    """A certificate for the address and "localhost", and its key, both PEM."""
+def self_signed(host: str, name: str = "localhost") -> tuple[bytes, bytes]:
+    """A certificate for the address and the name, and its key, both PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "simulator")])
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "simulator")])
     begin = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
         .not_valid_after(begin + datetime.timedelta(days=3650))
         .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(host))]), False
+            x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ipaddress.ip_address(host))]), False
         )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
         .sign(key, hashes.SHA256())

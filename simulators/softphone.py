@@ -4,7 +4,7 @@
         ...call phone.address...
     phone.calls[0].loudness   # root mean square of what was heard, of 32768
 
-One that is secure is called over TLS, on the port after its own, and shows a certificate that `ca_file` vouches for.
+It takes calls over one transport alone; TLS on the port after its own, with a certificate that `ca_file` vouches for.
 
 Run as a program it is that process: settings as JSON in the first argument, what happens as JSON lines on stdout.
 """
@@ -25,7 +25,7 @@ from array import array
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from simulators.certificates import self_signed
 
@@ -56,6 +56,7 @@ class Script:
     hangs_up_after: float | None = None
     """Seconds after the answer; None waits for the caller to."""
     host: str = "127.0.0.1"
+    transport: Literal["udp", "tcp", "tls"] = "udp"
     certificate: str = ""
     """PEM file, key included."""
 
@@ -71,17 +72,19 @@ class Softphone:
     talks_for: float = 0.0
     hangs_up_after: float | None = None
     host: str = "127.0.0.1"
-    is_secure: bool = False
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    name: str = "localhost"
+    """In its certificate."""
     calls: list[Heard] = field(default_factory=list)
     _lines: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
 
     def __enter__(self) -> Self:
         self.port = free_udp_port()
         self._folder = tempfile.TemporaryDirectory(prefix="softphone-")  # what the stack leaves when it is ended
-        certificate = self._certificate() if self.is_secure else ""
+        certificate = self._certificate() if self.transport == "tls" else ""
         script = Script(
             self.port, self.picks_up, self.is_busy, self.presses, self.pause, self.talks_for, self.hangs_up_after,
-            self.host, certificate,
+            self.host, self.transport, certificate,
         )  # fmt: skip
         root = str(Path(__file__).resolve().parent.parent)
         self._process = subprocess.Popen(  # noqa: S603 (ourselves)
@@ -109,14 +112,14 @@ class Softphone:
 
     @property
     def server(self) -> str:
-        return f"{_bracketed(self.host)}:{self.port + 1 if self.is_secure else self.port}"
+        return f"{_bracketed(self.host)}:{self.port + 1 if self.transport == 'tls' else self.port}"
 
     @property
     def ca_file(self) -> str:
         return str(Path(self._folder.name) / "ca.pem")
 
     def _certificate(self) -> str:
-        certificate, key = self_signed(self.host)
+        certificate, key = self_signed(self.host, self.name)
         both = Path(self._folder.name) / "both.pem"
         both.write_bytes(certificate + key)
         Path(self.ca_file).write_bytes(certificate)
@@ -173,7 +176,9 @@ async def _serve(script: Script) -> None:
             extra_config_text="\n".join(_listening(script)),
         )
     )
-    account = Account("phone", _bracketed(script.host), "", reg_interval=0, extra_params=("catchall=yes",))
+    account = Account(
+        "phone", _bracketed(script.host), "", reg_interval=0, transport=script.transport, extra_params=("catchall=yes",)
+    )
     agent = await UserAgent.create(runtime, account)
     calls: set[asyncio.Task[None]] = set()
 

@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import psutil
 import pytest
@@ -329,6 +329,76 @@ def test_where_nobody_listens_nothing_was_sent() -> None:
     [result], receipts = call(config("127.0.0.1:9", transport="tcp"))
 
     assert (result.outcome, result.code, receipts) == (Outcome.TRANSIENT, "connect", [])
+
+
+# The ways to a server
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_call_goes_over_tls(host: str) -> None:
+    with Softphone(host=host, transport="tls", presses="1") as phone:
+        secured = config(phone.server, dial=phone.address, transport="tls")
+        [result], receipts = call({**secured, "ca_file": phone.ca_file})
+
+    assert (result.outcome, said(receipts)[-1]) == (Outcome.ACCEPTED, ("key_pressed", "1"))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("register", ["no", "yes"])
+def test_nobody_is_called_through_a_server_that_cannot_prove_its_name(register: str) -> None:
+    with Softphone(is_busy=True, transport="tls", name="other.example.org") as phone:
+        server = f"localhost:{phone.port + 1}"
+        secured = config(server, dial=phone.address, transport="tls", register=register)
+        [unknown], nothing = call(secured)
+        [misnamed], nothing_either = call({**secured, "ca_file": phone.ca_file})
+        [unverified], _ = call({**secured, "register": "no", "verify": "no"})
+
+    assert [(result.outcome, result.code) for result in (unknown, misnamed)] == [(Outcome.PERMANENT_CONFIG, "tls")] * 2
+    assert "check its certificate" in misnamed.detail
+    assert nothing == nothing_either == []
+    assert unverified.outcome == Outcome.ACCEPTED
+
+
+@pytest.mark.thorough
+def test_a_server_may_have_a_name_that_only_this_machine_knows() -> None:
+    with Softphone(is_busy=True) as phone:
+        [result], receipts = call(config(f"localhost:{phone.port}", dial=phone.address))
+
+    assert (result.outcome, receipts[0].status) == (Outcome.ACCEPTED, ReceiptStatus.BUSY)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("host", "transport"), [("127.0.0.1", "tcp"), ("::1", "udp"), ("::1", "tcp")])
+def test_a_telephone_is_reached_over_each_transport_and_family(host: str, transport: Literal["udp", "tcp"]) -> None:
+    with Softphone(host=host, transport=transport, presses="1") as phone:
+        [result], receipts = call(config(phone.server, dial=phone.address, transport=transport))
+        heard = phone.call()
+
+    assert (result.outcome, said(receipts)[-1]) == (Outcome.ACCEPTED, ("key_pressed", "1"))
+    assert heard.loudness > 500, "the person heard nothing"
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("host", "transport"), [("127.0.0.1", "tcp"), ("::1", "udp"), ("::1", "tcp")])
+def test_a_server_is_spoken_to_over_each_transport_and_family(host: str, transport: str) -> None:
+    server = SipServer(status=200, first=(100, 180), presses="1", challenges=True, host=host, transport=transport)
+    with server:
+        result, receipts = call_server(server, transport=transport)
+
+    assert (result.outcome, said(receipts)[-1]) == (Outcome.ACCEPTED, ("key_pressed", "1"))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_an_outbound_proxy_gets_every_request_while_addresses_name_the_server(transport: str) -> None:
+    number, host = "sip:[+]8613800000000@pbx[.]example[.]org", "127[.]0[.]0[.]1"
+    invitation = f"^INVITE {number}.*Route: <sip:{host}:.*To: <{number}.*From: <sip:tocsin@pbx[.]example[.]org>"
+    stays = "Record-Route: <sip:[local_ip]:[local_port];transport=[transport];lr>"
+    with SipServer(status=200, headers=(stays,), presses="1", invitation=invitation, transport=transport) as proxy:
+        [result], receipts = call(config("pbx.example.org", proxy=proxy.address, transport=transport))
+
+    assert (result.outcome, said(receipts)[-1]) == (Outcome.ACCEPTED, ("key_pressed", "1"))
 
 
 @pytest.mark.thorough

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -19,11 +20,13 @@ from typing import Any, BinaryIO, TypeVar
 
 from baresip import Account, Config, Runtime, UserAgent
 from baresip.errors import BaresipError, RegistrationError
+from msgspec.structs import replace
 
 from tocsin.channels.providers.sip.calling import Call
 from tocsin.channels.providers.sip.protocol import (
     NOT_PLACED,
     NOT_REGISTERED,
+    NOT_TRUSTED,
     Close,
     Dial,
     Ended,
@@ -42,6 +45,7 @@ T = TypeVar("T")
 
 _REGISTERS_WITHIN = 5.0
 _REGISTERED_FOR = 300
+_TLS_FAILED = os.strerror(errno.EPROTO)
 _GOODBYE = 2.0
 """Seconds for hanging up and unregistering at the end."""
 
@@ -110,7 +114,7 @@ class Child:
             return
         call = self._calls[told.call] = Call(told, self.tell, self._say, self._replies)
         try:
-            ended = await call.run(self._caller)
+            ended = self._of_tls(await call.run(self._caller))
         except Exception as error:
             logger.exception("a call failed in an unforeseen way")
             ended = Ended(told.call, NOT_PLACED, detail=type(error).__name__)
@@ -127,7 +131,14 @@ class Child:
         error = await asyncio.shield(self._registration)
         if error is None:
             return None
-        return Ended(told.call, NOT_REGISTERED, status=error.status or 0, detail=error.reason or str(error))
+        return self._of_tls(
+            Ended(told.call, NOT_REGISTERED, status=error.status or 0, detail=error.reason or str(error))
+        )
+
+    def _of_tls(self, ended: Ended) -> Ended:
+        """Told apart from other calls that did not come about by the one error that the stack has for it."""
+        is_of_tls = self._opened.transport == "tls" and ended.how in (NOT_PLACED, NOT_REGISTERED)
+        return replace(ended, how=NOT_TRUSTED) if is_of_tls and _TLS_FAILED in ended.detail else ended
 
     async def _register(self) -> RegistrationError | None:
         if not self._opened.registers:
@@ -162,7 +173,8 @@ def _stack(opened: Open) -> Config:
     """Bound to the address from which the server is reached, which also makes a server on this machine work."""
     where = _own_address(opened.next_hop)
     listen = f"[{where}]:0" if ":" in where else f"{where}:0"
-    lines = [f"sip_listen {listen}"] if where else []
+    lines = ["dns_getaddrinfo yes"]  # names that this machine knows by itself, beside those of DNS
+    lines += [f"sip_listen {listen}"] if where else []
     if opened.transport == "tls":
         lines += [f"sip_verify_server {'yes' if opened.is_verified else 'no'}"]
         lines += [f"sip_cafile {opened.ca_file or _authorities()}"]

@@ -14,6 +14,7 @@ _ANSWERED = Sentence("The SIP server answered %(status)s %(reason)s.")
 _SAID = Sentence("SIP status %(status)s %(reason)s.")
 _REGISTRATION = Sentence("The SIP server refused the registration: %(status)s %(reason)s.")
 _NO_REGISTRATION = Sentence("The SIP server did not answer the registration: %(reason)s.")
+_NO_TLS = Sentence("TLS with the SIP server failed: check its certificate, its name and the certificate authority.")
 _NOT_PLACED = Sentence("The call could not be placed: %(reason)s.")
 _NO_REPLY = Sentence("The SIP server did not reply to the call.")
 _LOST = Sentence("The program that makes the calls ended during this one.")
@@ -48,6 +49,8 @@ def of_placing(ended: Ended, *secrets: str) -> tuple[SendResult, ReceiptStatus |
             return result(Outcome.PERMANENT_CONFIG, _REGISTRATION % values), None
         case protocol.NOT_REGISTERED:
             return result(Outcome.TRANSIENT, _NO_REGISTRATION % values, code or "register"), None
+        case protocol.NOT_TRUSTED:
+            return result(Outcome.PERMANENT_CONFIG, _NO_TLS, "tls"), None
         case protocol.NOT_PLACED:
             return result(Outcome.TRANSIENT, _NOT_PLACED % values, code or "connect"), None
         case protocol.NO_REPLY:

@@ -95,6 +95,8 @@ class Ended(msgspec.Struct, tag="ended", frozen=True):
 
 NOT_REGISTERED = "not_registered"
 """Nothing was sent: the server does not know us. `status` is its reason, where it gave one."""
+NOT_TRUSTED = "not_trusted"
+"""Nothing was sent: TLS with the server failed, its certificate for the most part."""
 NOT_PLACED = "not_placed"
 """Nothing was sent, or it did not arrive."""
 NO_REPLY = "no_reply"
