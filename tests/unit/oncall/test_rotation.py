@@ -160,7 +160,15 @@ def test_who_has_not_checked_in_is_not_on_duty_and_the_one_before_stays() -> Non
 
     assert on_duty(rota, at("2026-11-03 12:00")) == ANN
     assert on_duty(rota, at("2026-11-04 08:00")) == CEM  # another turn
+    assert on_duty(rota, at("2026-11-06 12:00")) == BOB  # his next turn, to which he may well check in
     assert shifts(rota, at("2026-11-03 08:00"), at("2026-11-03 12:00"))[0].contact_id == BOB  # the plan stays the plan
+
+
+def test_an_edit_that_makes_a_turn_begin_later_checks_nobody_in() -> None:
+    edited = berlin(daily(ANN, BOB, CEM, at="12:00"), held=Held(at("2026-11-03 08:00"), BOB, ANN))
+
+    assert on_duty(edited, at("2026-11-03 12:30")) == ANN
+    assert on_duty(edited, at("2026-11-06 12:30")) == BOB
 
 
 def test_the_next_change_is_the_next_other_person() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import dropwhile
 from zoneinfo import ZoneInfo
 
 from tocsin.oncall.rules.clock import moment_of, wall_at
@@ -96,7 +97,7 @@ def on_duty(rota: Rota, at: datetime) -> int | None:
     """Who is told at a moment; None in a gap. A person who has not checked in is not yet on duty."""
     planned = planned_at(rota, at)
     held = rota.held
-    if held is not None and held.since <= at and planned == held.contact_id:
+    if held is not None and held.since <= at and planned == held.contact_id and _is_same_turn(rota, held, at):
         return held.keeps
     return planned
 
@@ -131,6 +132,15 @@ def next_change(rota: Rota, at: datetime, within: timedelta) -> Shift | None:
     """The first shift after `at` that is somebody else's (or nobody's) turn; None when nothing changes `within`."""
     now = planned_at(rota, at)
     return next((shift for shift in shifts(rota, at, at + within) if shift.contact_id != now), None)
+
+
+def _is_same_turn(rota: Rota, held: Held, at: datetime) -> bool:
+    """Nobody else's turn came between: whoever has not checked in today may well do so the next time.
+
+    An edit may say that the turn began later than it did.
+    """
+    begun = dropwhile(lambda shift: shift.contact_id != held.contact_id, shifts(rota, held.since, at))
+    return all(shift.contact_id == held.contact_id for shift in begun)
 
 
 def _duty(rota: Rota, at: datetime) -> tuple[int | None, int | None, int | None, bool]:
