@@ -17,6 +17,7 @@ from tocsin.contacts.models import Contact, ContactGroup, ObjectReach
 from tocsin.contacts.services import delete_contacts, delete_groups
 from tocsin.delivery.coverage import count_dead_ends, coverage
 from tocsin.delivery.rules.coverage import DeadEnd, Item
+from tocsin.oncall.services import substitute
 from tocsin.policies.services import StepInput, create_escalation
 from tocsin.web.console.coverage import address_of
 
@@ -68,6 +69,21 @@ def test_a_member_of_a_group_on_sms_that_is_not_verified_is_named_once(story: St
     story.policy({story.group(bob, ann): ["sms"], bob: ["phone"]})
 
     assert found(story) == {"unverified": ["Bob"]}
+
+
+def test_a_substitute_who_is_still_to_come_is_among_the_people_of_a_schedule(story: Story) -> None:
+    ann, bob, cem = story.contact("Ann"), story.contact("Bob", verified=False), story.contact("Cem", verified=False)
+    Contact.objects.update(is_proved=True)
+    rota = story.schedule([ann], tells_by=[])
+    story.policy({rota: ["sms"]})
+    day = timedelta(days=1)
+    for who, begins in ((cem, story.now), (bob, story.now + 6 * day)):
+        substitute(by=ADMIN, now=story.now, schedule_id=rota.pk, contact_id=who.pk, replaces_id=ann.pk,
+                   starts_at=begins, ends_at=begins + day)  # fmt: skip
+    story.now += 2 * day
+
+    assert found(story) == {"unverified": ["Bob"]}
+    assert count_dead_ends(story.now) == 1
 
 
 def test_who_the_steps_of_an_escalation_reach_is_reached(story: Story) -> None:

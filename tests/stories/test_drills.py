@@ -14,6 +14,7 @@ from tocsin.core.errors import InvalidInputError
 from tocsin.delivery.drill_texts import delivery_of_token
 from tocsin.delivery.drills import confirm_drill, drill_report, start_drill
 from tocsin.delivery.models import Delivery
+from tocsin.oncall.services import substitute
 
 HOUR = timedelta(hours=1)
 PHONE, SMS, EMAIL = Channel.PHONE, Channel.SMS, Channel.EMAIL
@@ -66,15 +67,19 @@ def test_a_link_confirms_once_and_late_is_marked(story: Story) -> None:
     assert told(story, drill.pk) == {"王伟": ("sms accepted",), "Ann": ("sms", "link", "late")}
 
 
-def test_a_schedule_means_all_its_people_and_who_confirmed_is_spared_the_rest(story: Story) -> None:
+def test_a_schedule_means_all_its_people_and_substitutes_and_who_confirmed_is_spared_the_rest(story: Story) -> None:
     ann, bob = story.contact("Ann"), story.contact("Bob")
+    cem = story.contact("Cem")
     rota = story.schedule([ann, bob], tells_by=[])
+    substitute(by=ADMIN, now=story.now, schedule_id=rota.pk, contact_id=cem.pk, replaces_id=ann.pk,
+               starts_at=story.now + 2 * HOUR, ends_at=story.now + 3 * HOUR)  # fmt: skip
     drill = start_drill(by=ADMIN, now=story.now, object_ids=[rota.pk], channels=[SMS], lasts=HOUR)
     confirm_drill(now=story.now, delivery_id=story.delivery(bob, "sms").pk, via="link")
 
     story.passes(5)
 
     story.expect_text(ann, "drill")
+    story.expect_text(cem, "drill")
     assert story.delivery(bob, "sms").reason == "confirmed"
     assert drill_report(drill.pk).confirmed == 1
 

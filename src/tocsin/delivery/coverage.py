@@ -25,6 +25,11 @@ told AS MATERIALIZED (
     JOIN policies_escalationtarget t ON t.step_id = s.id WHERE p.is_enabled AND p.deleted_at IS NULL
 )
 """
+# Whoever may be on duty by them: people of the layers, and substitutes that are still to come.
+_ON_SCHEDULES = """(
+    SELECT l.schedule_id, q.contact_id FROM oncall_schedulelayer l JOIN oncall_layerperson q ON q.layer_id = l.id
+    UNION ALL SELECT schedule_id, contact_id FROM oncall_substitute WHERE ends_at > %(now)s
+)"""
 _IS_REACHED = """(
     (c.email IS NOT NULL AND told.channels ? 'email' AND 'email' = ANY(%(carried)s) AND NOT EXISTS (
         SELECT 1 FROM contacts_contactreach b WHERE b.contact_id = c.id AND b.bounced_at IS NOT NULL))
@@ -62,8 +67,7 @@ WHERE c.phone IS NOT NULL AND c.phone_verified_at IS NULL AND c.id IN (
     UNION ALL
     SELECT m.contact_id FROM by_phone JOIN contacts_contactgroupmember m ON m.group_id = by_phone.object_id
     UNION ALL
-    SELECT q.contact_id FROM by_phone JOIN oncall_schedulelayer l ON l.schedule_id = by_phone.object_id
-    JOIN oncall_layerperson q ON q.layer_id = l.id
+    SELECT s.contact_id FROM by_phone JOIN {_ON_SCHEDULES} s ON s.schedule_id = by_phone.object_id
 ) ORDER BY c.name, c.id
 """  # noqa: S608 (the same)
 _BOUNCING = f"""
@@ -75,8 +79,8 @@ SELECT 'contact', c.id, c.name, b.failure FROM bouncing b JOIN contacts_contact 
 WHERE EXISTS (SELECT 1 FROM by_email WHERE object_id = c.id)
    OR EXISTS (SELECT 1 FROM contacts_contactgroupmember m JOIN by_email ON by_email.object_id = m.group_id
               WHERE m.contact_id = c.id)
-   OR EXISTS (SELECT 1 FROM oncall_layerperson q JOIN oncall_schedulelayer l ON l.id = q.layer_id
-              JOIN by_email ON by_email.object_id = l.schedule_id WHERE q.contact_id = c.id)
+   OR EXISTS (SELECT 1 FROM {_ON_SCHEDULES} s JOIN by_email ON by_email.object_id = s.schedule_id
+              WHERE s.contact_id = c.id)
 ORDER BY c.name, c.id
 """  # noqa: S608 (the same)
 _OUTLETS = """
@@ -109,7 +113,7 @@ def count_dead_ends(now: datetime) -> int:
     counted = [item for item in _STATEMENTS if item is not DeadEnd.UNPROVED]
     each = ", ".join(f"(SELECT count(*) FROM ({_limited(_STATEMENTS[item])}) found)" for item in counted)  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {each}", {"carried": carried, "most": COUNTED})
+        cursor.execute(f"SELECT {each}", {"carried": carried, "most": COUNTED, "now": now})
         found = sum(cursor.fetchone())
     return int(found) + _schedules(now, 0).total
 
@@ -123,7 +127,7 @@ def _section(dead_end: DeadEnd, now: datetime, carried: list[str], shown: int) -
     if dead_end is DeadEnd.SCHEDULE:
         return _schedules(now, shown)
     with connection.cursor() as cursor:
-        cursor.execute(_limited(_STATEMENTS[dead_end]), {"carried": carried, "most": COUNTED + 1})
+        cursor.execute(_limited(_STATEMENTS[dead_end]), {"carried": carried, "most": COUNTED + 1, "now": now})
         rows = cursor.fetchmany(shown)
         total = cursor.rowcount
     items = tuple(Item(kind, pk, name, failure=failure) for kind, pk, name, failure in rows)

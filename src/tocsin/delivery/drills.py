@@ -27,7 +27,7 @@ from tocsin.delivery.drill_models import Drill, DrillMember, DrillMessage
 from tocsin.delivery.drill_texts import drill_content
 from tocsin.delivery.models import Content, Delivery
 from tocsin.delivery.rules import DeliveryState, Priority, Purpose, Reason
-from tocsin.oncall.models import LayerPerson, Schedule
+from tocsin.oncall.models import LayerPerson, Schedule, Substitute
 
 MOST_MEMBERS = 10_000
 LONGEST = timedelta(days=7)
@@ -37,14 +37,15 @@ _ROWS_PER_INSERT = 2000
 def start_drill(
     *, by: Actor, now: datetime, object_ids: Collection[int], channels: Sequence[Channel], lasts: timedelta
 ) -> Drill:
-    """Asks the contacts among the objects, the members of the groups and the people of the schedules, each once.
+    """Asks the contacts among the objects, the members of the groups and the people of the schedules, substitutes that
+    are still to come among them, each once.
 
     InvalidInputError on `objects`, `channels` or `lasts`. Who cannot be asked is kept with the reason.
     """
     chosen = [channel for channel in PERSONAL_CHANNELS if channel in channels]
     _check(chosen, lasts)
     with transaction.atomic():
-        about, people = _members(object_ids)
+        about, people = _members(object_ids, now)
         drill = Drill.objects.create(
             about=about[:200],
             channels=[channel.value for channel in chosen],
@@ -185,7 +186,7 @@ def _check(channels: Sequence[Channel], lasts: timedelta) -> None:
         raise InvalidInputError(errors)
 
 
-def _members(object_ids: Collection[int]) -> tuple[str, list[ContactView]]:
+def _members(object_ids: Collection[int], now: datetime) -> tuple[str, list[ContactView]]:
     names = [
         *Contact.objects.filter(pk__in=object_ids).order_by("name").values_list("name", flat=True),
         *ContactGroup.objects.filter(pk__in=object_ids).order_by("name").values_list("name", flat=True),
@@ -197,6 +198,7 @@ def _members(object_ids: Collection[int]) -> tuple[str, list[ContactView]]:
             : MOST_MEMBERS + 1
         ],
         *LayerPerson.objects.filter(layer__schedule_id__in=object_ids).values_list("contact_id", flat=True),
+        *Substitute.objects.filter(schedule_id__in=object_ids, ends_at__gt=now).values_list("contact_id", flat=True),
     }
     if not ids:
         raise InvalidInputError({"objects": _("Choose somebody to ask.")})
