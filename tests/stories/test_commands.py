@@ -104,7 +104,8 @@ def test_json_has_the_shape_that_the_page_says(
     tests.write_text("tests:\n  - name: One\n    labels: {alertname: One}\n    reaches: {Ann: [sms]}\n")
     calls: dict[str, tuple[object, ...]] = {
         "subscription create": ("Tickets", "--kind", "commented"), "alert list": (), "alert show": (one,),
-        "alert claim": (one,), "alert unclaim": (one,), "alert resolve": (two,),
+        "alert claim": (one,), "alert unclaim": (one,),
+        "alert assign": (one, "--to", "Ann"), "alert severity": (one, "--to", "P2"), "alert resolve": (two,),
         "alert reopen": (two,), "alert comment": (three, "--text", "seen"), "alert mute": (four, "--for", "1h"),
         "alert unmute": (four,), "policy list": (), "policy shadow": ("All",), "policy disable": ("All",),
         "policy enable": ("All",), "silence list": (), "silence create": ("--match", 'a="b"', "--for", "1h"),
@@ -145,6 +146,9 @@ def test_an_alert_is_acted_on_from_a_shell(story: Story, capsys: pytest.CaptureF
 
     assert run("alert", "claim", alert.pk, "--lapses-after", "1h") == 0
     assert run("alert", "claim", alert.pk) == 1
+    assert run("alert", "assign", alert.pk, "--to", "Ann") == 0
+    assert run("alert", "assign", alert.pk, "--to", "Nobody") == 1
+    assert run("alert", "severity", alert.pk, "--to", "P1") == 0
     assert run("alert", "resolve", alert.pk, "--text", "cleaned up") == 0
     assert run("alert", "show", alert.pk) == 0
 

@@ -109,6 +109,7 @@ def test_two_people_at_once_one_wins_and_the_other_is_told_who(story: Story) -> 
         ("resolve", {"text": "Deleted old logs"}, "Ann resolved it (by a link in a message)"),
         ("comment", {"text": "Looking"}, "Ann commented (by a link in a message)"),
         ("mute", {"minutes": "60"}, "Ann muted it until"),
+        ("severity", {"severity": "2"}, "Ann changed the severity from P6 to P2 (by a link in a message)"),
     ],
 )
 def test_what_else_the_page_does(story: Story, do: str, fields: dict[str, str], said: str) -> None:
@@ -142,6 +143,47 @@ def test_a_form_that_is_sent_twice_takes_one_step_and_the_page_shown_then_takes_
     press(page, "escalate", seen="1")
     story.passes()
     story.expect_text(bob, "Ann asks for help")
+
+
+def test_from_the_page_it_is_given_to_somebody_who_was_told_of_it_and_to_nobody_else(story: Story) -> None:
+    bob, stranger = story.contact("Bob"), story.contact("Stranger")
+    story.policy({bob: ["email"]}, group_wait=0, name="Bob's")
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"], bob: ["sms"]}, group_wait=0, name="Both")
+    story.fires("Disk full")
+    story.passes()
+    sent = story.expect_text(ann)
+    story.expect_text(bob)
+    story.expect_mail(bob)
+    page = f"/a/{token_for(sent.delivery_id)}"
+    alert = Alert.objects.get(policy__name="Both")
+
+    shown = Client().get(page).content.decode()
+    refused = press(page, "assign", contact=str(stranger.pk)).content.decode()
+    given = press(page, "assign", contact=str(bob.pk)).content.decode()
+    story.passes()
+
+    assert "Bob</option>" in shown
+    assert "Stranger" not in shown
+    assert "There is no such contact" in refused
+    assert "The alert was given away." in given
+    alert.refresh_from_db()
+    assert alert.assigned_name == "Bob"
+    story.expect_text(bob, "Ann gave it to you")
+
+
+def test_what_was_resolved_too_early_is_opened_again_from_the_page(story: Story) -> None:
+    _ann, page = texted(story)
+    before = Client().get(page).content.decode()
+    press(page, "resolve")
+
+    offered = Client().get(page).content.decode()
+    said = press(page, "reopen").content.decode()
+
+    assert "Open again" not in before
+    assert "Open again" in offered
+    assert "The alert is open again." in said
+    assert story.alert().state == "pending"
 
 
 def test_what_cannot_be_is_said_on_the_page(story: Story) -> None:

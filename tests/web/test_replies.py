@@ -17,6 +17,7 @@ from tocsin.alerts.services import claim_alert, escalate_alert
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.services import disable_account
 from tocsin.contacts.models import Contact
+from tocsin.delivery.render import zone_named
 from tocsin.policies.services import StepInput, create_escalation
 
 pytestmark = pytest.mark.django_db
@@ -177,3 +178,18 @@ def test_whoever_is_no_contact_is_not_answered(story: Story, account: ProviderAc
 
     story.expect_silence()
     assert story.alert().state == "pending"
+
+
+def test_a_reply_comments_and_mutes_for_as_long_as_it_says(story: Story, account: ProviderAccount) -> None:
+    ann = told(story)
+
+    writes(story, account, str(ann.phone), "comment the disk is being extended")
+    writes(story, account, str(ann.phone), "mute 2h")
+
+    assert story.alert().muted_until == story.now + timedelta(hours=2)
+    until = (story.now + timedelta(hours=2)).astimezone(zone_named(""))
+    story.expect_text(ann, "Disk full: your comment was added.")
+    story.expect_text(ann, f"Disk full: nothing is sent about it until {until:%Y-%m-%d %H:%M}.")
+    assert ("Ann commented (by a reply to a text message)", "the disk is being extended") in [
+        (entry.title, entry.text) for entry in story.timeline()
+    ]

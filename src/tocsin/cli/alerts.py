@@ -16,8 +16,9 @@ from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError, NotFoundError
 from tocsin.delivery.timeline import TimelineEntry, timeline
+from tocsin.policies.naming import Names
 
-app = App(name="alert", help="What fires, and what people do about it: list, show, claim, resolve, mute.")
+app = App(name="alert", help="What fires, and what people do about it: list, show, claim, resolve, assign, mute.")
 
 _Id = Annotated[int, Parameter(help="The alert's number, as `tocsin alert list` shows it.", validator=Number(gte=1))]
 _Ids = Annotated[int, Parameter(help="Numbers of alerts, as `tocsin alert list` shows them.", negative="")]
@@ -99,6 +100,27 @@ def reopen(*ids: _Ids, json: Json = False) -> None:
 def comment(*ids: _Ids, text: Annotated[str, Parameter(help="What to write.")], json: Json = False) -> None:
     """Write on its timeline."""
     _act(ids, json, "has your comment", lambda **who: services.comment_alert(**who, text=text))
+
+
+@app.command
+def assign(
+    *ids: _Ids,
+    to: Annotated[str, Parameter(help="A contact, who is told; `Ann <ann@example.org>` where several have the name.")],
+    json: Json = False,
+) -> None:
+    """Give it to somebody. A claim ends, and escalation goes on until they claim it."""
+    contact_id = Names([to]).object(to, "to", kinds=["contact"])
+    _act(ids, json, f"is given to {to}", lambda **who: services.assign_alert(**who, contact_id=contact_id))
+
+
+@app.command
+def severity(
+    *ids: _Ids,
+    to: Annotated[Literal["P1", "P2", "P3", "P4", "P5", "P6"], Parameter(help="How severe it is.")],
+    json: Json = False,
+) -> None:
+    """It counts as this from now on, whatever its events say."""
+    _act(ids, json, f"counts as {to}", lambda **who: services.change_severity(**who, severity=int(to[1])))
 
 
 @app.command

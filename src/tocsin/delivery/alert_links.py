@@ -74,6 +74,13 @@ def chosen_alert(link: AlertLink, typed: str, now: datetime) -> Alert | None:
     return _told(link.delivery_id, now).filter(pk=int(typed)).first()
 
 
+def others_told(alert_id: int, but: int) -> list[tuple[int, str]]:
+    """Id and name of the other contacts that an alert was told to, whom its timeline names anyway; by name."""
+    told = Delivery.objects.filter(notification__alert_id=alert_id).order_by().values("recipient_id")
+    others = Contact.objects.filter(pk__in=told).exclude(pk=but).order_by("name", "pk")
+    return list(others.values_list("pk", "name")[:LISTED])
+
+
 def _told(delivery_id: int, now: datetime) -> QuerySet[Alert]:
     """The alerts of a message, and of those it stands for, that its link still opens."""
     messages = Delivery.objects.filter(Q(pk=delivery_id) | Q(merged_into=delivery_id)).order_by()

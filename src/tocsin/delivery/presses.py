@@ -22,7 +22,7 @@ from tocsin.contacts.rules import PageLimit, common_id
 from tocsin.contacts.services import count_request
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.errors import TocsinError
-from tocsin.delivery.acting import Act, act_on_alert
+from tocsin.delivery.acting import Act, Typed, act_on_alert
 from tocsin.delivery.buttons import Pressed, read_button
 from tocsin.delivery.link_texts import token_for
 from tocsin.delivery.models import Delivery
@@ -84,7 +84,7 @@ def _act(pressed: Pressed, contact: Contact, platform: Channel, now: datetime) -
     refused: list[str] = []
     for alert, seen in _alerts_of(pressed):
         try:
-            act_on_alert(act, by=by, now=now, alert_id=alert.pk, how=f"button-{platform}", seen=seen)
+            act_on_alert(act, by=by, now=now, alert_id=alert.pk, how=f"button-{platform}", typed=Typed(seen=seen))
             done.append(alert.title)
         except TocsinError as error:
             refused.append(f"{alert.title}: {_own(act, alert, contact) or error}")

@@ -18,9 +18,10 @@ from tocsin.contacts.services import count_request, uncount_request
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.errors import TocsinError
 from tocsin.core.phones import PhoneError, parse
-from tocsin.delivery.acting import Act, act_on_alert
+from tocsin.delivery.acting import Act, Typed, act_on_alert
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.notices import send_notice
+from tocsin.delivery.render import zone_named
 from tocsin.delivery.rules import Purpose
 from tocsin.delivery.rules.replies import read_reply
 from tocsin.events.retrying import retried
@@ -78,16 +79,19 @@ def _act(contact: Contact, text: str, now: datetime) -> str:
                 "title": alert.title
             }
         seen = alert.escalated_count
+    typed = Typed(read.text, read.minutes, seen)
     try:
-        act_on_alert(act, by=by, now=now, alert_id=alert.pk, how="text", text=read.text, seen=seen)
+        acted = act_on_alert(act, by=by, now=now, alert_id=alert.pk, how="text", typed=typed)
     except TocsinError as error:
         return f"{alert.title}: {error}"
+    until = (acted.muted_until or now).astimezone(zone_named(contact.time_zone))
     done = {
         Act.CLAIM: _("you have claimed it."),
         Act.UNCLAIM: _("you gave it back."),
         Act.RESOLVE: _("it is resolved."),
         Act.ESCALATE: _("the next step of the escalation is told now."),
-        Act.MUTE: _("nothing is sent about it for an hour."),
+        Act.COMMENT: _("your comment was added."),
+        Act.MUTE: _("nothing is sent about it until %(time)s.") % {"time": f"{until:%Y-%m-%d %H:%M}"},
     }[act]
     return f"{alert.title}: {done}"
 

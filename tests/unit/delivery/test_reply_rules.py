@@ -22,6 +22,23 @@ def test_what_nobody_can_tell_does_nothing(text: str) -> None:
     assert read_reply(text) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "minutes"), [("mute", 60), ("Mute 30", 30), ("mute 2h", 120), ("免打扰 2小时", 120), ("mute 1 d", 24 * 60)]
+)
+def test_a_mute_may_say_how_long(text: str, minutes: int) -> None:
+    assert read_reply(text) == ReadReply(ReplyAct.MUTE, minutes=minutes)
+
+
+@pytest.mark.parametrize("text", ["mute please", "mute 2 weeks", "comment", "备注"])
+def test_what_is_half_said_does_nothing(text: str) -> None:
+    assert read_reply(text) is None
+
+
+def test_a_comment_says_what_to_write() -> None:
+    assert read_reply("Comment: on my way") == ReadReply(ReplyAct.COMMENT, "on my way")
+    assert read_reply("备注 正在处理") == ReadReply(ReplyAct.COMMENT, "正在处理")
+
+
 def test_the_other_words() -> None:
     read = {text: reply.act for text in ("3", "升级", "0", "取消认领", "mute") if (reply := read_reply(text))}
 

@@ -6,6 +6,7 @@ GET never acts, since message apps fetch links beforehand; a POST does, and lead
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -28,8 +29,8 @@ from tocsin.contacts.models import Contact
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError, TocsinError
-from tocsin.delivery.acting import Act, act_on_alert
-from tocsin.delivery.alert_links import AlertLink, alert_link, chosen_alert
+from tocsin.delivery.acting import Act, Typed, act_on_alert
+from tocsin.delivery.alert_links import AlertLink, alert_link, chosen_alert, others_told
 from tocsin.delivery.render import alert_url
 from tocsin.delivery.summaries import sample_events
 from tocsin.delivery.timeline import timeline
@@ -45,7 +46,10 @@ _DONE = {
     Act.CLAIM: _("You have claimed this alert: messages that were still to go out about it are stopped."),
     Act.UNCLAIM: _("You gave the alert back."),
     Act.RESOLVE: _("The alert is resolved."),
+    Act.REOPEN: _("The alert is open again."),
     Act.COMMENT: _("Your comment was added."),
+    Act.ASSIGN: _("The alert was given away."),
+    Act.SEVERITY: _("The severity was changed."),
     Act.MUTE: _("Nothing is sent about this alert for a while."),
     Act.UNMUTE: _("Messages about this alert go out again."),
     Act.ESCALATE: _("The next step of the escalation is told now."),
@@ -93,18 +97,16 @@ def _act(request: HttpRequest, alert: Alert, contact: Contact, token: str, now: 
     except ValueError:
         return HttpResponseRedirect(_address(token, alert))
     by = Actor(ActorKind.CONTACT, contact.name, contact.pk, client_address(request))
-    text = request.POST.get("text", "")[:_LONGEST_TEXT]
+    others = others_told(alert.pk, but=contact.pk) if act is Act.ASSIGN else []
+    typed = _typed(request, [pk for pk, _name in others])
     try:
-        act_on_alert(
-            act, by=by, now=now, alert_id=alert.pk, how="link", text=text, minutes=_minutes(request),
-            seen=_seen(request),
-        )  # fmt: skip
+        act_on_alert(act, by=by, now=now, alert_id=alert.pk, how="link", typed=typed)
     except TocsinError as error:
         link = alert_link(token, now)
         if link is None:
             return _note(request, "unknown")
         again = chosen_alert(link, str(alert.pk), now)
-        return _page(request, again or alert, contact, link, token, now, problem=_said(error), typed=text)
+        return _page(request, again or alert, contact, link, token, now, problem=_said(error), typed=typed.text)
     return HttpResponseRedirect(_address(token, alert, did=act))
 
 
@@ -134,6 +136,9 @@ def _page(
         "labels": sorted((labels_in_common([alert.pk]).get(alert.pk) or alert.group_labels).items()),
         "summaries": list(dict.fromkeys(event.summary for event in sample_events([alert.pk])[alert.pk][:3])),
         "entries": list(reversed(timeline(alert.pk, limit=_ENTRIES))),
+        "others": others_told(alert.pk, but=contact.pk) if is_open else [],
+        "severities": range(1, 7),
+        "may_reopen": not is_open and alert.active_count > 0,
         "mutes": [(minutes, _span(minutes)) for minutes in MUTES],
         "done": str(_DONE[Act(did)]) if did in list(Act) else "",
         "problem": problem,
@@ -169,9 +174,21 @@ def _address(token: str, alert: Alert, did: str = "") -> str:
     return f"{reverse('open-alert', args=[token])}?{urlencode(query)}"
 
 
-def _minutes(request: HttpRequest) -> int:
-    typed = request.POST.get("minutes", "")
-    return int(typed) if typed in {str(minutes) for minutes in MUTES} else MUTES[1]
+def _typed(request: HttpRequest, others: Iterable[int]) -> Typed:
+    """Only what the page offers."""
+    return Typed(
+        text=request.POST.get("text", "")[:_LONGEST_TEXT],
+        minutes=_chosen(request, "minutes", MUTES) or MUTES[1],
+        severity=_chosen(request, "severity", range(1, 7)),
+        contact_id=_chosen(request, "contact", others),
+        seen=_seen(request),
+    )
+
+
+def _chosen(request: HttpRequest, field: str, offered: Iterable[int]) -> int:
+    """0 for what is not offered."""
+    typed = request.POST.get(field, "")
+    return next((number for number in offered if str(number) == typed), 0)
 
 
 def _seen(request: HttpRequest) -> int | None:
