@@ -15,6 +15,7 @@ from tocsin.cli.explain import show
 from tocsin.core.errors import InvalidInputError
 from tocsin.delivery.explaining import explain
 from tocsin.delivery.models import Notification
+from tocsin.events.queries import key_of
 from tocsin.policies.services import StepInput, create_escalation
 from tocsin.policies.services.silences import create_silence
 
@@ -222,3 +223,36 @@ def test_the_silence_of_a_moment_past_or_to_come_is_named(story: Story) -> None:
     assert silenced(made - timedelta(minutes=1)) == ""  # it was not made yet
     assert silenced(made + timedelta(hours=11)) == "Nights"
     assert silenced(story.now + timedelta(hours=11)) == "Nights"
+
+
+def test_explain_groups_by_severity_and_integration_as_what_is_reported(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]}, group_by=["__severity__", "__integration__"])
+    story.fires("Disk full", severity="critical")
+    labels = {"alertname": "Link down", "severity": "critical"}
+
+    [policy] = explain(labels, story.now, integration=key_of(story.integration)).policies
+    story.fires("Link down", severity="critical")
+
+    assert policy.open_alert_id == Alert.objects.get().pk
+    assert policy.group_labels == story.alert().group_labels
+    assert policy.group_labels == {"__severity__": "P1", "__integration__": story.integration.name}
+
+
+def test_explain_names_whoever_is_on_duty_when_the_message_goes_out(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    rota = story.schedule([ann, bob], name="Primary", handover_time="09:00", tells_by=[])
+    story.policy({rota: ["sms"]}, name="Gathers", group_wait=120)
+    office = {"start": "09:30", "end": "18:00", "days": [1, 2, 3, 4, 5], "zone": "UTC"}
+    story.policy({rota: ["email"]}, name="Waits", sending_window=office)
+    story.now = datetime(2026, 11, 24, 8, 59, tzinfo=UTC)
+
+    gathers, waits = explain({"alertname": "Disk full"}, story.now).policies
+    story.fires("Disk full")
+    story.passes(3600)
+
+    assert [policy.on_duty for policy in (gathers, waits)] == [(("Primary", ("Bob",)),)] * 2
+    assert waits.moment.at == datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+    assert [item.name for policy in (gathers, waits) for item in policy.deliveries] == ["Bob", "Bob"]
+    story.expect_text(bob, "Disk full")
+    story.expect_mail(bob, "Disk full")

@@ -76,7 +76,7 @@ class ExplainedPolicy:
     """When the messages would go out."""
     is_shadow: bool = False
     on_duty: OnDuty = ()
-    """The on-call schedules that it names, each with whoever is on duty at the moment."""
+    """The on-call schedules that it names, each with whoever is on duty when the messages would go out."""
     repeat_every: timedelta | None = None
     escalation: str = ""
     rounds: int = 0
@@ -143,7 +143,8 @@ def explain(
         views = {number: drafts.views[number] for number in taking}
     ladders = chains({view.escalation_id for view in views.values() if view.escalation_id is not None})
     planner = _Planner(views, ladders, severity, now)
-    groups = {view.policy_id: group_of(view.group_by, labels) for view in views.values()}
+    seen = match_labels(labels, severity, integration.name)
+    groups = {view.policy_id: group_of(view.group_by, seen) for view in views.values()}
     keys = {item.policy_id: _key(groups[item.policy_id][0], item) for item in matched if item.policy_id in groups}
     open_alerts = _open_alerts(keys) if is_now and drafts is None else {}
     faults, _count = planning_faults(now, alert_ids=open_alerts.values()) if open_alerts else ([], 0)
@@ -155,9 +156,10 @@ def explain(
             explained.append(ExplainedPolicy(item.policy_id, item.name, item.is_enabled, False, _why_not(item)))
             continue
         _group, group_labels = groups[item.policy_id]
-        made = planner.plan(view.targets, now, view.severity_limits)
-        ladder = ladders.get(view.escalation_id or 0)
         open_alert_id = open_alerts.get((item.policy_id, keys[item.policy_id]))
+        moment, told_at = _when(view, severity, now if open_alert_id is not None else now + view.group_wait)
+        made = planner.plan(view.targets, told_at, view.severity_limits)
+        ladder = ladders.get(view.escalation_id or 0)
         explained.append(
             ExplainedPolicy(
                 policy_id=item.policy_id,
@@ -170,16 +172,15 @@ def explain(
                 group_wait_seconds=int(view.group_wait.total_seconds()),
                 deliveries=made.deliveries,
                 shortfalls=made.shortfalls,
-                moment=when_to_send(view.window, severity, now),
+                moment=moment,
                 is_shadow=item.is_shadow,
-                on_duty=planner.on_duty(view.targets, now),
+                on_duty=planner.on_duty(view.targets, told_at),
                 repeat_every=view.repeat_every,
                 escalation=ladder.name if ladder is not None else "",
                 rounds=ladder.rounds if ladder is not None else 0,
                 steps=planner.steps(view, ladder) if ladder is not None and open_alert_id is None else (),
             )
         )
-    seen = match_labels(labels, severity, integration.name)
     silences = silences_in_force(now) if is_now else silences_at(now)
     silence = next((silence for silence in silences if rules_match(silence.rules, seen)), None)
     inhibition = inhibition_of(seen) if is_now else None
@@ -196,7 +197,9 @@ class _Planner:
         ahead = [(step, begun + step.after) for view in views.values() for begun, step in self._ladder(view, ladders)]
         named = {pk for view in views.values() for pk, _ in view.targets}
         named |= {pk for step, _at in ahead for pk, _ in step.targets}
-        self._directories = directories_at(named, {now, *(at for _step, at in ahead)})
+        begins = [(view, at) for view in views.values() for at in (now, now + view.group_wait)]
+        told_at = {_when(view, severity, at)[1] for view, at in begins}
+        self._directories = directories_at(named, {now, *told_at, *(at for _step, at in ahead)})
         self._carried, self._mentions_by = carriers()
 
     def _ladder(self, view: PolicyView, ladders: Mapping[int, Chain]) -> list[tuple[datetime, Step]]:
@@ -238,6 +241,12 @@ class _Planner:
                 )
             )
         return tuple(explained)
+
+
+def _when(view: PolicyView, severity: int, at: datetime) -> tuple[Moment, datetime]:
+    """When messages that are planned at a moment go out, and for when they are planned: what waits is planned anew."""
+    moment = when_to_send(view.window, severity, at)
+    return moment, moment.at or at
 
 
 def _key(group: UUID, item: PolicyExplanation) -> UUID:
