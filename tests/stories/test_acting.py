@@ -392,3 +392,24 @@ def test_who_heard_nothing_because_one_message_failed_and_a_claim_stopped_the_ot
     Delivery.objects.filter(pk=second.pk).update(state="skipped", reason="claimed")
 
     assert stopped_by_claims([story.alert().pk]) == {story.alert().pk: frozenset({ann.pk})}
+
+
+def test_who_heard_nothing_because_of_a_claim_is_told_when_it_is_given_away_and_the_new_one_only_of_that(
+    story: Story,
+) -> None:
+    ann, bob, cho = story.contact("Ann"), story.contact("Bob"), story.contact("Cho")
+    story.policy({ann: ["sms"], bob: ["sms"], cho: ["sms"]})
+    story.fires("Disk full")
+    plan_due(story.now + timedelta(seconds=5))
+    Delivery.objects.exclude(recipient_id=cho.pk).update(next_at=story.now + timedelta(seconds=30))  # held by limits
+    story.passes(10)
+    story.expect_text(cho)
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(MINUTE)
+    story.expect_silence()
+
+    assign_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, contact_id=bob.pk)
+    story.passes(MINUTE)
+
+    story.expect_text(ann, "firing")
+    story.expect_text(bob, "gave it to you")

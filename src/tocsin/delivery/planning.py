@@ -26,12 +26,13 @@ from tocsin.delivery.postings import want_updates
 from tocsin.delivery.queue_rows import wake_muted
 from tocsin.delivery.rules import Cause
 from tocsin.delivery.rules.deciding import AlertFacts, Decision, decide
+from tocsin.delivery.rules.hours import moment_for
 from tocsin.delivery.summaries import EventCounts, count_events
 from tocsin.delivery.telling import Targets, Telling, assignment, tell
 from tocsin.events.retrying import retried
 from tocsin.events.statements import together
 from tocsin.policies.queries import PolicyView, chains, policy_versions
-from tocsin.policies.rules import Chain
+from tocsin.policies.rules import Chain, Moment
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +62,14 @@ class _Due:
     """Who has heard nothing of it because of a claim that is over."""
 
     def is_opened(self, now: datetime) -> bool:
-        """Whether what waited is planned again: it waits for nothing more, and there is still something to tell."""
-        alert, window = self.alert, self.policy.window
-        is_open = window is None or window.is_open(now)
-        if self.waited is None or not is_open or not self.counts.active:
+        """Whether what waited is planned again: it waits for nothing more or has become too urgent to wait, and there is
+        still something to tell.
+        """
+        alert = self.alert
+        if self.waited is None or not self.counts.active:
+            return False
+        severity = alert.chosen_severity or self.counts.worst or alert.severity
+        if moment_for(self.policy.window, self.waited.cause, severity, now) != Moment():
             return False
         is_heard = alert.muted_until is None or alert.muted_until <= now
         is_wanted = self.decision.state is AlertState.PENDING or self.waited.cause is Cause.ADDED
@@ -85,7 +90,9 @@ class _Due:
             among = self.policy.targets
             found.append(Telling(alert, cause, counts, self._targets(), self.policy, among=among, heard=heard))
         elif self.stopped and decision.state is AlertState.PENDING and counts.active and not decision.keeps_asking:
-            found.append(Telling(alert, Cause.FIRED, counts, self._all_targets(), self.policy, only=self.stopped))
+            told = alert.assigned_to_id if decision.tells_assignee else None
+            only = frozenset(pk for pk in self.stopped if pk != told)
+            found.append(Telling(alert, Cause.FIRED, counts, self._all_targets(), self.policy, only=only))
         if decision.tells_assignee and alert.assigned_to_id is not None:
             found.append(assignment(alert, counts, self.policy, str(alert.asked.get("assign", {}).get("by", ""))))
         found += [
@@ -176,7 +183,7 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
     opened = [item for item in due if item.is_opened(now)]
     heard = end_waited([item.waited for item in opened if item.waited is not None], now)
 
-    activities = [_opened(item.alert, has_mute_ended=item.alert.pk in unmuted) for item in opened]
+    activities = [_opened(item, now, has_mute_ended=item.alert.pk in unmuted) for item in opened]
     for item in opened:
         item.heard = heard.get(item.alert.pk, frozenset())
     looks = {alert.pk: _look(alert) for alert in alerts}
@@ -284,8 +291,11 @@ def _apply(item: _Due, now: datetime) -> list[NewActivity]:
     return activities
 
 
-def _opened(alert: Alert, *, has_mute_ended: bool) -> NewActivity:
-    return NewActivity(alert.pk, ActivityKind.HOURS_BEGAN, data={"after": "mute"} if has_mute_ended else {})
+def _opened(item: _Due, now: datetime, *, has_mute_ended: bool) -> NewActivity:
+    """`data` says what has changed where no hours have begun."""
+    window = item.policy.window
+    after = "mute" if has_mute_ended else "" if window is None or window.is_open(now) else "urgent"
+    return NewActivity(item.alert.pk, ActivityKind.HOURS_BEGAN, data={"after": after} if after else {})
 
 
 def _look(alert: Alert) -> tuple[str, int, str, str, int]:

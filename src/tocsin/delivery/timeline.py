@@ -297,9 +297,11 @@ def _activity_title(kind: ActivityKind, activity: Activity) -> str:
             return _("Silenced by %(name)s") % {"name": data.get("by", "")}
         case ActivityKind.UNSILENCED:
             return _("No longer silenced")
+        case ActivityKind.HOURS_BEGAN if data.get("after") == "mute":
+            return _("The mute is over: what waited is planned again")
+        case ActivityKind.HOURS_BEGAN if data.get("after") == "urgent":
+            return _("It is urgent by now: what waited for the hours of the policy is planned again")
         case ActivityKind.HOURS_BEGAN:
-            if data.get("after") == "mute":
-                return _("The mute is over: what waited is planned again")
             return _("The hours of the policy begin: what waited is planned again")
         case ActivityKind.RESOLVED if data.get("by") == "shadow":
             return _("Ended: the policy is no longer in shadow")

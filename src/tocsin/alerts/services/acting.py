@@ -69,8 +69,7 @@ def unclaim_alert(*, by: Actor, now: datetime, alert_id: int, how: str = "") -> 
     if alert.state != AlertState.HANDLING:
         raise ConflictError(_("Nobody has claimed this alert."))
     _advance(alert, now)
-    _end_claim(alert, now)
-    alert.asked = {**alert.asked, "unclaim": {"by": by.name}}
+    _end_claim(alert, by, now)
     return _write(alert, ActivityKind.UNCLAIMED, by, now, how)
 
 
@@ -124,7 +123,7 @@ def assign_alert(*, by: Actor, now: datetime, alert_id: int, contact_id: int, ho
     alert = _open(alert_id)
     _advance(alert, now)
     if alert.state == AlertState.HANDLING:
-        _end_claim(alert, now)
+        _end_claim(alert, by, now)
     alert.assigned_to_id, alert.assigned_name = contact.pk, contact.name
     alert.asked = {**alert.asked, "assign": {"by": by.name}}
     _hurry(alert, now)
@@ -141,6 +140,7 @@ def change_severity(*, by: Actor, now: datetime, alert_id: int, severity: int, h
         return alert
     before = alert.severity
     alert.severity = alert.chosen_severity = severity
+    _hurry(alert, now)  # what waits may be urgent now
     return _write(alert, ActivityKind.SEVERITY_CHANGED, by, now, how, data={"from": before, "to": severity})
 
 
@@ -229,9 +229,11 @@ def _advance(alert: Alert, now: datetime) -> None:
         alert.escalation = moved.as_json()
 
 
-def _end_claim(alert: Alert, now: datetime) -> None:
+def _end_claim(alert: Alert, by: Actor, now: datetime) -> None:
+    """Who has heard nothing because of it is told now."""
     alert.state, alert.claimed_at, alert.claimed_by, alert.handler_id = AlertState.PENDING, None, "", None
     alert.lapses_at = None
+    alert.asked = {**alert.asked, "unclaim": {"by": by.name}}
     _hurry(alert, now)
 
 
