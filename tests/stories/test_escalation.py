@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from tocsin.alerts.services import (
     unmute_alert,
 )
 from tocsin.contacts.models import Contact
+from tocsin.contacts.rules import Fallback
 from tocsin.core.errors import ConflictError, InvalidInputError
 from tocsin.delivery.keys import act_on_keys
 from tocsin.delivery.pipeline import rematch
@@ -440,3 +441,57 @@ def test_what_was_asked_for_before_it_opened_again_takes_no_step_of_the_new_esca
         escalate_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, seen=0)
     story.passes()
     story.expect_silence()
+
+
+def test_by_day_and_by_night_different_people_are_told_and_the_timeline_says_who_was_passed_over(story: Story) -> None:
+    ann, bob, cho = story.contact("Ann"), story.contact("Bob"), story.contact("Cho")
+    day = step({bob: ["sms"]}, 10, begins=time(8), ends=time(20), time_zone="UTC")
+    night = step({cho: ["sms"]}, 10, begins=time(20), ends=time(8), time_zone="UTC")
+    fires(story, ann, day, night)
+    story.passes(10 * MINUTE)
+    story.expect_text(bob)
+    assert [entry.title for entry in story.timeline() if entry.kind == "passed_over"] == [
+        "Step 2 of the escalation was passed over: it is outside its notification period"
+    ]
+    story.recovers("Disk full")
+    story.passes(MINUTE)
+    story.expect_text(ann, "recovered")
+    story.expect_text(bob, "recovered")
+    story.now += timedelta(hours=10)  # past ten in the evening
+
+    story.fires("Disk full")
+    story.passes(10 * MINUTE + 5)
+
+    story.expect_text(ann, "firing")
+    story.expect_text(cho, "nobody has claimed it")
+
+
+def test_what_follows_the_call_of_a_step_keeps_to_its_notification_period(story: Story) -> None:
+    """The call is made in the last minute of the day and rings out in the first of the night."""
+    ann, bob = story.contact("Ann"), story.contact("Bob", fallback=Fallback.SMS)
+    chosen = escalation(story, step({bob: ["phone"]}, 10, begins=time(8), ends=time(12, 11), time_zone="UTC"))
+    story.policy({ann: ["sms"]}, escalation_id=chosen.pk, group_wait=45)
+    story.fires("Disk full")
+    story.passes(10 * MINUTE + 45)
+    story.expect_text(ann)
+    call = story.expect_call(bob)
+    story.passes(20)
+
+    call.ring_out()
+    story.passes(10 * MINUTE)
+
+    text = story.delivery(bob, "sms")
+    assert (text.state, text.reason) == ("planned", "outside_window")
+    assert text.next_at == datetime(2026, 11, 24, 8, tzinfo=UTC)
+    story.passes(20 * 60 * MINUTE)
+    story.expect_text(bob, "Disk full")
+
+
+def test_a_step_that_somebody_asks_for_goes_out_at_any_time(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    fires(story, ann, step({bob: ["sms"]}, 10, begins=time(20), ends=time(8), time_zone="UTC"))
+
+    escalate_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(MINUTE)
+
+    story.expect_text(bob, "Disk full")

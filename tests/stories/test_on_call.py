@@ -65,6 +65,23 @@ def test_a_substitute_is_told_for_as_long_as_arranged(story: Story) -> None:
     story.expect_mail(bob)
 
 
+def test_who_was_told_before_the_hand_over_hears_that_it_is_over(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    rota = story.schedule([ann, bob], starts_on="2026-11-22", handover_time="13:00", tells_by=[])
+    story.policy({rota: ["sms"]})
+    story.fires("Disk full")
+    story.passes(10)
+    story.expect_text(ann, "Disk full")
+    story.passes(2 * HOUR)
+    assert on_duty_of([rota.pk], story.now) == {rota.pk: bob.pk}
+
+    story.recovers("Disk full")
+    story.passes(60)
+
+    story.expect_text(ann, "recovered")
+    assert story.delivery(bob, "sms").reason == "firing_never_sent"
+
+
 def test_with_nobody_on_duty_the_timeline_says_so_and_others_are_told(story: Story) -> None:
     ann, bob = story.contact("Ann"), story.contact("Bob")
     night = {"days": [0, 1, 2, 3, 4, 5, 6], "from": "22:00", "until": "06:00"}

@@ -12,14 +12,18 @@ from typing import Any
 import pytest
 
 from tests.stories.harness import ADMIN, Story
-from tocsin.alerts.services import assign_alert, claim_alert
+from tocsin.alerts.services import (
+    assign_alert,
+    change_severity,
+    claim_alert,
+)
 from tocsin.contacts.models import Contact
 from tocsin.contacts.rules import Fallback
 from tocsin.contacts.services import remove_members
 from tocsin.delivery.claiming import claim
 from tocsin.delivery.explaining import explain
 from tocsin.delivery.models import Delivery
-from tocsin.policies.services import delete_policy, disable_policy, shadow_policy
+from tocsin.policies.services import StepInput, create_escalation, delete_policy, disable_policy, shadow_policy
 
 HOURS: dict[str, Any] = {"start": "09:00", "end": "18:00", "days": [1, 2, 3, 4, 5], "zone": "Asia/Shanghai"}
 UNTIL_NINE = timedelta(hours=13).total_seconds()
@@ -63,6 +67,40 @@ def test_robots_can_be_kept_for_severe_alerts_too(story: Story) -> None:
 
     story.expect_mail(ann)
     assert not Delivery.objects.filter(channel="dingtalk").exists()
+
+
+def test_who_was_told_at_its_worst_hears_that_it_is_over_when_milder_events_outlast_it(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms", "email"]}, severity_limits={"sms": 2})
+    story.fires("Disk full", severity="critical", host="a")
+    story.fires("Disk full", severity="warning", host="b")
+    story.passes(5)
+    story.expect_text(ann, "[P1]")
+    story.expect_mail(ann)
+
+    story.recovers("Disk full", severity="critical", host="a")
+    story.passes(60)
+    story.recovers("Disk full", severity="warning", host="b")
+    story.passes(60)
+
+    story.expect_text(ann, "recovered")
+    story.expect_mail(ann, "recovered")
+
+
+def test_who_a_step_told_over_a_channel_that_is_kept_for_severe_alerts_hears_that_it_is_over(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    chain = create_escalation(by=ADMIN, now=story.now, name="Lead", steps=[StepInput(targets=[(bob.pk, ["sms"])])])
+    story.policy({ann: ["email"]}, severity_limits={"sms": 2}, escalation_id=chain.pk)
+    story.fires("Disk full")
+    story.passes(600 + 5)
+    story.expect_mail(ann)
+    story.expect_text(bob)
+
+    story.recovers("Disk full")
+    story.passes(60)
+
+    story.expect_mail(ann, "recovered")
+    story.expect_text(bob, "recovered")
 
 
 def test_a_message_waits_until_the_hours_begin(story: Story) -> None:
@@ -207,6 +245,27 @@ def test_what_is_urgent_can_go_out_at_once(story: Story) -> None:
     story.passes(UNTIL_NINE)
 
     story.expect_mail(ann, "Link down")
+
+
+def test_what_waits_goes_out_once_it_has_become_urgent_and_not_again_when_the_hours_begin(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]}, sending_window={**HOURS, "outside": "urgent"})
+    story.fires("Disk full", severity="warning", host="a")
+    story.fires("Link down", severity="warning")
+    story.passes(60)
+    story.expect_silence()
+
+    story.fires("Disk full", severity="critical", host="b")
+    story.passes(60)
+    story.expect_mail(ann, "firing: 2 events")
+    change_severity(by=ADMIN, now=story.now, alert_id=story.alert().pk, severity=2)
+    story.passes()
+    story.expect_mail(ann, "Link down")
+    urgent = "It is urgent by now: what waited for the hours of the policy is planned again"
+    assert urgent in [entry.title for entry in story.timeline()]
+
+    story.passes(UNTIL_NINE)
+    story.expect_silence()
 
 
 def test_what_follows_an_unanswered_call_keeps_to_the_hours_too(story: Story) -> None:

@@ -50,6 +50,8 @@ class Notification(models.Model):
     """Goes out although somebody has claimed the alert: the step waits for its resolution, or somebody asked for it."""
     escalated_count = models.PositiveIntegerField(default=0, db_default=0)
     """Of the alert as this was decided: who asks for the next step because of this means the one after it."""
+    sending_window = models.JSONField(null=True, blank=True)
+    """The hours of a step of an escalation, as a policy's; None: those of the policy, and any for a step."""
 
     class Meta:
         verbose_name = _("notification")

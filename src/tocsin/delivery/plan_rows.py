@@ -35,13 +35,15 @@ WITH n AS (
                 + coalesce((SELECT max(o.number) FROM delivery_notification o WHERE o.alert_id = u.alert_id), 0)
                 AS number
     FROM json_to_recordset(%(rows)s) AS u (
-        at int, alert_id bigint, cause text, active_count int, escalated_count int, reaches_claimed bool
+        at int, alert_id bigint, cause text, active_count int, escalated_count int, reaches_claimed bool,
+        sending_window jsonb
     )
 ), made AS (
     INSERT INTO delivery_notification (
-        alert_id, cause, number, created_at, active_count, escalated_count, reaches_claimed
+        alert_id, cause, number, created_at, active_count, escalated_count, reaches_claimed, sending_window
     )
-    SELECT alert_id, cause, number, %(now)s, active_count, escalated_count, reaches_claimed FROM n ORDER BY at
+    SELECT alert_id, cause, number, %(now)s, active_count, escalated_count, reaches_claimed, sending_window
+    FROM n ORDER BY at
     RETURNING alert_id, number, id
 )
 SELECT n.at, made.id FROM made JOIN n ON n.alert_id = made.alert_id AND n.number = made.number
@@ -74,6 +76,12 @@ WHERE n.alert_id = ANY(%s) AND n.cause <> 'recovered'
 GROUP BY n.alert_id, d.recipient_id
 HAVING bool_and(d.state IN ('skipped', 'failed', 'cancelled')) AND bool_or(d.reason = 'claimed')
 """
+_HEARD = """
+SELECT DISTINCT n.alert_id, d.recipient_id, d.channel
+FROM delivery_notification n JOIN delivery_delivery d ON d.notification_id = n.id
+WHERE n.alert_id = ANY(%s) AND n.cause <> 'recovered'
+  AND (d.state NOT IN ('skipped', 'failed', 'cancelled') OR d.reason = 'shadow')
+"""
 _ALERTS = """
 UPDATE alerts_alert a SET
     state = u.state, severity = u.severity, notified_at = u.notified_at, due_at = u.due_at,
@@ -100,6 +108,8 @@ class NewNotification(msgspec.Struct, frozen=True):
     active_count: int
     escalated_count: int
     reaches_claimed: bool = False
+    sending_window: dict[str, Any] | None = None
+    """Of a step of an escalation that has hours of its own."""
 
 
 class NewDelivery(msgspec.Struct, frozen=True):
@@ -186,6 +196,14 @@ def stopped_by_claims(alert_ids: Collection[int]) -> dict[int, frozenset[int]]:
     for alert_id, recipient_id in execute(_STOPPED, [list(alert_ids)]) if alert_ids else ():
         found.setdefault(alert_id, set()).add(recipient_id)
     return {alert_id: frozenset(ids) for alert_id, ids in found.items()}
+
+
+def heard_of(alert_ids: Collection[int]) -> dict[int, set[tuple[int, Channel]]]:
+    """By alert, to whom and over what it was told, or is about to be, that it fires."""
+    found: dict[int, set[tuple[int, Channel]]] = {}
+    for alert_id, recipient_id, channel in execute(_HEARD, [list(alert_ids)]) if alert_ids else ():
+        found.setdefault(alert_id, set()).add((recipient_id, Channel(channel)))
+    return found
 
 
 def mark_told(membership_ids: Collection[int], told_state: str) -> None:

@@ -20,7 +20,9 @@ _COLUMNS = """
            d.verification_id, d.fallback_of_id, n.id, n.number, n.cause, n.alert_id, a.state,
            coalesce(n.reaches_claimed, false), a.muted_until,
            c.id IS NOT NULL, coalesce(c.phone, ''), c.phone_verified_at IS NOT NULL, coalesce(c.email, ''),
-           d.reason, a.severity, v.sending_window::text, coalesce(a.is_shadow, false), d.account_id, d.started_at,
+           d.reason, a.severity,
+           CASE WHEN n.cause = 'escalated' THEN n.sending_window ELSE v.sending_window END::text,
+           coalesce(a.is_shadow, false), d.account_id, d.started_at,
            coalesce(p.is_enabled AND p.deleted_at IS NULL, true), a.due_at, v.escalation_id IS NOT NULL,
            coalesce(a.escalated_count, 0)
 """
@@ -115,6 +117,7 @@ class QueueRow:
     reason: str
     severity: int | None
     window: Window | None
+    """Of the policy; of a step of an escalation its own."""
     is_shadow: bool
     last_account_id: int | None
     last_started_at: datetime | None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,16 +11,16 @@ import msgspec
 
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.queries import default_fallback
-from tocsin.contacts.rules import ContactView, resolved_fallback
+from tocsin.contacts.rules import ContactView, Directory, resolved_fallback
 from tocsin.core.errors import InvalidInputError
 from tocsin.delivery.caps import caps_in_force
 from tocsin.delivery.queries import carriers
 from tocsin.delivery.rules import Cause
 from tocsin.delivery.rules.hours import moment_for
 from tocsin.delivery.rules.outgoing import Customs, Outgoing, is_to_a_person, sent
-from tocsin.delivery.rules.plan import plan
+from tocsin.delivery.rules.plan import Plan, plan, plan_recovery
 from tocsin.delivery.rules.quiet_spans import quiet_spans
-from tocsin.delivery.rules.replaying import Firing, ReplayedAlert, TooMuchToReplayError, replay
+from tocsin.delivery.rules.replaying import Firing, ReplayedAlert, Retelling, TooMuchToReplayError, replay
 from tocsin.events.queries import integration_keys
 from tocsin.events.rules import match_labels
 from tocsin.events.statements import execute
@@ -30,7 +30,7 @@ from tocsin.policies.inhibiting import enabled_inhibitions
 from tocsin.policies.queries import PolicyView, chains, policy_versions
 from tocsin.policies.queries.silences import silences_between
 from tocsin.policies.queries.walks import matchers
-from tocsin.policies.rules import Matcher, Walk
+from tocsin.policies.rules import Matcher, Moment, Walk
 
 MOST_FIRINGS = 200_000
 
@@ -172,27 +172,27 @@ def _planned(alerts: Sequence[ReplayedAlert]) -> tuple[list[Outgoing], Mapping[i
     if not tellings:
         return [], {}
     named = {pk for _at, _alert, telling in tellings for pk, _ in telling.targets}
-    directories = directories_at(named, {telling.at for _at, _alert, telling in tellings})
+    moments = [
+        moment_for(alert.policy.window, one.cause, one.severity, one.at)
+        if one.cause is not Cause.ESCALATED
+        else Moment()
+        for _at, alert, one in tellings
+    ]
+    told_at = [moment.at or one.at for moment, (_at, _alert, one) in zip(moments, tellings, strict=True)]
+    directories = directories_at(named, set(told_at))
     carried, mentions_by = carriers()
     planned: list[Outgoing] = []
-    for at, alert, telling in tellings:
-        moment = moment_for(alert.policy.window, telling.cause, telling.severity, telling.at)
+    heard: dict[int, set[tuple[int, Channel]]] = defaultdict(set)
+    for (at, _alert, telling), moment, goes_at in zip(tellings, moments, told_at, strict=True):
         if moment.is_dropped:
             continue
-        made = plan(
-            telling.targets,
-            directories[telling.at],
-            channels_carried=carried,
-            mentions_by=mentions_by,
-            is_recovery=telling.cause is Cause.RECOVERED,
-            severity=telling.severity,
-            severity_limits=telling.limits,
-        )
+        made = _plan(telling, directories[goes_at], heard[at], carried, mentions_by)
+        heard[at].update((item.recipient_id, item.channel) for item in made.deliveries)
         texted = {item.recipient_id for item in made.deliveries if item.channel is Channel.SMS}
         planned += [
             Outgoing(
                 planned_at=telling.at,
-                at=moment.at or telling.at,
+                at=goes_at,
                 alert=at,
                 cause=telling.cause,
                 severity=telling.severity,
@@ -207,6 +207,24 @@ def _planned(alerts: Sequence[ReplayedAlert]) -> tuple[list[Outgoing], Mapping[i
         ]
     people = {pk: view for directory in directories.values() for pk, view in directory.contacts.items()}
     return planned, people
+
+
+def _plan(
+    telling: Retelling,
+    people: Directory,
+    heard: Collection[tuple[int, Channel]],
+    carried: Collection[Channel],
+    mentions_by: Mapping[str, Sequence[str]],
+) -> Plan:
+    if telling.cause is Cause.RECOVERED:
+        return plan_recovery(
+            telling.targets, people, heard=heard, channels_carried=carried, mentions_by=mentions_by,
+            severity=telling.severity, severity_limits=telling.limits,
+        )  # fmt: skip
+    return plan(
+        telling.targets, people, channels_carried=carried, mentions_by=mentions_by, severity=telling.severity,
+        severity_limits=telling.limits,
+    )  # fmt: skip
 
 
 def _customs(people: Mapping[int, ContactView], calls: Mapping[int, Calls]) -> Customs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from tocsin.delivery.own_texts import template_failed
 from tocsin.delivery.plan_rows import (
     NewDelivery,
     NewNotification,
+    heard_of,
     insert_contents,
     insert_deliveries,
     insert_notifications,
@@ -30,11 +31,12 @@ from tocsin.delivery.queries import carriers
 from tocsin.delivery.render import EventSummary, Text, render
 from tocsin.delivery.rules import Cause
 from tocsin.delivery.rules.hours import begins_as
-from tocsin.delivery.rules.plan import Plan, PlannedDelivery, Shortfall, assignee_channels, plan
+from tocsin.delivery.rules.plan import Plan, PlannedDelivery, Shortfall, assignee_channels, plan, plan_recovery
 from tocsin.delivery.summaries import EVENTS_LISTED, EventCounts, sample_events, summarise
 from tocsin.events.statements import together
 from tocsin.oncall.queries import directory_at
 from tocsin.policies.queries import PolicyView
+from tocsin.policies.rules import Window, window_as_json
 
 _REASONS_KEPT = 200
 Targets = Sequence[tuple[int, Sequence[Channel]]]
@@ -64,6 +66,14 @@ class Telling:
         return Note(step=self.step, by=self.by)
 
     @property
+    def hours(self) -> Window | None:
+        """Of the policy; a step of an escalation has its own, unless somebody wants it now."""
+        if self.step is None:
+            return self.policy.window
+        period = self.step.step.period
+        return period.as_window() if period is not None and not self.step.is_asked else None
+
+    @property
     def limits(self) -> Mapping[str, int]:
         """Steps of an escalation name their own channels, and who is assigned is told whatever the severity."""
         return {} if self.step is not None or self.cause is Cause.ASSIGNED else self.policy.severity_limits
@@ -79,20 +89,16 @@ def tell(tellings: Sequence[Telling], now: datetime) -> list[NewActivity]:
     """Writes notifications, contents and deliveries of all; returns the activities."""
     if not tellings:
         return []
+    told = heard_of({item.alert.pk for item in tellings if item.cause is Cause.RECOVERED})
     named = {pk for item in tellings for pk, _ in (*item.targets, *item.among)}
+    named |= {pk for pairs in told.values() for pk, _ in pairs}
     assigned = {item.alert.assigned_to_id for item in tellings if item.alert.assigned_to_id is not None}
     people = directory_at(named | assigned, now)
     carried, mentions_by = carriers()
     samples = sample_events(list({item.alert.pk for item in tellings}))
     many = {item.alert.pk for item in tellings if item.counts.active > EVENTS_LISTED}
     common = labels_in_common(many) if many else {}
-    made_of = [
-        (item, _limited(item, plan(
-            _channels_of(item, people), people, channels_carried=carried, mentions_by=mentions_by,
-            is_recovery=item.cause is Cause.RECOVERED, severity=item.alert.severity, severity_limits=item.limits,
-        )))
-        for item in tellings
-    ]  # fmt: skip
+    made_of = [(item, _made(item, people, carried, mentions_by, told.get(item.alert.pk, ()))) for item in tellings]
     plans = [(item, made) for item, made in made_of if made.deliveries or (item.only is None and not item.heard)]
     texts = {
         (at, key): _rendered(item, samples[item.alert.pk], common.get(item.alert.pk, {}), key)
@@ -118,6 +124,26 @@ def tell(tellings: Sequence[Telling], now: datetime) -> list[NewActivity]:
     return activities + [template_failed(plans[at][0].alert.pk, channel, why) for at, channel, why in sorted(faults)]
 
 
+def _made(
+    item: Telling,
+    people: Directory,
+    carried: Collection[Channel],
+    mentions_by: Mapping[str, Sequence[str]],
+    told: Collection[tuple[int, Channel]],
+) -> Plan:
+    """`told`: to whom and over what it was said that the alert fires."""
+    targets, severity, limits = _channels_of(item, people), item.alert.severity, item.limits
+    if item.cause is Cause.RECOVERED:
+        return plan_recovery(
+            targets, people, heard=told, channels_carried=carried, mentions_by=mentions_by, severity=severity,
+            severity_limits=limits,
+        )  # fmt: skip
+    made = plan(
+        targets, people, channels_carried=carried, mentions_by=mentions_by, severity=severity, severity_limits=limits
+    )
+    return _limited(item, made)
+
+
 def _limited(item: Telling, made: Plan) -> Plan:
     """To those alone that it is for."""
     if item.only is not None:
@@ -139,9 +165,12 @@ def _channels_of(item: Telling, people: Directory) -> Targets:
 
 
 def _notification(at: int, item: Telling) -> NewNotification:
-    reaches_claimed = item.step is not None and item.step.reaches_claimed
-    alert = item.alert
-    return NewNotification(at, alert.pk, item.cause, item.counts.active, alert.escalated_count, reaches_claimed)
+    alert, step = item.alert, item.step
+    hours = window_as_json(item.hours) if step is not None and item.hours is not None else None
+    reaches_claimed = step is not None and step.reaches_claimed
+    return NewNotification(
+        at, alert.pk, item.cause, item.counts.active, alert.escalated_count, reaches_claimed, sending_window=hours
+    )
 
 
 def _content_key(item: PlannedDelivery) -> tuple[Channel, str, str]:
@@ -161,9 +190,7 @@ def _delivery(
     item: PlannedDelivery, telling: Telling, now: datetime, notification_id: int, content_id: int
 ) -> NewDelivery:
     alert = telling.alert
-    state, reason, next_at = begins_as(
-        telling.policy.window, telling.cause, alert.severity, now, is_shadow=alert.is_shadow
-    )
+    state, reason, next_at = begins_as(telling.hours, telling.cause, alert.severity, now, is_shadow=alert.is_shadow)
     return NewDelivery(
         state=state,
         reason=reason,

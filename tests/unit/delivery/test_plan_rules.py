@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tocsin.channels.kinds import PERSONAL_CHANNELS, ROBOT_PLATFORMS, Channel
 from tocsin.contacts.rules import ContactView, Directory, Fallback, GroupView, RobotView, ScheduleView, WebhookView
-from tocsin.delivery.rules.plan import can_mention, plan
+from tocsin.delivery.rules.plan import can_mention, plan, plan_recovery
 
 MENTIONS_BY: dict[Channel, Sequence[str]] = {Channel.DINGTALK: ("phone", "user_id"), Channel.LARK: ("user_id",)}
 Targets = list[tuple[int, tuple[Channel, ...]]]
@@ -95,3 +95,30 @@ def test_everybody_is_told_once_over_a_channel_and_mentioned_once(directory: Dir
     told_or_not = {(item.recipient_id, item.channel) for item in made.deliveries}
     told_or_not |= {(item.object_id, Channel(item.channel)) for item in made.shortfalls if item.channel}
     assert {(pk, channel) for pk, wanted in concerned.items() for channel in wanted} <= told_or_not
+
+
+@given(directories, all_targets, all_targets, limits, st.integers(1, 6), st.randoms())
+def test_good_news_goes_wherever_bad_news_went_and_to_each_once(
+    directory: Directory, named_then: Targets, named_now: Targets, kept: dict[str, int], severity: int, random: object
+) -> None:
+    """Whatever has changed meanwhile: who is named, on duty or in a group, and how severe it is."""
+    fired = plan(named_then, directory, channels_carried=set(Channel), mentions_by=MENTIONS_BY).deliveries
+    heard = {(item.recipient_id, item.channel) for item in fired}
+    shuffled = list(named_now)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+
+    def over(named: Targets, known: Directory) -> object:
+        return plan_recovery(named, known, heard=heard, channels_carried=set(Channel), mentions_by=MENTIONS_BY,
+                             severity=severity, severity_limits=kept)  # fmt: skip
+
+    made = plan_recovery(named_now, directory, heard=heard, channels_carried=set(Channel), mentions_by=MENTIONS_BY,
+                         severity=severity, severity_limits=kept)  # fmt: skip
+    told = [(item.recipient_id, item.channel, item.is_legacy_chatbot) for item in made.deliveries]
+    assert len(told) == len(set(told))
+    texted = {(pk, Channel.SMS if channel is Channel.PHONE else channel) for pk, channel in heard}
+    assert texted <= {(pk, channel) for pk, channel, _ in told}
+    assert made == over(shuffled, turned(directory))
+    nobody = plan_recovery(named_now, directory, heard=(), channels_carried=set(Channel), mentions_by=MENTIONS_BY,
+                           severity=severity, severity_limits=kept)  # fmt: skip
+    assert nobody == plan(named_now, directory, channels_carried=set(Channel), mentions_by=MENTIONS_BY,
+                          is_recovery=True, severity=severity, severity_limits=kept)  # fmt: skip

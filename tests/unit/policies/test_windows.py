@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.core.errors import InvalidInputError
-from tocsin.policies.rules import Moment, Outside, Window, parse_window, when_to_send, window_of
+from tocsin.policies.rules import Moment, Outside, Window, parse_window, when_to_send, window_as_json, window_of
 
 ZONES = ["UTC", "Asia/Shanghai", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]
 EVERY_DAY = frozenset(range(1, 8))
@@ -146,6 +146,8 @@ def test_a_window_survives_being_stored() -> None:
     assert parse_window(stored) == stored
     assert parse_window(None) is None
     assert window_of(None) is None
+    to_the_minute = Window(time(22, 30), time(6), frozenset({5}), "Europe/Berlin", Outside.URGENT)
+    assert window_of(window_as_json(to_the_minute)) == to_the_minute
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ from tocsin.policies.rules import Moment, Window, when_to_send
 
 
 def moment_for(window: Window | None, cause: Cause | None, severity: int | None, now: datetime) -> Moment:
-    """When a message may go out. Steps of an escalation have hours of their own; who is assigned is told at once."""
-    if window is None or cause in (None, Cause.ESCALATED, Cause.ASSIGNED):
+    """When a message may go out. `window`: of the policy, for a step of an escalation its own; who is assigned is told
+    at once.
+    """
+    if window is None or cause in (None, Cause.ASSIGNED):
         return Moment()
     return when_to_send(window, severity or 1, now)
 

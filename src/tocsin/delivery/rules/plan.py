@@ -138,6 +138,39 @@ def plan(
     return Plan(tuple(used), tuple(dict.fromkeys(shortfalls)))
 
 
+def plan_recovery(
+    targets: Sequence[tuple[int, Sequence[Channel]]],
+    directory: Directory,
+    *,
+    heard: Collection[tuple[int, Channel]],
+    channels_carried: Collection[Channel],
+    mentions_by: Mapping[str, Sequence[str]],
+    severity: int = 1,
+    severity_limits: Mapping[str, int] = _NO_LIMITS,
+) -> Plan:
+    """As `plan`, for good news: it goes wherever the bad went, too (`heard`: recipients and channels).
+
+    So it finds who is off duty by now, a channel that is kept for alerts more severe than this one is by now, and one
+    that a step of an escalation or an assignment used.
+    """
+
+    def planned(named: Sequence[tuple[int, Sequence[Channel]]], limits: Mapping[str, int]) -> Plan:
+        return plan(
+            named, directory, channels_carried=channels_carried, mentions_by=mentions_by, is_recovery=True,
+            severity=severity, severity_limits=limits,
+        )  # fmt: skip
+
+    made = planned(targets, severity_limits)
+    if not heard:
+        return made
+    named = [(pk, (channel,) if channel in PERSONAL_CHANNELS else ()) for pk, channel in sorted(heard)]
+    called = ((pk, Channel.SMS) for pk, channel in heard if channel is Channel.PHONE)
+    wanted = {*heard, *called} - {(item.recipient_id, item.channel) for item in made.deliveries}
+    unlimited = planned([*targets, *named], _NO_LIMITS).deliveries
+    more = (item for item in unlimited if (item.recipient_id, item.channel) in wanted)
+    return Plan((*made.deliveries, *more), made.shortfalls)
+
+
 def assignee_channels(
     contact_id: int, among: Sequence[tuple[int, Sequence[Channel]]], directory: Directory
 ) -> tuple[Channel, ...]:

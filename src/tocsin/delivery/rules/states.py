@@ -213,7 +213,7 @@ REASON_TEXTS: dict[Reason, Sentence] = {
     Reason.OUTCOME_UNKNOWN: Sentence("no reply came, so it may or may not have gone out"),
     Reason.SHADOW: Sentence("the policy is in shadow: this would have been sent"),
     Reason.NOT_AT_SEVERITY: Sentence("the policy keeps this channel for more severe alerts"),
-    Reason.OUTSIDE_WINDOW: Sentence("it is outside the hours of the policy"),
+    Reason.OUTSIDE_WINDOW: Sentence("it is outside the hours of the policy, or of the step of the escalation"),
     Reason.PLANNED_ANEW: Sentence("what it waited for was over, and it was planned again for whoever is concerned now"),
     Reason.PERSON_CAP: Sentence(
         "the cap on calls or texts to one person in an hour is reached; it goes out with others when the hour is over"

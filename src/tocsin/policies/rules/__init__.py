@@ -36,7 +36,15 @@ from tocsin.policies.rules.templating import (
     written,
 )
 from tocsin.policies.rules.walking import Matcher, Walk, taken_in_turn
-from tocsin.policies.rules.windows import Moment, Outside, Window, parse_window, when_to_send, window_of
+from tocsin.policies.rules.windows import (
+    Moment,
+    Outside,
+    Window,
+    parse_window,
+    when_to_send,
+    window_as_json,
+    window_of,
+)
 
 __all__ = [
     "EMPTY_TEXT",
@@ -82,6 +90,7 @@ __all__ = [
     "taken_in_turn",
     "when_to_send",
     "why_not_a_template",
+    "window_as_json",
     "window_of",
     "written",
 ]

@@ -9,6 +9,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from tocsin.channels.kinds import Channel
+from tocsin.policies.rules.windows import Outside, Window
 
 LONGEST_STEP = timedelta(minutes=90)
 DEFAULT_STEP = timedelta(minutes=10)
@@ -38,6 +39,10 @@ class DailyPeriod:
         if self.begins < self.ends:
             return self.begins <= clock < self.ends
         return clock >= self.begins or clock < self.ends
+
+    def as_window(self) -> Window:
+        """For messages that cannot go out at once: they wait until it holds again."""
+        return Window(self.begins, self.ends, frozenset(range(1, 8)), self.zone.key, Outside.HOLD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,17 @@ def window_of(stored: Mapping[str, Any] | None) -> Window | None:
     )
 
 
+def window_as_json(window: Window) -> dict[str, Any]:
+    """What `window_of` reads."""
+    return {
+        "start": window.start.isoformat(),
+        "end": window.end.isoformat(),
+        "days": sorted(window.days),
+        "zone": window.zone,
+        "outside": window.outside.value,
+    }
+
+
 def _parse_time(typed: object, field: str) -> time:
     text = str(typed).strip()
     if text in ("24:00", "23:59") and field == "window_end":
