@@ -62,7 +62,7 @@ class _Due:
     """Who has heard nothing of it because of a claim that is over."""
 
     def is_opened(self, now: datetime) -> bool:
-        """Whether what waited is planned again: it waits for nothing more or has become too urgent to wait, and there is
+        """Whether what waited is planned again: it waits for nothing more or is too urgent to wait by now, and there is
         still something to tell.
         """
         alert = self.alert
