@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from urllib.parse import SplitResult, urlsplit
 
-from tocsin.channels.base import Message, Outcome, SendResult
+from tocsin.channels.base import ConfigField, Message, Outcome, SendResult
 from tocsin.channels.http import AddressRefusedError, HttpClient, HttpError, HttpReply, NotSentError
 from tocsin.core.sentences import Sentence
 
@@ -35,6 +35,14 @@ _EVERYBODY = re.compile(r"@(?=\s*(?:(?:all|everyone)(?![A-Za-z0-9_])|所有人|�
 def as_json(value: object) -> bytes:
     """Of what is posted: as short as it gets, and half a character is a question mark."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def form_field(*forms: str) -> ConfigField:
+    """How a robot's messages look: the first of these unless another is chosen."""
+    return ConfigField(
+        "form", "Messages as", is_required=False, default=forms[0], choices=forms,
+        help="What the platform refuses goes out as plain text.",
+    )  # fmt: skip
 
 
 class Note(StrEnum):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, LimitScope, Provider, ProviderType
-from tocsin.channels.http import HttpClient
+from tocsin.channels.base import Capabilities, ConfigField, Limit, LimitScope, ProviderType
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.aliyun import sms, voice
 from tocsin.channels.providers.aliyun.account import account_fields
@@ -14,14 +13,6 @@ from tocsin.core.sentences import Sentence
 _VARIABLES = Sentence("JSON: each variable of the template, with what it is given.")
 _SPOKEN = '{"severity": "{severity}", "title": "{title}", "state": "{state}"}'
 _ALERT = '{"severity": "{severity}", "title": "{title}", "state": "{state}", "summary": "{summary}"}'
-
-
-def _build_sms(config: Config, http: HttpClient) -> Provider:
-    return sms.AliyunSms(config, http)
-
-
-def _build_voice(config: Config, http: HttpClient) -> Provider:
-    return voice.AliyunVoice(config, http)
 
 
 ALIYUN_SMS = ProviderType(
@@ -49,7 +40,7 @@ ALIYUN_SMS = ProviderType(
         ),
         ConfigField("longest", "Characters of a variable", default="35", help="What is longer is cut."),
     ),
-    build=_build_sms,
+    build=sms.AliyunSms,
     check=sms.check,
     read_callback=sms.read_callback,
 )
@@ -81,7 +72,7 @@ ALIYUN_VOICE = ProviderType(
         ConfigField("key_code", "Answer to a key", is_required=False, help="A template that thanks for a pressed key."),
         ConfigField("bye_code", "Goodbye", is_required=False, help="A template that ends a call without a key."),
     ),
-    build=_build_voice,
+    build=voice.AliyunVoice,
     check=voice.check,
     read_callback=voice.read_callback,
 )

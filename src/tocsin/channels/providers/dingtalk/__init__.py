@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from urllib.parse import parse_qs
 
 from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, Provider, ProviderType
-from tocsin.channels.groups import webhook_parts
+from tocsin.channels.groups import form_field, webhook_parts
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.dingtalk.account import app_fields, check_app
@@ -62,24 +63,13 @@ DINGTALK = ProviderType(
         ConfigField("url", "Webhook URL", is_secret=True),
         ConfigField("secret", "Signing secret", is_secret=True, is_required=False, help="Starts with SEC."),
         ConfigField("keyword", "Keyword", is_required=False, help="Added to messages that do not hold it."),
-        ConfigField(
-            "form",
-            "Messages as",
-            is_required=False,
-            default="markdown",
-            choices=("markdown", "card", "text"),
-            help="What the platform refuses goes out as plain text.",
-        ),
+        form_field("markdown", "card", "text"),
     ),
     build=_build,
     check=_check,
     hosts=("oapi.dingtalk.com", "api.dingtalk.com"),
     is_for_robots=True,
 )
-
-
-def _build_app(config: Config, http: HttpClient) -> Provider:
-    return DingtalkApp(config, http)
 
 
 DINGTALK_APP = ProviderType(
@@ -91,7 +81,7 @@ DINGTALK_APP = ProviderType(
         _CAPABILITIES, has_buttons=True, can_update=True, resend_is_safe=True, mentions_by=("user_id",)
     ),
     fields=app_fields(),
-    build=_build_app,
+    build=DingtalkApp,
     check=check_app,
     listens=True,
     looks_up=("phone",),
@@ -102,22 +92,13 @@ DINGTALK_APP = ProviderType(
 # Whether a call was answered DingTalk does not say; who reads the DING was reached.
 _DING = Capabilities(has_receipts=True, receipt_within=timedelta(minutes=3), can_be_asked=True, concurrency=4)
 
-
-def _build_ding_phone(config: Config, http: HttpClient) -> Provider:
-    return DingtalkDing("phone", config, http)
-
-
-def _build_ding_sms(config: Config, http: HttpClient) -> Provider:
-    return DingtalkDing("sms", config, http)
-
-
 DINGTALK_DING_PHONE = ProviderType(
     name="dingtalk_ding_phone",
     title="DingTalk DING calls",
     channel=Channel.PHONE,
     capabilities=_DING,
     fields=app_fields(),
-    build=_build_ding_phone,
+    build=partial(DingtalkDing, "phone"),
     check=check_app,
 )
 
@@ -127,6 +108,6 @@ DINGTALK_DING_SMS = ProviderType(
     channel=Channel.SMS,
     capabilities=replace(_DING, receipt_within=timedelta(minutes=15)),
     fields=app_fields(),
-    build=_build_ding_sms,
+    build=partial(DingtalkDing, "sms"),
     check=check_app,
 )

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, Provider, ProviderType
-from tocsin.channels.groups import webhook_parts
+from tocsin.channels.groups import form_field, webhook_parts
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.lark.account import app_fields, check_app
@@ -61,24 +62,13 @@ LARK = ProviderType(
         ConfigField("url", "Webhook URL", is_secret=True),
         ConfigField("secret", "Signing secret", is_secret=True, is_required=False),
         ConfigField("keyword", "Keyword", is_required=False, help="Added to messages that do not hold it."),
-        ConfigField(
-            "form",
-            "Messages as",
-            is_required=False,
-            default="card",
-            choices=("card", "text"),
-            help="What the platform refuses goes out as plain text.",
-        ),
+        form_field("card", "text"),
     ),
     build=_build,
     check=_check,
     is_for_robots=True,
     hosts=("open.feishu.cn", "open.larksuite.com"),
 )
-
-
-def _build_app(config: Config, http: HttpClient) -> Provider:
-    return LarkApp(config, http)
 
 
 LARK_APP = ProviderType(
@@ -88,7 +78,7 @@ LARK_APP = ProviderType(
     # A second message with the same uuid is dropped for an hour.
     capabilities=replace(_CAPABILITIES, has_buttons=True, can_update=True, resend_is_safe=True),
     fields=app_fields(),
-    build=_build_app,
+    build=LarkApp,
     check=check_app,
     listens=True,
     looks_up=("phone", "email"),
@@ -100,21 +90,13 @@ LARK_APP = ProviderType(
 _URGENT = Capabilities(has_receipts=True, receipt_within=timedelta(minutes=3), can_be_asked=True, concurrency=4)
 
 
-def _build_urgent_phone(config: Config, http: HttpClient) -> Provider:
-    return LarkUrgent("phone", config, http)
-
-
-def _build_urgent_sms(config: Config, http: HttpClient) -> Provider:
-    return LarkUrgent("sms", config, http)
-
-
 LARK_URGENT_PHONE = ProviderType(
     name="lark_urgent_phone",
     title="Lark urgent calls",
     channel=Channel.PHONE,
     capabilities=_URGENT,
     fields=app_fields(),
-    build=_build_urgent_phone,
+    build=partial(LarkUrgent, "phone"),
     check=check_app,
 )
 
@@ -124,6 +106,6 @@ LARK_URGENT_SMS = ProviderType(
     channel=Channel.SMS,
     capabilities=replace(_URGENT, receipt_within=timedelta(minutes=15), resend_is_safe=True),
     fields=app_fields(),
-    build=_build_urgent_sms,
+    build=partial(LarkUrgent, "sms"),
     check=check_app,
 )

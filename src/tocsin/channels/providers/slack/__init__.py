@@ -43,10 +43,6 @@ def _build_bot(config: Config, http: HttpClient) -> Provider:
     return SlackBot(http, api=config["api"], token=config["token"], channel=config["channel"])
 
 
-def _build_app(config: Config, http: HttpClient) -> Provider:
-    return SlackApp(config, http)
-
-
 def _check_app(config: Config) -> dict[str, str]:
     found = _check_token(config)
     if not config["app_token"].startswith("xapp-") or not config["app_token"].isascii():
@@ -75,6 +71,8 @@ def _check_bot(config: Config) -> dict[str, str]:
     return found
 
 
+_TOKEN_FIELD = ConfigField("token", "Bot token", is_secret=True, help="Of a bot that is in the group.")
+_CHANNEL_FIELD = ConfigField("channel", "Channel ID", help="Like C0123ABCD, from the channel's details.")
 _API_FIELD = ConfigField(
     "api",
     "API address",
@@ -105,20 +103,8 @@ SLACK_BOT = ProviderType(
     name="slack_bot",
     title="Slack bot",
     channel=Channel.SLACK,
-    capabilities=Capabilities(
-        accepted_is_delivered=True,
-        limit=_LIMIT,
-        max_bytes=MAX_BYTES,
-        mentions_by=("user_id",),
-        mentions_channel=Channel.SLACK,
-        can_update=True,
-        concurrency=4,
-    ),
-    fields=(
-        ConfigField("token", "Bot token", is_secret=True, help="Of a bot that is in the group."),
-        ConfigField("channel", "Channel ID", help="Like C0123ABCD, from the channel's details."),
-        _API_FIELD,
-    ),
+    capabilities=replace(SLACK.capabilities, can_update=True),
+    fields=(_TOKEN_FIELD, _CHANNEL_FIELD, _API_FIELD),
     build=_build_bot,
     check=_check_bot,
     is_for_robots=True,
@@ -128,16 +114,14 @@ SLACK_APP = ProviderType(
     name="slack_app",
     title="Slack app with buttons",
     channel=Channel.SLACK,
-    capabilities=replace(
-        SLACK_BOT.capabilities, has_buttons=True, limit=Limit(2, timedelta(seconds=2), LimitScope.TARGET)
-    ),
+    capabilities=replace(SLACK_BOT.capabilities, has_buttons=True, limit=replace(_LIMIT, scope=LimitScope.TARGET)),
     fields=(
-        ConfigField("token", "Bot token", is_secret=True, help="Of a bot that is in the group."),
+        _TOKEN_FIELD,
         ConfigField("app_token", "App token", is_secret=True, help="For Socket Mode, starts with xapp-."),
         _API_FIELD,
     ),
-    build=_build_app,
+    build=SlackApp,
     check=_check_app,
     listens=True,
-    chat=ConfigField("chat_id", "Channel ID", help="Like C0123ABCD, from the channel's details."),
+    chat=replace(_CHANNEL_FIELD, name="chat_id"),
 )

@@ -26,10 +26,6 @@ def _build(config: Config, http: HttpClient) -> Provider:
     return TelegramBot(http, api=config["api"], token=config["token"], chat=config["chat"], topic=config["topic"])
 
 
-def _build_app(config: Config, http: HttpClient) -> Provider:
-    return TelegramApp(config, http)
-
-
 def _check_app(config: Config) -> dict[str, str]:
     found: dict[str, str] = {}
     if not _TOKEN.fullmatch(config["token"]):
@@ -87,7 +83,7 @@ TELEGRAM_APP = ProviderType(
     channel=Channel.TELEGRAM,
     capabilities=replace(_CAPABILITIES, has_buttons=True, limit=Limit(18, timedelta(minutes=1), LimitScope.TARGET)),
     fields=(_TOKEN_FIELD, _API_FIELD),
-    build=_build_app,
+    build=TelegramApp,
     check=_check_app,
     listens=True,
     chat=ConfigField("chat_id", "Chat ID", help="Like -1001234567890; the number of a topic follows a slash."),

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, LimitScope, Provider, ProviderType
-from tocsin.channels.http import HttpClient
+from tocsin.channels.base import Capabilities, ConfigField, Limit, LimitScope, ProviderType
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.tencent import sms
 from tocsin.core.sentences import Sentence
 
 _VARIABLES = Sentence("JSON: what the variables of the template are given, in its order.")
-
-
-def _build(config: Config, http: HttpClient) -> Provider:
-    return sms.TencentSms(config, http)
 
 
 TENCENT_SMS = ProviderType(
@@ -49,7 +44,7 @@ TENCENT_SMS = ProviderType(
             help="What is longer is cut. Accounts since 2024 take 6 unless Tencent Cloud raised it.",
         ),
     ),
-    build=_build,
+    build=sms.TencentSms,
     check=sms.check,
     read_callback=sms.read_callback,
 )  # fmt: skip

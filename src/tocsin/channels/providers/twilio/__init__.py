@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, Provider, ProviderType
-from tocsin.channels.http import HttpClient
+from tocsin.channels.base import Capabilities, ConfigField, Limit, ProviderType
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.twilio import sms, voice
 from tocsin.channels.providers.twilio.account import ACCOUNT_FIELDS
-
-
-def _build_sms(config: Config, http: HttpClient) -> Provider:
-    return sms.TwilioSms(config, http)
-
-
-def _build_voice(config: Config, http: HttpClient) -> Provider:
-    return voice.TwilioVoice(config, http)
-
 
 TWILIO_SMS = ProviderType(
     name="twilio_sms",
@@ -35,7 +25,7 @@ TWILIO_SMS = ProviderType(
         ConfigField("sender", "Sender", help="A number or name of the account, or the SID of a messaging service."),
         ConfigField("max_parts", "Parts at most", default="3", help="A longer text is cut."),
     ),
-    build=_build_sms,
+    build=sms.TwilioSms,
     check=sms.check,
     read_callback=sms.read_callback,
 )
@@ -63,7 +53,7 @@ TWILIO_VOICE = ProviderType(
             help="Twilio charges for it. A call that a machine answers counts as failed, so that its fallback follows.",
         ),
     ),
-    build=_build_voice,
+    build=voice.TwilioVoice,
     check=voice.check,
     read_callback=voice.read_callback,
 )

@@ -6,7 +6,7 @@ from datetime import timedelta
 from urllib.parse import parse_qs
 
 from tocsin.channels.base import Capabilities, Config, ConfigField, Limit, Provider, ProviderType
-from tocsin.channels.groups import webhook_parts
+from tocsin.channels.groups import form_field, webhook_parts
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
 from tocsin.channels.providers.wecom.app import WecomApp, app_fields, check_app
@@ -48,14 +48,7 @@ WECOM = ProviderType(
     capabilities=_CAPABILITIES,
     fields=(
         ConfigField("url", "Webhook URL", is_secret=True),
-        ConfigField(
-            "form",
-            "Messages as",
-            is_required=False,
-            default="markdown",
-            choices=("markdown", "card", "text"),
-            help="What the platform refuses goes out as plain text.",
-        ),
+        form_field("markdown", "card", "text"),
     ),
     build=_build,
     check=_check,
@@ -64,17 +57,13 @@ WECOM = ProviderType(
 )
 
 
-def _build_app(config: Config, http: HttpClient) -> Provider:
-    return WecomApp(config, http)
-
-
 WECOM_APP = ProviderType(
     name="wecom_app",
     title="WeCom app",
     channel=Channel.WECOM,
     capabilities=_CAPABILITIES,
     fields=app_fields(),
-    build=_build_app,
+    build=WecomApp,
     check=check_app,
     looks_up=("phone", "email"),
     chat=ConfigField("chat_id", "Chat ID of WeCom", help="Of a group that the app made, as it named it."),
