@@ -75,6 +75,6 @@ def _as_json(key: AccessKey) -> dict[str, Any]:
         "name": key.name,
         "role": may.value if may else None,
         "is_enabled": key.disabled_at is None,
-        "created_at": key.created_at.isoformat(timespec="seconds"),
-        "last_used_at": key.last_used_at.isoformat(timespec="seconds") if key.last_used_at else None,
+        "created_at": key.created_at,
+        "last_used_at": key.last_used_at,
     }

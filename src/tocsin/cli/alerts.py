@@ -168,18 +168,18 @@ def _as_json(row: Alert) -> dict[str, Any]:
         "group_labels": row.group_labels,
         "active": row.active_count,
         "events": row.event_count,
-        "opened_at": row.opened_at.isoformat(timespec="seconds"),
+        "opened_at": row.opened_at,
         "claimed_by": row.claimed_by,
         "assigned_to": row.assigned_name,
-        "muted_until": row.muted_until.isoformat(timespec="seconds") if row.muted_until else None,
-        "resolved_at": row.resolved_at.isoformat(timespec="seconds") if row.resolved_at else None,
+        "muted_until": row.muted_until,
+        "resolved_at": row.resolved_at,
         "resolved_by": row.resolved_by,
     }
 
 
 def _entry(entry: TimelineEntry) -> dict[str, Any]:
     return {
-        "at": entry.at.isoformat(timespec="seconds"),
+        "at": entry.at,
         "kind": entry.kind,
         "title": entry.title,
         "actor": entry.actor,

@@ -280,7 +280,7 @@ def _contact(row: Contact) -> dict[str, Any]:
         "name": row.name,
         "phone": row.phone or "",
         "is_verified": verified_at is not None,
-        "verified_at": verified_at.isoformat(timespec="seconds") if verified_at else None,
+        "verified_at": verified_at,
         "email": row.email or "",
         "fallback": row.fallback,
         "external_id": row.external_id or "",
@@ -294,7 +294,7 @@ def _verification(result: VerificationResult) -> dict[str, Any]:
         "outcome": result.outcome.value,
         "method": result.method.value if result.method else None,
         "detail": result.detail,
-        "retry_at": result.retry_at.isoformat(timespec="seconds") if result.retry_at else None,
+        "retry_at": result.retry_at,
         "delivery_id": result.delivery_id,
     }
 

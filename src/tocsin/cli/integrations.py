@@ -75,5 +75,5 @@ def _as_row(integration: Integration) -> dict[str, object]:
         "token": f"{integration.token_prefix}...",
         "is_enabled": integration.is_enabled,
         "auto_resolve_seconds": integration.auto_resolve_seconds,
-        "last_event_at": integration.last_event_at and integration.last_event_at.isoformat(timespec="seconds"),
+        "last_event_at": integration.last_event_at,
     }

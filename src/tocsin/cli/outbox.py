@@ -84,7 +84,7 @@ def _as_json(message: OutboxMessage) -> dict[str, Any]:
     at = delivery.accepted_at or delivery.started_at or delivery.planned_at
     return {
         "id": delivery.pk,
-        "at": at.isoformat(timespec="seconds"),
+        "at": at,
         "channel": delivery.channel,
         "to": delivery.recipient_name,
         "address": delivery.address_masked,

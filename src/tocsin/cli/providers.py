@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -237,16 +236,10 @@ def _as_json(account: ProviderAccount) -> dict[str, Any]:
         "config": masked_config(account) if kind else {},
         "limit_count": account.limit_count,
         "limit_seconds": account.limit_seconds,
-        "last_accepted_at": account.last_accepted_at.isoformat(timespec="seconds")
-        if account.last_accepted_at
-        else None,
-        "last_failed_at": account.last_failed_at.isoformat(timespec="seconds") if account.last_failed_at else None,
+        "last_accepted_at": account.last_accepted_at,
+        "last_failed_at": account.last_failed_at,
         "last_failure": account.last_failure,
     }
-
-
-def _moment(at: datetime | None) -> str | None:
-    return at.isoformat(timespec="seconds") if at else None
 
 
 def _type_as_json(kind: ProviderType) -> dict[str, Any]:

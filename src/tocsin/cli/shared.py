@@ -168,7 +168,7 @@ def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, columns: Mapping[s
 
 
 def show_json(value: Any) -> None:
-    say(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    say(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
 
 
 def moment_of(text: str) -> datetime | None:
@@ -203,9 +203,14 @@ def read_yaml(file: Path) -> Any:
         raise InvalidInputError({"file": f"{file} is not YAML: {error}"}) from error
 
 
+def _plain(value: Any) -> str:
+    """Moments as ISO 8601 writes them, to the second."""
+    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else str(value)
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value)
+    return _plain(value)

@@ -96,8 +96,8 @@ def _as_json(row: SilencePolicy, now: datetime) -> dict[str, Any]:
         "phase": phase_of(row, now).value,
         "effect": row.effect,
         "rules": row.rules,
-        "starts_at": row.starts_at.isoformat(timespec="seconds") if row.starts_at else None,
-        "ends_at": row.ends_at.isoformat(timespec="seconds") if row.ends_at else None,
+        "starts_at": row.starts_at,
+        "ends_at": row.ends_at,
         "comment": row.comment,
         "created_by": row.created_by,
     }

@@ -138,7 +138,7 @@ def _as_json(row: LifecycleSubscription) -> dict[str, Any]:
         "waiting": row.notices.filter(state=NoticeState.WAITING).count(),
         "given_up": row.notices.filter(state=NoticeState.GIVEN_UP).count(),
         "last_answer": last.answer if last else "",
-        "last_answer_at": last.answered_at.isoformat(timespec="seconds") if last and last.answered_at else None,
+        "last_answer_at": last.answered_at if last else None,
     }
 
 
@@ -147,9 +147,9 @@ def _notice(row: LifecycleNotice) -> dict[str, Any]:
         "id": row.pk,
         "alert": row.alert_id,
         "kind": row.kind,
-        "at": row.at.isoformat(timespec="seconds"),
+        "at": row.at,
         "state": row.state,
         "tries": row.tries,
-        "next_at": row.next_at.isoformat(timespec="seconds") if row.next_at else None,
+        "next_at": row.next_at,
         "answer": row.answer,
     }

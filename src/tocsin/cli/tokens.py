@@ -77,8 +77,8 @@ def _as_json(token: ApiToken) -> dict[str, Any]:
         "scopes": token.scopes,
         "owner": token.owner.username if token.owner else None,
         "prefix": token.prefix,
-        "created_at": token.created_at.isoformat(timespec="seconds"),
-        "expires_at": token.expires_at.isoformat(timespec="seconds") if token.expires_at else None,
-        "last_used_at": token.last_used_at.isoformat(timespec="seconds") if token.last_used_at else None,
-        "revoked_at": token.revoked_at.isoformat(timespec="seconds") if token.revoked_at else None,
+        "created_at": token.created_at,
+        "expires_at": token.expires_at,
+        "last_used_at": token.last_used_at,
+        "revoked_at": token.revoked_at,
     }

@@ -77,5 +77,5 @@ def _as_json(user: User) -> dict[str, Any]:
         "name": user.username,
         "role": user.role.value if user.role else None,
         "is_active": user.is_active,
-        "last_login": user.last_login.isoformat(timespec="seconds") if user.last_login else None,
+        "last_login": user.last_login,
     }
