@@ -16,7 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import UnfoldAdminRadioSelectWidget
 
 from tocsin.accounts.rules import Permission
 from tocsin.channels.kinds import Channel
@@ -26,6 +26,7 @@ from tocsin.core.clock import utc_now
 from tocsin.core.errors import TocsinError
 from tocsin.web.console.actors import actor_of, require
 from tocsin.web.console.contact_choosing import ChosenContacts, selection
+from tocsin.web.console.fields import SwitchField
 from tocsin.web.console.form_pages import add_refusal, capitalise_labels
 from tocsin.web.console.words import said
 
@@ -57,7 +58,7 @@ class DirectoryForm(forms.Form):
 
 
 class FillForm(forms.Form):
-    replaces = forms.BooleanField(label=_("replace IDs that differ"), required=False, widget=UnfoldBooleanSwitchWidget)
+    replaces = SwitchField(label=_("replace IDs that differ"))
 
     def __init__(self, data: Any = None) -> None:
         super().__init__(data)

@@ -24,7 +24,7 @@ from tocsin.contacts.rules import Fallback
 from tocsin.core.phones import PhoneError, parse
 from tocsin.web.console.choices import fallback_choices, language_choices, zone_choices
 from tocsin.web.console.consequences import notes_on_change, notes_on_emptying
-from tocsin.web.console.form_pages import demand_version
+from tocsin.web.console.form_pages import VersionedForm
 from tocsin.web.console.picker import Picker
 from tocsin.web.console.service_admin import ServiceForm
 
@@ -202,17 +202,12 @@ class GroupForm(AsksAgainForm):
         return cleaned
 
 
-class DefaultsForm(forms.Form):
+class DefaultsForm(VersionedForm):
     fallback = forms.ChoiceField(
         label=_("Method to Resend Notifications If Phone Notifications Fail"),
         choices=default_fallback_choices,
         widget=UnfoldAdminRadioSelectWidget,
     )
-    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
-
-    def clean(self) -> dict[str, Any]:
-        demand_version(self)
-        return self.cleaned_data
 
 
 class AttestForm(forms.Form):

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminIntegerFieldWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from tocsin.accounts.rules import Permission
 from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
@@ -22,6 +22,7 @@ from tocsin.core.errors import InvalidInputError, NotFoundError
 from tocsin.delivery.drills import MemberReport, drill_report, drills, start_drill
 from tocsin.delivery.rules import DeliveryState
 from tocsin.web.console.actors import actor_of, require
+from tocsin.web.console.fields import NumberField
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.words import CHANNELS, reason_text
 from tocsin.web.shared.words import OUTCOMES
@@ -37,9 +38,7 @@ class DrillForm(forms.Form):
         choices=[(channel.value, CHANNELS[channel]) for channel in PERSONAL_CHANNELS],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
-    lasts = forms.IntegerField(
-        label=_("minutes to confirm"), min_value=1, max_value=7 * 24 * 60, widget=UnfoldAdminIntegerFieldWidget
-    )
+    lasts = NumberField(label=_("minutes to confirm"), min_value=1, max_value=7 * 24 * 60)
 
 
 def urls(wrap: Any) -> list[URLPattern]:

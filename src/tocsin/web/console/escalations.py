@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from tocsin.alerts.models import Alert
 from tocsin.alerts.services import save_escalation
@@ -28,6 +28,7 @@ from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of
 from tocsin.web.console.display import NOTHING, read_once
 from tocsin.web.console.escalation_steps import UNTIL, StepRow, StepsField
+from tocsin.web.console.fields import NumberField
 from tocsin.web.console.policy_targets import TargetRow
 from tocsin.web.console.service_admin import ServiceAdmin, ServiceForm
 from tocsin.web.console.words import CHANNELS
@@ -38,20 +39,18 @@ _LONGEST_CLAIM = 24 * 60
 class EscalationForm(ServiceForm):
     name = forms.CharField(label=_("name"), widget=UnfoldAdminTextInputWidget)
     steps = StepsField(label=_("steps"), required=False)
-    rounds = forms.IntegerField(
+    rounds = NumberField(
         label=_("repeat the chain"),
         initial=1,
         min_value=0,
         max_value=MOST_ROUNDS,
-        widget=UnfoldAdminIntegerFieldWidget,
         help_text=_("How often it begins again when every step was taken and the alert is still open: 0 to 9 times."),
     )
-    claim_minutes = forms.IntegerField(
+    claim_minutes = NumberField(
         label=_("a claim lapses after (minutes)"),
         required=False,
         min_value=0,
         max_value=_LONGEST_CLAIM,
-        widget=UnfoldAdminIntegerFieldWidget,
         help_text=_("Then escalation goes on, unless who claims says otherwise. Empty: a claim stays."),
     )
 

@@ -47,6 +47,16 @@ def demand_version(form: forms.Form | forms.ModelForm) -> None:
         form.add_error(None, _("This form does not say which version of the row it was opened from. Load it again."))
 
 
+class VersionedForm(forms.Form):
+    """`version` is that of the row when the form was opened."""
+
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def clean(self) -> dict[str, Any]:
+        demand_version(self)
+        return self.cleaned_data
+
+
 def capitalise_labels(form: forms.BaseForm) -> None:
     """Labels are translated as they stand within a sentence."""
     for field in form.fields.values():

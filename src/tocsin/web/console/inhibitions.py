@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from tocsin.core.clock import utc_now
 from tocsin.events.models import Event
@@ -24,6 +24,7 @@ from tocsin.policies.services import inhibitions as services
 from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of
 from tocsin.web.console.display import chip
+from tocsin.web.console.fields import SwitchField
 from tocsin.web.console.policy_matching import RulesField
 from tocsin.web.console.policy_text import read_rules, write_rules
 from tocsin.web.console.service_admin import ServiceAdmin, ServiceForm
@@ -37,7 +38,7 @@ def _rules_field(label: Any, help_text: Any) -> RulesField:
 
 class InhibitionForm(ServiceForm):
     name = forms.CharField(label=_("name"), widget=UnfoldAdminTextInputWidget)
-    is_enabled = forms.BooleanField(label=_("enabled"), required=False, initial=True, widget=UnfoldBooleanSwitchWidget)
+    is_enabled = SwitchField(label=_("enabled"), initial=True)
     source_rules = _rules_field(
         _("while this fires"),
         _("One condition a line, like alertname = ClusterDown; a blank line begins an alternative."),

@@ -14,10 +14,8 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.widgets import (
-    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
-    UnfoldBooleanSwitchWidget,
 )
 
 from tocsin.contacts.rules import Use
@@ -33,6 +31,7 @@ from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of, require
 from tocsin.web.console.dialogs import in_dialog
 from tocsin.web.console.display import chip, moment
+from tocsin.web.console.fields import NumberField, SwitchField
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.integration_mapping import mapping_page
 from tocsin.web.console.integration_page import TestEventForm, live_context, live_page, page_context, test_text
@@ -70,17 +69,14 @@ class SeverityMapField(forms.CharField):
 
 class IntegrationForm(ServiceForm):
     name = forms.CharField(label=_("name"), widget=UnfoldAdminTextInputWidget)
-    is_enabled = forms.BooleanField(
+    is_enabled = SwitchField(
         label=_("enabled"),
-        required=False,
         initial=True,
-        widget=UnfoldBooleanSwitchWidget,
         help_text=_("Disabled: its reports are refused with 403, and what is active resolves when its time runs out."),
     )
-    auto_resolve_seconds = forms.IntegerField(
+    auto_resolve_seconds = NumberField(
         label=_("resolve after (seconds without a report)"),
         initial=300,
-        widget=UnfoldAdminIntegerFieldWidget,
         help_text=_("For events whose source names no end. Prometheus names one in each report."),
     )
     severity_map = SeverityMapField(
@@ -92,9 +88,8 @@ class IntegrationForm(ServiceForm):
         ),
         help_text=_("What the severity label's words mean, one a line. Other words are P6; P1 to P6 mean themselves."),
     )
-    heartbeat_minutes = forms.IntegerField(
+    heartbeat_minutes = NumberField(
         label=_("expect a heartbeat every (minutes)"), required=False, min_value=0, max_value=7 * 24 * 60,
-        widget=UnfoldAdminIntegerFieldWidget,
         help_text=_("When nothing comes for so long, TocsinHeartbeatMissed fires here until it does. Empty: never."),
     )  # fmt: skip
     heartbeat_rules = RulesField(

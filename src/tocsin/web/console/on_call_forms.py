@@ -11,7 +11,11 @@ from django.conf import settings
 from django.utils.functional import lazy
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from tocsin.channels.kinds import PERSONAL_CHANNELS
 from tocsin.contacts.models import Contact, Robot
@@ -20,6 +24,7 @@ from tocsin.oncall.models import Schedule
 from tocsin.oncall.rules.clock import moment_of
 from tocsin.oncall.services.schedules import MAX_CHECK_IN
 from tocsin.web.console.choices import zone_choices
+from tocsin.web.console.fields import NumberField
 from tocsin.web.console.on_call_layers import LayersField, rows_of
 from tocsin.web.console.picker import Picker
 from tocsin.web.console.service_admin import ServiceForm
@@ -46,7 +51,7 @@ class ScheduleForm(ServiceForm):
         label=_("hand-over notice"),
         required=False,
         choices=lazy(_channel_choices, list)(),
-        widget=forms.CheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=_("How a person is told that the turn is theirs. Nothing chosen: not at all."),
     )
     robot = forms.ModelChoiceField(
@@ -56,12 +61,11 @@ class ScheduleForm(ServiceForm):
         widget=Picker("robot"),
         help_text=_("A robot that tells its group who is on duty now."),
     )
-    check_in_minutes = forms.IntegerField(
+    check_in_minutes = NumberField(
         label=_("check-in within"),
         required=False,
         min_value=1,
         max_value=MAX_CHECK_IN,
-        widget=UnfoldAdminTextInputWidget(attrs={"type": "number", "min": 1, "max": MAX_CHECK_IN}),
         help_text=_(
             "Minutes within which the new person presses a key or a link. Until then the one before stays on duty, and "
             "after it the lead is told. Empty: nobody has to check in."

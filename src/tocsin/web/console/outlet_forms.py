@@ -17,7 +17,6 @@ from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
-    UnfoldBooleanSwitchWidget,
 )
 
 from tocsin.channels.base import ConfigField, ProviderType
@@ -28,7 +27,8 @@ from tocsin.channels.registry import PROVIDERS, robot_provider
 from tocsin.contacts.queries import pair_names, robot_settings
 from tocsin.contacts.services.webhooks import KEPT
 from tocsin.web.console.choices import language_choices, zone_choices
-from tocsin.web.console.form_pages import demand_version
+from tocsin.web.console.fields import SwitchField
+from tocsin.web.console.form_pages import VersionedForm
 from tocsin.web.console.service_admin import ServiceForm
 from tocsin.web.console.words import said
 
@@ -42,10 +42,8 @@ def _lines(rows: int) -> UnfoldAdminTextareaWidget:
 
 
 def _daily_switch() -> forms.BooleanField:
-    return forms.BooleanField(
+    return SwitchField(
         label=_("daily statistics"),
-        required=False,
-        widget=UnfoldBooleanSwitchWidget,
         help_text=_("Tells the group how many alerts were raised and resolved today, and how many are pending."),
     )
 
@@ -63,17 +61,13 @@ class OutletForm(ServiceForm):
 
     name = forms.CharField(label=_("name"), widget=UnfoldAdminTextInputWidget)
     secret = forms.CharField(label=_("signing secret"), required=False, widget=_secret_input())
-    forgets_secret = forms.BooleanField(
-        label=_("remove the stored secret"), required=False, widget=UnfoldBooleanSwitchWidget
-    )
+    forgets_secret = SwitchField(label=_("remove the stored secret"))
     language = forms.ChoiceField(
         label=_("language"), required=False, choices=language_choices, widget=UnfoldAdminSelectWidget
     )
-    is_enabled = forms.BooleanField(
+    is_enabled = SwitchField(
         label=_("enabled"),
-        required=False,
         initial=True,
-        widget=UnfoldBooleanSwitchWidget,
         help_text=_("Switched off, it is told nothing, and the timelines of alerts say so."),
     )
 
@@ -87,16 +81,11 @@ class OutletForm(ServiceForm):
                 self.fields[name].widget.attrs["placeholder"] = _STORED
 
 
-class DailyForm(forms.Form):
+class DailyForm(VersionedForm):
     """The statistics of a robot, alone."""
 
     sends_daily = _daily_switch()
     daily_times = _daily_times(_("Separated by commas, in the robot's time zone, like 09:30, 17:00."))
-    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
-
-    def clean(self) -> dict[str, Any]:
-        demand_version(self)
-        return self.cleaned_data
 
     def clean_daily_times(self) -> list[str]:
         return read_times(self.cleaned_data["daily_times"])

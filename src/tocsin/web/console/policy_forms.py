@@ -11,15 +11,14 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
-    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
-    UnfoldBooleanSwitchWidget,
 )
 
 from tocsin.events.models import Integration
 from tocsin.policies.queries import existing_escalations
 from tocsin.policies.rules import stored_rules
+from tocsin.web.console.fields import NumberField, SwitchField
 from tocsin.web.console.policy_hours import LimitsField, WindowField
 from tocsin.web.console.policy_lately import disabling_text
 from tocsin.web.console.policy_matching import RulesField
@@ -34,17 +33,13 @@ _LONGEST_REPEAT = 7 * 24 * 60
 
 class PolicyForm(ServiceForm):
     name = forms.CharField(label=_("name"), widget=UnfoldAdminTextInputWidget)
-    is_enabled = forms.BooleanField(
+    is_enabled = SwitchField(
         label=_("enabled"),
-        required=False,
         initial=True,
-        widget=UnfoldBooleanSwitchWidget,
         help_text=_("Acts at once, also on open alerts."),
     )
-    is_shadow = forms.BooleanField(
+    is_shadow = SwitchField(
         label=_("in shadow"),
-        required=False,
-        widget=UnfoldBooleanSwitchWidget,
         help_text=_("Instead of enabled: plans and records everything, sends nothing, and reports who would be told."),
     )
     sources = forms.TypedMultipleChoiceField(
@@ -59,10 +54,8 @@ class PolicyForm(ServiceForm):
         required=False,
         strip=False,
     )
-    stops_here = forms.BooleanField(
+    stops_here = SwitchField(
         label=_("stop here"),
-        required=False,
-        widget=UnfoldBooleanSwitchWidget,
         help_text=_("Policies that come after this one do not get the events that it takes."),
     )
     targets = TargetsField(label=_("notification objects"), required=False)
@@ -76,31 +69,26 @@ class PolicyForm(ServiceForm):
         widget=UnfoldAdminTextInputWidget,
         help_text=_("Labels, separated by commas: events that share them are told together. Empty: all in one."),
     )
-    group_wait = forms.IntegerField(
+    group_wait = NumberField(
         label=_("group wait (seconds)"),
         initial=5,
         min_value=0,
         max_value=_LONGEST_WAIT,
-        widget=UnfoldAdminIntegerFieldWidget,
         help_text=_("How long the first message waits for more events of its group."),
     )
-    group_interval = forms.IntegerField(
+    group_interval = NumberField(
         label=_("group interval (seconds)"),
         initial=30,
         min_value=1,
         max_value=_LONGEST_WAIT,
-        widget=UnfoldAdminIntegerFieldWidget,
         help_text=_("How long further events of an open alert wait before they are told."),
     )
-    sends_recovery = forms.BooleanField(
-        label=_("tell of recovery"), required=False, initial=True, widget=UnfoldBooleanSwitchWidget
-    )
-    repeat_every = forms.IntegerField(
+    sends_recovery = SwitchField(label=_("tell of recovery"), initial=True)
+    repeat_every = NumberField(
         label=_("repeat every (minutes)"),
         required=False,
         min_value=1,
         max_value=_LONGEST_REPEAT,
-        widget=UnfoldAdminIntegerFieldWidget,
         help_text=_("Until it recovers or somebody claims it, everybody is told again. Empty: once is enough."),
     )
     escalation = forms.TypedChoiceField(

@@ -18,11 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import action, display
 from unfold.widgets import (
-    UnfoldAdminIntegerFieldWidget,
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
-    UnfoldBooleanSwitchWidget,
     UnfoldBooleanWidget,
 )
 
@@ -40,7 +38,8 @@ from tocsin.web.console import empties
 from tocsin.web.console.account_test import account_test_page
 from tocsin.web.console.actors import actor_of, require
 from tocsin.web.console.display import NOTHING, chip, moment, read_once
-from tocsin.web.console.form_pages import demand_version, form_page
+from tocsin.web.console.fields import NumberField, SwitchField
+from tocsin.web.console.form_pages import VersionedForm, form_page
 from tocsin.web.console.service_admin import ServiceAdmin, ServiceForm
 from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, said
 
@@ -53,32 +52,26 @@ class AccountForm(ServiceForm):
     """Fields of the configuration are added for the provider; an empty secret keeps the stored one."""
 
     name = forms.CharField(label=_("name"), max_length=64, widget=UnfoldAdminTextInputWidget)
-    priority = forms.IntegerField(
+    priority = NumberField(
         label=_("priority"),
         initial=100,
-        widget=UnfoldAdminIntegerFieldWidget,
         help_text=_(
             "The account with the lowest number of its channel is tried first; when it fails, the next one is. The "
             "outbox is used only where nothing real is enabled."
         ),
     )
-    is_enabled = forms.BooleanField(label=_("enabled"), required=False, initial=True, widget=UnfoldBooleanSwitchWidget)
-    limit_count = forms.IntegerField(
-        label=_("messages"), required=False, min_value=1, widget=UnfoldAdminIntegerFieldWidget
-    )
-    limit_seconds = forms.IntegerField(
+    is_enabled = SwitchField(label=_("enabled"), initial=True)
+    limit_count = NumberField(label=_("messages"), required=False, min_value=1)
+    limit_seconds = NumberField(
         label=_("in seconds"),
         required=False,
         min_value=1,
-        widget=UnfoldAdminIntegerFieldWidget,
         help_text=_("At most so many messages in so many seconds. Empty: the provider's own limit."),
     )
 
 
-class CapsForm(forms.Form):
+class CapsForm(VersionedForm):
     """Empty: what the environment says."""
-
-    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -87,18 +80,14 @@ class CapsForm(forms.Form):
             ("texts_per_hour", _("text messages in an hour"), settings.TEXTS_PER_HOUR),
         )
         for name, label, default in fields:
-            self.fields[name] = forms.IntegerField(
+            self.fields[name] = NumberField(
                 label=label,
                 required=False,
                 min_value=0,
                 max_value=LARGEST,
-                widget=UnfoldAdminIntegerFieldWidget,
                 help_text=_now("0: no cap. Empty: %(default)d, as the environment says.") % {"default": default},
             )
-
-    def clean(self) -> dict[str, Any]:
-        demand_version(self)
-        return self.cleaned_data
+            self.fields[name].widget.attrs["placeholder"] = str(default)
 
 
 class ProviderAccountAdmin(ServiceAdmin):

@@ -24,9 +24,10 @@ from allauth.mfa.webauthn.forms import (
 from django import forms
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from tocsin.core.errors import ConfigurationError
+from tocsin.web.console.fields import SwitchField
 from tocsin.web.console.sign_in_limits import is_spent, trying_second_factor
 
 _LONGEST, _LONGEST_NAME = 254, 64
@@ -153,11 +154,9 @@ class AddPasskeyForm(_PasskeyForm, AddWebAuthnForm):
         widget=UnfoldAdminTextInputWidget,
         help_text=_("What you will know it by, like *Work laptop*."),
     )
-    passwordless = forms.BooleanField(
+    passwordless = SwitchField(
         label=_("Sign in with this passkey alone"),
-        required=False,
         initial=True,
-        widget=UnfoldBooleanSwitchWidget,
         help_text=_(
             "It asks for your finger, face or PIN instead of a password. Otherwise it is asked for after the password."
         ),

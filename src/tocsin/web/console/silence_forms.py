@@ -17,11 +17,11 @@ from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
-    UnfoldBooleanSwitchWidget,
 )
 
 from tocsin.policies.rules import stored_rules
 from tocsin.policies.rules.silencing import MAX_WINDOWS, Effect
+from tocsin.web.console.fields import SwitchField
 from tocsin.web.console.policy_matching import RulesField
 from tocsin.web.console.policy_text import write_rules
 from tocsin.web.console.service_admin import ServiceForm
@@ -73,8 +73,8 @@ class WindowsField(forms.Field):
 
 class SilenceForm(ServiceForm):
     name = forms.CharField(label=_("name"), widget=UnfoldAdminTextInputWidget)
-    is_enabled = forms.BooleanField(
-        label=_("enabled"), required=False, initial=True, widget=UnfoldBooleanSwitchWidget,
+    is_enabled = SwitchField(
+        label=_("enabled"), initial=True,
         help_text=_("Disabled, or over: what still fires is told."),
     )  # fmt: skip
     rules = RulesField(label=_("match rules"), strip=False)

@@ -21,7 +21,6 @@ from unfold.widgets import (
     UnfoldAdminRadioSelectWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextInputWidget,
-    UnfoldBooleanSwitchWidget,
 )
 
 from tocsin.accounts import services
@@ -34,6 +33,7 @@ from tocsin.web.console.actors import actor_of, user_of
 from tocsin.web.console.choices import language_choices, zone_choices
 from tocsin.web.console.contact_self_service import own_contact_of
 from tocsin.web.console.display import NOTHING, chip, moment
+from tocsin.web.console.fields import SwitchField
 from tocsin.web.console.form_pages import form_page
 from tocsin.web.console.secrets_once import show_once
 from tocsin.web.console.service_admin import ServiceAdmin, ServiceForm
@@ -55,9 +55,7 @@ class UserForm(ServiceForm):
     full_name = forms.CharField(label=_("full name"), max_length=150, required=False, widget=UnfoldAdminTextInputWidget)
     email = forms.CharField(label=_("email"), required=False, widget=UnfoldAdminEmailInputWidget)
     role = role_field()
-    is_active = forms.BooleanField(
-        label=_("may sign in"), required=False, initial=True, widget=UnfoldBooleanSwitchWidget
-    )
+    is_active = SwitchField(label=_("may sign in"), initial=True)
     language = forms.ChoiceField(
         label=_("language"), choices=language_choices, required=False, widget=UnfoldAdminSelectWidget
     )
