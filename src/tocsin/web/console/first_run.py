@@ -39,23 +39,19 @@ _CARRIES: Mapping[Channel, str | Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`missing` is "" when it is done. Without a `url` there is nothing that this reader can press.
-
-    `remark`: what cannot be had in this version and what follows from it; it is neither done nor missing.
-    """
+    """`missing` is "" when it is done. Without a `url` there is nothing that this reader can press."""
 
     title: str
     missing: str = ""
     button: str = ""
     url: str = ""
     is_dialog: bool = False
-    remark: str = ""
     alert: Alert | None = None
     """Where it shows."""
 
     @property
     def is_done(self) -> bool:
-        return not self.missing and not self.remark
+        return not self.missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +64,11 @@ class Checklist:
 
     @property
     def total(self) -> int:
-        return sum(not step.remark for step in self.steps)
+        return len(self.steps)
 
     @property
     def is_complete(self) -> bool:
         return self.done == self.total
-
-    @property
-    def remarks(self) -> list[Step]:
-        return [step for step in self.steps if step.remark]
 
 
 def checklist_for(request: HttpRequest, accounts: Accounts) -> Checklist | None:
@@ -111,12 +103,6 @@ def hide(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponse:
     return reply
 
 
-def is_carried_for_real(channel: Channel) -> bool:
-    """Whether some provider of this version could."""
-    kinds = [kind for kind in PROVIDERS.values() if kind.channel is channel and not kind.is_for_robots]
-    return any(not kind.capabilities.is_simulated for kind in kinds)
-
-
 def _address() -> Step:
     title = _now("People can open links")
     if not settings.PUBLIC_URL:
@@ -129,15 +115,12 @@ def _address() -> Step:
 
 def _channel(request: HttpRequest, channel: Channel, accounts: Sequence[ProviderAccount]) -> Step:
     title = str(_CARRIES[channel])
-    what_follows = _now("Each contact's fallback follows them: at first, a text message.")
-    if not is_carried_for_real(channel):
-        text = _now("This version has no provider that carries them: messages stay in the outbox.")
-        return Step(title, remark=f"{text} {what_follows}" if channel is Channel.PHONE else text)
     is_admin = may(request, Permission.ADMINISTER)
     real = [account for account in accounts if not PROVIDERS[account.provider].capabilities.is_simulated]
     if not real:
         text = _now("No provider account carries them: messages stay in the outbox.")
-        text = f"{text} {what_follows}" if channel is Channel.PHONE else text
+        if channel is Channel.PHONE:
+            text = " ".join([text, _now("Each contact's fallback follows them: at first, a text message.")])
         if not is_admin:
             return Step(title, f"{text} {_now('An administrator can add one.')}")
         return Step(title, text, _now("Add an account"), reverse("console:channels_provideraccount_add"))

@@ -20,7 +20,7 @@ from tocsin.events.models import Event
 from tocsin.events.queries import count_unmatched
 from tocsin.events.rules import EventState
 from tocsin.web.console.actors import may
-from tocsin.web.console.first_run import Accounts, checklist_for, is_carried_for_real
+from tocsin.web.console.first_run import Accounts, checklist_for
 from tocsin.web.console.words import CHANNELS
 
 _DAY = timedelta(hours=24)
@@ -49,7 +49,7 @@ def context(request: HttpRequest, now: datetime) -> dict[str, Any]:
             .order_by("severity", "-opened_at")[:_SHOWN]
         ),
         "simulated": [str(CHANNELS[channel]) for channel in simulated],
-        "may_add_account": may(request, Permission.ADMINISTER) and any(map(is_carried_for_real, simulated)),
+        "may_add_account": may(request, Permission.ADMINISTER),
         "unmatched_lately": count_unmatched(now - _DAY),
         "dead_ends": count_dead_ends(now),
         "checklist": checklist_for(request, accounts),
