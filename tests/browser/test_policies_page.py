@@ -170,7 +170,7 @@ def test_policies_in_chinese_fit(console: Console, story: Story, width: int) -> 
     assert fits(page)
 
 
-def test_a_policy_is_dragged_to_its_place(console: Console, story: Story) -> None:
+def test_a_policy_is_dragged_to_its_place_and_moved_on_by_keyboard(console: Console, story: Story) -> None:
     wei = story.contact("Wei")
     for name in ("One", "Two", "Three"):
         story.policy({wei: ["email"]}, name=name)
@@ -194,3 +194,6 @@ def test_a_policy_is_dragged_to_its_place(console: Console, story: Story) -> Non
     assert names == ["Three", "One", "Two"]
     page.get_by_role("button", name="Move Three down").press("Enter")
     expect(page.locator("[data-place]").nth(0).locator("xpath=ancestor::tr")).to_contain_text("One")
+    expect(page.get_by_role("button", name="Move Three down")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-place]").nth(2).locator("xpath=ancestor::tr")).to_contain_text("Three")

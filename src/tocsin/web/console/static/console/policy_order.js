@@ -1,8 +1,22 @@
 "use strict";
 
 // The list of policies: rows are dragged to their place by a grip, and the new order is saved in one request. Without
-// script, and by keyboard, the buttons beside it move them.
+// script, and by keyboard, the buttons beside it move them. Either loads the list again: it stands where it stood, and
+// the button that was pressed has the focus, so that it can be pressed again.
 (() => {
+  const KEPT = "tocsin-policy-moved";
+  const EDGE = 56;
+
+  const keep = (pressed) => sessionStorage.setItem(KEPT, JSON.stringify({ top: window.scrollY, pressed }));
+
+  function comeBack(buttons) {
+    const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+    sessionStorage.removeItem(KEPT);
+    if (!kept) return;
+    window.scrollTo({ top: kept.top, behavior: "instant" });
+    buttons.find((button) => button.getAttribute("formaction") === kept.pressed)?.focus();
+  }
+
   class Order {
     constructor(table, places) {
       this.bodies = table.tBodies.length > 1;
@@ -46,6 +60,8 @@
     }
 
     follow(row, y) {
+      if (y < EDGE) window.scrollBy(0, y - EDGE);
+      if (y > window.innerHeight - EDGE) window.scrollBy(0, y - window.innerHeight + EDGE);
       const others = this.order().map((id) => this.rowOf(this.places.find((one) => one.dataset.place === id)));
       for (const other of others) {
         if (other === row) continue;
@@ -73,12 +89,16 @@
         form.append(input);
       }
       document.body.append(form);
+      keep("");
       form.submit();
     }
   }
 
   document.addEventListener("DOMContentLoaded", () => {
     const places = [...document.querySelectorAll("[data-place]")];
+    const buttons = places.flatMap((place) => [...place.querySelectorAll("button")]);
+    for (const button of buttons) button.addEventListener("click", () => keep(button.getAttribute("formaction")));
+    window.addEventListener("load", () => requestAnimationFrame(() => comeBack(buttons))); // when others are done
     const numbers = places.map((place) => Number(place.dataset.position));
     const isInOrder = numbers.every((number, at) => !at || numbers[at - 1] < number); // and not by name, say
     if (places.length > 1 && isInOrder) new Order(places[0].closest("table"), places);
