@@ -208,7 +208,7 @@ def test_keys_are_trimmed_and_values_are_not() -> None:
 
 
 def test_a_condition_reads_like_a_sentence() -> None:
-    assert str(when("team", "neq", "db")) == 'team neq "db"'
+    assert str(when("team", "neq", "db")) == 'team != "db"'
 
 
 def test_group_names_are_trimmed_and_counted_once() -> None:

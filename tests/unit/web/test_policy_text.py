@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.core.errors import InvalidInputError
-from tocsin.policies.rules import Condition, Operator
-from tocsin.web.console.policy_text import SIGNS, read_rules, write_rules
+from tocsin.policies.rules import SIGNS, Condition, Operator
+from tocsin.web.console.policy_text import read_rules, write_rules
 
 
 def test_rules_are_read_as_people_write_them() -> None:

@@ -6,6 +6,7 @@ from tocsin.policies.rules.escalations import Chain, DailyPeriod, Step, Until
 from tocsin.policies.rules.go_templates import MARK as GO_MARK
 from tocsin.policies.rules.go_templates import is_go
 from tocsin.policies.rules.matching import (
+    SIGNS,
     Condition,
     Mismatch,
     Operator,
@@ -53,6 +54,7 @@ __all__ = [
     "GO_MARK",
     "LIMITED",
     "ROBOTS",
+    "SIGNS",
     "TEMPLATE_FIELDS",
     "VARIABLES",
     "Chain",

@@ -44,6 +44,17 @@ class Operator(StrEnum):
     NRE = "nre"
 
 
+SIGNS: Mapping[Operator, str] = {
+    Operator.EQ: "=",
+    Operator.NEQ: "!=",
+    Operator.RE: "=~",
+    Operator.NRE: "!~",
+    Operator.IN: "in",
+    Operator.NIN: "not in",
+}
+"""As people write them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """`key` is a label name; a missing label is the empty string. `in`/`nin` values are comma-separated."""
@@ -53,7 +64,7 @@ class Condition:
     value: str
 
     def __str__(self) -> str:
-        return f'{self.key} {self.operator} "{self.value}"'
+        return f'{self.key} {SIGNS[self.operator]} "{self.value}"'
 
 
 Rule = Sequence[Condition]

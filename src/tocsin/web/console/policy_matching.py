@@ -20,9 +20,9 @@ from tocsin.core.errors import InvalidInputError
 from tocsin.events.models import Event
 from tocsin.events.rules import INTEGRATION_KEY, SEVERITY_KEY
 from tocsin.policies.lately import Matched, labels_lately, matched_lately, recent_events
-from tocsin.policies.rules import Condition, Operator, Rule, RuleProblem, RulesError, parse_rules, rules_as_json
+from tocsin.policies.rules import SIGNS, Condition, Operator, Rule, RuleProblem, RulesError, parse_rules, rules_as_json
 from tocsin.web.console.actors import require
-from tocsin.web.console.policy_text import SIGNS, read_rules, write_rules
+from tocsin.web.console.policy_text import read_rules, write_rules
 from tocsin.web.console.words import said
 
 _LONGEST_TEXT = 1_000_000

@@ -17,16 +17,8 @@ from collections.abc import Iterable, Sequence
 from django.utils.translation import gettext as _
 
 from tocsin.core.errors import InvalidInputError
-from tocsin.policies.rules import Condition, Operator, Rule
+from tocsin.policies.rules import SIGNS, Condition, Rule
 
-SIGNS = {
-    Operator.EQ: "=",
-    Operator.NEQ: "!=",
-    Operator.RE: "=~",
-    Operator.NRE: "!~",
-    Operator.IN: "in",
-    Operator.NIN: "not in",
-}
 _OPERATORS = {sign: operator for operator, sign in SIGNS.items()}
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _LINE = re.compile(
