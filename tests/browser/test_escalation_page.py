@@ -17,6 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_a_chain_is_built_used_and_acted_on(console: Console, story: Story, settings: Any) -> None:
     wei, lead = story.contact("Wei"), story.contact("Lead")
+    second_line = story.schedule([lead], name="Second line")
     page = enter(console)
     console.open("policies/escalationpolicy/add/")
     page.locator("#id_name").fill("Nights")
@@ -27,8 +28,9 @@ def test_a_chain_is_built_used_and_acted_on(console: Console, story: Story, sett
     second = page.locator("[data-step]").nth(1)
     second.get_by_label("When the alert is").select_option(label="not resolved")
     second.get_by_label("for (minutes)").fill("60")
-    second.get_by_role("combobox", name="Notification object").first.fill("Lead")
-    page.get_by_role("option", name="Lead").click()
+    second.get_by_role("combobox", name="Notification object").first.fill("Second")
+    page.get_by_role("option", name="Second line").click()
+    second.get_by_role("checkbox", name="Email").first.uncheck()  # whoever is on duty is told over channels, too
     page.get_by_role("button", name="Add a step").click()
     page.locator("[data-step]").nth(2).get_by_role("button", name="Remove this step").click()
     page.set_viewport_size({"width": 390, "height": 844})
@@ -38,7 +40,7 @@ def test_a_chain_is_built_used_and_acted_on(console: Console, story: Story, sett
     expect(page.get_by_text("not claimed for 10 min; not resolved for 60 min")).to_be_visible()
     chosen = EscalationPolicy.objects.get()
     assert [list(step.targets.values_list("object_id", flat=True)) for step in chosen.steps.all()] == [
-        [wei.pk], [lead.pk],
+        [wei.pk], [second_line.pk],
     ]  # fmt: skip
 
     story.policy({wei: ["sms"]}, group_wait=0, escalation_id=chosen.pk)

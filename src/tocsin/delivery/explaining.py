@@ -113,6 +113,7 @@ class Explanation:
         return any(policy.is_enabled and policy.deliveries and not policy.moment.is_dropped for policy in self.policies)
 
 
+_MISMATCH = Sentence('rule %(rule)d: %(condition)s, but %(label)s is "%(actual)s"')
 _OTHER_SOURCE = Sentence("it does not listen to this integration")
 _STOPPED = Sentence("it matches, and the policy %(policy)s stops before it")
 ANY_SOURCE = IntegrationKey(id=0, name="", severity_map=INITIAL_SEVERITY_MAP,
@@ -261,8 +262,11 @@ def _open_alerts(keys: Mapping[int, UUID]) -> dict[tuple[int, UUID], int]:
 
 def _why_not(item: PolicyExplanation) -> tuple[str, ...]:
     reasons = [
-        f'rule {miss.rule}: {miss.condition}, but {miss.condition.key} is "{miss.actual}"' for miss in item.mismatches
-    ]
+        _MISMATCH % {
+            "rule": miss.rule, "condition": miss.condition, "label": miss.condition.key, "actual": miss.actual,
+        }
+        for miss in item.mismatches
+    ]  # fmt: skip
     if item.is_other_source:
         reasons.append(str(_OTHER_SOURCE))
     if item.stopped_by:

@@ -77,6 +77,7 @@ class StepsWidget(forms.Widget):
 def _shown(name: str, index: str, row: StepRow, kept: bool) -> dict[str, Any]:
     prefix = f"{name}-{index}"
     targets = TargetsWidget().get_context(prefix, row.targets, {})["widget"]
+    targets["reach_query"] = "?step"
     return {"row": row, "index": index, "prefix": prefix, "targets": targets, "kept": kept}
 
 

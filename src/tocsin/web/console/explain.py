@@ -22,7 +22,7 @@ from tocsin.web.console.actors import require
 from tocsin.web.console.escalation_steps import UNTIL
 from tocsin.web.console.form_pages import capitalise_labels
 from tocsin.web.console.silence_forms import MomentWidget
-from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, reason_text
+from tocsin.web.console.words import CHANNEL_ICONS, CHANNELS, reason_text, said
 
 
 class LabelsField(forms.CharField):
@@ -117,6 +117,7 @@ def _policies(explanation: Explanation) -> list[dict[str, Any]]:
     return [
         {
             "policy": policy,
+            "why_not": [said(text) for text in policy.why_not],
             **_people(policy),
             "steps": [{"step": step, "until": UNTIL[step.until], **_people(step)} for step in policy.steps],
         }

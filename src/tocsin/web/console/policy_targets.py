@@ -104,7 +104,9 @@ def reach(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponse:
         targets = TargetsField().clean(typed)
     except ValidationError:
         targets = []
-    return TemplateResponse(request, "console/policy_reach.html", reach_context(targets))
+    return TemplateResponse(
+        request, "console/policy_reach.html", {**reach_context(targets), "is_step": "step" in request.GET}
+    )
 
 
 def reach_context(targets: Targets) -> dict[str, Any]:

@@ -253,7 +253,7 @@
 // The objects of a policy: only people and groups have channels to choose, rows can be added, and the server says at
 // once who of them would not be reached.
 (() => {
-  const PEOPLE = ["", "contact", "group"];
+  const PEOPLE = ["", "contact", "group", "schedule"];
 
   class Targets {
     constructor(root) {
