@@ -238,7 +238,7 @@ def test_an_admin_chooses_the_caps_per_person_and_two_at_once_do_not_undo_each_o
     assert saved.status_code == 302
     assert caps_in_force() == Caps(calls=5, texts=60)
     assert late.context["form"].non_field_errors() == [
-        "Somebody changed the caps since you opened them. Load them again."
+        "Somebody changed this since you opened it. Load it again and repeat your change."
     ]
     assert "calls_per_hour" in wrong.context["form"].errors
     entry = LogEntry.objects.get(object_repr="5/None")

@@ -117,7 +117,7 @@ def test_who_opened_an_older_version_is_told_that_somebody_changed_it(story: Sto
 
     reply = post(client, "contacts_contact_change", {**CONTACT, "name": "Wei Li", "version": "1"}, contact.pk)
 
-    assert "Somebody changed this contact" in errors(reply)["__all__"][0]
+    assert "Somebody changed this" in errors(reply)["__all__"][0]
     assert Contact.objects.get().name == "Wei Wang"
 
 

@@ -99,7 +99,7 @@ def test_saving_warns_of_gaps_and_an_edit_is_refused_after_somebody_elses(story:
     again = browser.post(address("change", rota.pk), change | {"name": "Mine"}).content.decode()
 
     assert "Nobody is on duty at 2 times in the next 14 days" in saved
-    assert "Somebody changed this schedule since you opened it." in again
+    assert "Somebody changed this since you opened it." in again
     assert Schedule.objects.get().name == "Nights"
 
 

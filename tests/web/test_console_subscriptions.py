@@ -63,7 +63,7 @@ def test_it_is_edited_and_paused_as_it_was_opened(story: Story) -> None:
 
     row.refresh_from_db()
     assert (first.status_code, row.state, row.kinds) == (302, "paused", [])
-    assert "Somebody changed this subscription" in str(stale.context["adminform"].form.errors)
+    assert "Somebody changed this" in str(stale.context["adminform"].form.errors)
 
 
 def test_the_page_says_what_waits_and_deleting_says_what_is_lost(story: Story, receiver: WebhookReceiver) -> None:

@@ -525,7 +525,7 @@ def test_two_changes_at_once_do_not_undo_each_other(browser: Client, ann: Contac
 
     refused = press(browser, page, "/c/my/", "save", **before)
 
-    assert "Somebody changed this contact since you opened it." in refused.content.decode()
+    assert "Somebody changed this since you opened it." in refused.content.decode()
 
 
 def test_an_unverified_number_is_verified_from_the_page(browser: Client, story: Story, clock: Clock) -> None:

@@ -23,7 +23,7 @@ from tocsin.channels.registry import PROVIDERS, provider_type
 from tocsin.channels.trials import send_once
 from tocsin.core.actors import SYSTEM, Actor
 from tocsin.core.crypto import to_base62
-from tocsin.core.errors import ChangedError, ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError, existing, refuse_changed
 
 _MAX_PRIORITY = 32_767
 _NAMED = 10
@@ -232,13 +232,11 @@ def _refuse(problems: Mapping[str, str]) -> None:
 
 
 def _locked(account_id: int, version: int | None) -> ProviderAccount:
-    account = ProviderAccount.objects.select_for_update().filter(pk=account_id).first()
-    if account is None:
-        raise NotFoundError(_("There is no such provider account."))
-    if version is not None and version != account.version:
-        raise ChangedError(
-            _("Somebody changed this account since you opened it. Load it again and repeat your change.")
-        )
+    account = existing(
+        ProviderAccount.objects.select_for_update().filter(pk=account_id).first(),
+        _("There is no such provider account."),
+    )
+    refuse_changed(version, [account])
     return account
 
 

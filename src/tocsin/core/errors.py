@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from tocsin.core.sentences import Sentence
+
+_Row = TypeVar("_Row")
+_CHANGED = Sentence("Somebody changed this since you opened it. Load it again and repeat your change.")
 
 
 class TocsinError(Exception):
@@ -28,6 +34,9 @@ class ConflictError(TocsinError):
 class ChangedError(ConflictError):
     """Somebody changed the row since it was read."""
 
+    def __init__(self, text: str = _CHANGED) -> None:
+        super().__init__(text)
+
 
 class ForbiddenError(TocsinError):
     """The caller's role does not allow this."""
@@ -43,3 +52,16 @@ class LimitedError(TocsinError):
 
 class ConfigurationError(TocsinError):
     """The installation is set up in a way that cannot work. The text says what to change."""
+
+
+def existing(row: _Row | None, text: str) -> _Row:
+    """The row; NotFoundError with `text` when there is none."""
+    if row is None:
+        raise NotFoundError(text)
+    return row
+
+
+def refuse_changed(version: int | None, rows: Iterable[Any]) -> None:
+    """ChangedError when `version` (None: any) is not that of the locked rows."""
+    if version is not None and any(row.version != version for row in rows):
+        raise ChangedError

@@ -13,7 +13,7 @@ from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.channels.kinds import Channel
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ChangedError, InvalidInputError
+from tocsin.core.errors import InvalidInputError, refuse_changed
 from tocsin.delivery.cap_models import PersonCaps
 from tocsin.events.statements import execute
 
@@ -56,8 +56,7 @@ def set_caps(
     with transaction.atomic():
         PersonCaps.objects.bulk_create([PersonCaps(version=0)], ignore_conflicts=True)
         caps = PersonCaps.objects.select_for_update().get()
-        if version is not None and version != caps.version:
-            raise ChangedError(_("Somebody changed the caps since you opened them. Load them again."))
+        refuse_changed(version, [caps])
         changes = {name: (getattr(caps, name), value) for name, value in given.items() if getattr(caps, name) != value}
         if changes:
             caps.calls_per_hour, caps.texts_per_hour = calls_per_hour, texts_per_hour

@@ -19,7 +19,7 @@ from tocsin.contacts.queries import contact_views
 from tocsin.contacts.rules import ContactView, why_not_reachable
 from tocsin.contacts.services import ReachEntry, record_reach
 from tocsin.core.actors import Actor
-from tocsin.core.errors import InvalidInputError, NotFoundError
+from tocsin.core.errors import InvalidInputError, existing
 from tocsin.core.phones import mask as mask_phone
 from tocsin.core.redact import mask_email
 from tocsin.delivery.doorbell import ring_send
@@ -135,9 +135,7 @@ class Report:
 
 def drill_report(drill_id: int, *, most: int = 500) -> Report:
     """Three statements. NotFoundError when there is none."""
-    drill = drills().filter(pk=drill_id).first()
-    if drill is None:
-        raise NotFoundError(_("There is no such drill."))
+    drill = existing(drills().filter(pk=drill_id).first(), _("There is no such drill."))
     order = (F("confirmed_at").asc(nulls_first=True), "name", "pk")
     members = list(DrillMember.objects.filter(drill=drill).order_by(*order)[:most])
     asks: dict[int, list[Ask]] = {}

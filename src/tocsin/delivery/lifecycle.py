@@ -28,7 +28,13 @@ from tocsin.contacts.models import Webhook
 from tocsin.contacts.queries.outlets import WEBHOOK_CONFIG, webhook_config
 from tocsin.contacts.services import OutletReach, record_outlet_reach
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ChangedError, ConfigurationError, ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import (
+    ConfigurationError,
+    ConflictError,
+    InvalidInputError,
+    existing,
+    refuse_changed,
+)
 from tocsin.core.ids import to_base36
 from tocsin.core.storable import storable
 from tocsin.delivery.lifecycle_models import LifecycleNotice, LifecycleSubscription
@@ -305,12 +311,8 @@ def _iso(at: datetime) -> str:
 
 def _locked(subscription_id: int, version: int | None) -> LifecycleSubscription:
     rows = LifecycleSubscription.objects.select_for_update(no_key=True, of=("self",)).select_related("webhook")
-    subscription = rows.filter(pk=subscription_id).first()
-    if subscription is None:
-        raise NotFoundError(_("There is no such subscription."))
-    if version is not None and version != subscription.version:
-        text = _("Somebody changed this subscription since you opened it. Load it again and repeat your change.")
-        raise ChangedError(text)
+    subscription = existing(rows.filter(pk=subscription_id).first(), _("There is no such subscription."))
+    refuse_changed(version, [subscription])
     return subscription
 
 

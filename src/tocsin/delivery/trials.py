@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ConflictError, InvalidInputError, existing
 from tocsin.delivery.pipeline import accept
 from tocsin.events.models import Event, Integration
 from tocsin.events.queries import key_of
@@ -28,9 +28,7 @@ def send_test_event(*, by: Actor, now: datetime, integration_id: int, labels: Ma
 
     ConflictError when the integration is disabled, InvalidInputError on `labels`.
     """
-    integration = Integration.objects.filter(pk=integration_id).first()
-    if integration is None:
-        raise NotFoundError(_("There is no such integration."))
+    integration = existing(Integration.objects.filter(pk=integration_id).first(), _("There is no such integration."))
     if not integration.is_enabled:
         raise ConflictError(_("The integration is disabled, so its reports are refused. Enable it first."))
     summary = _("Only a test of %(integration)s, sent by %(who)s. No action is needed.") % {

@@ -14,7 +14,7 @@ from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.accounts.models import User
 from tocsin.core.actors import Actor
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 
 _SEEN_EVERY = timedelta(minutes=1)
 
@@ -24,9 +24,7 @@ def end_sessions(
 ) -> int:
     """How many ended, of those given or of all the user's; never the one whose key is `but`."""
     with transaction.atomic():
-        user = User.objects.select_for_update().filter(pk=user_id).first()
-        if user is None:
-            raise NotFoundError(_("There is no such user."))
+        user = existing(User.objects.select_for_update().filter(pk=user_id).first(), _("There is no such user."))
         ended = forget_sessions(user_id, session_ids, but=but)
         if ended:
             audit.record(by=by, action=Action.UPDATE, instance=user, note=f"sessions ended: {ended}")

@@ -21,7 +21,7 @@ from tocsin.accounts.queries import users_with_role
 from tocsin.accounts.rules import Role
 from tocsin.accounts.services.sessions import forget_sessions
 from tocsin.core.actors import Actor, ActorKind
-from tocsin.core.errors import ChangedError, ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ConflictError, InvalidInputError, existing, refuse_changed
 
 
 def create_user(
@@ -145,11 +145,8 @@ def group_of(role: Role) -> Group:
 
 
 def locked_user(user_id: int, version: int | None) -> User:
-    user = User.objects.select_for_update().filter(pk=user_id).first()
-    if user is None:
-        raise NotFoundError(_("There is no such user."))
-    if version is not None and version != user.version:
-        raise ChangedError(_("Somebody changed this user since you opened it. Load it again and repeat your change."))
+    user = existing(User.objects.select_for_update().filter(pk=user_id).first(), _("There is no such user."))
+    refuse_changed(version, [user])
     return user
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -20,7 +20,7 @@ from psycopg.errors import UniqueViolation
 
 from tocsin.channels.http import is_web_address
 from tocsin.contacts.rules import DuplicateError, Fallback, is_lark_open_id
-from tocsin.core.errors import ChangedError, InvalidInputError
+from tocsin.core.errors import InvalidInputError
 from tocsin.core.phones import PhoneError, parse
 from tocsin.core.storable import is_storable
 
@@ -179,12 +179,6 @@ def refuse_unknown_ids(field: str, ids: Collection[int], known: Collection[int],
     """`text` has one place, %(ids)s."""
     if unknown := sorted(set(ids).difference(known)):
         raise InvalidInputError({field: text % {"ids": ", ".join(map(str, unknown))}})
-
-
-def refuse_changed(version: int | None, rows: Iterable[Any]) -> None:
-    """ChangedError when `version` (None: any) is not that of the locked rows."""
-    if version is not None and any(row.version != version for row in rows):
-        raise ChangedError(_("This is not as it was read any more. Read it again and repeat the change."))
 
 
 @contextmanager

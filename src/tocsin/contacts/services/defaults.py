@@ -13,7 +13,7 @@ from tocsin.contacts.models import ContactDefaults
 from tocsin.contacts.rules import Fallback
 from tocsin.contacts.services.cleaning import clean, clean_fallback
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ChangedError, InvalidInputError
+from tocsin.core.errors import InvalidInputError, refuse_changed
 
 
 def set_default_fallback(*, by: Actor, now: datetime, fallback: str, version: int | None = None) -> ContactDefaults:
@@ -24,8 +24,7 @@ def set_default_fallback(*, by: Actor, now: datetime, fallback: str, version: in
     with transaction.atomic():
         ContactDefaults.objects.bulk_create([ContactDefaults(version=0)], ignore_conflicts=True)
         defaults = ContactDefaults.objects.select_for_update().get()
-        if version is not None and version != defaults.version:
-            raise ChangedError(_("Somebody changed the default since you opened it. Load it again."))
+        refuse_changed(version, [defaults])
         if defaults.version == 0 or defaults.fallback != cleaned:
             changes = {"fallback": (defaults.fallback, cleaned)}
             defaults.fallback = cleaned or ""

@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.contacts.models import Contact, ContactGroup, ContactGroupMember, NotificationObject
-from tocsin.contacts.queries import uses_of
 from tocsin.contacts.rules import DuplicateError, Use
 from tocsin.contacts.services.cleaning import (
     clean,
@@ -21,11 +20,11 @@ from tocsin.contacts.services.cleaning import (
     clean_name,
     duplicates,
     naming_duplicates,
-    refuse_changed,
     refuse_unknown_ids,
 )
+from tocsin.contacts.services.objects import delete_objects
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ChangedError, NotFoundError
+from tocsin.core.errors import ChangedError, existing, refuse_changed
 
 _FIELDS = {"name": clean_name, "external_id": clean_external_id}
 _TRIES = 10
@@ -67,7 +66,7 @@ def update_group(
     for _try in range(_TRIES):
         with suppress(_JoinedMeanwhileError), transaction.atomic():
             return _update(by, group_id, version, name, members)
-    raise ChangedError(_changed())
+    raise ChangedError
 
 
 class _JoinedMeanwhileError(Exception):
@@ -130,26 +129,16 @@ def delete_groups(*, by: Actor, now: datetime, ids: Collection[int], version: in
     """Their members stay. Returns what used the groups. ConflictError when `version` is not the row's."""
     with transaction.atomic():
         groups = list(ContactGroup.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
-        refuse_changed(version, groups)
-        found = [group.pk for group in groups]
-        uses = tuple(uses_of(found))
-        entries = [(group, {"name": (group.name, "")}) for group in groups]
-        audit.record_many(by=by, action=Action.DELETE, entries=entries)
-        NotificationObject.objects.filter(pk__in=found).delete()
-    return uses
+        return delete_objects(by=by, rows=groups, version=version)
 
 
 def _locked(group_id: int, version: int | None) -> ContactGroup:
-    group = ContactGroup.objects.select_for_update(no_key=True).filter(pk=group_id).first()
-    if group is None:
-        raise NotFoundError(_("There is no such contact group."))
-    if version is not None and version != group.version:
-        raise ChangedError(_changed())
+    group = existing(
+        ContactGroup.objects.select_for_update(no_key=True).filter(pk=group_id).first(),
+        _("There is no such contact group."),
+    )
+    refuse_changed(version, [group])
     return group
-
-
-def _changed() -> str:
-    return _("Somebody changed this group since you opened it. Load it again and repeat your change.")
 
 
 def _lock_contacts(joining: Collection[int], leaving: Iterable[int] = ()) -> set[int]:

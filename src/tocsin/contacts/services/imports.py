@@ -36,7 +36,7 @@ from tocsin.contacts.sheets import FORMATS, read_sheet
 from tocsin.contacts.sheets.files import Values, too_large
 from tocsin.core import crypto
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, TocsinError
+from tocsin.core.errors import ConflictError, ForbiddenError, InvalidInputError, TocsinError, existing
 from tocsin.core.storable import storable
 
 CHUNK = 1000
@@ -241,9 +241,7 @@ class _NothingWrittenError(Exception):
 
 def _locked(import_id: int) -> ContactImport:
     row = ContactImport.objects.select_for_update().filter(pk=import_id).first()
-    if row is None:
-        raise NotFoundError(_("There is no such import (any more)."))
-    return row
+    return existing(row, _("There is no such import (any more)."))
 
 
 def check_rows(

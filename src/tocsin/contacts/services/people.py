@@ -31,7 +31,6 @@ from tocsin.contacts.services.cleaning import (
     clean_url,
     duplicates,
     naming_duplicates,
-    refuse_changed,
     refuse_unknown_ids,
 )
 from tocsin.contacts.services.exchanging import Had
@@ -39,7 +38,7 @@ from tocsin.contacts.services.reach import forget_reach
 from tocsin.core import phones
 from tocsin.core.actors import Actor
 from tocsin.core.crypto import same
-from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
+from tocsin.core.errors import InvalidInputError, existing, refuse_changed
 from tocsin.core.redact import mask_email
 
 _UNIQUE_FIELDS = ("phone", "email", "external_id")
@@ -208,13 +207,10 @@ def _create(by: Actor, now: datetime, fields: ContactFields, *, chatbot_url: str
 
 
 def _locked(contact_id: int, version: int | None) -> Contact:
-    contact = Contact.objects.select_for_update().filter(pk=contact_id).first()
-    if contact is None:
-        raise NotFoundError(_("There is no such contact."))
-    if version is not None and version != contact.version:
-        raise ChangedError(
-            _("Somebody changed this contact since you opened it. Load it again and repeat your change.")
-        )
+    contact = existing(
+        Contact.objects.select_for_update().filter(pk=contact_id).first(), _("There is no such contact.")
+    )
+    refuse_changed(version, [contact])
     return contact
 
 

@@ -19,7 +19,7 @@ from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import kind_of
 from tocsin.channels.registry import PROVIDERS, robot_provider, robot_providers
 from tocsin.contacts.models import NotificationObject, Robot
-from tocsin.contacts.queries import robot_config, robot_settings, uses_of
+from tocsin.contacts.queries import robot_config, robot_settings
 from tocsin.contacts.queries.outlets import ROBOT_SECRETS
 from tocsin.contacts.rules import DuplicateError, Use
 from tocsin.contacts.rules.daily import MAX_DAILY_TIMES, due_moments, next_daily, parse_times
@@ -32,12 +32,12 @@ from tocsin.contacts.services.cleaning import (
     clean_url,
     duplicates,
     naming_duplicates,
-    refuse_changed,
     zone_of,
 )
+from tocsin.contacts.services.objects import delete_objects
 from tocsin.contacts.services.outlets import host_problem, private_problem
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
+from tocsin.core.errors import InvalidInputError, existing, refuse_changed
 
 _SECRETS = ("url", "secret")
 _CONFIG = ("url", "secret", "keyword", "settings")
@@ -210,13 +210,7 @@ def delete_robots(*, by: Actor, now: datetime, ids: Collection[int], version: in
     """Returns what used the robots. ConflictError when `version` is not the row's."""
     with transaction.atomic():
         robots = list(Robot.objects.select_for_update().filter(pk__in=ids).order_by("pk").defer(*ROBOT_SECRETS))
-        refuse_changed(version, robots)
-        found = [robot.pk for robot in robots]
-        uses = tuple(uses_of(found))
-        entries = [(robot, {"name": (robot.name, ""), "platform": (robot.platform, "")}) for robot in robots]
-        audit.record_many(by=by, action=Action.DELETE, entries=entries)
-        NotificationObject.objects.filter(pk__in=found).delete()
-    return uses
+        return delete_objects(by=by, rows=robots, version=version, facts=("name", "platform"))
 
 
 def platforms() -> list[str]:
@@ -321,11 +315,8 @@ def _address_problems(config: Mapping[str, str], provider: ProviderType, changed
 
 
 def _locked(robot_id: int, version: int | None) -> Robot:
-    robot = Robot.objects.select_for_update().filter(pk=robot_id).first()
-    if robot is None:
-        raise NotFoundError(_("There is no such robot."))
-    if version is not None and version != robot.version:
-        raise ChangedError(_("Somebody changed this robot since you opened it. Load it again and repeat your change."))
+    robot = existing(Robot.objects.select_for_update().filter(pk=robot_id).first(), _("There is no such robot."))
+    refuse_changed(version, [robot])
     return robot
 
 

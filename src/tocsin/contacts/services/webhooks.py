@@ -15,7 +15,6 @@ from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.channels.registry import PROVIDERS
 from tocsin.contacts.models import NotificationObject, Webhook
-from tocsin.contacts.queries import uses_of
 from tocsin.contacts.queries.outlets import WEBHOOK_CONFIG
 from tocsin.contacts.rules import DuplicateError, Use
 from tocsin.contacts.services.cleaning import (
@@ -26,11 +25,11 @@ from tocsin.contacts.services.cleaning import (
     clean_url,
     duplicates,
     naming_duplicates,
-    refuse_changed,
 )
+from tocsin.contacts.services.objects import delete_objects
 from tocsin.contacts.services.outlets import private_problem
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
+from tocsin.core.errors import InvalidInputError, existing, refuse_changed
 from tocsin.core.storable import is_storable
 
 KEPT = "***"
@@ -165,14 +164,7 @@ def delete_webhooks(*, by: Actor, now: datetime, ids: Collection[int], version: 
     with transaction.atomic():
         secrets = ("url", "secret", "headers", "parameters")
         webhooks = list(Webhook.objects.select_for_update().filter(pk__in=ids).order_by("pk").defer(*secrets))
-        refuse_changed(version, webhooks)
-        found = [webhook.pk for webhook in webhooks]
-        uses = tuple(uses_of(found))
-        audit.record_many(
-            by=by, action=Action.DELETE, entries=[(webhook, {"name": (webhook.name, "")}) for webhook in webhooks]
-        )
-        NotificationObject.objects.filter(pk__in=found).delete()
-    return uses
+        return delete_objects(by=by, rows=webhooks, version=version)
 
 
 def _stored(field: str, pairs: Pairs, old: Pairs) -> str:
@@ -213,13 +205,10 @@ def _refuse_unusable(webhook: Webhook, changed: Collection[str]) -> None:
 
 
 def _locked(webhook_id: int, version: int | None) -> Webhook:
-    webhook = Webhook.objects.select_for_update().filter(pk=webhook_id).first()
-    if webhook is None:
-        raise NotFoundError(_("There is no such webhook."))
-    if version is not None and version != webhook.version:
-        raise ChangedError(
-            _("Somebody changed this webhook since you opened it. Load it again and repeat your change.")
-        )
+    webhook = existing(
+        Webhook.objects.select_for_update().filter(pk=webhook_id).first(), _("There is no such webhook.")
+    )
+    refuse_changed(version, [webhook])
     return webhook
 
 

@@ -14,7 +14,7 @@ from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.core import crypto
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ChangedError, ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ConflictError, InvalidInputError, existing, refuse_changed
 from tocsin.core.labels import text_error
 from tocsin.events.dialects.mapping import MAX_MAPPING, parse_mapping
 from tocsin.events.models import Integration
@@ -166,13 +166,10 @@ def _give_token(integration: Integration) -> str:
 
 
 def _locked(integration_id: int, version: int | None) -> Integration:
-    integration = Integration.objects.select_for_update().filter(pk=integration_id).first()
-    if integration is None:
-        raise NotFoundError(_("There is no such integration."))
-    if version is not None and version != integration.version:
-        raise ChangedError(
-            _("Somebody changed this integration since you opened it. Load it again and repeat your change.")
-        )
+    integration = existing(
+        Integration.objects.select_for_update().filter(pk=integration_id).first(), _("There is no such integration.")
+    )
+    refuse_changed(version, [integration])
     return integration
 
 

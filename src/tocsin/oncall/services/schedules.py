@@ -14,7 +14,6 @@ from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.channels.kinds import PERSONAL_CHANNELS
 from tocsin.contacts.models import Contact, NotificationObject, Robot
-from tocsin.contacts.queries import uses_of
 from tocsin.contacts.rules import DuplicateError, Use
 from tocsin.contacts.services.cleaning import (
     clean,
@@ -22,11 +21,11 @@ from tocsin.contacts.services.cleaning import (
     clean_time_zone,
     duplicates,
     naming_duplicates,
-    refuse_changed,
     refuse_unknown_ids,
 )
+from tocsin.contacts.services.objects import delete_objects
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
+from tocsin.core.errors import InvalidInputError, existing, refuse_changed
 from tocsin.oncall.models import LayerPerson, Schedule, ScheduleLayer
 from tocsin.oncall.rules import LayerDraft, parse_layers, restrictions_as_json
 
@@ -136,13 +135,7 @@ def delete_schedules(*, by: Actor, now: datetime, ids: Collection[int], version:
     """Returns what used them: it tells nobody by them any more. ConflictError when `version` is not the row's."""
     with transaction.atomic():
         schedules = list(Schedule.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
-        refuse_changed(version, schedules)
-        found = [schedule.pk for schedule in schedules]
-        uses = tuple(uses_of(found))
-        entries = [(schedule, {"name": (schedule.name, "")}) for schedule in schedules]
-        audit.record_many(by=by, action=Action.DELETE, entries=entries)
-        NotificationObject.objects.filter(pk__in=found).delete()
-    return uses
+        return delete_objects(by=by, rows=schedules, version=version)
 
 
 def stored_layers(schedule: Schedule) -> tuple[LayerDraft, ...]:
@@ -163,13 +156,10 @@ def stored_layers(schedule: Schedule) -> tuple[LayerDraft, ...]:
 
 
 def locked(schedule_id: int, version: int | None) -> Schedule:
-    schedule = Schedule.objects.select_for_update(no_key=True).filter(pk=schedule_id).first()
-    if schedule is None:
-        raise NotFoundError(_("There is no such schedule."))
-    if version is not None and version != schedule.version:
-        raise ChangedError(
-            _("Somebody changed this schedule since you opened it. Load it again and repeat your change.")
-        )
+    schedule = existing(
+        Schedule.objects.select_for_update(no_key=True).filter(pk=schedule_id).first(), _("There is no such schedule.")
+    )
+    refuse_changed(version, [schedule])
     return schedule
 
 

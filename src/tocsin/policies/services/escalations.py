@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ChangedError, ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ConflictError, InvalidInputError, existing, refuse_changed
 from tocsin.core.labels import text_error
 from tocsin.policies.locking import lock_policies_for_writing
 from tocsin.policies.models import EscalationPolicy, EscalationStep, EscalationTarget
@@ -106,11 +106,11 @@ def delete_escalation(*, by: Actor, now: datetime, escalation_id: int, version: 
 
 def _locked(escalation_id: int, version: int | None) -> EscalationPolicy:
     lock_policies_for_writing()
-    policy = EscalationPolicy.objects.filter(pk=escalation_id, deleted_at__isnull=True).first()
-    if policy is None:
-        raise NotFoundError(_("There is no such escalation policy."))
-    if version is not None and version != policy.version:
-        raise ChangedError(_("Somebody changed this policy since you opened it. Load it again and repeat your change."))
+    policy = existing(
+        EscalationPolicy.objects.filter(pk=escalation_id, deleted_at__isnull=True).first(),
+        _("There is no such escalation policy."),
+    )
+    refuse_changed(version, [policy])
     return policy
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
+from tocsin.core.errors import InvalidInputError, existing, refuse_changed
 from tocsin.core.labels import text_error
 from tocsin.events.services import request_rematch
 from tocsin.policies.locking import lock_policies_for_writing
@@ -97,13 +97,8 @@ def _rematch(inhibition: Inhibition, now: datetime) -> None:
 
 def _locked(inhibition_id: int, version: int | None) -> Inhibition:
     lock_policies_for_writing()
-    inhibition = Inhibition.objects.filter(pk=inhibition_id).first()
-    if inhibition is None:
-        raise NotFoundError(_("There is no such inhibition."))
-    if version is not None and version != inhibition.version:
-        raise ChangedError(
-            _("Somebody changed this inhibition since you opened it. Load it again and repeat your change.")
-        )
+    inhibition = existing(Inhibition.objects.filter(pk=inhibition_id).first(), _("There is no such inhibition."))
+    refuse_changed(version, [inhibition])
     return inhibition
 
 

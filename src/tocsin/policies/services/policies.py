@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.core.actors import SYSTEM, Actor
-from tocsin.core.errors import ChangedError, ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ChangedError, ConflictError, InvalidInputError, existing, refuse_changed
 from tocsin.core.labels import text_error
 from tocsin.events.services import request_rematch
 from tocsin.policies.locking import lock_policies_for_writing
@@ -198,11 +198,11 @@ def _switch(
 
 def _locked(policy_id: int, version: int | None) -> NotificationPolicy:
     lock_policies_for_writing()
-    policy = NotificationPolicy.objects.filter(pk=policy_id, deleted_at__isnull=True).first()
-    if policy is None:
-        raise NotFoundError(_("There is no such notification policy."))
-    if version is not None and version != policy.version:
-        raise ChangedError(_("Somebody changed this policy since you opened it. Load it again and repeat your change."))
+    policy = existing(
+        NotificationPolicy.objects.filter(pk=policy_id, deleted_at__isnull=True).first(),
+        _("There is no such notification policy."),
+    )
+    refuse_changed(version, [policy])
     return policy
 
 

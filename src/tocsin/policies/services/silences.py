@@ -15,7 +15,7 @@ from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.core.actors import Actor
 from tocsin.core.clock import is_keepable
-from tocsin.core.errors import ChangedError, InvalidInputError, NotFoundError
+from tocsin.core.errors import InvalidInputError, existing, refuse_changed
 from tocsin.core.labels import text_error
 from tocsin.core.storable import storable
 from tocsin.events.services import request_rematch
@@ -174,13 +174,8 @@ def _rematch(silence: SilencePolicy, now: datetime) -> None:
 
 def _locked(silence_id: int, version: int | None) -> SilencePolicy:
     lock_policies_for_writing()
-    silence = SilencePolicy.objects.filter(pk=silence_id).first()
-    if silence is None:
-        raise NotFoundError(_("There is no such silence policy."))
-    if version is not None and version != silence.version:
-        raise ChangedError(
-            _("Somebody changed this silence policy since you opened it. Load it again and repeat your change.")
-        )
+    silence = existing(SilencePolicy.objects.filter(pk=silence_id).first(), _("There is no such silence policy."))
+    refuse_changed(version, [silence])
     return silence
 
 

@@ -15,7 +15,7 @@ from tocsin.contacts.queries import contacts_holding
 from tocsin.contacts.rules import Fallback
 from tocsin.contacts.services import ContactChanges, ContactOptions, create_contact, delete_contacts, update_contact
 from tocsin.core import phones
-from tocsin.core.errors import InvalidInputError, NotFoundError
+from tocsin.core.errors import InvalidInputError, NotFoundError, existing
 from tocsin.core.redact import mask_email
 from tocsin.delivery.verifications import SendOutcome, send_verifications
 from tocsin.web.arms.errors import RpcError, invalid, throttled
@@ -112,9 +112,7 @@ def delete(asked: DeleteContact, caller: Caller) -> Answer:
 
 
 def send_link(asked: SendTTSVerifyLink, caller: Caller) -> Answer:
-    contact = Contact.objects.filter(pk=asked.contact_id).first()
-    if contact is None:
-        raise NotFoundError("There is no such contact.")
+    contact = existing(Contact.objects.filter(pk=asked.contact_id).first(), "There is no such contact.")
     try:
         is_own = phones.parse(asked.phone, settings.DEFAULT_REGION) == contact.phone
     except phones.PhoneError:

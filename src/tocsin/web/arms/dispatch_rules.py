@@ -21,6 +21,7 @@ from tocsin.policies.services.silences import create_silence, delete_silence, sa
 from tocsin.web.arms.conditions import ConditionAsked, shown_conditions, typed_rules
 from tocsin.web.arms.errors import invalid
 from tocsin.web.arms.operation import Answer, Caller, Operation
+from tocsin.web.arms.paging import among
 from tocsin.web.arms.parameters import Id, Part, Request, read_json
 from tocsin.web.arms.policies import write_policy
 from tocsin.web.arms.targets import NotifyRule, read_targets, shown_notify_rules
@@ -190,10 +191,8 @@ def list_rules(asked: ListDispatchRule, caller: Caller) -> Answer:
     """Those that create alerts, then those that discard them. None is another system's."""
     if asked.system:
         return {"DispatchRules": []}
-    policies = existing_policies().order_by("pk")
-    silences = SilencePolicy.objects.order_by("pk")
-    if asked.name:
-        policies, silences = policies.filter(name__icontains=asked.name), silences.filter(name__icontains=asked.name)
+    policies = among(existing_policies().order_by("pk"), asked.name)
+    silences = among(SilencePolicy.objects.order_by("pk"), asked.name)
     return {"DispatchRules": [*map(_shown, policies), *map(_shown, silences)]}
 
 

@@ -17,7 +17,7 @@ from tocsin.policies.queries import existing_escalations
 from tocsin.web.arms.errors import invalid
 from tocsin.web.arms.moments import read_moment
 from tocsin.web.arms.operation import Answer, Caller, Operation
-from tocsin.web.arms.paging import page_of
+from tocsin.web.arms.paging import among, page_of
 from tocsin.web.arms.parameters import Id, Paged, Request
 
 _SHOWN_FOR = timedelta(days=7)
@@ -41,16 +41,12 @@ class GetOnCallSchedulesDetail(Request):
 
 
 def list_escalations(asked: ListEscalationPolicies, caller: Caller) -> Answer:
-    found = existing_escalations().order_by("pk")
-    if asked.name:
-        found = found.filter(name__icontains=asked.name)
+    found = among(existing_escalations().order_by("pk"), asked.name)
     return page_of(found, asked, "EscalationPolicies", lambda rows: [{"Id": row.pk, "Name": row.name} for row in rows])
 
 
 def list_schedules(asked: ListOnCallSchedules, caller: Caller) -> Answer:
-    found = Schedule.objects.order_by("pk")
-    if asked.name:
-        found = found.filter(name__icontains=asked.name)
+    found = among(Schedule.objects.order_by("pk"), asked.name)
     return page_of(
         found,
         asked,

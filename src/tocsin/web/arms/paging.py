@@ -17,6 +17,13 @@ class _OldPaged(Protocol):
     page_size: int
 
 
+def among(rows: QuerySet[_Row], name: str, ids: Sequence[int] | None = None) -> QuerySet[_Row]:
+    """Those whose name holds `name`, and of `ids` unless it is None."""
+    if name:
+        rows = rows.filter(name__icontains=name)
+    return rows if ids is None else rows.filter(pk__in=ids)
+
+
 def page_of(
     rows: QuerySet[_Row], asked: Paged, name: str, shown: Callable[[Sequence[_Row]], list[dict[str, Any]]]
 ) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.db import transaction
 from msgspec import UNSET, Meta, UnsetType
 
 from tocsin.accounts.rules import Permission
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.queries import existing_policies
 from tocsin.policies.rules import GO_MARK, is_go
@@ -26,7 +26,7 @@ from tocsin.policies.services import (
 from tocsin.web.arms.conditions import read_rules, shown_rules
 from tocsin.web.arms.errors import invalid, missing
 from tocsin.web.arms.operation import Answer, Caller, Operation
-from tocsin.web.arms.paging import page_of
+from tocsin.web.arms.paging import among, page_of
 from tocsin.web.arms.parameters import Id, Paged, Part, Request, given, read_ids, read_json
 from tocsin.web.arms.targets import NotifyRule, read_targets, read_window, shown_notify_rules
 
@@ -103,19 +103,13 @@ def create_or_update(asked: CreateOrUpdateNotificationPolicy, caller: Caller) ->
             **_content(asked, TypedContent()),
         )
     else:
-        before = existing_policies().filter(pk=asked.id).first()
-        if before is None:
-            raise NotFoundError("There is no such notification policy.")
+        before = existing(existing_policies().filter(pk=asked.id).first(), "There is no such notification policy.")
         policy = write_policy(caller, before, asked.name, is_enabled, _content(asked, typed_content_of(before.current)))
     return {"NotificationPolicy": _shown([policy], is_whole=True)[0]}
 
 
 def list_policies(asked: ListNotificationPolicies, caller: Caller) -> Answer:
-    found = existing_policies().order_by("pk")
-    if asked.name:
-        found = found.filter(name__icontains=asked.name)
-    if (ids := read_ids("Ids", asked.ids)) is not None:
-        found = found.filter(pk__in=ids)
+    found = among(existing_policies().order_by("pk"), asked.name, read_ids("Ids", asked.ids))
     return page_of(found, asked, "NotificationPolicies", lambda policies: _shown(policies, is_whole=asked.is_detail))
 
 

@@ -18,7 +18,7 @@ from tocsin.core.errors import NotFoundError
 from tocsin.web.arms.errors import invalid
 from tocsin.web.arms.masks import KEPT, changed_url, masked_url, sees_secrets
 from tocsin.web.arms.operation import Answer, Caller, Operation
-from tocsin.web.arms.paging import page_of
+from tocsin.web.arms.paging import among, page_of
 from tocsin.web.arms.parameters import Id, Paged, Request, given, read_ids
 
 _TYPES: Mapping[str, Channel] = {"dingding": Channel.DINGTALK, "wechat": Channel.WECOM, "feishu": Channel.LARK}
@@ -104,11 +104,7 @@ def create_or_update(asked: CreateOrUpdateIMRobot, caller: Caller) -> Answer:
 
 
 def describe(asked: DescribeIMRobots, caller: Caller) -> Answer:
-    found = Robot.objects.order_by("pk")
-    if asked.robot_name:
-        found = found.filter(name__icontains=asked.robot_name)
-    if (ids := read_ids("RobotIds", asked.robot_ids)) is not None:
-        found = found.filter(pk__in=ids)
+    found = among(Robot.objects.order_by("pk"), asked.robot_name, read_ids("RobotIds", asked.robot_ids))
 
     def shown(robots: Sequence[Robot]) -> list[dict[str, Any]]:
         is_whole = sees_secrets(caller, robots, ("url", "secret"))

@@ -12,14 +12,14 @@ from django.conf import settings
 from msgspec import UNSET, UnsetType
 
 from tocsin.accounts.rules import Permission
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.policies.models import SilencePolicy
 from tocsin.policies.rules.silencing import Effect
 from tocsin.policies.services.silences import create_silence, delete_silence, save_silence
 from tocsin.web.arms.conditions import read_rules, shown_rules
 from tocsin.web.arms.errors import invalid, missing
 from tocsin.web.arms.operation import Answer, Caller, Operation
-from tocsin.web.arms.paging import page_of
+from tocsin.web.arms.paging import among, page_of
 from tocsin.web.arms.parameters import Id, Paged, Part, Request, given, read_json
 from tocsin.web.arms.policies import read_state
 
@@ -67,9 +67,7 @@ def create_or_update(asked: CreateOrUpdateSilencePolicy, caller: Caller) -> Answ
     """What is omitted stays."""
     before = None
     if asked.id is not UNSET:
-        before = SilencePolicy.objects.filter(pk=asked.id).first()
-        if before is None:
-            raise NotFoundError("There is no such silence policy.")
+        before = existing(SilencePolicy.objects.filter(pk=asked.id).first(), "There is no such silence policy.")
     is_enabled = read_state(given(asked.state))
     content: dict[str, Any] = {
         "name": asked.name,
@@ -96,9 +94,7 @@ def create_or_update(asked: CreateOrUpdateSilencePolicy, caller: Caller) -> Answ
 
 
 def list_policies(asked: ListSilencePolicies, caller: Caller) -> Answer:
-    found = SilencePolicy.objects.order_by("pk")
-    if asked.name:
-        found = found.filter(name__icontains=asked.name)
+    found = among(SilencePolicy.objects.order_by("pk"), asked.name)
 
     def shown(rows: Sequence[SilencePolicy]) -> list[dict[str, Any]]:
         return [_shown(row, is_whole=asked.is_detail) for row in rows]

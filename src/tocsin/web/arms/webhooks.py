@@ -17,7 +17,7 @@ from tocsin.core.errors import NotFoundError
 from tocsin.web.arms.errors import invalid, missing
 from tocsin.web.arms.masks import KEPT, changed_url, masked_url, sees_secrets
 from tocsin.web.arms.operation import Answer, Caller, Operation
-from tocsin.web.arms.paging import page_of
+from tocsin.web.arms.paging import among, page_of
 from tocsin.web.arms.parameters import Id, Paged, Request, given, read_ids, read_json
 
 _METHODS = {"post": "POST", "get": "GET"}
@@ -92,11 +92,7 @@ def update_old(asked: UpdateWebhook, caller: Caller) -> Answer:
 
 
 def describe(asked: DescribeWebhookContacts, caller: Caller) -> Answer:
-    found = Webhook.objects.order_by("pk")
-    if asked.webhook_name:
-        found = found.filter(name__icontains=asked.webhook_name)
-    if (ids := read_ids("ContactIds", asked.contact_ids)) is not None:
-        found = found.filter(pk__in=ids)
+    found = among(Webhook.objects.order_by("pk"), asked.webhook_name, read_ids("ContactIds", asked.contact_ids))
 
     def shown(webhooks: Sequence[Webhook]) -> list[dict[str, Any]]:
         is_whole = sees_secrets(caller, webhooks, ("url", "headers", "parameters"))

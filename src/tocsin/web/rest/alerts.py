@@ -16,7 +16,7 @@ from tocsin.alerts import services
 from tocsin.alerts.models import Alert, AlertEvent
 from tocsin.alerts.rules import AlertState
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.delivery.doorbell import ring_due
 from tocsin.delivery.timeline import timeline
 from tocsin.events.models import Event
@@ -266,10 +266,7 @@ def list_events(request: HttpRequest, asked: Query[EventFilters]) -> Any:
 
 
 def _alert(alert_id: int) -> Alert:
-    row = Alert.objects.select_related("policy").filter(pk=alert_id).first()
-    if row is None:
-        raise NotFoundError("There is no such alert.")
-    return row
+    return existing(Alert.objects.select_related("policy").filter(pk=alert_id).first(), "There is no such alert.")
 
 
 def _act(request: HttpRequest, act: Callable[..., object], alert_id: int, **how: Any) -> AlertOut:

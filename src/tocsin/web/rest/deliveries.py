@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from tocsin.accounts.rules import Scope
 from tocsin.channels.kinds import Channel
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.rules import DeliveryState, Purpose
 from tocsin.web.rest.fields import Id, Moment, taken
@@ -99,9 +99,7 @@ def list_deliveries(request: HttpRequest, asked: Query[DeliveryFilters]) -> Any:
 
 @deliveries.get("/{int:delivery_id}", DeliveryStory)
 def read_delivery(request: HttpRequest, delivery_id: Id) -> Any:
-    row = _found().select_related("content").filter(pk=delivery_id).first()
-    if row is None:
-        raise NotFoundError("There is no such delivery.")
+    row = existing(_found().select_related("content").filter(pk=delivery_id).first(), "There is no such delivery.")
     content = row.content
     return DeliveryStory(
         **_facts(row),

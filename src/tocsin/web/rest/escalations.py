@@ -16,7 +16,7 @@ from tocsin.accounts.rules import Scope
 from tocsin.alerts.services import save_escalation
 from tocsin.contacts.queries import names_of
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.policies import services
 from tocsin.policies.models import EscalationPolicy
 from tocsin.policies.queries.escalations import existing_escalations
@@ -74,7 +74,7 @@ class NewEscalation(EscalationChanges):
 
 @escalations.get("", Page[EscalationOut])
 def list_escalation_policies(request: HttpRequest, asked: Query[ByName]) -> Any:
-    rows, following = one_page(_found().filter(name__icontains=asked.text).order_by("pk"), ("pk",), asked)
+    rows, following = one_page(asked.among(_found()).order_by("pk"), ("pk",), asked)
     return Page[EscalationOut](items=_shown(rows), next=following)
 
 
@@ -116,9 +116,7 @@ def _found() -> QuerySet[EscalationPolicy]:
 
 
 def _one(escalation_id: int) -> EscalationOut:
-    row = _found().filter(pk=escalation_id).first()
-    if row is None:
-        raise NotFoundError("There is no such escalation policy.")
+    row = existing(_found().filter(pk=escalation_id).first(), "There is no such escalation policy.")
     return _shown([row])[0]
 
 

@@ -13,7 +13,7 @@ from tocsin.contacts import services
 from tocsin.contacts.models import ContactGroup, ContactGroupMember
 from tocsin.contacts.queries import groups_found, member_counts
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.web.rest.callers import actor_of
 from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, Versioned
 from tocsin.web.rest.paging import Page, PageQuery, one_page
@@ -111,10 +111,7 @@ def remove_group_members(request: HttpRequest, group_id: Id, typed: Members) -> 
 
 
 def _group(group_id: int) -> ContactGroup:
-    group = ContactGroup.objects.filter(pk=group_id).first()
-    if group is None:
-        raise NotFoundError("There is no such contact group.")
-    return group
+    return existing(ContactGroup.objects.filter(pk=group_id).first(), "There is no such contact group.")
 
 
 def _shown(rows: list[ContactGroup]) -> list[GroupOut]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from tocsin.accounts.rules import Scope
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.delivery.trials import send_test_event
 from tocsin.events import services
 from tocsin.events.models import Integration
@@ -77,7 +77,7 @@ class TestEventSent(BaseModel):
 
 @integrations.get("", Page[IntegrationOut])
 def list_integrations(request: HttpRequest, asked: Query[ByName]) -> Any:
-    found = Integration.objects.filter(name__icontains=asked.text) if asked.text else Integration.objects.all()
+    found = asked.among(Integration.objects.all())
     rows, following = one_page(found.order_by("pk"), ("pk",), asked)
     return Page[IntegrationOut](items=[IntegrationOut(**_facts(row)) for row in rows], next=following)
 
@@ -90,9 +90,7 @@ def create_integration(request: HttpRequest, typed: NewIntegration) -> Any:
 
 @integrations.get("/{int:integration_id}", IntegrationOut)
 def read_integration(request: HttpRequest, integration_id: Id) -> Any:
-    row = Integration.objects.filter(pk=integration_id).first()
-    if row is None:
-        raise NotFoundError("There is no such integration.")
+    row = existing(Integration.objects.filter(pk=integration_id).first(), "There is no such integration.")
     return IntegrationOut(**_facts(row))
 
 

@@ -16,7 +16,7 @@ from tocsin.accounts.rules import Scope
 from tocsin.alerts.services import apply_current_policy
 from tocsin.contacts.queries import names_of
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.delivery.doorbell import ring_due
 from tocsin.delivery.explaining import ExplainedPolicy
 from tocsin.delivery.queries import shortfalls_of
@@ -143,7 +143,7 @@ class ShadowReportOut(BaseModel):
 
 @policies.get("", Page[PolicyOut])
 def list_policies(request: HttpRequest, asked: Query[ByName]) -> Any:
-    rows, following = one_page(_found().filter(name__icontains=asked.text).order_by("pk"), ("pk",), asked)
+    rows, following = one_page(asked.among(_found()).order_by("pk"), ("pk",), asked)
     return Page[PolicyOut](items=_shown(rows), next=following)
 
 
@@ -263,9 +263,7 @@ def _found() -> QuerySet[NotificationPolicy]:
 
 
 def _one(policy_id: int) -> PolicyOut:
-    row = _found().filter(pk=policy_id).first()
-    if row is None:
-        raise NotFoundError("There is no such notification policy.")
+    row = existing(_found().filter(pk=policy_id).first(), "There is no such notification policy.")
     return _shown([row])[0]
 
 

@@ -15,7 +15,7 @@ from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import masked_config
 from tocsin.channels.registry import PROVIDERS
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.web.rest.callers import actor_of
 from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, Versioned, taken
 from tocsin.web.rest.paging import Page, PageQuery, one_page
@@ -156,10 +156,7 @@ def _given(typed: AccountChanges) -> dict[str, Any]:
 
 
 def _account(account_id: int) -> ProviderAccount:
-    account = ProviderAccount.objects.filter(pk=account_id).first()
-    if account is None:
-        raise NotFoundError("There is no such provider account.")
-    return account
+    return existing(ProviderAccount.objects.filter(pk=account_id).first(), "There is no such provider account.")
 
 
 def _out(row: ProviderAccount) -> AccountOut:

@@ -14,7 +14,7 @@ from tocsin.contacts import services
 from tocsin.contacts.models import Robot
 from tocsin.contacts.queries import outlet_reach
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.delivery.services import send_test
 from tocsin.web.rest.callers import actor_of
 from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, Versioned, taken
@@ -67,7 +67,7 @@ class NewRobot(RobotChanges):
 
 @robots.get("", Page[RobotOut])
 def list_robots(request: HttpRequest, asked: Query[ByName]) -> Any:
-    found = Robot.objects.filter(name__icontains=asked.text) if asked.text else Robot.objects.all()
+    found = asked.among(Robot.objects.all())
     rows, following = one_page(found.order_by("pk"), ("pk",), asked)
     return Page[RobotOut](items=_shown(rows), next=following)
 
@@ -108,10 +108,7 @@ def test_robot(request: HttpRequest, robot_id: Id) -> Any:
 
 
 def _robot(robot_id: int) -> Robot:
-    robot = Robot.objects.filter(pk=robot_id).first()
-    if robot is None:
-        raise NotFoundError("There is no such robot.")
-    return robot
+    return existing(Robot.objects.filter(pk=robot_id).first(), "There is no such robot.")
 
 
 _PLAIN = ("name", "platform", "provider", "keyword", "language", "time_zone", "sends_daily", "daily_times",

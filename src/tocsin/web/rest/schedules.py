@@ -15,7 +15,7 @@ from tocsin.accounts.rules import Permission, Scope
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.models import Contact
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import InvalidInputError, NotFoundError
+from tocsin.core.errors import InvalidInputError, NotFoundError, existing
 from tocsin.oncall import services
 from tocsin.oncall.models import Schedule, Substitute
 from tocsin.oncall.queries import Standing, rota_of, standings
@@ -138,7 +138,7 @@ class Feed(BaseModel):
 
 @schedules.get("", Page[ScheduleOut])
 def list_schedules(request: HttpRequest, asked: Query[ByName]) -> Any:
-    found = Schedule.objects.filter(name__icontains=asked.text)
+    found = asked.among(Schedule.objects.all())
     rows, following = one_page(found.order_by("pk"), ("pk",), asked)
     return Page[ScheduleOut](items=[_out(row) for row in rows], next=following)
 
@@ -254,10 +254,7 @@ def remove_schedule_feed(request: HttpRequest, schedule_id: Id, if_match: IfMatc
 
 
 def _schedule(schedule_id: int) -> Schedule:
-    row = Schedule.objects.filter(pk=schedule_id).first()
-    if row is None:
-        raise NotFoundError("There is no such schedule.")
-    return row
+    return existing(Schedule.objects.filter(pk=schedule_id).first(), "There is no such schedule.")
 
 
 def _moment(field: str, typed: datetime | None) -> datetime | None:

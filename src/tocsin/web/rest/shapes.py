@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db.models import Model, QuerySet
 from pydantic import BaseModel, Field
 
 from tocsin.channels.base import Outcome
@@ -17,6 +18,8 @@ from tocsin.delivery.rules.plan import Shortfall
 from tocsin.web.rest.fields import Id, Moment, Typed
 from tocsin.web.rest.paging import PageQuery
 from tocsin.web.shared.words import reason_text
+
+_Row = TypeVar("_Row", bound=Model)
 
 
 class Named(BaseModel):
@@ -38,6 +41,9 @@ class Ids(Typed):
 
 class ByName(PageQuery):
     text: str = Field("", max_length=254, description="In the name.")
+
+    def among(self, rows: QuerySet[_Row]) -> QuerySet[_Row]:
+        return rows.filter(name__icontains=self.text) if self.text else rows
 
 
 class Outlet(BaseModel):

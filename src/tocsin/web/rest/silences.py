@@ -11,7 +11,7 @@ from pydantic import Field
 
 from tocsin.accounts.rules import Permission, Scope
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.policies.models import Inhibition, SilencePolicy
 from tocsin.policies.queries.silences import times_of
 from tocsin.policies.rules.silencing import Effect
@@ -101,7 +101,7 @@ class NewInhibition(InhibitionChanges):
 @silences.get("", Page[SilenceOut])
 def list_silences(request: HttpRequest, asked: Query[ByName]) -> Any:
     """The newest first."""
-    found = SilencePolicy.objects.filter(name__icontains=asked.text)
+    found = asked.among(SilencePolicy.objects.all())
     rows, following = one_page(found.order_by("-pk"), ("-pk",), asked)
     return Page[SilenceOut](items=[_silence_out(row) for row in rows], next=following)
 
@@ -150,7 +150,7 @@ def delete_silence(request: HttpRequest, silence_id: Id, if_match: IfMatch = Non
 
 @inhibitions.get("", Page[InhibitionOut])
 def list_inhibitions(request: HttpRequest, asked: Query[ByName]) -> Any:
-    found = Inhibition.objects.filter(name__icontains=asked.text)
+    found = asked.among(Inhibition.objects.all())
     rows, following = one_page(found.order_by("pk"), ("pk",), asked)
     return Page[InhibitionOut](items=[_inhibition_out(row) for row in rows], next=following)
 
@@ -189,10 +189,7 @@ def delete_inhibition(request: HttpRequest, inhibition_id: Id, if_match: IfMatch
 
 
 def _silence(silence_id: int) -> SilencePolicy:
-    row = SilencePolicy.objects.filter(pk=silence_id).first()
-    if row is None:
-        raise NotFoundError("There is no such silence policy.")
-    return row
+    return existing(SilencePolicy.objects.filter(pk=silence_id).first(), "There is no such silence policy.")
 
 
 def _silence_out(row: SilencePolicy) -> SilenceOut:
@@ -202,10 +199,7 @@ def _silence_out(row: SilencePolicy) -> SilenceOut:
 
 
 def _inhibition(inhibition_id: int) -> Inhibition:
-    row = Inhibition.objects.filter(pk=inhibition_id).first()
-    if row is None:
-        raise NotFoundError("There is no such inhibition.")
-    return row
+    return existing(Inhibition.objects.filter(pk=inhibition_id).first(), "There is no such inhibition.")
 
 
 def _inhibition_out(row: Inhibition) -> InhibitionOut:

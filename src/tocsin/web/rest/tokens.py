@@ -12,7 +12,7 @@ from tocsin.accounts.models import ApiToken
 from tocsin.accounts.rules import Permission, Role, Scope
 from tocsin.accounts.services import create_token, revoke_token
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.web.rest.callers import actor_of, caller_of
 from tocsin.web.rest.fields import Id, Moment, Typed, TypedMoment, Versioned, taken
 from tocsin.web.rest.paging import Page, PageQuery, one_page
@@ -71,9 +71,7 @@ def create_api_token(request: HttpRequest, typed: NewToken) -> Any:
 
 @tokens.get("/{int:token_id}", TokenOut, needs=_ADMIN)
 def read_token(request: HttpRequest, token_id: Id) -> Any:
-    row = ApiToken.objects.select_related("owner").filter(pk=token_id).first()
-    if row is None:
-        raise NotFoundError("There is no such token.")
+    row = existing(ApiToken.objects.select_related("owner").filter(pk=token_id).first(), "There is no such token.")
     return TokenOut(**_facts(row))
 
 

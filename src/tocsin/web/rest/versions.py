@@ -29,5 +29,5 @@ def expected_version(if_match: str | None, current: int | None = None) -> int | 
     if current in versions:
         return current
     if len(versions) != 1:
-        raise ChangedError(_("This is not as it was read any more. Read it again and repeat the change."))
+        raise ChangedError
     return versions.pop()

@@ -14,7 +14,7 @@ from tocsin.contacts import services
 from tocsin.contacts.models import Webhook
 from tocsin.contacts.queries import outlet_reach, pair_names
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.delivery.services import send_test
 from tocsin.web.rest.callers import actor_of
 from tocsin.web.rest.fields import Id, IfMatch, Moment, Typed, Versioned, taken
@@ -64,7 +64,7 @@ class NewWebhook(WebhookChanges):
 
 @webhooks.get("", Page[WebhookOut])
 def list_webhooks(request: HttpRequest, asked: Query[ByName]) -> Any:
-    found = Webhook.objects.filter(name__icontains=asked.text) if asked.text else Webhook.objects.all()
+    found = asked.among(Webhook.objects.all())
     rows, following = one_page(found.order_by("pk"), ("pk",), asked)
     return Page[WebhookOut](items=_shown(rows), next=following)
 
@@ -104,10 +104,7 @@ def test_webhook(request: HttpRequest, webhook_id: Id) -> Any:
 
 
 def _webhook(webhook_id: int) -> Webhook:
-    webhook = Webhook.objects.filter(pk=webhook_id).first()
-    if webhook is None:
-        raise NotFoundError("There is no such webhook.")
-    return webhook
+    return existing(Webhook.objects.filter(pk=webhook_id).first(), "There is no such webhook.")
 
 
 _PLAIN = ("name", "method", "body", "recovery_body", "language", "enabled", "created_at", "version")
