@@ -455,7 +455,7 @@ class Everything:
         ]  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(more, marks=pytest.mark.thorough) for more in (2, 3))])
 def test_every_pair_of_writers_keeps_the_order_of_locks(source: IntegrationKey, now: datetime, seed: int) -> None:
     """All at once, again and again: nobody ever fails, and nobody had to begin again."""
     everything = Everything(source, now)

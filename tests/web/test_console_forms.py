@@ -13,6 +13,7 @@ from auditlog.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
+from tests.chaos.crowds import crowd
 from tests.stories.harness import ADMIN, Story, begin
 from tests.web.people import PASSWORD, signed_in, user_with
 from tocsin.accounts.models import AccessKey, ApiToken, User
@@ -21,8 +22,8 @@ from tocsin.accounts.rules import Role
 from tocsin.accounts.services import authenticate_token
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import config_of
-from tocsin.contacts.models import Contact, ContactGroup, NotificationObject, Robot
-from tocsin.contacts.queries import MOST_FOUND, get_defaults
+from tocsin.contacts.models import Contact, ContactGroup, Robot
+from tocsin.contacts.queries import get_defaults
 from tocsin.contacts.services import update_contact
 from tocsin.delivery.models import Delivery
 from tocsin.events.models import Integration
@@ -218,7 +219,7 @@ def test_taking_the_last_members_out_of_a_group_is_asked_about_first(story: Stor
 
 
 def test_a_large_group_is_added_to_and_loses_nobody_unseen(story: Story) -> None:
-    group = story.group(*[story.contact() for _number in range(201)], name="Everybody")
+    group = crowd(201, story.now)
     more = story.contact("Wei")
     client, url = signed_in(Role.MANAGER), reverse("console:contacts_contactgroup_change", args=[group.pk])
 
@@ -346,27 +347,20 @@ def test_all_pages_of_a_list_are_deleted_at_once(story: Story) -> None:
     assert not Contact.objects.exists()
 
 
-def test_an_action_on_more_contacts_than_a_list_reads_asks_for_fewer(story: Story) -> None:
-    objects = NotificationObject.objects.bulk_create(
-        [NotificationObject(kind="contact") for _ in range(MOST_FOUND + 1)]
-    )
-    Contact.objects.bulk_create(
-        [
-            Contact(
-                object=item, name="Many", email=f"p{item.pk}@example.org", created_at=story.now, updated_at=story.now
-            )
-            for item in objects
-        ]
-    )
+def test_an_action_on_more_contacts_than_a_list_reads_asks_for_fewer(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin.web.console.contacts.MOST_FOUND", 60)
+    one = crowd(61, story.now).members.earliest("pk")
     client, url = signed_in(Role.MANAGER), reverse("console:contacts_contact_changelist")
-    selected = {"_selected_action": [objects[0].pk], "select_across": "1"}
+    selected = {"_selected_action": [one.pk], "select_across": "1"}
 
     for action in ("delete_selected", "verify_numbers"):
         reply = client.post(url, {**selected, "action": action, "post": "yes", "confirmed": "1"}, follow=True)
 
         told = [str(message) for message in reply.context["messages"]]
-        assert told == ["These are more than 10000 contacts. Search or filter for fewer of them."]
-    assert Contact.objects.count() == MOST_FOUND + 1
+        assert told == ["These are more than 60 contacts. Search or filter for fewer of them."]
+    assert Contact.objects.count() == 61
 
 
 def test_the_default_fallback_is_changed_for_all(story: Story) -> None:

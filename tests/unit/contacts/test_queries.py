@@ -24,8 +24,8 @@ def make_people(count: int, now: datetime) -> list[int]:
     return [item.pk for item in objects]
 
 
-def test_a_group_of_ten_thousand_is_read_in_two_statements(now: datetime, django_assert_num_queries: Any) -> None:
-    people = make_people(10_000, now)
+def test_a_group_of_thousands_is_read_in_two_statements(now: datetime, django_assert_num_queries: Any) -> None:
+    people = make_people(2_000, now)
     group = ContactGroup.objects.create(
         object=NotificationObject.objects.create(kind="group"), name="All", created_at=now
     )
@@ -34,7 +34,7 @@ def test_a_group_of_ten_thousand_is_read_in_two_statements(now: datetime, django
     with django_assert_num_queries(2):
         found = directory([group.pk])
 
-    assert len(found.contacts) == len(found.groups[group.pk].member_ids) == 10_000
+    assert len(found.contacts) == len(found.groups[group.pk].member_ids) == 2_000
 
 
 def test_readiness_of_many_takes_two_statements(now: datetime, django_assert_num_queries: Any) -> None:
