@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -82,6 +83,10 @@ class Event(models.Model):
             models.Index(fields=["sweep_at"], name="event_sweep", condition=Q(sweep_at__isnull=False)),
             models.Index(fields=["state", "-id"], name="event_by_state"),
             models.Index(fields=["silenced_by", "-id"], name="event_by_silence", condition=Q(state="silenced")),
+            # Labels never change, so a repeated report does not touch it; what is new waits in a list of its own first.
+            GinIndex(
+                fields=["labels"], name="event_by_label", opclasses=["jsonb_path_ops"], gin_pending_list_limit=512
+            ),
         ]
 
     def __str__(self) -> str:

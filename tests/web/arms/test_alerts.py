@@ -9,11 +9,14 @@ from datetime import datetime, timedelta
 import pytest
 import time_machine
 from auditlog.models import LogEntry
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.stories.harness import Story, begin
 from tests.web.arms.calling import Program, program
 from tocsin.accounts.rules import Role
 from tocsin.alerts.models import Alert
+from tocsin.delivery.models import Delivery
 
 pytestmark = pytest.mark.django_db
 
@@ -164,3 +167,29 @@ def test_schedules_say_who_is_on_duty_when(story: Story, api: Program) -> None:
     assert api.get("GetOnCallSchedulesDetail", Id=10**12).code == "404"
     far = api.get("GetOnCallSchedulesDetail", Id=schedule.pk, StartTime="2026-01-01", EndTime="2027-01-01")
     assert far.code == "InvalidEndTime"
+
+
+def test_what_was_sent_in_a_time_is_found_by_an_index(story: Story, api: Program) -> None:
+    """Among what was sent in two months before."""
+    columns = [field.column for field in Delivery._meta.concrete_fields if field.column not in ("id", "planned_at")]
+    names = ", ".join(f'"{name}"' for name in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO delivery_delivery (planned_at, {names}) SELECT planned_at - make_interval(mins => 30 * n), "
+            f"{names} FROM delivery_delivery CROSS JOIN generate_series(3000, 1, -1) AS n"
+        )
+        cursor.execute("SELECT brin_summarize_new_values('delivery_by_time')")
+        cursor.execute("ANALYZE delivery_delivery")
+
+    with CaptureQueriesContext(connection) as read:
+        for page in (1, 2):
+            assert api.ok("SearchAlertHistories", CurrentPage=page)["PageBean"]["TotalCount"] == 1
+
+    statements = [query["sql"] for query in read.captured_queries if "planned_at" in query["sql"].partition("WHERE")[2]]
+    assert any("COUNT" in statement for statement in statements)
+    for statement in statements:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(f"EXPLAIN {statement}")
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+        assert "delivery_by_time" in plan, plan

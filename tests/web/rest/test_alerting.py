@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.stories.harness import Story, begin
 from tests.web.rest.asking import Api, api_as
@@ -232,3 +234,18 @@ def test_explain_coverage_and_drills_are_asked_here_too(story: Story, api: Api) 
     assert api("GET", "/drills").body["items"][0]["about"] == drill.body["about"]
     story.passes(1)
     story.expect_text(wei, "drill")
+
+
+def test_events_with_a_label_are_found_by_an_index(story: Story, api: Api) -> None:
+    story.fires("DiskFull", instance="db-7")
+    with CaptureQueriesContext(connection) as read:
+        (event,) = api("GET", "/events?label=instance=db-7").body["items"]
+
+    assert event["labels"]["instance"] == "db-7"
+    [statement] = [query["sql"] for query in read.captured_queries if '"labels" @>' in query["sql"]]
+    with connection.cursor() as cursor:
+        for way in ("enable_seqscan", "enable_indexscan"):  # so few rows would be read whole, by their keys even
+            cursor.execute(f"SET LOCAL {way} = off")
+        cursor.execute(f"EXPLAIN {statement}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "event_by_label" in plan
