@@ -184,8 +184,9 @@ class Postfix:
             "world": self._world, "port": self.port, "tls_port": self.tls_port, "door": self._door.port,
         }  # fmt: skip
         more = "".join(f"{name} = {value}\n" for name, value in self._settings.items())
-        (self._folder / "main.cf").write_text(_MAIN.format(**values) + more)
-        (self._folder / "master.cf").write_text(_MASTER.format(**values))
+        for name, text in (("main.cf", _MAIN.format(**values) + more), ("master.cf", _MASTER.format(**values))):
+            (self._folder / name).write_text(text)
+            os.utime(self._folder / name, (0, 0))  # it waits until a configuration is some seconds old
         self._folder.chmod(0o755)  # its programs read there as other users
 
     def _greets(self) -> bool:

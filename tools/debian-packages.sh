@@ -11,6 +11,7 @@ is_there() {
     case $1 in
         kannel) [ -x /usr/sbin/bearerbox ] || command -v bearerbox > /dev/null ;;
         kannel-extras) [ -x /usr/lib/kannel/test/fakesmsc ] || command -v fakesmsc > /dev/null ;;
+        uidmap) command -v newuidmap > /dev/null ;;
         sip-tester) command -v sipp > /dev/null ;;
         postgresql) ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 ;;
         chromium) command -v chromium > /dev/null ;;

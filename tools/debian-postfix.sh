@@ -39,4 +39,6 @@ if [ ! -e "$folder/usr/lib/postfix/sbin/master" ]; then
     fi
     mv -T "$work/root" "$folder" 2> /dev/null || [ -e "$folder/usr/lib/postfix/sbin/master" ]  # another one was faster
 fi
+# Its master runs as root alone; whoever is not is root in a user namespace, which needs Debian's uidmap.
+[ "$(id -u)" = 0 ] || tools/debian-packages.sh uidmap >&2
 echo "$folder"
