@@ -61,6 +61,21 @@ Duration=160
   <recv response="200"/>
 """
 CHALLENGE = 'WWW-Authenticate: Digest realm="sipp", nonce="7d3a1c", algorithm=MD5'
+_REGISTRAR = """
+  <recv request="REGISTER" optional="true" next="1"/>
+  {calls}
+  <nop next="2"/>
+  <label id="1"/>
+  {challenge}
+  <recv request="REGISTER">
+    <action>
+      <ereg regexp=".*" search_in="hdr" header="Contact:" assign_to="contact"/>
+    </action>
+  </recv>
+  <Reference variables="contact"/>
+  {welcome}
+  <label id="2"/>
+"""
 _AUTHORISED = """
   <recv request="INVITE">
     <action>
@@ -102,6 +117,8 @@ class SipServer:
     registers: int = 0
     challenges: bool = False
     """Wants to know who calls, as 401 says, before anything else; who does not say so gets no further."""
+    is_registrar: bool = False
+    """Takes registrations too, the second time that it is asked: it answers the first with a challenge."""
     invitation: str = ""
     """A regular expression that what begins a call must match; else it is not answered."""
     host: str = "127.0.0.1"
@@ -146,7 +163,8 @@ class SipServer:
         return False
 
     def _scenario(self) -> str:
-        return f'<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="server">{self._steps()}</scenario>\n'
+        steps = _beside_a_registrar(self._steps()) if self.is_registrar else self._steps()
+        return f'<?xml version="1.0" encoding="ISO-8859-1" ?>\n<scenario name="server">{steps}</scenario>\n'
 
     def _steps(self) -> str:
         if self.registers:
@@ -165,6 +183,12 @@ class SipServer:
             ]
             steps += ['<recv request="BYE" timeout="60000"/>', _reply(200, "OK", ())]
         return "".join(steps)
+
+
+def _beside_a_registrar(calls: str) -> str:
+    challenge = _reply(401, "Unauthorized", (CHALLENGE,))
+    welcome = _reply(200, "OK", ("Contact:[$contact]", "Expires: 300"))
+    return _REGISTRAR.format(calls=calls, challenge=challenge, welcome=welcome)
 
 
 def _reply(status: int, reason: str, headers: tuple[str, ...], *, is_final: bool = False) -> str:

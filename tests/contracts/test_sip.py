@@ -325,6 +325,15 @@ def test_a_refused_registration_is_the_accounts_fault_and_nobody_is_called() -> 
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize(("host", "transport"), [("127.0.0.1", "udp"), ("::1", "tcp")])
+def test_an_account_registers_and_calls(host: str, transport: str) -> None:
+    with SipServer(status=486, is_registrar=True, host=host, transport=transport) as server:
+        result, receipts = call_server(server, register="yes", transport=transport)
+
+    assert (result.outcome, [item.status for item in receipts]) == (Outcome.ACCEPTED, [ReceiptStatus.BUSY])
+
+
+@pytest.mark.thorough
 def test_where_nobody_listens_nothing_was_sent() -> None:
     [result], receipts = call(config("127.0.0.1:9", transport="tcp"))
 
