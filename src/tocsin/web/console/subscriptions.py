@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.functional import lazy
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext_lazy
@@ -61,9 +62,9 @@ _STATES: Words = {
     SubscriptionState.DISABLED: pgettext_lazy("subscription", "disabled"),
 }
 _STATE_CHOICES: Words = {
-    SubscriptionState.ACTIVE: _("Active: what happens is told at once"),
-    SubscriptionState.PAUSED: _("Paused: what happens is kept, and told when it goes on; what is over a day old once"),
-    SubscriptionState.DISABLED: _("Disabled: nothing is told, and what waits is forgotten"),
+    SubscriptionState.ACTIVE: _("Active: told at once"),
+    SubscriptionState.PAUSED: _("Paused: kept, and told later"),
+    SubscriptionState.DISABLED: _("Disabled: told nothing"),
 }
 _COLOURS = {SubscriptionState.ACTIVE: "success", SubscriptionState.PAUSED: "warning"}
 _NOTICE_STATES: Words = {
@@ -95,6 +96,7 @@ class SubscriptionForm(ServiceForm):
         choices=lazy(lambda: choices(_STATE_CHOICES), list)(),
         initial=SubscriptionState.ACTIVE.value,
         widget=UnfoldAdminRadioSelectWidget,
+        help_text=_("Disabling forgets what waits. After a pause, what is over a day old is tried once."),
     )
 
 
@@ -124,7 +126,7 @@ class SubscriptionAdmin(FaringAdmin):
     test_page = "test_subscription"
     add_title = _("Let a webhook follow alerts")
     edit_title = _("Edit what a webhook hears of")
-    add_fieldsets = ((None, {"fields": ("webhook", "kinds", "state")}),)
+    add_fieldsets = ((None, {"fields": ("webhook", "state", "kinds")}),)
     _taken = (_("How it is taken"), {"fields": ("waits", "fared", "notices")})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
@@ -154,7 +156,7 @@ class SubscriptionAdmin(FaringAdmin):
             return self.add_fieldsets
         if not self.has_change_permission(request, obj):
             return ((None, {"fields": ("webhook_link", "hears_of", "shown_state")}), self._taken)
-        return ((None, {"fields": ("webhook_link", "kinds", "state")}), self._taken)
+        return ((None, {"fields": ("webhook_link", "state", "kinds")}), self._taken)
 
     def add_row(self, request: HttpRequest, data: dict[str, Any]) -> LifecycleSubscription:
         return lifecycle.subscribe(
@@ -243,9 +245,11 @@ class SubscriptionAdmin(FaringAdmin):
         if not lines:
             return _now("Nothing has happened since.")
         heads = (_now("Alert"), _now("what happened"), _now("state"), _now("tries"), _now("answer"))
-        head = format_html_join("", "<th>{}</th>", ((text,) for text in heads))
+        head = format_html_join("", "<th>{}</th>", ((capfirst(text),) for text in heads))
         body = format_html_join("", "<tr><td>{}</td><td>{} {}</td><td>{}</td><td>{}</td><td>{}</td></tr>", lines)
-        return format_html('<div class="tc-wide"><table class="tc-table"><tr>{}</tr>{}</table></div>', head, body)
+        return format_html(
+            '<div class="tc-wide"><table class="tc-table tc-notices"><tr>{}</tr>{}</table></div>', head, body
+        )
 
 
 def _notice(notice: LifecycleNotice) -> tuple[Any, ...]:
