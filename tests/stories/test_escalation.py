@@ -20,11 +20,14 @@ from tocsin.alerts.services import (
     unclaim_alert,
     unmute_alert,
 )
+from tocsin.channels.base import Receipt, ReceiptStatus
 from tocsin.contacts.models import Contact
 from tocsin.contacts.rules import Fallback
 from tocsin.core.errors import ConflictError, InvalidInputError
+from tocsin.core.ids import to_base36
 from tocsin.delivery.keys import act_on_keys
 from tocsin.delivery.pipeline import rematch
+from tocsin.delivery.services import record_receipts
 from tocsin.delivery.worker import run_due
 from tocsin.policies.models import EscalationPolicy
 from tocsin.policies.services import (
@@ -395,6 +398,22 @@ def test_two_who_press_3_take_one_step_and_the_second_is_told_so(story: Story) -
     assert [entry.title for entry in story.timeline() if "wants the next step" in entry.title] == [
         "Ann wants the next step of the escalation, by pressing a key"
     ]
+
+
+def test_of_two_keys_that_one_push_brings_the_first_counts_and_who_pressed_the_other_is_told(story: Story) -> None:
+    ann, dan = story.contact("Ann"), story.contact("Dan")
+    bob, _cho = calls(story, ann, dan)
+    pressed = [story.expect_call(person).delivery for person in (dan, ann)]
+    receipts = [Receipt(ReceiptStatus.KEY_PRESSED, to_base36(call.pk), key="3") for call in pressed]
+    account = pressed[0].account
+    assert account is not None
+
+    record_receipts(account=account, receipts=receipts, now=story.now)
+    story.passes()
+
+    [asked] = [entry.title for entry in story.timeline() if "wants the next step" in entry.title]
+    story.expect_text(bob, "asks for help")
+    story.expect_text(dan if asked.startswith("Ann") else ann, "has asked for the next step already.")
 
 
 def test_who_presses_3_before_the_step_of_another_is_taken_is_told_who_asked(story: Story) -> None:

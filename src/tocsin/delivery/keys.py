@@ -25,7 +25,8 @@ def act_on_keys(pressed: Sequence[tuple[Delivery, str]], now: datetime) -> None:
     """1 claims, 2 resolves, 3 escalates now; others do nothing. In a call about a hand-over 1 checks in, in
     that of a drill it confirms.
 
-    Alerts are locked after deliveries here, by id: nobody who holds an alert waits for a delivery that exists.
+    Of two who pressed the first wins, and the other is told. Alerts are locked after deliveries here, by id: nobody who
+    holds an alert waits for a delivery that exists.
     """
     _check_in(pressed, now)
     for delivery, key in pressed:
@@ -36,18 +37,19 @@ def act_on_keys(pressed: Sequence[tuple[Delivery, str]], now: datetime) -> None:
         return
     messages = Delivery.objects.filter(pk__in=keys) | Delivery.objects.filter(merged_into_id__in=keys)
     told = messages.exclude(notification=None).order_by("-pk")
-    answers: dict[int, tuple[Delivery, str]] = {}
-    seen: dict[int, int] = {}
+    seen: dict[tuple[int, int], int] = {}
     for alert_id, survivor, pk, escalated_count in told.values_list(
         "notification__alert_id", "merged_into_id", "pk", "notification__escalated_count"
     ):
-        answers[alert_id] = keys.get(survivor or 0) or keys[pk]
-        seen[alert_id] = max(seen.get(alert_id, 0), escalated_count)
-    for alert_id, (delivery, key) in sorted(answers.items(), key=lambda answer: answer[0]):
+        call = survivor if survivor is not None and survivor in keys else pk
+        seen[alert_id, call] = max(seen.get((alert_id, call), 0), escalated_count)
+    order = {delivery.pk: place for place, (delivery, _key) in enumerate(pressed)}
+    for alert_id, call in sorted(seen, key=lambda item: (item[0], order[item[1]])):
+        delivery, key = keys[call]
         by = Actor(ActorKind.CONTACT, delivery.recipient_name, delivery.recipient_id)
         try:
             with transaction.atomic():
-                _act(by, alert_id, key, seen[alert_id], now)
+                _act(by, alert_id, key, seen[alert_id, call], now)
         except ConflictError as error:
             tell_refusal(delivery.recipient_id, alert_id, error, now, wanted_step=key == ESCALATE)
 
