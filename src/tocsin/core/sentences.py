@@ -11,6 +11,7 @@ read, perhaps a week later, by people of two languages. So the English text is s
 from __future__ import annotations
 
 import re
+from bisect import insort
 from collections.abc import Callable, Iterable, Mapping
 
 _PLACE = re.compile(r"%\((\w+)\)([sd])")
@@ -27,22 +28,28 @@ class Sentence(str):
     def __new__(cls, template: str, words: Iterable[str] = ()) -> Sentence:
         sentence = super().__new__(cls, template)
         sentence.words = frozenset(words)
-        sentence._shape = _shape(template)
-        _KNOWN.append(sentence)
-        _KNOWN.sort(key=lambda known: -len(_PLACE.sub("", known)))
+        sentence._shape = None
+        insort(_KNOWN, sentence, key=_particularity)
         return sentence
 
     words: frozenset[str]
-    _shape: re.Pattern[str]
+    _shape: re.Pattern[str] | None
+    """Made when it is first looked for: hundreds of them would hold up the start of every process."""
 
     def values_in(self, text: str) -> dict[str, str] | None:
         """What stands in the places of a text that was made from this sentence; None for any other text."""
+        if self._shape is None:
+            self._shape = _shape(self)
         found = self._shape.fullmatch(text)
         return found.groupdict() if found else None
 
 
 _KNOWN: list[Sentence] = []
 """The most particular first: a sentence that is little more than its places fits many texts."""
+
+
+def _particularity(known: str) -> int:
+    return -len(_PLACE.sub("", known))
 
 
 def known_sentences() -> tuple[Sentence, ...]:
