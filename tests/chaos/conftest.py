@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.serving import Serve, tocsin
+from tocsin.config.embedded_postgres import EmbeddedPostgres
 
 
 @contextmanager
@@ -31,6 +32,22 @@ def folder() -> Iterator[Path]:
     """A new data folder that does not exist yet."""
     with _open_folder() as parent:
         yield parent / "data"
+
+
+@pytest.fixture(scope="session")
+def database() -> Iterator[Path]:
+    """A data folder of which the server has run once, for copies: to make its database takes most of a second."""
+    with _open_folder() as parent:
+        with EmbeddedPostgres(parent / "data", settings={"fsync": "off"}):
+            pass
+        yield parent / "data"
+
+
+@pytest.fixture
+def begun(folder: Path, database: Path) -> Path:
+    """A new data folder, after its first start."""
+    subprocess.run(["cp", "--archive", database, folder], check=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,7 @@ class ServerProcess:
         cluster.configure(self._layout, settings)
         user = self._layout.server_user
         command: list[str | Path] = [binaries.program("postgres"), *cluster.server_arguments(self._layout)]
+        began = time.time()
         with tempfile.TemporaryFile() as output:
             self._process = subprocess.Popen(  # noqa: S603 (our own binaries)
                 ending_with_us(command, signal.SIGINT, uid=user.uid, gid=user.gid),
@@ -52,7 +53,7 @@ class ServerProcess:
                 start_new_session=True,
                 **CLEAN_PROCESS,
             )
-            self._await_ready(output)
+            self._await_ready(output, began)
 
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
@@ -79,22 +80,22 @@ class ServerProcess:
             self._process.wait()
         self._process = None
 
-    def _await_ready(self, output: IO[bytes]) -> None:
+    def _await_ready(self, output: IO[bytes], began: float) -> None:
         """However long recovery takes; every ten seconds it says so."""
         say_at = time.monotonic() + _SAY_AFTER_SECONDS
         while self._layout.server_status() != (self.pid, "ready"):
             if not self.is_running():
-                raise ConfigurationError(f"PostgreSQL did not start: {self._last_words(output)}")
+                raise ConfigurationError(f"PostgreSQL did not start: {self._last_words(output, began)}")
             if time.monotonic() > say_at:
                 log.warning("PostgreSQL is still starting; after a crash it may take minutes.")
                 say_at += _SAY_AFTER_SECONDS
             time.sleep(_POLL_SECONDS)
 
-    def _last_words(self, output: IO[bytes]) -> str:
-        """The last lines of what it wrote before it opened its log, and of the log."""
+    def _last_words(self, output: IO[bytes], began: float) -> str:
+        """The last lines of what it wrote before it opened its log, and of the log if it came so far."""
         output.seek(0)
         text = output.read().decode(errors="replace")
-        logs = sorted(self._layout.log.glob("*.log"), key=lambda path: path.stat().st_mtime)
-        if logs:
-            text += logs[-1].read_text(errors="replace")
+        logs = {path.stat().st_mtime: path for path in self._layout.log.glob("*.log")}
+        if logs and max(logs) >= began:
+            text += logs[max(logs)].read_text(errors="replace")
         return " / ".join(text.strip().splitlines()[-3:]) or "it said nothing"
