@@ -35,7 +35,7 @@ class Scope(StrEnum):
     """What a token was made for, within its role. Writing an area includes reading it."""
 
     CONTACTS_READ = "contacts:read"
-    """Contacts, groups, robots, webhooks, verification, the default configuration."""
+    """Contacts, files of them, groups, robots, webhooks, verification, personal links, the default configuration."""
     CONTACTS_WRITE = "contacts:write"
     POLICIES_READ = "policies:read"
     """Notification and escalation policies, inhibitions."""
@@ -45,10 +45,10 @@ class Scope(StrEnum):
     INTEGRATIONS_READ = "integrations:read"
     INTEGRATIONS_WRITE = "integrations:write"
     ALERTS_READ = "alerts:read"
-    """Alerts, events, silences, deliveries, explain, coverage, drills."""
+    """Alerts, events, silences, deliveries, explain, coverage, drills, subscriptions."""
     ALERTS_WRITE = "alerts:write"
     ADMIN_READ = "admin:read"
-    """Provider accounts, tokens."""
+    """Provider accounts, caps, users, tokens, access keys, the audit log."""
     ADMIN_WRITE = "admin:write"
 
 

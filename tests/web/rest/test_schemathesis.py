@@ -73,7 +73,7 @@ def ids(now: datetime, db: None, settings: Any) -> dict[str, Any]:
 
 
 def ask_everything(ids: dict[str, Any], examples: int) -> int:
-    """How many requests were made. What they did does not stay."""
+    """How many requests were made: `examples` right ones of each and half as many wrong ones. Nothing of them stays."""
     headers = {"Authorization": f"Bearer {token_of(Role.ADMIN)}"}
     schema = schemathesis.openapi.from_dict(document.schema)
     asked = 0
@@ -82,7 +82,7 @@ def ask_everything(ids: dict[str, Any], examples: int) -> int:
     def ask(operation: Any, mode: schemathesis.GenerationMode) -> None:
         @seed(7)
         @settings(
-            max_examples=examples,
+            max_examples=examples if mode is schemathesis.GenerationMode.POSITIVE else examples // 2,
             deadline=None,
             database=None,
             phases=[Phase.generate],

@@ -26,7 +26,7 @@ def story(now: datetime, db: None) -> Iterator[Story]:
 
 @pytest.fixture
 def api(story: Story) -> Api:
-    return api_as(Role.MANAGER, [Scope.CONTACTS_WRITE])
+    return api_as(Role.MANAGER, [Scope.ALERTS_WRITE, Scope.CONTACTS_READ])
 
 
 @pytest.fixture

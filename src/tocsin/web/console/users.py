@@ -210,12 +210,12 @@ def _is_admin(user: User) -> bool:
 
 
 _SCOPES = {
-    "contacts": _("contacts, groups, robots, webhooks, verification"),
+    "contacts": _("contacts and files of them, groups, robots, webhooks, verification, personal links"),
     "policies": _("notification and escalation policies, inhibitions"),
     "schedules": _("on-call schedules, substitutes"),
     "integrations": _("integrations"),
-    "alerts": _("alerts, events, silences, deliveries, explain, coverage, drills"),
-    "admin": _("provider accounts, tokens"),
+    "alerts": _("alerts, events, silences, deliveries, explain, coverage, drills, life-cycle webhooks"),
+    "admin": _("provider accounts, users, tokens, access keys, the audit log"),
 }
 _NEVER = ""
 _LIFETIMES = ("30", "90", "365", _NEVER)

@@ -25,7 +25,7 @@ from tocsin.web.rest.shapes import ByName, Outlet, Tried
 from tocsin.web.rest.versions import expected_version
 from tocsin.web.shared.words import said
 
-subscriptions = Resource("Life-cycle webhooks", reads=Scope.CONTACTS_READ, writes=Scope.CONTACTS_WRITE)
+subscriptions = Resource("Life-cycle webhooks", reads=Scope.ALERTS_READ, writes=Scope.ALERTS_WRITE)
 _KINDS: Any = Field(
     [], max_length=len(LifecycleKind), description="What it hears of; [] everything.", examples=[["opened", "resolved"]]
 )

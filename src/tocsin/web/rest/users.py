@@ -115,7 +115,11 @@ def update_user(request: HttpRequest, user_id: Id, typed: UserChanges, if_match:
 
 @users.put("/{int:user_id}/contact", {200: UserOut}, needs=_ADMIN)
 def link_user_to_contact(request: HttpRequest, user_id: Id, typed: OwnContact) -> Any:
-    """Under *My contact* the user sees and changes that contact's numbers, verifies and tests them."""
+    """Under *My contact* the user sees and changes that contact's numbers, verifies and tests them.
+
+    Needs `contacts:write`, too.
+    """
+    caller_of(request).requires_scope(Scope.CONTACTS_WRITE)
     by, now = actor_of(request), utc_now()
     with transaction.atomic():
         _one(user_id)
