@@ -35,10 +35,13 @@ def postfix(world: SmtpSimulator) -> Iterator[Postfix]:
 
 
 def account(story: Story, postfix: Postfix, **more: str) -> None:
-    story.account(
-        "smtp", host="127.0.0.1", port=str(postfix.port), security="none", bounces="bounces@alerts.example.org",
-        **{"from": "alerts@example.org", **more},
-    )  # fmt: skip
+    config = {
+        "host": "127.0.0.1",
+        "port": str(postfix.port),
+        "security": "none",
+        "bounces": "bounces@alerts.example.org",
+    }
+    story.account("smtp", **{**config, "from": "alerts@example.org", **more})
 
 
 def doubt(who: Contact) -> str | None:
