@@ -140,22 +140,6 @@ def test_an_address_that_is_refused_at_once_is_marked_too(story: Story, server: 
     assert doubts(story, ann) == ("bounced", ["Ann"])
 
 
-def test_a_greylisted_mail_waits_five_minutes_and_is_delivered(story: Story, server: SmtpSimulator, token: str) -> None:
-    ann = story.contact("Ann", email="ann@example.org")
-    story.policy({ann: ["email"]})
-    server.answer("ann@example.org", "451 4.7.1 greylisted, come back in 300 seconds")
-
-    story.fires("DiskFull")
-    story.passes(5)
-    early = story.delivery(ann, "email").state
-    story.passes(299)
-    assert not server.messages
-    story.passes(1)
-
-    assert (early, story.expect_mail(ann, "DiskFull").delivery.state) == ("planned", "accepted")
-    assert len(server.messages) == 1
-
-
 def test_a_bounce_of_the_address_that_mail_is_passed_on_to_marks_nobody(
     story: Story, server: SmtpSimulator, token: str
 ) -> None:

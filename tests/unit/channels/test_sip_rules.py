@@ -279,6 +279,10 @@ def test_registration_needs_a_user() -> None:
             },
         ),
         ("sips:a:b@c.example.com", {"server": "c.example.com", "user": "a", "password": "b", "transport": "tls"}),
+        (
+            "sips:a:b@c.example.com:5071?verify=no",
+            {"server": "c.example.com:5071", "user": "a", "password": "b", "transport": "tls", "verify": "no"},
+        ),
         ("sip:trunk.example.com", {"server": "trunk.example.com", "register": "no"}),
     ],
 )  # fmt: skip

@@ -202,10 +202,13 @@ def _account(opened: Open, *, registers: bool, is_caller: bool = False) -> Accou
 
 
 def _own_address(next_hop: str) -> str:
-    """ "" when it cannot be told; connecting a datagram socket sends nothing."""
+    """ "" when it cannot be told; connecting a datagram socket sends nothing. Where a name has addresses of both kinds
+    it is the one for IPv4, on which every PBX listens.
+    """
     host, port = _split(next_hop)
     with contextlib.suppress(OSError):
-        for family, kind, protocol, _name, address in socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM):
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        for family, kind, protocol, _name, address in sorted(found, key=lambda one: one[0] != socket.AF_INET):
             with contextlib.suppress(OSError), socket.socket(family, kind, protocol) as probe:
                 probe.connect(address)
                 return str(probe.getsockname()[0])
