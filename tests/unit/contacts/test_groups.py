@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 from auditlog.models import LogEntry
+from django.db import connection
 
 from tocsin.contacts import services
 from tocsin.contacts.models import Contact, ContactGroup, NotificationObject
@@ -117,3 +118,26 @@ def test_deleting_a_group_keeps_its_members(now: datetime, people: list[int]) ->
 def test_changing_a_deleted_group_says_so(now: datetime) -> None:
     with pytest.raises(NotFoundError):
         services.update_group(by=SHELL, now=now, group_id=4711, version=None, name="X")
+
+
+def test_versions_of_members_move_in_place_and_touch_no_index(now: datetime) -> None:
+    """Pages have room: twenty indexes would get an entry more for each member of a group that is replaced."""
+    objects = NotificationObject.objects.bulk_create(
+        [NotificationObject(kind=NotificationObject.Kind.CONTACT) for _ in range(300)]
+    )
+    Contact.objects.bulk_create(
+        [
+            Contact(
+                object=item, name=f"Person {item.pk}", email=f"p{item.pk}@example.org", created_at=now, updated_at=now
+            )
+            for item in objects
+        ]
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_get_xact_tuples_hot_updated('contacts_contact'::regclass)")
+        (before,) = cursor.fetchone()
+        services.create_group(by=SHELL, now=now, name="Team", contact_ids=[item.pk for item in objects[::20]])
+        cursor.execute("SELECT pg_stat_get_xact_tuples_hot_updated('contacts_contact'::regclass)")
+        (after,) = cursor.fetchone()
+
+    assert after - before == 15

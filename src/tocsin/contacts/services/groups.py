@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
@@ -27,6 +27,9 @@ from tocsin.core.actors import Actor
 from tocsin.core.errors import ChangedError, existing, refuse_changed
 
 _FIELDS = {"name": clean_name, "external_id": clean_external_id}
+_ADD = """
+INSERT INTO contacts_contactgroupmember (group_id, contact_id) SELECT %s, unnest(%s::bigint[]) ON CONFLICT DO NOTHING
+"""
 _TRIES = 10
 """How often somebody may join a group while its members are replaced."""
 
@@ -154,10 +157,8 @@ def _lock_contacts(joining: Collection[int], leaving: Iterable[int] = ()) -> set
 
 
 def _add(group: ContactGroup, contact_ids: Collection[int]) -> None:
-    ContactGroupMember.objects.bulk_create(
-        [ContactGroupMember(group=group, contact_id=contact_id) for contact_id in sorted(contact_ids)],
-        ignore_conflicts=True,
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_ADD, [group.pk, sorted(contact_ids)])
     _move_versions(contact_ids)
 
 
