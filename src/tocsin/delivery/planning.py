@@ -149,8 +149,18 @@ def _plan_one_by_one(now: datetime, limit: int) -> int:
         except Exception as error:
             logger.exception("alert %d cannot be planned; it is tried again soon", alert_id)
             _aside[alert_id] = now + _ASIDE_FOR
-            note_planning_fault(alert_id, error, now)
+            _note_fault(alert_id, error, now)
     return done
+
+
+def _note_fault(alert_id: int, error: Exception, now: datetime) -> None:
+    """What keeps it from being planned may keep its timeline from saying so: the others go on."""
+    try:
+        note_planning_fault(alert_id, error, now)
+    except _DATABASE_IS_AWAY:
+        raise
+    except Exception:
+        logger.exception("the timeline of alert %d cannot say so", alert_id)
 
 
 def _due() -> QuerySet[Alert]:

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from tocsin.channels.base import Config, Message, Outcome, SendResult
@@ -95,11 +96,14 @@ class Webhook:
         proof = {"webhook-id": message_id, "webhook-timestamp": str(now)}
         return {**proof, "webhook-signature": signature(secret, message_id, now, body)} if secret else proof
 
+    @cached_property
+    def _secrets(self) -> tuple[str, ...]:
+        return (self._config["secret"], *self._headers.values(), *self._parameters.values(), *_told_by(self._config))
+
     def _verdict(self, reply: HttpReply) -> SendResult:
         """Any 2xx is delivered: that is all a webhook's receiver can say."""
         code = str(reply.status)
-        secrets = (self._config["secret"], *self._headers.values(), *self._parameters.values(), *_told_by(self._config))
-        says = concealed(reply.text[:1000], *secrets)[:200]
+        says = concealed(reply.text[:1000], *self._secrets)[:200]
         detail = f"HTTP {code}: {says}" if says else f"HTTP {code}"
         if 200 <= reply.status < 300:
             return SendResult(Outcome.ACCEPTED, code, detail)
