@@ -6,23 +6,35 @@ Stories begin on a Monday at noon UTC, which is 20:00 in Shanghai.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from contextlib import suppress
+from datetime import time, timedelta
+from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from tests.stories.harness import ADMIN, Story
 from tocsin.alerts.services import (
     assign_alert,
     change_severity,
     claim_alert,
+    escalate_alert,
+    mute_alert,
+    unclaim_alert,
 )
 from tocsin.contacts.models import Contact
 from tocsin.contacts.rules import Fallback
 from tocsin.contacts.services import remove_members
+from tocsin.core.errors import ConflictError
+from tocsin.delivery.caps import set_caps
 from tocsin.delivery.claiming import claim
 from tocsin.delivery.explaining import explain
-from tocsin.delivery.models import Delivery
+from tocsin.delivery.models import Attempt, Delivery
+from tocsin.delivery.rules import Cause
+from tocsin.policies.rules import DailyPeriod, Outside, Window, window_as_json
 from tocsin.policies.services import StepInput, create_escalation, delete_policy, disable_policy, shadow_policy
 
 HOURS: dict[str, Any] = {"start": "09:00", "end": "18:00", "days": [1, 2, 3, 4, 5], "zone": "Asia/Shanghai"}
@@ -306,3 +318,79 @@ def test_explain_says_when_a_message_would_go_out(story: Story) -> None:
 
     assert waits.moment.at == story.now + timedelta(seconds=UNTIL_NINE)
     assert drops.moment.is_dropped
+
+
+clocks = st.builds(time, st.integers(10, 23), st.sampled_from([0, 30]))
+happenings = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["critical", "warning", "recovers", "claim", "unclaim", "mute", "assign", "severity", "escalate"]
+        ),
+        st.sampled_from([1, 15, 40]),
+    ),
+    min_size=2,
+    max_size=5,
+)
+
+
+@pytest.mark.thorough
+@pytest.mark.timeout(900)
+@given(
+    begins=clocks, ends=clocks, days=st.sets(st.integers(1, 7), min_size=1), outside=st.sampled_from(Outside),
+    step_begins=clocks, step_ends=clocks, what=happenings,
+)  # fmt: skip
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_nothing_ever_leaves_outside_its_hours_but_what_is_urgent_or_asked_for(
+    story: Story, begins: time, ends: time, days: set[int], outside: Outside, step_begins: time, step_ends: time,
+    what: list[tuple[str, int]],
+) -> None:  # fmt: skip
+    """Through calls that nobody answers and the texts after them, caps, repetitions, mutes and claims."""
+    assume(step_begins != step_ends)
+    set_caps(by=ADMIN, now=story.now, calls_per_hour=1, texts_per_hour=1)
+    ann, bob = story.contact(fallback=Fallback.SMS), story.contact(fallback=Fallback.CALL)
+    chain = create_escalation(
+        by=ADMIN, now=story.now, name=f"Chain {ann.pk}", steps=[StepInput(
+            targets=[(bob.pk, ["phone", "sms"])], repetitions=2, every_minutes=20, begins=step_begins, ends=step_ends,
+            time_zone="Europe/Berlin",
+        )],
+    )  # fmt: skip
+    hours = Window(begins, ends, frozenset(days), "Asia/Shanghai", outside)
+    name = f"Disk of {ann.pk}"
+    policy = story.policy(
+        {ann: ["phone", "sms", "email"]}, rules=[[{"key": "alertname", "operator": "eq", "value": name}]],
+        sending_window={**window_as_json(hours), "start": f"{begins:%H:%M}", "end": f"{ends:%H:%M}"},
+        escalation_id=chain.pk,
+    )  # fmt: skip
+    acts: dict[str, Callable[..., object]] = {
+        "claim": claim_alert,
+        "unclaim": unclaim_alert,
+        "mute": partial(mute_alert, lasts=timedelta(minutes=40)),
+        "assign": partial(assign_alert, contact_id=bob.pk),
+        "severity": partial(change_severity, severity=2),
+        "escalate": escalate_alert,
+    }
+    for happening, minutes in [("warning", 0), *what]:
+        if happening == "recovers":
+            story.recovers(name, severity="critical")
+            story.recovers(name, severity="warning")
+        elif happening in acts:
+            with suppress(ConflictError):  # it may be over, or claimed
+                acts[happening](by=ADMIN, now=story.now, alert_id=story.alert().pk)
+        else:
+            story.fires(name, severity=happening)
+        story.passes(minutes * 60)
+    disable_policy(by=ADMIN, now=story.now, policy_id=policy.pk)
+
+    step_hours = DailyPeriod(step_begins, step_ends, ZoneInfo("Europe/Berlin")).as_window()
+    for attempt in Attempt.objects.filter(delivery__notification__alert__policy=policy).select_related(
+        "delivery__notification__alert"
+    ):
+        notification = attempt.delivery.notification
+        assert notification is not None
+        if notification.cause == Cause.ESCALATED:
+            is_asked = notification.sending_window is None
+            assert is_asked or step_hours.is_open(attempt.started_at)
+        elif notification.cause != Cause.ASSIGNED:
+            is_urgent = outside is Outside.URGENT and any(act in ("critical", "severity") for act, _ in what)
+            assert is_urgent or hours.is_open(attempt.started_at)
+    story.expected.update(story._out().values_list("pk", flat=True))
