@@ -44,16 +44,6 @@ def tried_in_turn(policies: Sequence[Matcher], labels: dict[str, str], integrati
     return [item.policy_id for item in policies if item.policy_id in real | shadows]
 
 
-policy_lists = st.lists(
-    st.tuples(rule_lists, st.sets(st.integers(1, 3), max_size=2), st.booleans(), st.booleans()), max_size=8
-).map(
-    lambda items: [
-        policy(number, rules, sources=sorted(sources), stops=stops, shadow=shadow)
-        for number, (rules, sources, stops, shadow) in enumerate(items, 1)
-    ]
-)
-
-
 few = st.sampled_from(["a", "b"])
 few_labels = st.dictionaries(st.sampled_from(["x", "y"]), few)
 named = st.one_of(
@@ -62,6 +52,21 @@ named = st.one_of(
     st.builds(Condition, st.sampled_from(["x", "y"]), st.just(Operator.NEQ), few),
 )
 policies_by_name = st.lists(st.lists(named, min_size=1, max_size=3).map(tuple), max_size=3)
+
+policy_lists = st.lists(
+    st.tuples(
+        st.one_of(st.just([]), rule_lists, policies_by_name),
+        st.sets(st.integers(1, 3), max_size=2),
+        st.booleans(),
+        st.booleans(),
+    ),
+    max_size=8,
+).map(
+    lambda items: [
+        policy(number, rules, sources=sorted(sources), stops=stops, shadow=shadow)
+        for number, (rules, sources, stops, shadow) in enumerate(items, 1)
+    ]
+)
 
 
 @given(st.lists(policies_by_name, max_size=6), few_labels)
@@ -74,7 +79,8 @@ def test_each_value_that_a_condition_names_leads_to_its_rule(listed: list[list[R
     assert taken == tried_in_turn(policies, labels, 1)
 
 
-@given(policy_lists, label_sets, st.integers(1, 3))
+@given(policy_lists, st.one_of(label_sets, few_labels), st.integers(1, 3))
+@settings(max_examples=300, deadline=None)
 def test_the_walk_takes_what_trying_every_policy_in_turn_takes(
     policies: list[Matcher], labels: dict[str, str], integration: int
 ) -> None:
