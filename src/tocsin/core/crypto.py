@@ -37,15 +37,18 @@ def derive_key(secret: str, purpose: str) -> bytes:
     return HKDF(algorithm=SHA256(), length=32, salt=b"tocsin", info=purpose.encode()).derive(secret.encode())
 
 
-def _key_id(key: bytes) -> str:
-    return hashlib.sha256(key).hexdigest()[:8]
+@lru_cache(maxsize=32)
+def _at_rest(secret: str) -> tuple[str, AESGCM]:
+    """The key's id, and what encrypts with it."""
+    key = derive_key(secret, "at-rest")
+    return hashlib.sha256(key).hexdigest()[:8], AESGCM(key)
 
 
 def encrypt(text: str, secrets: Sequence[str]) -> str:
-    key = derive_key(secrets[0], "at-rest")
+    key_id, cipher = _at_rest(secrets[0])
     nonce = os.urandom(12)
-    sealed = nonce + AESGCM(key).encrypt(nonce, text.encode(), None)
-    return f"v1:{_key_id(key)}:{base64.urlsafe_b64encode(sealed).decode()}"
+    sealed = nonce + cipher.encrypt(nonce, text.encode(), None)
+    return f"v1:{key_id}:{base64.urlsafe_b64encode(sealed).decode()}"
 
 
 def decrypt(ciphertext: str, secrets: Sequence[str]) -> str:
@@ -55,11 +58,11 @@ def decrypt(ciphertext: str, secrets: Sequence[str]) -> str:
     if version != "v1":
         raise ConfigurationError(_UNKNOWN_FORMAT)
     for secret in secrets:
-        key = derive_key(secret, "at-rest")
-        if _key_id(key) == key_id:
+        own_id, cipher = _at_rest(secret)
+        if own_id == key_id:
             try:
                 sealed = base64.urlsafe_b64decode(body)
-                return AESGCM(key).decrypt(sealed[:12], sealed[12:], None).decode()
+                return cipher.decrypt(sealed[:12], sealed[12:], None).decode()
             except (InvalidTag, ValueError) as error:
                 raise ConfigurationError(_DAMAGED) from error
     raise ConfigurationError(_NO_KEY % {"key": key_id})
@@ -67,17 +70,17 @@ def decrypt(ciphertext: str, secrets: Sequence[str]) -> str:
 
 def seal(data: bytes, secrets: Sequence[str]) -> bytes:
     """`encrypt` for bytes: the key id in 8 letters, the nonce, the ciphertext."""
-    key = derive_key(secrets[0], "at-rest")
+    key_id, cipher = _at_rest(secrets[0])
     nonce = os.urandom(12)
-    return _key_id(key).encode() + nonce + AESGCM(key).encrypt(nonce, data, None)
+    return key_id.encode() + nonce + cipher.encrypt(nonce, data, None)
 
 
 def unseal(sealed: bytes, secrets: Sequence[str]) -> bytes:
     """What `seal` was given; ConfigurationError when no given secret fits."""
     for secret in secrets:
-        key = derive_key(secret, "at-rest")
-        if _key_id(key).encode() == sealed[:8]:
-            return AESGCM(key).decrypt(sealed[8:20], sealed[20:], None)
+        key_id, cipher = _at_rest(secret)
+        if key_id.encode() == sealed[:8]:
+            return cipher.decrypt(sealed[8:20], sealed[20:], None)
     raise ConfigurationError(_NO_KEY % {"key": sealed[:8].decode(errors="replace")})
 
 

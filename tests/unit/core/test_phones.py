@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,3 +142,33 @@ def test_a_part_of_a_number_is_searched_in_any_spelling(typed: str, digits: str)
 )
 def test_a_landline_is_known_where_the_number_tells(e164: str, is_one: bool) -> None:
     assert is_landline(e164) is is_one
+
+
+@given(
+    st.sampled_from(("86", "49", "33", "81", "1", "44", "852", "91")),
+    st.from_regex(r"\A0?1[3-9]?[0-9]{5,11}\Z") | st.from_regex(r"\A[0-9]{4,13}\Z"),
+    st.sampled_from(("", "+", "00", "bare")),
+)
+def test_what_is_read_is_what_the_metadata_say(code: str, digits: str, prefix: str) -> None:
+    """Most numbers of a file are read by a shorter way, which must not read them differently."""
+    region = phonenumbers.region_code_for_country_code(int(code))
+    typed = digits if prefix == "bare" else f"{prefix}{code}{digits}"
+    dialled = f"+{typed[2:]}" if typed.startswith("00") else typed
+    try:
+        number = phonenumbers.parse(dialled, region)
+        wanted = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        is_valid = phonenumbers.is_valid_number(number) or wanted.startswith("+447700900")
+    except phonenumbers.NumberParseException:
+        is_valid = False
+
+    try:
+        found = parse(typed, region)
+    except PhoneError:
+        found = ""
+
+    assert found == (wanted if is_valid else "")
+
+
+@pytest.mark.parametrize("text", ["+86 138-0013-8000", "138 0013 8000", "+8613800138000", "１３８００１３８０００"])
+def test_separators_and_other_digits_make_no_difference(text: str) -> None:
+    assert parse(text, "CN") == "+8613800138000"

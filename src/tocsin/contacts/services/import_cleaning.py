@@ -55,8 +55,10 @@ def clean_row(number: int, values: Values, options: ImportOptions) -> tuple[Row,
 
 
 def _phone(value: object) -> str | None:
-    text = _TRAILING_ZERO.sub(r"\1", str(value))
-    if _ROUNDED.fullmatch(text):
+    text = str(value)
+    if "." in text:
+        text = _TRAILING_ZERO.sub(r"\1", text)
+    if "e" in text.lower() and _ROUNDED.fullmatch(text):
         raise ValueError(
             _(
                 "A spreadsheet shortened this number to %(found)s and lost its last digits. Make the column text, and "

@@ -12,6 +12,7 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
 _ESCAPED = re.compile(r"'+[=+\-@\t\r\n＝＋－＠]")
 _PHONE = re.compile(r"\+[0-9][0-9 ().-]*")
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
+_BETWEEN = re.compile("[;；\n]")
 _WHOLE = 10**15
 """Up to here a spreadsheet keeps every digit of a number."""
 
@@ -35,6 +36,8 @@ def spaced(phone: str) -> str:
 
 def as_text(value: object) -> str:
     """A cell of any type, as one would type it."""
+    if type(value) is str:
+        return value
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -53,6 +56,8 @@ def joined(names: Iterable[str]) -> str:
 
 def divided(text: str) -> list[str]:
     """The names of `joined`."""
+    if "\\" not in text:
+        return [name for part in _BETWEEN.split(text) if (name := part.strip())]
     names, name = [], ""
     letters = iter(text)
     for letter in letters:

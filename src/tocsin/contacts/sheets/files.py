@@ -48,7 +48,7 @@ class _Csv(base_formats.CSV):  # type: ignore[misc]
         reader = csv.reader(lines, delimiter=delimiter_of(text.partition("\n")[0]))
         try:
             for row in reader:
-                yield [unescaped(cell) for cell in row]
+                yield [unescaped(cell) if cell[:1] == "'" else cell for cell in row]
         except csv.Error as error:
             raise _unreadable(f"{error} ({reader.line_num})") from error
 
@@ -181,13 +181,14 @@ def refused_pieces(format: str, names: Sequence[str], rows: Iterable[Mapping[str
 
 def _values(rows: Iterator[Sequence[object]], headings: Headings, *, is_json: bool) -> Iterator[tuple[int, Values]]:
     count = 0
+    columns = [(place, field) for place, field in enumerate(headings.fields) if field is not None]
     for number, cells in enumerate(rows, 1 if is_json else 2):
         if number > 8 * MAX_ROWS:
             raise _too_many()
         values = {
-            field: _value(field, cell)
-            for field, cell in zip(headings.fields, cells, strict=False)
-            if field is not None and not (is_json and cell is None)
+            field: cell.strip() if type(cell) is str and field != GROUPS else _value(field, cell)
+            for place, field in columns
+            if place < len(cells) and not ((cell := cells[place]) is None and is_json)
         }
         if not any(values.values()):
             continue
