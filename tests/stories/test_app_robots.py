@@ -300,6 +300,20 @@ def test_who_presses_twice_is_told_that_it_is_theirs(
     assert sum("claimed it" in title for title in titles(story)) == 1
 
 
+def test_a_mute_that_is_delivered_twice_is_one(
+    story: Story, lark: LarkAppSimulator, account: ProviderAccount, ann: Contact, robot: Robot
+) -> None:
+    first = press(story, account, lark, "Mute for an hour", ANN)
+    story.now += timedelta(seconds=4)
+    again = press(story, account, lark, "Mute for an hour", ANN)
+    story.now += timedelta(minutes=30)
+    longer = press(story, account, lark, "Mute for an hour", ANN)
+
+    assert first == again == longer == PressAnswer("Disk full: nothing is sent about it for an hour.", is_done=True)
+    assert story.alert().muted_until == story.now + timedelta(hours=1)
+    assert len([title for title in titles(story) if "muted it until" in title]) == 2
+
+
 def test_an_old_message_still_tells_what_became_of_its_alert(
     story: Story, lark: LarkAppSimulator, account: ProviderAccount, ann: Contact, robot: Robot
 ) -> None:

@@ -34,6 +34,7 @@ from tocsin.policies.rules import Chain
 _MAX_TEXT = 4000
 _CLAIMS = (timedelta(minutes=1), timedelta(days=1))
 _MUTES = (timedelta(minutes=1), timedelta(days=7))
+_SAME_MUTE = timedelta(seconds=15)
 _SEVERITIES = range(1, 7)
 
 
@@ -146,10 +147,15 @@ def change_severity(*, by: Actor, now: datetime, alert_id: int, severity: int, h
 
 @retried
 def mute_alert(*, by: Actor, now: datetime, alert_id: int, lasts: timedelta, how: str = "") -> Alert:
-    """No message of this alert until then; ends by itself. What fires meanwhile is told afterwards."""
+    """No message of this alert until then; ends by itself. What fires meanwhile is told afterwards.
+
+    The same once more within seconds changes nothing: a press that was delivered twice is one.
+    """
     if not _MUTES[0] <= lasts <= _MUTES[1]:
         raise InvalidInputError({"lasts": _("Choose 1 minute to 7 days.")})
     alert = _open(alert_id)
+    if alert.muted_until is not None and abs(now + lasts - alert.muted_until) < _SAME_MUTE:
+        return alert
     _advance(alert, now)
     alert.muted_until = now + lasts
     alert.due_at = min(filter(None, (alert.due_at, alert.muted_until)))
