@@ -16,6 +16,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from simulators.pace import Pace
 from simulators.serving import HttpServer, wait_until
 
 _TEMPLATES = ("1366a1eb-bc54-4859-ac88-517c56a9acb1.schema",)
@@ -100,7 +101,7 @@ class DingtalkAppSimulator(HttpServer):
         self._old_tokens: dict[str, float] = {}
         self._next: list[web.Response] = []
         self._clock = clock
-        self._sent: list[float] = []
+        self._pace = Pace(_PER_MINUTE, 60.0, clock)
         self._sockets: list[web.WebSocketResponse] = []
         self._tickets: set[str] = set()
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
@@ -212,7 +213,7 @@ class DingtalkAppSimulator(HttpServer):
         if not is_in:
             place["errorMsg"] = "chatbot not in conversation"
             return web.json_response({"success": True, "result": {"outTrackId": "", "deliverResults": [place]}})
-        if not self._has_room():
+        if not self._pace.has_room():
             return _refusal(403, "Forbidden.AccessDenied.QpsLimitForApi", "被限流")
         known = {person.user_id: name for name, person in self.people.items()}
         rung = tuple(known[user_id] for user_id in deliver.get("atUserIds", {}) if user_id in known)
@@ -245,7 +246,7 @@ class DingtalkAppSimulator(HttpServer):
         wanted = {"sampleText": {"content"}, "sampleMarkdown": {"title", "text"}}.get(sent.get("msgKey", ""))
         if wanted is None or set(param) != wanted or not all(param.values()):
             return _refusal(400, "invalidParameter.msgParam", "msgParam")
-        if not self._has_room():
+        if not self._pace.has_room():
             return _refusal(429, "Throttling.Api", "被限流")
         self.messages.append(GroupCard(secrets.token_hex(8), sent["openConversationId"], "text", param))
         return web.json_response({"processQueryKey": secrets.token_hex(8)})
@@ -363,14 +364,6 @@ class DingtalkAppSimulator(HttpServer):
     async def _drop(self) -> None:
         for socket in list(self._sockets):
             await socket.close()
-
-    def _has_room(self) -> bool:
-        now = self._clock()
-        self._sent = [moment for moment in self._sent if now - moment < 60.0]
-        if len(self._sent) >= _PER_MINUTE:
-            return False
-        self._sent.append(now)
-        return True
 
 
 async def _body(request: web.Request) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
+from simulators.pace import Pace
 from simulators.serving import HttpServer, wait_until
 
 _PER_WINDOW, _WINDOW = 4, 4.0
@@ -76,7 +77,7 @@ class SlackSimulator(HttpServer):
         self._envelopes = 0
         self._acknowledged: dict[str, asyncio.Event] = {}
         self._clock = clock
-        self._sent: list[float] = []
+        self._pace = Pace(_PER_WINDOW, _WINDOW, clock)
         self._next: list[web.Response] = []
 
     @property
@@ -243,12 +244,7 @@ class SlackSimulator(HttpServer):
         message.everybody = bool(_EVERYBODY.search(everything))
 
     def _has_room(self) -> bool:
-        now = self._clock()
-        self._sent = [moment for moment in self._sent if now - moment < _WINDOW]
-        if len(self._sent) >= _PER_WINDOW and not self.is_unlimited:
-            return False
-        self._sent.append(now)
-        return True
+        return self.is_unlimited or self._pace.has_room()
 
 
 def _is_block(block: Any) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
+from simulators.pace import Pace
 from simulators.serving import HttpServer, wait_until
 
 _PER_MINUTE = 20
@@ -84,8 +85,7 @@ class TelegramSimulator(HttpServer):
         """Id of the press, text, whether it has to be clicked away."""
         self._queue: list[dict[str, Any]] = []
         self._pressed = 0
-        self._clock = clock
-        self._sent: list[float] = []
+        self._pace = Pace(_PER_MINUTE, 60.0, clock)
         self._next: list[web.Response] = []
 
     @property
@@ -173,7 +173,7 @@ class TelegramSimulator(HttpServer):
             return _no(400, "Bad Request: message text is empty")
         if len(text.encode("utf-16-le", "replace")) // 2 > _MAX_UNITS:
             return _no(400, "Bad Request: message is too long")
-        if not self._has_room():
+        if not self._pace.has_room():
             return _no(429, "Too Many Requests: retry after 35", retry_after=35)
         return self._kept(method, here, sent, raw, text)
 
@@ -207,14 +207,6 @@ class TelegramSimulator(HttpServer):
         if reader.open:
             raise _Broken(f'Can\'t find end tag corresponding to start tag "{reader.open[-1]}"')
         return reader.text
-
-    def _has_room(self) -> bool:
-        now = self._clock()
-        self._sent = [moment for moment in self._sent if now - moment < 60.0]
-        if len(self._sent) >= _PER_MINUTE:
-            return False
-        self._sent.append(now)
-        return True
 
 
 def _no(code: int, description: str, **parameters: int) -> web.Response:

@@ -15,6 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
+from simulators.pace import Pace
 from simulators.serving import HttpServer, wait_until
 
 _PER_MINUTE = 20
@@ -51,8 +52,7 @@ class WecomSimulator(HttpServer):
         self.requests = 0
         self.refuses_markdown = 0
         """A code with which Markdown is refused; 0 takes it."""
-        self._clock = clock
-        self._sent: list[float] = []
+        self._pace = Pace(_PER_MINUTE, 60.0, clock)
         self._next: list[web.Response] = []
 
     @property
@@ -91,7 +91,7 @@ class WecomSimulator(HttpServer):
             return _reply(45002, "content size out of limit")
         if kind in ("markdown", "template_card") and self.refuses_markdown:
             return _reply(self.refuses_markdown, "refused")
-        if not self._has_room():
+        if not self._pace.has_room():
             return _reply(45009, "api freq out of limit")
         self.messages.append(self._read(kind, content, part))
         return _reply(0, "ok")
@@ -106,14 +106,6 @@ class WecomSimulator(HttpServer):
         if kind == "template_card":
             rung, links = set(), tuple(f"[{jump['title']}]({jump['url']})" for jump in part["jump_list"])
         return WecomMessage(kind, content, names, everybody, links)
-
-    def _has_room(self) -> bool:
-        now = self._clock()
-        self._sent = [moment for moment in self._sent if now - moment < 60.0]
-        if len(self._sent) >= _PER_MINUTE:
-            return False
-        self._sent.append(now)
-        return True
 
 
 def _card_text(card: Mapping[str, Any]) -> str:
