@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import json
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
@@ -24,6 +22,7 @@ import aiosmtplib
 
 from benchmarks.figures import Figure
 from benchmarks.ingest import tocsin
+from benchmarks.load import fire
 from benchmarks.prepared import address, prepare
 from benchmarks.sink import Sink
 
@@ -65,21 +64,8 @@ def _figure(what: str, ours: list[float], theirs: list[float], aim: str = "") ->
 
 def _tocsin(port: int, token: str, sink: Sink, name: str) -> float:
     """Seconds until the last mail has come."""
-    now = datetime.now(UTC)
-    report = {
-        "labels": {"alertname": name, "severity": "critical", "instance": "db1"},
-        "annotations": {"summary": "/var is at 97 %"},
-        "startsAt": now.isoformat(),
-        "endsAt": (now + timedelta(hours=1)).isoformat(),
-    }
     sink.expect(_PEOPLE)
-    door = http.client.HTTPConnection("127.0.0.1", port)
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    door.request("POST", "/api/v2/alerts", json.dumps([report]), headers)
-    reply = door.getresponse()
-    reply.read()
-    assert reply.status == 200, reply.status
-    answered = time.monotonic()
+    answered = fire(http.client.HTTPConnection("127.0.0.1", port), token, name, "/var is at 97 %")
     return sink.arrived() - answered
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import http.client
-import json
 import tempfile
 import time
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import quantiles
 
 from benchmarks.figures import Figure
 from benchmarks.ingest import tocsin
+from benchmarks.load import fire
 from benchmarks.prepared import prepare
 from benchmarks.sink import Sink
 
@@ -46,21 +45,9 @@ def main() -> list[Figure]:
 
 def _wait(door: http.client.HTTPConnection, token: str, sink: Sink, number: int) -> float:
     """Milliseconds."""
-    now = datetime.now(UTC)
     name = f"Latency{number:06d}"
-    report = {
-        "labels": {"alertname": name, "severity": "critical", "instance": "db1"},
-        "annotations": {"summary": "/var is at 97 %"},
-        "startsAt": now.isoformat(),
-        "endsAt": (now + timedelta(hours=1)).isoformat(),
-    }
     sink.expect(1, name)
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    door.request("POST", "/api/v2/alerts", json.dumps([report]), headers)
-    reply = door.getresponse()
-    reply.read()
-    assert reply.status == 200, reply.status
-    answered = time.monotonic()
+    answered = fire(door, token, name, "/var is at 97 %")
     handed_over = sink.arrived(within=30)
     time.sleep(_PAUSE)
     return max(handed_over - answered, 0.0) * 1000

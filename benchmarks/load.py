@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import threading
@@ -53,6 +54,23 @@ def repeat(port: int, requests: Sequence[bytes], *, connections: int, seconds: f
     if failed:
         raise RuntimeError(failed[0].decode(errors="replace"))
     return count / took
+
+
+def fire(door: http.client.HTTPConnection, token: str, name: str, summary: str) -> float:
+    """Posts one alert; the moment at which it was answered."""
+    now = datetime.now(UTC)
+    report = {
+        "labels": {"alertname": name, "severity": "critical", "instance": "db1"},
+        "annotations": {"summary": summary},
+        "startsAt": now.isoformat(),
+        "endsAt": (now + timedelta(hours=1)).isoformat(),
+    }
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    door.request("POST", "/api/v2/alerts", json.dumps([report]), headers)
+    reply = door.getresponse()
+    reply.read()
+    assert reply.status == 200, reply.status
+    return time.monotonic()
 
 
 def as_request(port: int, body: bytes, token: str) -> bytes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import json
 import multiprocessing
 import os
 import subprocess
@@ -18,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
@@ -30,6 +28,7 @@ from aiohttp import web
 
 from benchmarks.figures import Figure
 from benchmarks.ingest import tocsin
+from benchmarks.load import fire
 from benchmarks.prepared import number_of, prepare_texts
 from tocsin.channels.texts import cut_to_parts, to_gsm7_if_possible
 
@@ -83,21 +82,10 @@ def main() -> list[Figure]:
 
 def _told(port: int, token: str, gateway: Gateway, name: str) -> float:
     """Seconds until the last text was answered."""
-    now = datetime.now(UTC)
-    report = {
-        "labels": {"alertname": name, "severity": "critical", "instance": "db1"},
-        "annotations": {"summary": "/var is at 97 %, and grows by 1 % a minute"},
-        "startsAt": now.isoformat(),
-        "endsAt": (now + timedelta(hours=1)).isoformat(),
-    }
     gateway.expect(_TEXTS)
-    door = http.client.HTTPConnection("127.0.0.1", port)
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    door.request("POST", "/api/v2/alerts", json.dumps([report]), headers)
-    reply = door.getresponse()
-    reply.read()
-    assert reply.status == 200, reply.status
-    answered = time.monotonic()
+    answered = fire(
+        http.client.HTTPConnection("127.0.0.1", port), token, name, "/var is at 97 %, and grows by 1 % a minute"
+    )
     took = gateway.arrived() - answered
     time.sleep(2)  # what is left to record
     return took
