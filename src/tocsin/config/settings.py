@@ -66,6 +66,7 @@ USE_TZ = True
 TIME_ZONE = time_zone()
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]  # each by its own name, as its readers look for it
+FORMAT_MODULE_PATH = "tocsin.config.formats"
 LOCALE_PATHS = [str(Path(__file__).resolve().parent.parent / "locale")]
 
 INSTALLED_APPS = [

@@ -34,7 +34,7 @@ def test_what_was_and_what_will_be(now: datetime) -> None:
     assert ago(now - timedelta(minutes=5, seconds=49), now) == "5 min ago"
     assert ago(now + timedelta(minutes=5), now) == "in 5 min"
     assert ago(now - timedelta(hours=47), now) == "1 day ago"
-    assert ago(now - timedelta(days=3), now) == "11/20/2026"
+    assert ago(now - timedelta(days=3), now) == "2026-11-20"
 
 
 def test_a_whole_time_names_its_zone(now: datetime) -> None:
