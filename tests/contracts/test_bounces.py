@@ -93,6 +93,7 @@ def test_what_is_no_mail_harms_nobody(mail: bytes) -> None:
 
 def test_the_envelope_recipient_counts_more_than_headers_and_case_does_not() -> None:
     assert read(report("somebody@example.org"), to=RETURN.upper()).status == 200
+    assert read(report("somebody@example.org"), to=RETURN.replace("+", " ")).status == 200
     assert read(report(RETURN), to="other@example.org").status == 400
 
 

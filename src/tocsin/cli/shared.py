@@ -9,6 +9,7 @@ import re
 import secrets
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -127,17 +128,20 @@ def exit_on_expected_errors(code: int = 1) -> Iterator[None]:
         fail("Interrupted.", code=130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        sys.exit(code)
     except (TocsinError, ImproperlyConfigured) as error:
         fail(str(error), code=code)
     except PermissionError as error:
         fail(f"{error.filename}: {error.strerror}. Run Tocsin as the user who owns it, or as root.", code=code)
     except OperationalError as error:
         fail(f"The database does not answer: {str(error).strip().splitlines()[0]}", code=code)
-    except ProgrammingError as error:
-        if getattr(error.__cause__, "sqlstate", None) != "42P01":
+    except Exception as error:
+        if isinstance(error, ProgrammingError) and getattr(error.__cause__, "sqlstate", None) == "42P01":
+            fail("The database has no tables of this version yet. Run `tocsin migrate`.", code=code)
+        if code == 1:  # as Python ends by itself
             raise
-        fail("The database has no tables of this version yet. Run `tocsin migrate`.", code=code)
+        traceback.print_exc()
+        sys.exit(code)
 
 
 def fail(text: str, *, code: int = 1) -> NoReturn:

@@ -192,6 +192,17 @@ def test_expected_errors_end_with_1_and_one_line(capsys: pytest.CaptureFixture[s
     ]
 
 
+def test_a_command_may_end_with_another_code_also_for_faults_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    codes = []
+    for error in (OperationalError("no route"), ZeroDivisionError("ours"), ProgrammingError("ours too")):
+        with pytest.raises(SystemExit) as end, exit_on_expected_errors(GROUPS["bounce"].failed):
+            raise error
+        codes.append(end.value.code)
+
+    assert codes == [75] * 3
+    assert "ZeroDivisionError: ours" in capsys.readouterr().err
+
+
 def test_faults_of_ours_are_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError), exit_on_expected_errors():
         raise ZeroDivisionError

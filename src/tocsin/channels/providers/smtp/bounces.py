@@ -36,7 +36,8 @@ def read_callback(_config: Config, request: CallbackRequest) -> CallbackReply:
     receipts; other mail (an answer from a holiday) is taken and means nothing. A token that is not ours gives 403.
     """
     headers = BytesHeaderParser(policy=compat32).parsebytes(request.body)
-    tokens = list(_tokens(headers, request.query.get("to", "")))
+    recipient = request.query.get("to", "").replace(" ", "+")  # which a + in an address of the web means
+    tokens = list(_tokens(headers, recipient))
     if not tokens:
         return CallbackReply(status=400)
     reference = next(filter(None, (request.reference_of(token) for token in tokens)), "")
