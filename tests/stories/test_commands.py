@@ -73,7 +73,8 @@ def shape(value: Any) -> str:
 
 def test_the_page_has_every_command_that_prints_json() -> None:
     elsewhere = {"apply", "dump", "schema", "doctor", "migrate", "database upgrade", "replay", "completion",
-                 "import alertmanager", "import arms", "provider test", "user reset-second-factor",
+                 "import alertmanager", "import arms", "import goalert", "import oncall", "provider test",
+                 "user reset-second-factor",
                  "subscription test"}  # fmt: skip
 
     assert {words.partition(" -")[0] for words in documented()} == set(COMMANDS) - set(_NO_JSON) - elsewhere
