@@ -3,7 +3,7 @@
 VENV := .venv/bin
 DEBIAN_FOR_TESTS := prometheus prometheus-alertmanager kannel kannel-extras sip-tester postgresql chromium fonts-noto-cjk
 
-.PHONY: help demo run test test-all lint fmt messages bench screenshots lock
+.PHONY: help demo run test test-all lint lint-types lint-style lint-imports lint-migrations fmt messages bench screenshots lock
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -21,7 +21,7 @@ test: .venv/dev.stamp ## lint, then the stories on Debian's PostgreSQL and all o
 	@tools/debian-packages.sh --optional chromium-headless-shell
 	@tools/old-arms-sdk.sh > /dev/null
 	@tools/debian-postfix.sh > /dev/null
-	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint
 	$(VENV)/pytest $(IN_PARALLEL) $(EMBEDDED) < /dev/null
 	tools/with-debian-postgres.sh $(VENV)/pytest $(IN_PARALLEL) $(STORIES) tests/stories < /dev/null
 
@@ -32,11 +32,19 @@ test-all: test ## every test, with other languages, widths and long variants, an
 IN_PARALLEL := -n 2 --dist worksteal
 EMBEDDED := --ignore tests/stories
 
-lint: .venv/dev.stamp ## style, types, the direction of imports, missing migrations
+lint: lint-types lint-style lint-imports lint-migrations ## style, types, the direction of imports, missing migrations
+
+lint-types: .venv/dev.stamp
+	$(VENV)/mypy
+
+lint-style: .venv/dev.stamp
 	$(VENV)/ruff check
 	$(VENV)/ruff format --check
-	$(VENV)/mypy
+
+lint-imports: .venv/dev.stamp
 	$(VENV)/lint-imports
+
+lint-migrations: .venv/dev.stamp
 	TOCSIN_DATA_DIR=$(CURDIR)/.cache/no-database $(VENV)/python -W ignore::RuntimeWarning \
 		-m django makemigrations --check --dry-run --settings tocsin.config.settings
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -101,13 +102,26 @@ def test_a_megabyte_holds_up_nobody(provider: str) -> None:
 @pytest.mark.parametrize("provider", REAL)
 @pytest.mark.parametrize(
     ("how", "outcome"),
-    [("refuses", Outcome.TRANSIENT), ("hangs", Outcome.AMBIGUOUS), ("resets", Outcome.AMBIGUOUS)],
+    [("refuses", Outcome.TRANSIENT), ("resets", Outcome.AMBIGUOUS)],
 )
 def test_what_was_sent_and_what_was_not_is_told_apart(
     provider: str, how: str, outcome: Outcome, caplog: pytest.LogCaptureFixture
 ) -> None:
     with failing(provider, how) as config:
         assert attempt(provider, config, caplog).outcome == outcome
+
+
+def test_who_takes_a_message_and_never_answers_leaves_it_in_doubt(caplog: pytest.LogCaptureFixture) -> None:
+    """Several at a time: each is waited for for a second."""
+
+    def outcome(provider: str) -> Outcome:
+        with failing(provider, "hangs") as config:
+            return attempt(provider, config, caplog).outcome
+
+    with ThreadPoolExecutor(6) as pool:
+        outcomes = dict(zip(REAL, pool.map(outcome, REAL), strict=True))
+
+    assert outcomes == dict.fromkeys(REAL, Outcome.AMBIGUOUS)
 
 
 @pytest.mark.parametrize("provider", OVER_HTTP)
