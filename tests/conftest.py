@@ -31,7 +31,12 @@ _FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 hypothesis.settings.register_profile("tocsin", deadline=None)  # a busy machine is no fault of the code
 hypothesis.settings.load_profile("tocsin")
 
-_LONGEST_FIRST = {"chaos": 0, "browser": 1}
+_LONGEST_FIRST = [
+    "test_demo.py", "chaos", "test_every_page.py", "browser",
+    "test_prometheus.py", "test_alertmanager_webhook.py", "test_amtool.py", "test_importers.py", "test_peers.py",
+    "test_schemathesis.py", "test_roles_table.py", "test_console_pages.py", "test_operations.py", "test_plans.py",
+]  # fmt: skip
+"""Folders and files."""
 _server = pytest.StashKey[EmbeddedPostgres]()
 
 
@@ -64,7 +69,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest begins first, so that no process ends long after the other. Otherwise the order is random."""
-    items.sort(key=lambda item: _LONGEST_FIRST.get(item.path.parent.name, len(_LONGEST_FIRST)))
+    place = {name: number for number, name in enumerate(_LONGEST_FIRST)}
+    last = len(place)
+    items.sort(key=lambda item: min(place.get(item.path.name, last), place.get(item.path.parent.name, last)))
 
 
 def pytest_collection_finish() -> None:
