@@ -14,10 +14,20 @@ from simulators.serving import wait_until
 from simulators.smsc import Smsc
 from tests.contracts.asking import look_up
 from tests.contracts.sending import SMS, opened, send, send_one, send_together
-from tocsin.channels.base import InboundText, Outcome, Question, Receipt, ReceiptStatus, ReportingProvider
+from tocsin.channels.base import (
+    Confirmed,
+    InboundText,
+    Outcome,
+    Question,
+    Receipt,
+    ReceiptStatus,
+    ReportingProvider,
+    Said,
+)
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.smpp.pdu import Address, ShortMessage
-from tocsin.channels.providers.smpp.receipts import MessageIds, Said
+from tocsin.channels.providers.smpp.receipts import MessageIds
+from tocsin.channels.providers.smpp.receipts import Said as SaidOfOne
 from tocsin.channels.providers.smpp.replies import Replies
 from tocsin.channels.registry import provider_type
 
@@ -31,13 +41,11 @@ def smsc() -> Iterator[Smsc]:
         yield running
 
 
-def heard_while(
-    config: dict[str, str], *steps: Callable[[ReportingProvider], object], count: int
-) -> list[Receipt | InboundText]:
+def heard_while(config: dict[str, str], *steps: Callable[[ReportingProvider], object], count: int) -> list[Said]:
     """What an account that is listened to says, while things happen to it in a thread of their own."""
 
-    async def run() -> list[Receipt | InboundText]:
-        heard: list[Receipt | InboundText] = []
+    async def run() -> list[Said]:
+        heard: list[Said] = []
 
         async def listen(provider: ReportingProvider) -> None:
             async for said in provider.receipts():
@@ -312,8 +320,8 @@ def test_where_ids_have_two_bases_a_setting_says_so_from_the_first_receipt_on() 
     assert receipt.provider_id == smsc.parts[0].message_id.lstrip("0").lower()
 
 
-def said(written: str, named: str = "", to: str = "8613800000000") -> Said:
-    return Said(written, named, to, ReceiptStatus.DELIVERED, "DELIVRD")
+def said(written: str, named: str = "", to: str = "8613800000000") -> SaidOfOne:
+    return SaidOfOne(written, named, to, ReceiptStatus.DELIVERED, "DELIVRD")
 
 
 def test_a_configured_form_is_never_left_for_an_id_that_happens_to_be_known() -> None:
@@ -368,11 +376,13 @@ def test_what_people_write_back_is_read_in_their_alphabet(smsc: Smsc) -> None:
         smsc.write_back("+8613800000000", "认领", coding=8)
         smsc.write_back("+8613800000000", "id:1 stat:DELIVRD")
 
-    heard = heard_while(smsc.config, in_thread(write), count=3)
+    heard = heard_while(smsc.config, in_thread(write), count=6)
 
     sender = "8613800000000"
     said = [(reply.sender, reply.text) for reply in heard if isinstance(reply, InboundText)]
     assert said == [(sender, "1"), (sender, "认领"), (sender, "id:1 stat:DELIVRD")]
+    assert heard[1::2] == [Confirmed(reply.words) for reply in heard[::2] if isinstance(reply, InboundText)]
+    assert len({reply.words for reply in heard if isinstance(reply, InboundText)}) == 3
     assert smsc.answered == [0, 0, 0]
 
 
@@ -444,7 +454,7 @@ def test_a_text_without_a_receipt_is_asked_for_where_the_smsc_answers(smsc: Smsc
 
 
 def test_smpp34s_own_server_takes_a_text_and_brings_its_receipt() -> None:
-    async def run() -> list[Receipt | InboundText]:
+    async def run() -> list[Said]:
         server = smpp34.Server("127.0.0.1", 27751, system_id="SMSC")
         await server.start()
         config = {"host": "127.0.0.1", "port": "27751", "system_id": "tocsin", "password": "x"}

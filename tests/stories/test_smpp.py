@@ -13,7 +13,7 @@ import pytest
 from simulators.serving import wait_until
 from simulators.smsc import Part, Smsc
 from tests.stories.harness import Story
-from tocsin.channels.base import InboundText, Receipt, ReceiptStatus
+from tocsin.channels.base import Confirmed, InboundText, Receipt, ReceiptStatus, Said
 from tocsin.delivery.addressing import kept_routes
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.models import Receipt as StoredReceipt
@@ -33,10 +33,11 @@ def smsc() -> Iterator[Smsc]:
 
 def hears(story: Story, smsc: Smsc, *happens: Callable[[], object], count: int) -> None:
     """What the worker's kept connection brings while these happen at the SMSC, stored one after the other."""
-    heard: list[tuple[int, Receipt | InboundText]] = []
+    heard: list[tuple[int, Said]] = []
 
-    async def keep(account_id: int, said: Receipt | InboundText) -> None:
-        heard.append((account_id, said))
+    async def keep(account_id: int, said: Said) -> None:
+        if not isinstance(said, Confirmed):
+            heard.append((account_id, said))
 
     routes = kept_routes()
 
@@ -121,6 +122,7 @@ def test_a_receipt_with_readings_that_is_faster_than_the_answer_waits_for_it(sto
     assert (sent.provider_id, sent.state) == ("10", "delivered")
     found = StoredReceipt.objects.order_by("pk").values_list("provider_id", "readings", "delivery_id", "effect")
     assert list(found) == [("?16", ["10"], sent.pk, "applied"), ("?17", ["17", "11"], None, "")]
+    assert list(StoredReceipt.objects.order_by("pk").values_list("parties", flat=True)) == [["0000"], ["0123"]]
 
 
 def test_a_receipt_with_readings_is_of_no_text_that_is_sent_much_later(story: Story, smsc: Smsc) -> None:
@@ -163,6 +165,33 @@ def test_a_reply_over_the_kept_connection_claims_the_alert(story: Story, smsc: S
 
     story.expect_text(ann, "you have claimed it")
     assert (story.alert().state, story.alert().claimed_by) == ("handling", "Ann")
+
+
+def test_a_reply_that_comes_again_to_another_worker_acts_once_and_the_same_words_said_anew_act_again(
+    story: Story, smsc: Smsc
+) -> None:
+    ann = story.contact("Ann", phone="+8613800000000")
+    story.policy({ann: ["sms"]})
+    account = story.account("smpp", **smsc.config)
+    story.fires("DiskFull")
+    story.passes(5)
+    story.expect_text(ann, "DiskFull")
+    claims = InboundText("8613800000000", "1", provider_id="a1", words="w1")
+
+    def hear(said: Said) -> None:
+        record_reports([(account.pk, said)], story.now)
+        run_due(story.now)
+
+    hear(claims)  # and dies before the SMSC has heard that it was taken
+    story.expect_text(ann, "you have claimed it")
+    hear(replace(claims, provider_id="b1"))
+    story.expect_silence()
+    hear(Confirmed("w1"))
+    hear(replace(claims, provider_id="b2"))
+    story.expect_text(ann, "Ann claimed this alert already")
+    story.passes(601)
+    hear(replace(claims, provider_id="c1"))  # nobody confirmed the last one, which nobody brings any more
+    story.expect_text(ann, "Ann claimed this alert already")
 
 
 def test_a_text_whose_answer_never_came_is_sent_once_more_and_said_to_be_in_doubt(story: Story, smsc: Smsc) -> None:

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 from tocsin.channels.kinds import Channel
 from tocsin.channels.limits import Limit as Limit
 from tocsin.channels.limits import LimitScope as LimitScope
+from tocsin.channels.receipts import Confirmed as Confirmed
 from tocsin.channels.receipts import InboundText as InboundText
 from tocsin.channels.receipts import Receipt as Receipt
 from tocsin.channels.receipts import ReceiptStatus as ReceiptStatus
+from tocsin.channels.receipts import Said as Said
 from tocsin.core.sentences import Sentence
 
 _NO_FIELD = Sentence("%(title)s has no such field; it has %(known)s.", words=("title",))
@@ -248,7 +250,7 @@ class Provider(Protocol):
 class ReportingProvider(Provider, Protocol):
     """One that learns by itself what becomes of its messages: no vendor calls us later (`ProviderType.reports`)."""
 
-    def receipts(self) -> AsyncIterator[Receipt | InboundText]:
+    def receipts(self) -> AsyncIterator[Said]:
         """Asked for once, when the account is open. When the next is asked for, the one before is stored. `aclose` lets
         what goes on end, and then the receipts.
         """

@@ -53,3 +53,18 @@ class InboundText:
     sender: str
     text: str
     provider_id: str = ""
+    words: str = field(default="", repr=False)
+    """Where a vendor has no id of its own: the same for the same words of the same sender. It may bring them again over
+    another connection, to another worker, until it has heard that they were taken (`Confirmed`).
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The vendor has heard that the text with these `words` was taken: the same words once more are said anew."""
+
+    words: str = field(repr=False)
+
+
+Said = Receipt | InboundText | Confirmed
+"""What an open account tells of its own accord."""

@@ -309,7 +309,7 @@ class Receipt(models.Model):
     all others.
     """
     parties = models.JSONField(null=True, blank=True)
-    """The numbers that such a receipt is between."""
+    """The ends of the numbers that such a receipt is between."""
 
     class Meta:
         verbose_name = _("receipt")

@@ -23,6 +23,7 @@ from tocsin.delivery.link_texts import is_address_of
 from tocsin.delivery.models import Delivery, Receipt
 from tocsin.delivery.parts import PartsOf
 from tocsin.delivery.rules import DeliveryState
+from tocsin.delivery.rules.naming import SHOWN
 from tocsin.delivery.rules.sending import after_receipt
 from tocsin.delivery.settling import settle_waiting, settled
 from tocsin.events.statements import execute, run
@@ -221,7 +222,7 @@ def _row(receipt: ProviderReceipt, now: datetime) -> tuple[object, ...]:
         _believed(receipt.occurred_at, now),
         _delivery_id(receipt.reference),
         json.dumps(list(receipt.readings)) if receipt.readings else None,
-        json.dumps(list(receipt.parties)) if receipt.readings else None,
+        json.dumps([party[-SHOWN:] for party in receipt.parties]) if receipt.readings else None,
     )
 
 

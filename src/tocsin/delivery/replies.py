@@ -10,11 +10,11 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from tocsin.alerts.models import Alert
-from tocsin.channels.base import InboundText
+from tocsin.channels.base import Confirmed, InboundText
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import Contact
 from tocsin.contacts.rules import LONGEST_PERIOD, PageLimit
-from tocsin.contacts.services import count_request, uncount_request
+from tocsin.contacts.services import count_request, forget_requests, uncount_request
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.errors import TocsinError
 from tocsin.core.phones import PhoneError, parse
@@ -30,6 +30,10 @@ REPLYING = PageLimit("reply", 20, timedelta(hours=1))
 """Of one person: a machine that answers our answers ends here."""
 _ONCE = PageLimit("reply-id", 1, LONGEST_PERIOD)
 """Of one id of a gateway's: it comes again with the same one when it got no answer in time."""
+_WORDS = PageLimit("reply-words", 1, timedelta(minutes=10))
+"""Of the same words of one sender, before the vendor has heard that they were taken: it brings them to another worker
+when the one that took them died.
+"""
 _TOLD = PageLimit("reply-step", 1, LONGEST_PERIOD)
 """Of one person and step: that it was taken already. Whoever writes again has heard it, and wants the one after."""
 _LOOKED_AT = 50
@@ -44,6 +48,9 @@ def act_on_replies(*, account: ProviderAccount, replies: Sequence[InboundText], 
         about = f"{account.pk}:{reply.provider_id}" if reply.provider_id else ""
         if about and count_request(limit=_ONCE, address="", about=about, now=now) is not None:
             continue
+        words = f"{account.pk}:{reply.words}" if reply.words else ""
+        if words and count_request(limit=_WORDS, address="", about=words, now=now) is not None:
+            continue
         if count_request(limit=REPLYING, address="", about=str(contact.pk), now=now) is not None:
             continue
         with translation.override(contact.language or settings.DEFAULT_LANGUAGE):
@@ -52,8 +59,15 @@ def act_on_replies(*, account: ProviderAccount, replies: Sequence[InboundText], 
             except Exception:
                 if about:  # when the gateway comes again, it is no double
                     uncount_request(limit=_ONCE, address="", about=about)
+                if words:
+                    forget_requests(limit=_WORDS, address="", about=words)
                 raise
             _send(contact, said, now)
+
+
+def hear_confirmed(*, account: ProviderAccount, confirmed: Confirmed) -> None:
+    """Whoever writes the same words from now on says them anew."""
+    forget_requests(limit=_WORDS, address="", about=f"{account.pk}:{confirmed.words}")
 
 
 @retried

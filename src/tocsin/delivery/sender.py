@@ -15,7 +15,7 @@ from functools import partial
 from django.db import Error as DatabaseFault
 from django.db import InterfaceError, OperationalError
 
-from tocsin.channels.base import InboundText, Receipt
+from tocsin.channels.base import Said
 from tocsin.channels.kinds import Channel
 from tocsin.core.clock import utc_now
 from tocsin.delivery.addressing import kept_routes
@@ -47,7 +47,7 @@ class _Report:
     """What an open account said; `stored` when that is done with."""
 
     account_id: int
-    said: Receipt | InboundText
+    said: Said
     stored: asyncio.Future[None]
 
 
@@ -118,7 +118,7 @@ class Sender:
             except Exception as error:
                 logger.error("accounts that stay open cannot be read: %s", type(error).__name__)
 
-    async def _report(self, account_id: int, said: Receipt | InboundText) -> None:
+    async def _report(self, account_id: int, said: Said) -> None:
         report = _Report(account_id, said, asyncio.get_running_loop().create_future())
         self._reported.put_nowait(report)
         await report.stored

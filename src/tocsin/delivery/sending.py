@@ -14,11 +14,11 @@ from django.conf import settings
 
 from tocsin.channels.base import (
     AskableProvider,
-    InboundText,
     Outcome,
     Provider,
     Receipt,
     ReportingProvider,
+    Said,
     SendResult,
 )
 from tocsin.channels.http import HttpClient
@@ -73,7 +73,7 @@ class OpenAccounts:
     that is stored, or never will be.
     """
 
-    on_said: Callable[[int, Receipt | InboundText], Awaitable[None]]
+    on_said: Callable[[int, Said], Awaitable[None]]
     taken: Taken = field(default_factory=Taken)
     _kept: frozenset[tuple[str, int, int]] = frozenset()
     """Stay open although nothing is sent over them."""
@@ -206,13 +206,13 @@ async def _attempt(claim: Claimed, provider: Provider) -> Sent:
     return Sent(claim, result, utc_now())
 
 
-async def send_all(claims: Sequence[Claimed]) -> tuple[list[Sent], list[tuple[int, Receipt | InboundText]]]:
+async def send_all(claims: Sequence[Claimed]) -> tuple[list[Sent], list[tuple[int, Said]]]:
     """Sends a batch and waits for all of it, and for the calls that it began to end: what tests and commands use; the
     worker overlaps batches.
     """
-    reported: list[tuple[int, Receipt | InboundText]] = []
+    reported: list[tuple[int, Said]] = []
 
-    async def keep(account_id: int, said: Receipt | InboundText) -> None:
+    async def keep(account_id: int, said: Said) -> None:
         reported.append((account_id, said))
 
     accounts = OpenAccounts(keep)

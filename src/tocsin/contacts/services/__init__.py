@@ -13,7 +13,7 @@ from tocsin.contacts.services.directory import (
 )
 from tocsin.contacts.services.exchanging import Had, make_way_for
 from tocsin.contacts.services.groups import add_members, create_group, delete_groups, remove_members, update_group
-from tocsin.contacts.services.limits import count_request, uncount_request
+from tocsin.contacts.services.limits import count_request, forget_requests, uncount_request
 from tocsin.contacts.services.outlets import OutletReach, record_outlet_reach
 from tocsin.contacts.services.people import (
     ContactChange,
@@ -88,6 +88,7 @@ __all__ = [
     "delete_robots",
     "delete_webhooks",
     "fill_in_user_ids",
+    "forget_requests",
     "hold_contacts",
     "import_contact",
     "issue_personal_links",

@@ -34,3 +34,8 @@ def count_request(*, limit: PageLimit, address: str, now: datetime, about: str =
 def uncount_request(*, limit: PageLimit, address: str, about: str = "") -> None:
     """Takes one back, where only failures count: counting before the outcome leaves no room for a burst."""
     AddressCount.objects.filter(pk=address_key(limit, address, about), count__gt=0).update(count=F("count") - 1)
+
+
+def forget_requests(*, limit: PageLimit, address: str, about: str = "") -> None:
+    """All of them: the next one is the first again."""
+    AddressCount.objects.filter(pk=address_key(limit, address, about)).delete()

@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+SHOWN = 4
+"""Digits that a masked number shows at its end, at most: all that is compared, and kept."""
 _END = re.compile(r"\d+$")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -43,6 +44,13 @@ class Replies:
         """The SMSC has heard that it was taken."""
         if (brought := self._brought.get(_key(message))) is not None:
             brought.is_answered = True
+
+
+def words_of(message: ShortMessage) -> str:
+    """The same for the same words of the same sender, in every process."""
+    source, destination, content = _key(message)
+    told = b"\0".join((source.encode(), destination.encode(), content))
+    return hashlib.sha256(told).hexdigest()[:32]
 
 
 def _key(message: ShortMessage) -> tuple[str, str, bytes]:

@@ -10,7 +10,7 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
-from tocsin.channels.base import Finding, InboundText, Message, Outcome, Question, Receipt, SendResult
+from tocsin.channels.base import Confirmed, Finding, InboundText, Message, Outcome, Question, Receipt, Said, SendResult
 from tocsin.channels.providers.smpp import outcomes
 from tocsin.channels.providers.smpp.account import Settings
 from tocsin.channels.providers.smpp.coding import Segment, segments_of, text_of
@@ -27,7 +27,7 @@ from tocsin.channels.providers.smpp.pdu import (
     submit_body,
 )
 from tocsin.channels.providers.smpp.receipts import MessageIds, is_receipt, read_receipt
-from tocsin.channels.providers.smpp.replies import Replies
+from tocsin.channels.providers.smpp.replies import Replies, words_of
 from tocsin.channels.providers.smpp.session import OK, BusyError, NoReplyError, NotSentError, Session
 from tocsin.channels.texts import one_line
 from tocsin.core.sentences import Sentence
@@ -55,7 +55,7 @@ class _UnboundError(Exception):
 
 @dataclass(slots=True)
 class _Heard:
-    said: Receipt | InboundText
+    said: Said
     stored: asyncio.Future[None]
 
 
@@ -133,7 +133,7 @@ class SmppSms:
         receipt = Receipt(status, question.reference, question.provider_id)
         return Finding(True, question.provider_id, [receipt])
 
-    def receipts(self) -> AsyncIterator[Receipt | InboundText]:
+    def receipts(self) -> AsyncIterator[Said]:
         """The SMSC hears that each was taken when the next one is asked for."""
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep_bound())
@@ -147,7 +147,7 @@ class SmppSms:
             await self._session.aclose()
         self._heard.put_nowait(None)
 
-    async def _told(self) -> AsyncIterator[Receipt | InboundText]:
+    async def _told(self) -> AsyncIterator[Said]:
         while (heard := await self._heard.get()) is not None:
             yield heard.said
             if not heard.stored.done():
@@ -258,14 +258,16 @@ class SmppSms:
         if said is None:
             return True
         loop, session = asyncio.get_running_loop(), self._session
-        is_reply = isinstance(said, InboundText)
+        words = words_of(message) if isinstance(said, InboundText) else ""
         if isinstance(said, InboundText):
-            said = replace(said, provider_id=self._replies.brought(message, pdu.sequence, loop.time()))
+            named = self._replies.brought(message, pdu.sequence, loop.time())
+            said = replace(said, provider_id=named, words=words)
         heard = _Heard(said, loop.create_future())
         self._heard.put_nowait(heard)
         await heard.stored
-        if is_reply and session is not None and not session.closed.is_set():
+        if words and session is not None and not session.closed.is_set():
             self._replies.answered(message)
+            self._heard.put_nowait(_Heard(Confirmed(words), loop.create_future()))
         return True
 
     async def _read(self, message: ShortMessage) -> Receipt | InboundText | None:
