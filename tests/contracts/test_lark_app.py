@@ -48,8 +48,9 @@ def test_one_token_serves_all_that_is_sent_together(lark: LarkAppSimulator) -> N
     assert (lark.tokens_given, len(lark.messages)) == (1, 4)
 
 
-def test_a_token_that_lark_ended_is_fetched_again_once(lark: LarkAppSimulator) -> None:
-    lark.answer_next(99991663, "Invalid access token", status=400)
+@pytest.mark.parametrize("code", [99991661, 99991663, 99991664, 99991668])
+def test_a_token_that_lark_ended_is_fetched_again_once(lark: LarkAppSimulator, code: int) -> None:
+    lark.answer_next(code, "Invalid access token", status=400)
 
     result = send_one("lark_app", lark.config, MESSAGE)
 
@@ -130,6 +131,18 @@ def test_a_card_is_changed_in_its_place(lark: LarkAppSimulator) -> None:
     assert (done.outcome, refused.outcome) == (Outcome.ACCEPTED, Outcome.PERMANENT_TARGET)
     [card] = lark.messages
     assert ("Claimed by Ann" in card.text, list(card.buttons), card.versions) == (True, ["Resolve"], 2)
+
+
+@pytest.mark.parametrize("code", [230031, 230011, 230110])
+def test_what_lark_changes_no_more_is_for_good(lark: LarkAppSimulator, code: int) -> None:
+    async def change(provider: Provider) -> SendResult:
+        sent = await provider.send(MESSAGE)
+        lark.answer_next(code, "no more", status=400)
+        return await cast(UpdatingProvider, provider).update(MESSAGE, sent.provider_id)
+
+    result = with_open("lark_app", lark.config, change)
+
+    assert (result.outcome, result.code) == (Outcome.PERMANENT_TARGET, str(code))
 
 
 def test_a_press_is_heard_and_its_presser_alone_is_answered(lark: LarkAppSimulator) -> None:

@@ -20,6 +20,9 @@ from tocsin.channels.services import delete_account
 from tocsin.contacts.models import AddressCount, Contact, Robot
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import ConflictError, InvalidInputError
+from tocsin.delivery.acting import Act
+from tocsin.delivery.buttons import token_of
+from tocsin.delivery.models import Delivery
 from tocsin.delivery.presses import act_on_press
 from tocsin.delivery.timeline import timeline
 from tocsin.policies.services import StepInput, create_escalation
@@ -287,6 +290,28 @@ def test_a_button_names_one_step_and_no_other_can_be_made_of_it(
 
     assert token[22:] == "0"
     assert forged.text == "This button is not one of ours, or its message is gone."
+
+
+def test_of_a_message_that_stands_for_several_alerts_each_takes_one_step(
+    story: Story, lark: LarkAppSimulator, account: ProviderAccount, ann: Contact
+) -> None:
+    bob = escalates(story, account)
+    first = Delivery.objects.latest("pk")
+    story.fires("Memory low")
+    story.passes(5)
+    Delivery.objects.filter(pk__gt=first.pk).update(merged_into=first)
+    story.expect_many(1)
+
+    press(story, account, lark, "Escalate now", ANN)
+    story.passes(1)
+    texts = Delivery.objects.filter(recipient_id=bob.pk, channel="sms").count()
+    again = press(story, account, lark, "Escalate now", ANN, token=token_of(Act.ESCALATE, first.pk, 0))
+    story.passes(1)
+
+    assert texts == 2
+    assert "taken already" in again.text
+    assert Delivery.objects.filter(recipient_id=bob.pk, channel="sms").count() == texts
+    story.expect_many(texts)
 
 
 def test_who_presses_twice_is_told_that_it_is_theirs(

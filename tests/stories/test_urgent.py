@@ -7,6 +7,7 @@ import pytest
 from simulators.dingtalk_app import Colleague, DingtalkAppSimulator
 from simulators.lark_app import LarkAppSimulator, Person
 from tests.stories.harness import Story
+from tocsin.contacts.rules import Fallback
 
 ANN = "+8613800000001"
 
@@ -81,6 +82,27 @@ def test_a_text_follows_a_ding_that_nobody_reads_and_none_one_that_was_read(stor
     assert (read.delivery.state, read.delivery.answer) == ("delivered", "answered")
     assert (unread.delivery.state, unread.delivery.reason) == ("failed", "no_receipt")
     story.expect_text(ann, "Memory low")
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("provider", ["lark_urgent_phone", "dingtalk_ding_phone"])
+@pytest.mark.parametrize(("fallback", "calls"), [(Fallback.CALL, 2), (Fallback.NONE, 1)])
+def test_what_each_contact_wants_follows_a_call_that_nobody_read(
+    story: Story, provider: str, fallback: Fallback, calls: int
+) -> None:
+    ann = story.contact("Ann", phone=ANN, fallback=fallback)
+    story.policy({ann: ["phone"]})
+    with (
+        LarkAppSimulator(people={"Ann": Person("ou_ann", mobile=ANN)}) as lark,
+        DingtalkAppSimulator(people={"Ann": Colleague("ann-1", mobile="13800000001")}) as dingtalk,
+    ):
+        story.account(provider, **(lark.config if provider.startswith("lark") else dingtalk.config))
+        story.fires("Disk full")
+        story.passes(10 * 60)
+
+    for _ in range(calls):
+        assert story.expect_call(ann, "Disk full").delivery.reason == "no_receipt"
+    story.expect_silence()
 
 
 def test_a_ding_calls_and_a_text_follows_when_its_quota_is_used_up(story: Story) -> None:
