@@ -94,9 +94,14 @@ class WebhookAdmin(OutletAdmin):
     @display(description=_("example of what is sent"))
     @read_once
     def sample(self, webhook: Webhook) -> SafeString:
-        return format_html('<pre class="tc-text">{}</pre>', webhook_preview(webhook, utc_now()))
+        return _example(webhook_preview(webhook, utc_now()))
 
     @display(description=_("example of a recovery"))
     @read_once
     def recovery_sample(self, webhook: Webhook) -> SafeString:
-        return format_html('<pre class="tc-text">{}</pre>', webhook_preview(webhook, utc_now(), is_recovery=True))
+        return _example(webhook_preview(webhook, utc_now(), is_recovery=True))
+
+
+def _example(text: str) -> SafeString:
+    """Scrolled by keyboard, too."""
+    return format_html('<pre class="tc-text" tabindex="0">{}</pre>', text)
