@@ -514,3 +514,22 @@ def test_a_step_that_somebody_asks_for_goes_out_at_any_time(story: Story) -> Non
     story.passes(MINUTE)
 
     story.expect_text(bob, "Disk full")
+
+
+def test_a_claim_that_lapses_while_everything_is_silenced_lets_it_go_on_when_the_silence_ends(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    fires(story, ann, step({bob: ["sms"]}, 10))
+    story.passes(5 * MINUTE)
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lapses_after=timedelta(minutes=10))
+    rules = [[{"key": "alertname", "operator": "eq", "value": "Disk full"}]]
+    until = story.now + timedelta(minutes=30)
+    create_silence(by=ADMIN, now=story.now, name="Works", rules=rules, effect="period", ends_at=until)
+    story.passes(30 * MINUTE)
+    story.expect_text(ann, "more events: 1 is active now")
+    assert "The claim of Ada Admin lapsed" in [entry.title for entry in story.timeline()]
+
+    story.passes(5 * MINUTE - 1)
+    story.expect_silence()
+    story.passes(1)
+
+    story.expect_text(bob, "nobody has claimed it for 10 minutes")

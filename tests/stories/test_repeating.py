@@ -8,6 +8,7 @@ from tests.stories.harness import ADMIN, Story
 from tocsin.alerts.services import claim_alert, resolve_alert, unclaim_alert
 from tocsin.delivery.worker import run_due
 from tocsin.policies.services import disable_policy, enable_policy
+from tocsin.policies.services.silences import create_silence
 
 MINUTE = 60
 
@@ -89,5 +90,26 @@ def test_a_disabled_policy_repeats_nothing_and_an_enabled_one_once(story: Story)
 
     enable_policy(by=ADMIN, now=story.now, policy_id=policy.pk)
     story.passes(MINUTE)
+
+    story.expect_text(ann, "still firing")
+
+
+def test_a_silence_between_two_repeats_is_told_over_once_and_begins_the_interval_anew(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]}, repeat_every=timedelta(minutes=30), group_wait=0)
+    story.fires("Disk full")
+    story.passes(20 * MINUTE)
+    story.expect_text(ann, "firing")
+    rules = [[{"key": "alertname", "operator": "eq", "value": "Disk full"}]]
+    until = story.now + timedelta(minutes=50)
+
+    create_silence(by=ADMIN, now=story.now, name="Works", rules=rules, effect="period", ends_at=until)
+    story.passes(50 * MINUTE - 1)
+    story.expect_silence()
+    story.passes(1)
+    story.expect_text(ann, "more events: 1 is active now")
+    story.passes(30 * MINUTE - 1)
+    story.expect_silence()
+    story.passes(1)
 
     story.expect_text(ann, "still firing")
