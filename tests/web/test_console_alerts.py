@@ -223,7 +223,7 @@ def test_explain_says_which_condition_failed(story: Story) -> None:
     shown = signed_in(Role.VIEWER).get(reverse("console:explain"), {"event": event.pk}).content.decode()
 
     assert "Nobody would be told now" in shown
-    assert "Rule 1: severity eq" in shown.replace("&quot;", '"')
+    assert 'Rule 1: severity = "critical", but severity is "warning"' in shown.replace("&quot;", '"')
 
 
 @pytest.mark.parametrize("typed", ["severity", "=x", ""])
