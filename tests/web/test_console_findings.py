@@ -20,6 +20,7 @@ from tocsin.alerts.models import Alert
 from tocsin.alerts.services import resolve_alert
 from tocsin.contacts.models import Contact
 from tocsin.contacts.queries import get_defaults
+from tocsin.delivery.lifecycle import subscribe
 from tocsin.events.models import Event, Integration
 from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.services import StepInput, create_escalation
@@ -210,7 +211,7 @@ CHANGED = [model for model in MODELS if "change" in getattr(console._registry[mo
 def test_a_change_that_does_not_say_what_was_opened_is_refused(story: Story, model: type[Model]) -> None:
     story.group(story.contact("Ming"))
     story.robot("https://oapi.dingtalk.com/robot/send?access_token=t")
-    story.webhook("https://hooks.example.org/alerts")
+    subscribe(by=ADMIN, now=story.now, webhook_id=story.webhook("https://hooks.example.org/alerts").pk)
     story.schedule([story.contact("Lin")], name="Primary")
     create_escalation(by=ADMIN, now=story.now, name="Ladder",
                       steps=[StepInput(after_minutes=5, targets=[(story.contact("Wei").pk, ["sms"])])])  # fmt: skip
