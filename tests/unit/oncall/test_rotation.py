@@ -121,6 +121,14 @@ def test_a_night_and_a_weekend_are_restrictions_across_midnight() -> None:
     ]
 
 
+def test_a_restriction_that_began_last_week_ends_in_this_one() -> None:
+    weekend = Restriction(days=(4,), starts=time(18), ends=time(9), until_day=0)
+
+    found = shifts(berlin(daily(ANN, restrictions=(weekend,))), at("2026-11-09 00:00"), at("2026-11-09 12:00"))
+
+    assert told(found) == [("09 00:00", "09 08:00", ANN), ("09 08:00", "09 12:00", None)]
+
+
 def test_a_substitute_of_one_person_leaves_the_others_turns_alone() -> None:
     away = Stand(at("2026-11-02 00:00"), at("2026-11-04 20:00"), ANN, DAN)
     rota = berlin(daily(ANN, BOB), stands=(away,))
@@ -263,7 +271,7 @@ def _naive_duty(rota: Rota, moment: datetime, shown: datetime) -> int | None:
     return fitting[-1].contact_id if fitting else found
 
 
-@settings(max_examples=100)
+@settings(max_examples=300)
 @given(scenes())
 def test_the_rotation_covers_every_minute_exactly_once_and_as_the_naive_interpreter_says(
     scene: tuple[Rota, datetime, datetime],
