@@ -115,16 +115,32 @@ def test_a_broken_account_gives_way_to_the_next_by_priority(story: Story, mail: 
     assert [attempt.outcome for attempt in Attempt.objects.order_by("pk")] == ["permanent_config", "accepted"]
 
 
-def test_a_server_that_is_away_is_tried_again_and_then_given_up(story: Story) -> None:
+def test_mail_waits_for_a_server_that_is_out_of_order_for_half_an_hour(story: Story, mail: SmtpSimulator) -> None:
+    mail.answer("ann@example.org", *["452 4.3.1 Insufficient system storage"] * 8)
+    add_smtp(story, mail)
+    ann = story.contact(email="ann@example.org")
+    story.policy({ann: ["email"]})
+
+    story.fires("Disk full")
+    story.passes(1200)
+    assert mail.messages == []
+    story.passes(1200)
+
+    story.expect_mail(ann, "Disk full")
+
+
+def test_a_server_that_is_away_is_tried_again_for_an_hour_and_then_given_up(story: Story) -> None:
     story.account("smtp", host="127.0.0.1", port="9", security="none", **SENDER)
     ann = story.contact(email="ann@example.org")
     story.policy({ann: ["email"]})
 
     story.fires("Disk full")
-    story.passes(3600)
+    story.passes(45 * 60)
+    assert story.delivery(ann, "email").state == "planned"
+    story.passes(45 * 60)
 
     delivery = story.delivery(ann, "email")
-    assert (delivery.state, delivery.reason, delivery.attempt_count) == ("failed", "tries_exhausted", 6)
+    assert (delivery.state, delivery.reason, delivery.attempt_count) == ("failed", "tries_exhausted", 16)
 
 
 def test_the_outbox_steps_back_as_soon_as_there_is_a_real_account(story: Story, mail: SmtpSimulator) -> None:

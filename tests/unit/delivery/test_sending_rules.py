@@ -12,6 +12,7 @@ from tocsin.channels.kinds import Channel
 from tocsin.delivery.rules import LEGAL_MOVES, REASON_TEXTS, Cause, DeliveryState, Reason
 from tocsin.delivery.rules.sending import (
     MAX_CALL_TRIES,
+    MAX_MAIL_TRIES,
     MAX_TRIES,
     SEND_TABLE,
     Next,
@@ -111,7 +112,19 @@ def test_pauses_vary_by_a_fifth() -> None:
 
 
 def test_the_last_try_fails_for_good() -> None:
-    assert follow(Outcome.TRANSIENT, tries=MAX_TRIES) == Next(DeliveryState.FAILED, Reason.TRIES_EXHAUSTED)
+    exhausted = follow(Outcome.TRANSIENT, channel=Channel.SMS, tries=MAX_TRIES)
+
+    assert exhausted == Next(DeliveryState.FAILED, Reason.TRIES_EXHAUSTED)
+
+
+def test_mail_is_tried_for_an_hour() -> None:
+    pauses = [backoff(tries, lambda: 0.5) for tries in range(1, MAX_MAIL_TRIES)]
+
+    assert timedelta(minutes=55) < sum(pauses, timedelta()) < timedelta(minutes=65)
+    assert follow(Outcome.TRANSIENT, channel=Channel.EMAIL, tries=MAX_MAIL_TRIES - 1).next_at is not None
+    assert follow(Outcome.TRANSIENT, channel=Channel.EMAIL, tries=MAX_MAIL_TRIES) == Next(
+        DeliveryState.FAILED, Reason.TRIES_EXHAUSTED
+    )
 
 
 def test_a_call_gives_way_to_its_fallback_after_three_tries() -> None:

@@ -12,6 +12,7 @@ from tocsin.delivery.rules.sending import (
     MAX_AMBIGUOUS_TRIES,
     MAX_CALL_TRIES,
     MAX_HELD_CALL,
+    MAX_MAIL_TRIES,
     MAX_TRIES,
     SEND_TABLE,
     after_receipt,
@@ -87,7 +88,8 @@ def page() -> str:
     lines += [f"| {outcome.value} | {text} |" for outcome, text in _OUTCOMES.items()]
     lines += [
         "",
-        f"At most {MAX_TRIES} tries, {MAX_CALL_TRIES} for a call, {MAX_AMBIGUOUS_TRIES} while ambiguous (unless the "
+        f"At most {MAX_TRIES} tries, {MAX_MAIL_TRIES} in an hour for mail, {MAX_CALL_TRIES} for a call, "
+        f"{MAX_AMBIGUOUS_TRIES} while ambiguous (unless the "
         f"receiver drops second copies). A call that a limit holds for {int(MAX_HELD_CALL.total_seconds())} s has "
         f"failed. *Call again* follows {int(CALL_AGAIN_AFTER.total_seconds())} s after the failure. Calls to one "
         f"person due within {int(CALLS_MERGE_WITHIN.total_seconds())} s are one call.",

@@ -57,6 +57,8 @@ def why_not_now(
 
 
 MAX_TRIES = 6
+MAX_MAIL_TRIES = 16
+"""Mail waits for a server that is away for an hour; by then it is told only what the table above still lets out."""
 MAX_CALL_TRIES = 3
 """A call that cannot be placed gives way to its fallback within half a minute."""
 MAX_AMBIGUOUS_TRIES = 2
@@ -70,6 +72,12 @@ UNKNOWN_CALL_WITHIN = timedelta(seconds=60)
 ASKED_AFTER = 2 / 3
 """The part of a receipt's time after which it is asked for."""
 UNKNOWN_ASKED_AFTER = timedelta(seconds=10)
+
+
+def most_tries(channel: Channel) -> int:
+    if is_call(channel):
+        return MAX_CALL_TRIES
+    return MAX_MAIL_TRIES if channel is Channel.EMAIL else MAX_TRIES
 
 
 def backoff(tries: int, random: Callable[[], float]) -> timedelta:
@@ -107,7 +115,7 @@ def after_attempt(
     random: Callable[[], float],
 ) -> Next:
     """What follows one attempt. `tries` counts this one; `has_other_account` means one that was not tried yet."""
-    max_tries = MAX_CALL_TRIES if is_call(channel) else MAX_TRIES
+    max_tries = most_tries(channel)
     match result.outcome:
         case Outcome.ACCEPTED if capabilities.accepted_is_delivered:
             return Next(DeliveryState.DELIVERED)
