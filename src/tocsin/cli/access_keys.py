@@ -14,7 +14,7 @@ from tocsin.cli.shared import Json, say, show, show_json
 from tocsin.cli.users import user_named
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 
 app = App(name="access-key", help="Keys that programs sign requests of the ARMS-compatible API with.")
 
@@ -61,9 +61,10 @@ def enable(key_id: _KeyId, /) -> None:
 
 
 def _key(key_id: str) -> AccessKey:
-    key = AccessKey.objects.filter(key_id=key_id).first()
-    if key is None:
-        raise NotFoundError(f"There is no access key {key_id!r}; `tocsin access-key list` shows those there are.")
+    key = existing(
+        AccessKey.objects.filter(key_id=key_id).first(),
+        f"There is no access key {key_id!r}; `tocsin access-key list` shows those there are.",
+    )
     return key
 
 

@@ -14,7 +14,7 @@ from tocsin.alerts.rules import AlertState
 from tocsin.cli.shared import Json, length_of, say, show, show_json
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import InvalidInputError, NotFoundError
+from tocsin.core.errors import InvalidInputError, existing
 from tocsin.delivery.timeline import TimelineEntry, timeline
 from tocsin.policies.naming import Names
 
@@ -50,9 +50,10 @@ def list_all(
 @app.command(name="show")
 def show_one(alert_id: _Id, /, *, json: Json = False) -> None:
     """One alert with its timeline: who was told, who was not and why, who reacted."""
-    row = Alert.objects.select_related("policy").filter(pk=alert_id).first()
-    if row is None:
-        raise NotFoundError(f"There is no alert {alert_id}; `tocsin alert list --state all` shows those there are.")
+    row = existing(
+        Alert.objects.select_related("policy").filter(pk=alert_id).first(),
+        f"There is no alert {alert_id}; `tocsin alert list --state all` shows those there are.",
+    )
     entries = timeline(alert_id)
     if json:
         show_json({**_as_json(row), "timeline": [_entry(entry) for entry in entries]})

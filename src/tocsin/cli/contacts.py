@@ -30,7 +30,7 @@ from tocsin.contacts.services.imports import cancel_import, create_import, start
 from tocsin.contacts.sheets import format_of
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ConflictError, InvalidInputError, NotFoundError, existing
 from tocsin.delivery.importing import advance_import
 from tocsin.delivery.verifications import (
     SendOutcome,
@@ -272,9 +272,7 @@ def _tell(row: ContactImport, *, dry_run: bool) -> None:
 
 
 def _group(name: str) -> int:
-    group = ContactGroup.objects.filter(name=name).first()
-    if group is None:
-        raise NotFoundError(f"There is no contact group {name!r}.")
+    group = existing(ContactGroup.objects.filter(name=name).first(), f"There is no contact group {name!r}.")
     return group.object_id
 
 

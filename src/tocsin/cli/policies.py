@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 from tocsin.cli.shared import Json, say, show, show_json
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.files.queries import state_of
 from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.queries import existing_policies
@@ -47,9 +47,10 @@ def shadow(name: _Name, /, *, json: Json = False) -> None:
 
 
 def _policy(name: str) -> int:
-    row = existing_policies().filter(name=name).first()
-    if row is None:
-        raise NotFoundError(f"There is no notification policy {name!r}; `tocsin policy list` shows those there are.")
+    row = existing(
+        existing_policies().filter(name=name).first(),
+        f"There is no notification policy {name!r}; `tocsin policy list` shows those there are.",
+    )
     return row.pk
 
 

@@ -12,7 +12,7 @@ from tocsin.cli.shared import Json, say, show, show_json
 from tocsin.contacts.models import Webhook
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.delivery.lifecycle import change_subscription, subscribe, try_subscription, unsubscribe
 from tocsin.delivery.lifecycle_models import LifecycleNotice, LifecycleSubscription
 from tocsin.delivery.rules.lifecycle import LifecycleKind, NoticeState, SubscriptionState, is_taken
@@ -38,9 +38,10 @@ def list_all(*, json: Json = False) -> None:
 @app.command
 def create(name: _Name, /, *, kind: _Kinds = None, json: Json = False) -> None:
     """From now on the webhook is told what happens, signed with its secret, in order for each alert."""
-    webhook = Webhook.objects.filter(name=name).first()
-    if webhook is None:
-        raise NotFoundError(f"There is no webhook {name!r}; make it in the console or by `tocsin apply`.")
+    webhook = existing(
+        Webhook.objects.filter(name=name).first(),
+        f"There is no webhook {name!r}; make it in the console or by `tocsin apply`.",
+    )
     row = subscribe(by=SHELL, now=utc_now(), webhook_id=webhook.object_id, kinds=kind or ())
     _tell(row, f"{name} hears what happens to alerts. Try it: tocsin subscription test {name!r}", json)
 
@@ -123,9 +124,10 @@ def _tell(row: LifecycleSubscription, text: str, json: bool) -> None:
 
 
 def _named(name: str) -> LifecycleSubscription:
-    row = LifecycleSubscription.objects.select_related("webhook").filter(webhook__name=name).first()
-    if row is None:
-        raise NotFoundError(f"There is no subscription of a webhook {name!r}; `tocsin subscription list` shows them.")
+    row = existing(
+        LifecycleSubscription.objects.select_related("webhook").filter(webhook__name=name).first(),
+        f"There is no subscription of a webhook {name!r}; `tocsin subscription list` shows them.",
+    )
     return row
 
 

@@ -13,7 +13,7 @@ from tocsin.accounts.rules import Role
 from tocsin.cli.shared import Json, say, show, show_json
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 
 app = App(name="user", help="Who signs in: list, create, new password, second factor.")
 
@@ -66,9 +66,10 @@ def reset_second_factor(name: Annotated[str, Parameter(help="The user's name.")]
 
 
 def user_named(name: str) -> User:
-    user = User.objects.filter(username=name).first()
-    if user is None:
-        raise NotFoundError(f"There is no user {name!r}; `tocsin user list` shows those there are.")
+    user = existing(
+        User.objects.filter(username=name).first(),
+        f"There is no user {name!r}; `tocsin user list` shows those there are.",
+    )
     return user
 
 

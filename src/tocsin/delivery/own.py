@@ -18,7 +18,7 @@ from tocsin.contacts.rules import CHANGING_ONESELF, OWN_FIELDS, TESTING_ONESELF,
 from tocsin.contacts.services import count_request, keep_personal_session, masked_address, update_contact
 from tocsin.contacts.services.people import ContactFields
 from tocsin.core.actors import Actor
-from tocsin.core.errors import ConflictError, ForbiddenError, LimitedError, NotFoundError
+from tocsin.core.errors import ConflictError, ForbiddenError, LimitedError, existing
 from tocsin.delivery.doorbell import ring_send
 from tocsin.delivery.models import Content, Delivery, Enclosure
 from tocsin.delivery.rules import Cause, DeliveryState, Purpose
@@ -58,9 +58,10 @@ def change_own_contact(
     _count(CHANGING_ONESELF, str(contact_id), now)
     try:
         with transaction.atomic():
-            before = Contact.objects.select_for_update().filter(pk=contact_id).values("phone", "email").first()
-            if before is None:
-                raise NotFoundError(_("There is no such contact."))
+            before = existing(
+                Contact.objects.select_for_update().filter(pk=contact_id).values("phone", "email").first(),
+                _("There is no such contact."),
+            )
             change = update_contact(by=by, now=now, contact_id=contact_id, version=version, **changes)
             contact = change.contact
             if link_id is not None:

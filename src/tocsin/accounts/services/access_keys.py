@@ -15,7 +15,7 @@ from tocsin.accounts.models import AccessKey, AccessNonce, User
 from tocsin.accounts.rules import Role, SigningKey, is_at_least
 from tocsin.core import crypto
 from tocsin.core.actors import Actor, ActorKind
-from tocsin.core.errors import InvalidInputError, NotFoundError
+from tocsin.core.errors import InvalidInputError, existing
 from tocsin.core.storable import storable
 
 _ID_MARK = "TCAK"
@@ -93,9 +93,9 @@ def actor_of_key(key: SigningKey, address: str = "") -> Actor:
 
 def _set_disabled_at(by: Actor, access_key_id: int, at: datetime | None) -> AccessKey:
     with transaction.atomic():
-        key = AccessKey.objects.select_for_update().filter(pk=access_key_id).first()
-        if key is None:
-            raise NotFoundError(_("There is no such access key."))
+        key = existing(
+            AccessKey.objects.select_for_update().filter(pk=access_key_id).first(), _("There is no such access key.")
+        )
         if (key.disabled_at is None) != (at is None):
             changes = {"disabled_at": (key.disabled_at or "", at or "")}
             key.disabled_at = at

@@ -17,7 +17,7 @@ from tocsin.accounts.rules import Role, Scope, is_in_scope, lower_role
 from tocsin.core import crypto
 from tocsin.core.actors import Actor, ActorKind
 from tocsin.core.clock import is_keepable
-from tocsin.core.errors import InvalidInputError, NotFoundError
+from tocsin.core.errors import InvalidInputError, existing
 
 _TOKEN_MARK = "tct_"  # noqa: S105 (what a leaked token is recognised by)
 _TOKEN_DIGITS = 32
@@ -85,9 +85,7 @@ def create_token(
 def revoke_token(*, by: Actor, now: datetime, token_id: int) -> ApiToken:
     """Acts at once and cannot be undone; revoking again changes nothing."""
     with transaction.atomic():
-        token = ApiToken.objects.select_for_update().filter(pk=token_id).first()
-        if token is None:
-            raise NotFoundError(_("There is no such token."))
+        token = existing(ApiToken.objects.select_for_update().filter(pk=token_id).first(), _("There is no such token."))
         if token.revoked_at is None:
             token.revoked_at = now
             token.version += 1

@@ -32,7 +32,7 @@ from tocsin.contacts.rules import (
 )
 from tocsin.core import crypto
 from tocsin.core.actors import Actor, ActorKind
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.core.phones import mask as mask_phone
 from tocsin.core.redact import mask_email
 
@@ -119,9 +119,7 @@ def close_personal_session(*, link_id: int, now: datetime) -> None:
 def revoke_personal_links(*, by: Actor, now: datetime, contact_id: int) -> int:
     """Links that were sent and not opened open nothing any more, and what was opened is over; how many of both."""
     with transaction.atomic():
-        contact = _lock_contact(contact_id)
-        if contact is None:
-            raise NotFoundError(_("There is no such contact."))
+        contact = existing(_lock_contact(contact_id), _("There is no such contact."))
         links = PersonalLink.objects.filter(contact_id=contact_id, replaced_at__isnull=True)
         unopened = links.filter(opened_at__isnull=True, expires_at__gt=now).update(expires_at=now)
         open_now = PersonalLink.objects.filter(contact_id=contact_id, session_expires_at__gt=now)

@@ -12,15 +12,16 @@ from tocsin.accounts.audit import Action
 from tocsin.accounts.models import User
 from tocsin.contacts.models import Contact
 from tocsin.core.actors import Actor
-from tocsin.core.errors import InvalidInputError, NotFoundError
+from tocsin.core.errors import InvalidInputError, existing
 
 
 def link_sign_in(*, by: Actor, now: datetime, contact_id: int, user_id: int | None) -> Contact:
     """The user sees and changes this contact as its own; None unlinks. InvalidInputError names `user`."""
     with transaction.atomic():
-        contact = Contact.objects.select_for_update().filter(pk=contact_id).defer("legacy_chatbot_url").first()
-        if contact is None:
-            raise NotFoundError(_("There is no such contact."))
+        contact = existing(
+            Contact.objects.select_for_update().filter(pk=contact_id).defer("legacy_chatbot_url").first(),
+            _("There is no such contact."),
+        )
         if contact.sign_in_id == user_id:
             return contact
         user = User.objects.filter(pk=user_id).first() if user_id is not None else None

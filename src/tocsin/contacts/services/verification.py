@@ -33,7 +33,7 @@ from tocsin.contacts.rules import (
 from tocsin.contacts.services.cleaning import clean, clean_text
 from tocsin.core import crypto
 from tocsin.core.actors import Actor, ActorKind
-from tocsin.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+from tocsin.core.errors import ConflictError, ForbiddenError, InvalidInputError, existing
 from tocsin.core.phones import PhoneError, mask, parse
 
 _SPOKEN_OR_TEXTED = (VerificationMethod.CODE, VerificationMethod.CALL)
@@ -166,9 +166,7 @@ def attest_phone(*, by: Actor, now: datetime, contact_id: int, source: str) -> P
         )
     source = clean({"source": source}, {"source": _clean_source})["source"] or ""
     with transaction.atomic():
-        contact = _lock_contact(contact_id)
-        if contact is None:
-            raise NotFoundError(_("There is no such contact."))
+        contact = existing(_lock_contact(contact_id), _("There is no such contact."))
         if not contact.phone:
             raise InvalidInputError({"phone": _("This contact has no phone number to attest.")})
         if contact.phone_verified_at is not None:

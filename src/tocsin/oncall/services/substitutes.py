@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.core.actors import Actor
-from tocsin.core.errors import InvalidInputError, NotFoundError
+from tocsin.core.errors import InvalidInputError, existing
 from tocsin.oncall.models import Schedule, Substitute
 from tocsin.oncall.services.schedules import lock_contacts, locked
 
@@ -54,9 +54,10 @@ def end_substitute(*, by: Actor, now: datetime, substitute_id: int, version: int
     ConflictError when `version` is not the schedule's.
     """
     with transaction.atomic():
-        row = Substitute.objects.filter(pk=substitute_id, ends_at__gt=now).first()
-        if row is None:
-            raise NotFoundError(_("There is no such substitute (any more)."))
+        row = existing(
+            Substitute.objects.filter(pk=substitute_id, ends_at__gt=now).first(),
+            _("There is no such substitute (any more)."),
+        )
         schedule = locked(row.schedule_id, version)
         before = _described(row)
         if row.starts_at >= now:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tocsin.accounts.rules import Permission
 from tocsin.contacts.queries import names_of
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.oncall.models import Schedule
 from tocsin.oncall.queries import people_of, rota_of
 from tocsin.oncall.rules import Layer, Rota, Unit, shifts
@@ -57,9 +57,9 @@ def list_schedules(asked: ListOnCallSchedules, caller: Caller) -> Answer:
 
 def schedule_detail(asked: GetOnCallSchedulesDetail, caller: Caller) -> Answer:
     """Both days included, by the schedule's clocks; the next seven days unless given."""
-    schedule = Schedule.objects.prefetch_related("layers__people").filter(pk=asked.id).first()
-    if schedule is None:
-        raise NotFoundError("There is no such schedule.")
+    schedule = existing(
+        Schedule.objects.prefetch_related("layers__people").filter(pk=asked.id).first(), "There is no such schedule."
+    )
     begin = read_moment("StartTime", asked.start_time) or caller.now
     last = read_moment("EndTime", asked.end_time)
     end = last + timedelta(days=1) if last is not None else begin + _SHOWN_FOR

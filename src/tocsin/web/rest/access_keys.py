@@ -13,7 +13,7 @@ from tocsin.accounts import services
 from tocsin.accounts.models import AccessKey
 from tocsin.accounts.rules import Permission, Role, Scope
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.web.rest.callers import actor_of, caller_of
 from tocsin.web.rest.fields import Id, Moment, Typed, Versioned
 from tocsin.web.rest.paging import Page, PageQuery, one_page
@@ -60,9 +60,7 @@ def create_access_key(request: HttpRequest, typed: NewAccessKey) -> Any:
 
 @access_keys.get("/{int:access_key_id}", AccessKeyOut, needs=_ADMIN)
 def read_access_key(request: HttpRequest, access_key_id: Id) -> Any:
-    row = _found().filter(pk=access_key_id).first()
-    if row is None:
-        raise NotFoundError("There is no such access key.")
+    row = existing(_found().filter(pk=access_key_id).first(), "There is no such access key.")
     return AccessKeyOut(**_facts(row))
 
 

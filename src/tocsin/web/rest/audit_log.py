@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from tocsin.accounts.audit import Action
 from tocsin.accounts.rules import Permission, Scope
-from tocsin.core.errors import InvalidInputError, NotFoundError
+from tocsin.core.errors import InvalidInputError, existing
 from tocsin.web.rest.fields import Id, Moment, TypedMoment
 from tocsin.web.rest.paging import Page, PageQuery, one_page
 from tocsin.web.rest.resources import Resource
@@ -86,9 +86,9 @@ def list_audit_entries(request: HttpRequest, asked: Query[AuditFilters]) -> Any:
 
 @audit_log.get("/{int:entry_id}", AuditEntry, needs=Permission.REVEAL)
 def read_audit_entry(request: HttpRequest, entry_id: Id) -> Any:
-    row = LogEntry.objects.select_related("content_type").filter(pk=entry_id).first()
-    if row is None:
-        raise NotFoundError("There is no such entry.")
+    row = existing(
+        LogEntry.objects.select_related("content_type").filter(pk=entry_id).first(), "There is no such entry."
+    )
     return _entry(row)
 
 

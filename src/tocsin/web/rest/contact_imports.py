@@ -25,7 +25,7 @@ from tocsin.contacts.services.imports import cancel_import
 from tocsin.contacts.sheets import FORMATS, format_of
 from tocsin.contacts.sheets.files import too_large
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.delivery.importing import begin_import, release_import
 from tocsin.web.rest.callers import Caller, actor_of, caller_of
 from tocsin.web.rest.fields import Id, Moment, Typed
@@ -177,9 +177,7 @@ def _may_attest(caller: Caller) -> bool:
 
 
 def _found(import_id: int) -> ContactImport:
-    row = ContactImport.objects.filter(pk=import_id).first()
-    if row is None:
-        raise NotFoundError("There is no such import.")
+    row = existing(ContactImport.objects.filter(pk=import_id).first(), "There is no such import.")
     return row
 
 

@@ -232,9 +232,10 @@ def end_substitute(request: HttpRequest, schedule_id: Id, substitute_id: Id, if_
 @schedules.act("/{int:schedule_id}/check-in", OnDuty, needs=Permission.RESPOND)
 def check_in_to_schedule(request: HttpRequest, schedule_id: Id) -> Any:
     """To the turn that waits for it."""
-    turn = _schedule(schedule_id).handovers.filter(awaits_check_in=True).order_by("-at").first()
-    if turn is None:
-        raise NotFoundError("No turn of this schedule waits for a check-in.")
+    turn = existing(
+        _schedule(schedule_id).handovers.filter(awaits_check_in=True).order_by("-at").first(),
+        "No turn of this schedule waits for a check-in.",
+    )
     services.check_in(by=actor_of(request), now=utc_now(), handover_id=turn.pk, via="console")
     return _on_duty(standings(utc_now(), [schedule_id])[0])
 

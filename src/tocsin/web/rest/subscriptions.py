@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from tocsin.accounts.rules import Scope
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import NotFoundError
+from tocsin.core.errors import existing
 from tocsin.delivery import lifecycle
 from tocsin.delivery.lifecycle_models import LifecycleNotice, LifecycleSubscription
 from tocsin.delivery.rules.lifecycle import LifecycleKind, NoticeState, SubscriptionState
@@ -144,9 +144,7 @@ def _found() -> QuerySet[LifecycleSubscription]:
 
 
 def _subscription(subscription_id: int) -> LifecycleSubscription:
-    row = _found().filter(pk=subscription_id).first()
-    if row is None:
-        raise NotFoundError("There is no such subscription.")
+    row = existing(_found().filter(pk=subscription_id).first(), "There is no such subscription.")
     return row
 
 
