@@ -11,6 +11,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from tocsin.cli.sources import MOST_BYTES
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import ConfigurationError, ConflictError, InvalidInputError
 from tocsin.files.rules.importing.arms import Ask, NotOfferedError
@@ -18,7 +19,6 @@ from tocsin.files.rules.importing.arms_signing import signed_request
 
 _KEY_ID, _SECRET = "ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"
 _TIMEOUT = 30
-_MOST_BYTES = 50 * 2**20
 _UNKNOWN = ("InvalidAction", "UnknownAction", "UnsupportedOperation")
 
 
@@ -47,9 +47,9 @@ def asking(endpoint: str) -> Ask:
         request = Request(f"{parts.scheme}://{parts.netloc}{path}", headers=headers)  # noqa: S310 (http or https)
         try:
             with opener.open(request, timeout=_TIMEOUT) as reply:
-                answer = json.loads(reply.read(_MOST_BYTES))
+                answer = json.loads(reply.read(MOST_BYTES))
         except HTTPError as error:
-            raise _refusal(action, error.code, error.read(_MOST_BYTES)) from error
+            raise _refusal(action, error.code, error.read(MOST_BYTES)) from error
         except (URLError, OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
             raise ConflictError(f"{parts.netloc} does not answer {action}: {reason}") from error

@@ -7,28 +7,22 @@ import json
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from tocsin.channels.http import HttpClient, HttpError
+from tocsin.cli.sources import MOST_BYTES, MOST_PAGES, json_in, server
 from tocsin.core.errors import ConfigurationError, ConflictError, InvalidInputError
 from tocsin.files.rules.importing.goalert_query import OPERATION, QUERY, Pages
 
 _TOKEN = "GOALERT_API_KEY"  # noqa: S105 (the variable's name)
+_PATH = "/api/graphql"
 _TIMEOUT = 60.0
-_MOST_BYTES = 50 * 2**20
-_MOST_PAGES = 1_000
 
 
 def kept(source: Path) -> Pages:
     """A file with one answer, or with a list of them."""
     pages = Pages()
     try:
-        if source.stat().st_size > _MOST_BYTES:
-            raise ValueError(f"it is longer than {_MOST_BYTES} bytes")
-        try:
-            content = json.loads(source.read_text(encoding="utf-8-sig"))
-        except (ValueError, RecursionError) as error:
-            raise ValueError("it is not JSON") from error
+        content = json_in(source, "it")
         for answer in content if isinstance(content, list) else [content]:
             pages.add(answer)
     except (OSError, ValueError) as error:
@@ -41,10 +35,8 @@ def asked(endpoint: str) -> Pages:
     token = os.environ.get(_TOKEN, "")
     if not token:
         raise ConfigurationError(f"Set {_TOKEN} to an API key of GoAlert's, made with `tocsin import goalert --query`.")
-    base = (endpoint if "://" in endpoint else f"https://{endpoint}").rstrip("/").removesuffix("/api/graphql")
-    if not urlsplit(base).hostname:
-        raise InvalidInputError({"endpoint": f"Write --endpoint https://goalert.example.org, not {endpoint}."})
-    return asyncio.run(_everything(f"{base}/api/graphql", token))
+    base = server(endpoint, path=_PATH, example="https://goalert.example.org")
+    return asyncio.run(_everything(f"{base}{_PATH}", token))
 
 
 async def _everything(url: str, token: str) -> Pages:
@@ -52,7 +44,7 @@ async def _everything(url: str, token: str) -> Pages:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     pages = Pages()
     try:
-        for _page in range(_MOST_PAGES):
+        for _page in range(MOST_PAGES):
             body = {"query": QUERY, "operationName": OPERATION, "variables": pages.cursors}
             try:
                 pages.add(await _answer(client, url, headers, json.dumps(body).encode()))
@@ -62,11 +54,11 @@ async def _everything(url: str, token: str) -> Pages:
                 return pages
     finally:
         await client.aclose()
-    raise ConflictError(f"{url} has more than {_MOST_PAGES} pages.")
+    raise ConflictError(f"{url} has more than {MOST_PAGES} pages.")
 
 
 async def _answer(client: HttpClient, url: str, headers: dict[str, str], body: bytes) -> Any:
-    reply = await client.request("POST", url, headers=headers, body=body, is_trusted=True, most_bytes=_MOST_BYTES)
+    reply = await client.request("POST", url, headers=headers, body=body, is_trusted=True, most_bytes=MOST_BYTES)
     try:
         answer = reply.json()
     except ValueError:

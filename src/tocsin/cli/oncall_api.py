@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,14 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tocsin.channels.http import HttpClient, HttpError, HttpReply
+from tocsin.cli.sources import MOST_BYTES, MOST_PAGES, json_in, server
 from tocsin.core.errors import ConfigurationError, ConflictError, InvalidInputError
 from tocsin.files.rules.importing.oncall import RESOURCES, Row
 from tocsin.files.rules.importing.oncall_answers import resource_of, rows_by_resource, rows_in
 
 _TOKEN = "GRAFANA_ONCALL_ACCESS_TOKEN"  # noqa: S105 (the variable's name)
 _TIMEOUT = 30.0
-_MOST_BYTES = 50 * 2**20
-_MOST_PAGES = 1_000
 Read = dict[str, tuple[list[Row], int]]
 """By resource: rows, and how many there should be."""
 
@@ -27,14 +25,14 @@ def kept(source: Path) -> Read:
     """A folder with `users.json`, `schedules.json` and so on, or one file with all of it."""
     try:
         if not source.is_dir():
-            return rows_by_resource(_loaded(source))
+            return rows_by_resource(json_in(source, source.name))
         found: dict[str, dict[int, Path]] = {}
         for path in source.iterdir():
             if known := resource_of(path.name):
                 found.setdefault(known[0], {})[known[1]] = path
         read: Read = {}
         for resource, pages in found.items():
-            several = [rows_in(_loaded(path), path.name) for _page, path in sorted(pages.items())]
+            several = [rows_in(json_in(path, path.name), path.name) for _page, path in sorted(pages.items())]
             rows = [row for page, _count in several for row in page]
             read[resource] = rows, max(len(rows), *(count for _page, count in several))
     except (OSError, ValueError) as error:
@@ -47,9 +45,7 @@ def asked(endpoint: str, grafana_url: str) -> Read:
     token = os.environ.get(_TOKEN, "")
     if not token:
         raise ConfigurationError(f"Set {_TOKEN} to an API key of Grafana OnCall.")
-    base = (endpoint if "://" in endpoint else f"https://{endpoint}").rstrip("/").removesuffix("/api/v1")
-    if not urlsplit(base).hostname:
-        raise InvalidInputError({"endpoint": f"Write --endpoint https://oncall.example.org, not {endpoint}."})
+    base = server(endpoint, path="/api/v1", example="https://oncall.example.org")
     headers = {"Authorization": token, "Accept": "application/json"}
     return asyncio.run(_everything(base, headers | ({"X-Grafana-URL": grafana_url} if grafana_url else {})))
 
@@ -67,10 +63,10 @@ async def _all_pages(client: HttpClient, url: str, headers: Mapping[str, str]) -
     """None where this server has no such list. `next` is followed at the same address: the token is for that one."""
     rows: list[Row] = []
     query = ""
-    for _page in range(_MOST_PAGES):
+    for _page in range(MOST_PAGES):
         try:
             reply = await client.request(
-                "GET", f"{url}{query}", headers=headers, is_trusted=True, most_bytes=_MOST_BYTES
+                "GET", f"{url}{query}", headers=headers, is_trusted=True, most_bytes=MOST_BYTES
             )
         except HttpError as error:
             raise ConflictError(str(error)) from error
@@ -85,7 +81,7 @@ async def _all_pages(client: HttpClient, url: str, headers: Mapping[str, str]) -
         if not following:
             return rows
         query = f"?{urlsplit(str(following)).query}"
-    raise ConflictError(f"{url} has more than {_MOST_PAGES} pages.")
+    raise ConflictError(f"{url} has more than {MOST_PAGES} pages.")
 
 
 def _answer(reply: HttpReply, url: str) -> Any:
@@ -98,12 +94,3 @@ def _answer(reply: HttpReply, url: str) -> Any:
         return reply.json()
     except ValueError as error:
         raise ConflictError(f"{url} answers with something that is not JSON.") from error
-
-
-def _loaded(path: Path) -> Any:
-    if path.stat().st_size > _MOST_BYTES:
-        raise ValueError(f"{path.name} is longer than {_MOST_BYTES} bytes")
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path.name} is not JSON") from error
