@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.db import OperationalError, connection
 from django.http import HttpResponse
 from django.test import Client
 
-from tests.stories.harness import ADMIN, Story, begin
+from tests.stories.harness import ADMIN, Story
 from tests.web.people import signed_in
 from tocsin.accounts.models import ApiToken
 from tocsin.accounts.rules import Role
@@ -30,12 +30,6 @@ from tocsin.policies.services.silences import create_silence, end_silence
 from tocsin.web.alertmanager.wire import moment
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def story(now: datetime) -> Iterator[Story]:
-    with time_machine.travel(now, tick=False):
-        yield begin(now)
 
 
 def program(role: Role) -> Callable[..., HttpResponse]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from auditlog.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
 from simulators.smtp import SmtpSimulator
-from tests.stories.harness import ADMIN, Story, begin
+from tests.stories.harness import ADMIN, Story
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.channels.base import Outcome, SendResult
@@ -24,13 +23,6 @@ from tocsin.web.console.account_test import explained
 
 pytestmark = pytest.mark.django_db
 TO = "ops@example.org"
-
-
-@pytest.fixture
-def story(now: datetime) -> Iterator[Story]:
-    """The doors' clock stands at the beginning of the story."""
-    with time_machine.travel(now, tick=False):
-        yield begin(now)
 
 
 @pytest.fixture

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
-import time_machine
 from django.urls import reverse
 
-from tests.stories.harness import ADMIN, Story, begin
+from tests.stories.harness import ADMIN, Story
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.alerts.models import Alert
@@ -17,12 +15,6 @@ from tocsin.alerts.services import claim_alert
 from tocsin.policies.services import StepInput, create_escalation
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def story(now: datetime) -> Iterator[Story]:
-    with time_machine.travel(now, tick=False):
-        yield begin(now)
 
 
 def address(name: str, alert: Alert) -> str:

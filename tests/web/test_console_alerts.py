@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import pytest
-import time_machine
 from auditlog.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from tests.stories.harness import ADMIN, Story, begin
+from tests.stories.harness import ADMIN, Story
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.alerts.services import claim_alert
@@ -24,13 +21,6 @@ from tocsin.policies.services import StepInput, create_escalation
 from tocsin.web.console.alert_people import Reached, people_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def story(now: datetime) -> Iterator[Story]:
-    """The doors' clock stands at the beginning of the story."""
-    with time_machine.travel(now, tick=False):
-        yield begin(now)
 
 
 def firing(story: Story, *channels: str, **fields: Any) -> Contact:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import datetime
 
 import pytest
-import time_machine
 from auditlog.models import LogEntry
 from django.urls import reverse
 
 from tests.chaos.crowds import crowd
-from tests.stories.harness import ADMIN, Story, begin
+from tests.stories.harness import ADMIN, Story
 from tests.web.forms import errors, post
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
@@ -27,13 +24,6 @@ CONTACT = {
     "name": "Wei", "phone": "", "email": "wei@example.org", "fallback": "default", "user_id": "",
     "dingtalk_user_id": "", "lark_user_id": "", "wecom_user_id": "", "language": "", "time_zone": "",
 }  # fmt: skip
-
-
-@pytest.fixture
-def story(now: datetime) -> Iterator[Story]:
-    """The doors' clock stands at the beginning of the story."""
-    with time_machine.travel(now, tick=False):
-        yield begin(now)
 
 
 def test_a_manager_creates_a_contact(story: Story) -> None:

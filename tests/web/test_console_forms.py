@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import pytest
-import time_machine
 from auditlog.models import LogEntry
 from django.urls import reverse
 
-from tests.stories.harness import Story, begin
+from tests.stories.harness import Story
 from tests.web.forms import errors, post
 from tests.web.people import PASSWORD, signed_in, user_with
 from tocsin.accounts.models import AccessKey, ApiToken, User
@@ -31,13 +28,6 @@ POLICY = {
     "name": "All", "rules": "", "group_by": "alertname", "group_wait": "5", "group_interval": "30",
     "sends_recovery": "on",
 }  # fmt: skip
-
-
-@pytest.fixture
-def story(now: datetime) -> Iterator[Story]:
-    """The doors' clock stands at the beginning of the story."""
-    with time_machine.travel(now, tick=False):
-        yield begin(now)
 
 
 # groups and robots

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import time_machine
 import yaml
 from auditlog.models import LogEntry
 from django.db import connection
@@ -18,7 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from tests.stories.harness import ADMIN, Story, begin
+from tests.stories.harness import ADMIN, Story
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.events.models import Event, Integration
@@ -28,12 +25,6 @@ from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.services import disable_policy
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def story(now: datetime) -> Iterator[Story]:
-    with time_machine.travel(now, tick=False):
-        yield begin(now)
 
 
 def live(client: Client, integration: Integration) -> str:

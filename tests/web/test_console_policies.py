@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import pytest
-import time_machine
 from django.test import Client
 from django.urls import reverse
 
-from tests.stories.harness import ADMIN, Story, begin
+from tests.stories.harness import ADMIN, Story
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.policies.services import disable_policy
 
 pytestmark = pytest.mark.django_db
 ADD = "console:policies_notificationpolicy_add"
-
-
-@pytest.fixture
-def story(now: datetime) -> Iterator[Story]:
-    with time_machine.travel(now, tick=False):
-        yield begin(now)
 
 
 def tried(client: Client, rules: str) -> dict[str, Any]:

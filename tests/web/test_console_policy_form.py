@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import pytest
-import time_machine
 from django.urls import reverse
 
-from tests.stories.harness import Story, begin
+from tests.stories.harness import Story
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.policies.models import NotificationPolicy
 
 pytestmark = pytest.mark.django_db
 ADD = "console:policies_notificationpolicy_add"
-
-
-@pytest.fixture
-def story(now: datetime) -> Iterator[Story]:
-    with time_machine.travel(now, tick=False):
-        yield begin(now)
 
 
 def typed(story: Story, **more: Any) -> dict[str, Any]:

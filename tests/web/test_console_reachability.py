@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from tests.stories.harness import ADMIN, Story, begin
+from tests.stories.harness import ADMIN, Story
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.channels.models import ProviderAccount
@@ -29,13 +26,6 @@ CONTACT = {
     "name": "Wei", "phone": OLD, "email": "wei@example.org", "fallback": "default", "user_id": "",
     "dingtalk_user_id": "", "lark_user_id": "", "wecom_user_id": "", "language": "", "time_zone": "",
 }  # fmt: skip
-
-
-@pytest.fixture
-def story(now: datetime) -> Iterator[Story]:
-    """The doors' clock stands at the beginning of the story."""
-    with time_machine.travel(now, tick=False):
-        yield begin(now)
 
 
 def saved(client: Client, contact: Contact | None, **typed: str) -> list[str]:

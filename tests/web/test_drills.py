@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from datetime import datetime
 
 import pytest
-import time_machine
 from django.test import Client
 
-from tests.stories.harness import Story, begin
+from tests.stories.harness import Story
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.cli.drills import list_drills, show_drill, start
@@ -19,12 +16,6 @@ from tocsin.delivery.drill_models import Drill, DrillMember
 from tocsin.delivery.queries import outbox_messages
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def story(now: datetime) -> Iterator[Story]:
-    with time_machine.travel(now, tick=False):
-        yield begin(now)
 
 
 def test_a_manager_starts_one_and_the_button_behind_the_link_confirms(story: Story) -> None:

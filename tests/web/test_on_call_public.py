@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-import time_machine
 from django.test import Client
 from icalendar import Calendar
 
-from tests.stories.harness import ADMIN, Story, begin
+from tests.stories.harness import ADMIN, Story
 from tocsin.contacts.models import Contact
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.queries import outbox_messages
@@ -23,12 +21,6 @@ from tocsin.oncall.queries import on_duty_of
 from tocsin.oncall.services import remove_feed, renew_feed, substitute
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def story(db: None, now: datetime) -> Iterator[Story]:
-    with time_machine.travel(now, tick=False):
-        yield begin(now)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection
 from django.test import Client
 
 from simulators.sms_gateway import SmsGatewaySimulator
-from tests.stories.harness import ADMIN, Story, begin
+from tests.stories.harness import ADMIN, Story
 from tocsin.alerts.services import claim_alert, escalate_alert
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.services import disable_account
@@ -31,12 +31,6 @@ END $$;
 CREATE TRIGGER broken BEFORE UPDATE ON alerts_alert FOR EACH ROW EXECUTE FUNCTION pg_temp.break_down();
 SET LOCAL tests.broken = 'yes';
 """
-
-
-@pytest.fixture
-def story(now: datetime) -> Iterator[Story]:
-    with time_machine.travel(now, tick=False):
-        yield begin(now)
 
 
 @pytest.fixture

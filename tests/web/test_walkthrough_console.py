@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import pytest
-import time_machine
 from django.urls import reverse
 
-from tests.stories.harness import ADMIN, Story, begin
+from tests.stories.harness import ADMIN, Story
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.contacts.models import Contact
@@ -22,13 +19,6 @@ POLICY = {
     "sends_recovery": "on", "is_enabled": "on",
 }  # fmt: skip
 ROBOT = "https://oapi.dingtalk.com/robot/send?access_token=verysecret"
-
-
-@pytest.fixture
-def story(now: datetime) -> Iterator[Story]:
-    """The doors' clock stands at the beginning of the story."""
-    with time_machine.travel(now, tick=False):
-        yield begin(now)
 
 
 def test_saving_a_policy_warns_of_whom_it_would_not_reach(story: Story) -> None:

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.stories.harness import Story, begin
+from tests.stories.harness import Story
 from tests.web.rest.asking import Api, api_as
 from tocsin.accounts.rules import Role
 
 CRITICAL = [[{"key": "severity", "operator": "eq", "value": "critical"}]]
-
-
-@pytest.fixture
-def story(now: datetime, db: None) -> Iterator[Story]:
-    with time_machine.travel(now, tick=False):
-        yield begin(now)
 
 
 @pytest.fixture

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 import pytest
-import time_machine
 
 from simulators.webhook import WebhookReceiver
-from tests.stories.harness import ADMIN, Story, begin
+from tests.stories.harness import ADMIN, Story
 from tests.web.rest.asking import Api, api_as
 from tocsin.accounts.rules import Role, Scope
 from tocsin.alerts.services import claim_alert
 from tocsin.delivery.lifecycle_models import LifecycleNotice, LifecycleSubscription
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-
-
-@pytest.fixture
-def story(now: datetime, db: None) -> Iterator[Story]:
-    with time_machine.travel(now, tick=False):
-        yield begin(now)
 
 
 @pytest.fixture
