@@ -94,10 +94,9 @@ class Alert(models.Model):
     def __str__(self) -> str:
         return self.title
 
-    @property
-    def step_asked_by(self) -> str:
-        """Who wants the next step of the escalation and waits for it; "" when nobody does."""
-        return str(self.asked.get("escalate", {}).get("by", ""))
+    def asker(self, what: str) -> str:
+        """Who wants "escalate" or "assign" told and waits for it; "" when nobody does."""
+        return str(self.asked.get(what, {}).get("by", ""))
 
 
 class AlertEvent(models.Model):

@@ -46,7 +46,7 @@ def tell_refusal(
     alert = Alert.objects.filter(pk=alert_id).first()
     if contact is None or alert is None:
         return
-    earlier = (alert.step_asked_by,) if wanted_step else (alert.claimed_by, alert.resolved_by)
+    earlier = (alert.asker("escalate"),) if wanted_step else (alert.claimed_by, alert.resolved_by)
     if contact.name in earlier:
         return
     with translation.override(contact.language or settings.DEFAULT_LANGUAGE):

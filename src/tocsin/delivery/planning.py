@@ -94,9 +94,11 @@ class _Due:
             only = frozenset(pk for pk in self.stopped if pk != told)
             found.append(Telling(alert, Cause.FIRED, counts, self._all_targets(), self.policy, only=only))
         if decision.tells_assignee and alert.assigned_to_id is not None:
-            found.append(assignment(alert, counts, self.policy, str(alert.asked.get("assign", {}).get("by", ""))))
+            found.append(assignment(alert, counts, self.policy, alert.asker("assign")))
         found += [
-            Telling(alert, Cause.ESCALATED, counts, step.step.targets, self.policy, step=step, by=alert.step_asked_by)
+            Telling(
+                alert, Cause.ESCALATED, counts, step.step.targets, self.policy, step=step, by=alert.asker("escalate")
+            )
             for step in decision.steps
         ]
         return found

@@ -97,7 +97,7 @@ def _own(act: Act, alert: Alert, contact: Contact) -> str:
     """What a second press says to who pressed before; "" when that was somebody else, or nobody."""
     if act is Act.CLAIM and alert.state == AlertState.HANDLING and alert.claimed_by == contact.name:
         return _("you have claimed it already.")
-    if act is Act.ESCALATE and alert.step_asked_by == contact.name:
+    if act is Act.ESCALATE and alert.asker("escalate") == contact.name:
         return _("you have asked for the next step already.")
     return ""
 

@@ -191,7 +191,7 @@ def escalate_alert(*, by: Actor, now: datetime, alert_id: int, how: str = "", se
     if seen is not None and alert.escalated_count > seen:
         raise ConflictError(_("That step was taken already; look at the alert before you ask for the next one."))
     if "escalate" in alert.asked:
-        raise ConflictError(_("%(name)s has asked for the next step already.") % {"name": alert.step_asked_by})
+        raise ConflictError(_("%(name)s has asked for the next step already.") % {"name": alert.asker("escalate")})
     state = EscalationState(
         chain, clocks_from_json(alert.escalation), AlertState(alert.state), alert.muted_until, alert.lapses_at
     )
