@@ -48,6 +48,7 @@ def test_the_users_menu_opens_switches_the_light_and_closes_by_keyboard(keyboard
     menu.focus()
     keyboard.keyboard.press("Enter")
     expect(menu).to_have_attribute("aria-expanded", "true")
+    expect(keyboard.locator("#user-menu")).to_be_visible()
 
     keyboard.keyboard.press("Tab")
     keyboard.keyboard.press("Tab")

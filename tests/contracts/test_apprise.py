@@ -18,8 +18,8 @@ from tocsin.channels.base import Outcome, SendResult
 from tocsin.channels.groups import Note
 from tocsin.channels.http import HttpClient
 from tocsin.channels.kinds import Channel
-from tocsin.channels.providers.apprise import LOCAL, OWN, robot
-from tocsin.channels.providers.apprise.robot import calling_no_name
+from tocsin.channels.providers.apprise import LOCAL, OWN
+from tocsin.channels.providers.apprise.robot import AppriseRobot, calling_no_name
 from tocsin.channels.registry import provider_type
 
 MESSAGE = replace(ROBOT, channel=Channel.APPRISE)
@@ -77,11 +77,12 @@ def test_nothing_is_sent_to_a_private_address_also_after_a_redirect(ntfy: NtfySi
     assert ntfy.messages == []
 
 
-def test_a_message_that_takes_too_long_is_ended(ntfy: NtfySimulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(robot, "_WITHIN", 0.5)
+def test_a_message_that_takes_too_long_is_ended(ntfy: NtfySimulator) -> None:
+    ntfy.hangs_for = 30
+    hurried = AppriseRobot(ntfy.address, allow=LOOPBACK, within=0.5)
     before = _children()
 
-    result = send(ntfy.address)
+    result = asyncio.run(hurried.send(MESSAGE))
 
     assert (result.outcome, result.code) == (Outcome.AMBIGUOUS, "timeout")
     assert _children() == before

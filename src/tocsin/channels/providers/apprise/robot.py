@@ -32,8 +32,8 @@ _BROKEN = Sentence("The process that Apprise runs in ended without a result.")
 
 
 class AppriseRobot:
-    def __init__(self, address: str, *, allow: Sequence[str]) -> None:
-        self._address, self._allow = address.strip(), tuple(allow)
+    def __init__(self, address: str, *, allow: Sequence[str], within: float = _WITHIN) -> None:
+        self._address, self._allow, self._within = address.strip(), tuple(allow), within
 
     async def send(self, message: Message) -> SendResult:
         """At best accepted, and never proved."""
@@ -53,7 +53,7 @@ class AppriseRobot:
             start_new_session=True,
         )  # fmt: skip
         try:
-            async with asyncio.timeout(_WITHIN):
+            async with asyncio.timeout(self._within):
                 said, _nothing = await child.communicate(json.dumps(order).encode())
         except TimeoutError:
             return SendResult(Outcome.AMBIGUOUS, "timeout", str(_LATE))
