@@ -14,6 +14,7 @@ from tocsin.cli.arms_api import asking
 from tocsin.cli.shared import Json, read_yaml, show_json
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError
+from tocsin.files.rules.importing import go_yaml
 from tocsin.files.rules.importing.alertmanager import draft_of_alertmanager
 from tocsin.files.rules.importing.arms import draft_of_arms
 from tocsin.files.rules.importing.drafting import Draft
@@ -44,7 +45,7 @@ def alertmanager(
     them, and --env-file writes those.
     """
     try:
-        draft = draft_of_alertmanager(read_yaml(file), zone=time_zone)
+        draft = draft_of_alertmanager(read_yaml(file, go_yaml.load), zone=time_zone)
     except ValueError as error:
         raise InvalidInputError({"file": f"{file}: {error}"}) from error
     write_draft(draft, str(file), env_file, json)

@@ -10,7 +10,7 @@ import secrets
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -197,14 +197,16 @@ def length_of(text: str, field: str) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-def read_yaml(file: Path) -> Any:
+def read_yaml(file: Path, load: Callable[[str], Any] = yaml.safe_load) -> Any:
     """InvalidInputError on `file` for what cannot be read."""
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
+        return load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidInputError({"file": f"{file}: {error.strerror}"}) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidInputError({"file": f"{file} is not YAML: {error}"}) from error
+    except RecursionError as error:
+        raise InvalidInputError({"file": f"{file} is nested too deeply"}) from error
 
 
 def _plain(value: Any) -> str:

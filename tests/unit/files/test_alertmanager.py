@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from tocsin.files.rules.importing.alertmanager import draft_of_alertmanager, seconds_of
+from tocsin.files.rules.importing.go_yaml import load
 from tocsin.files.rules.importing.matchers import parsed_matchers
 from tocsin.files.rules.schema import json_schema
 from tocsin.policies.rules import Matcher, parse_rules, taken_in_turn
@@ -298,3 +299,107 @@ def test_what_is_not_shaped_as_alertmanager_has_it_is_refused_with_its_place(con
 def test_routes_whose_aliases_have_no_end_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="does an alias name what it stands in"):
         draft_of_alertmanager(yaml.safe_load(text))
+
+
+EVERYTHING = r"""
+global:
+  smtp_smarthost: mail.example.org:465
+  smtp_from: alerts@example.org
+  smtp_hello: am.example.org
+  slack_api_url_file: /run/global-slack
+  telegram_bot_token: global-token
+  http_config: {proxy_url: http://127.0.0.1:1025}
+route:
+  receiver: mails
+  group_by: [alertname, cluster]
+  routes:
+    - match: {paging: true, version: 010, window: 17:00}
+      receiver: slack
+      group_by: []
+      continue: yes
+      active_time_intervals: [office]
+    - matchers: [severity="info"]
+      receiver: telegram
+      mute_time_intervals: [weekends]
+    - matchers: [severity="none"]
+      receiver: mails
+      mute_time_intervals: [always]
+receivers:
+  - name: mails
+    email_configs:
+      - {to: ann@example.org, smarthost: 'other.example.org:25', auth_username: x, require_tls: no, send_resolved: no}
+    webhook_configs:
+      - {url: https://hooks.example.org/one, timeout: 3s, send_resolved: no, max_alerts: 0}
+  - name: slack
+    slack_configs: [{api_url: https://hooks.slack.example/own, channel: '#db', color: red, short_fields: true}]
+  - name: telegram
+    telegram_configs: [{chat_id: -100123, message_thread_id: 7, parse_mode: HTML}]
+time_intervals:
+  - name: office
+    time_intervals:
+      - times: [{start_time: 09:00, end_time: 17:00}]
+        weekdays: ['monday:friday']
+        location: Local
+  - name: weekends
+    time_intervals: [{weekdays: [saturday, sunday], times: [{start_time: 00:00, end_time: 24:00}]}]
+  - name: always
+    time_intervals: [{times: [{start_time: 00:00, end_time: 24:00}]}]
+"""
+
+
+def test_what_yaml_would_make_numbers_of_is_read_as_alertmanager_reads_it() -> None:
+    slack, telegram, _none, mails = draft_of_alertmanager(load(EVERYTHING), zone="Asia/Shanghai").document["policies"]
+
+    assert slack["rules"] == [{"paging": "true", "version": "010", "window": "17:00"}]
+    assert (slack["group_by"], slack.get("stops_here"), mails["sends_recovery"]) == (
+        ["alertname", "cluster"], None, False,
+    )  # fmt: skip
+    assert slack["sending_window"] == {
+        "start": "09:00", "end": "17:00", "days": [1, 2, 3, 4, 5], "zone": "Asia/Shanghai", "outside": "hold"
+    }  # fmt: skip
+    assert telegram["sending_window"]["days"] == [1, 2, 3, 4, 5]
+
+
+def test_a_receivers_own_address_goes_before_the_global_one_and_a_global_one_serves_where_it_has_none() -> None:
+    draft = draft_of_alertmanager(load(EVERYTHING))
+
+    slack, telegram = draft.document["robots"]
+    assert draft.secrets[slack["url"]["env"]] == "https://hooks.slack.example/own"
+    assert telegram["settings"]["chat"] == "-100123"
+    assert draft.secrets[telegram["settings"]["token"]["env"]] == "global-token"
+    assert draft.document["accounts"][0]["settings"] == {
+        "host": "mail.example.org", "port": "465", "from": "alerts@example.org", "hello": "am.example.org",
+        "security": "tls",
+    }  # fmt: skip
+
+
+def test_every_setting_that_has_no_place_here_is_said() -> None:
+    notes = draft_of_alertmanager(load(EVERYTHING)).notes
+
+    for note in (
+        "global.http_config: is not carried",
+        "receivers[1].email_configs[1]: auth_username, require_tls, smarthost: not carried",
+        "receivers[1].webhook_configs[1]: timeout: not carried",
+        "receivers[2].slack_configs[1]: texts of its own (channel) are not carried",
+        "receivers[2].slack_configs[1]: color, short_fields: not carried",
+        "receivers[3].telegram_configs[1]: message_thread_id, parse_mode: not carried",
+    ):
+        assert note in notes
+    assert any(note.startswith("time interval office: Local is the clock") for note in notes)
+    assert any("it is muted always" in note for note in notes)
+    assert not any("max_alerts" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        {"group_by": "alertname"},
+        {"mute_time_intervals": "nights"},
+        {"match": ["a"]},
+        {"match_re": "a=b"},
+        {"matchers": {"a": "b"}},
+    ],
+)
+def test_a_text_is_not_taken_for_the_list_of_its_letters(route: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"must be a list|must have keys"):
+        draft_of_alertmanager({"route": {"receiver": "a", "routes": [route]}})

@@ -8,8 +8,9 @@ from typing import Any
 
 from tocsin.files.rules.importing.alertmanager_receivers import Receivers, list_of, mapping_of
 from tocsin.files.rules.importing.alertmanager_routes import MOST_RULES, Route, Taken, flattened
-from tocsin.files.rules.importing.alertmanager_times import window_of
+from tocsin.files.rules.importing.alertmanager_times import is_local, window_of
 from tocsin.files.rules.importing.drafting import Draft, free_name
+from tocsin.files.rules.importing.go_yaml import is_true
 from tocsin.files.rules.importing.matchers import conditions_of
 
 _INHERITED = {"group_by": [], "group_wait": "30s", "group_interval": "5m", "repeat_interval": "4h"}
@@ -45,6 +46,10 @@ def draft_of_alertmanager(config: Any, *, zone: str = "UTC") -> Draft:
         for key in ("mute_time_intervals", "time_intervals")
         for interval in list_of(config.get(key), key)
     }
+    for name, interval in intervals.items():
+        if any(is_local(span) for span in interval.get("time_intervals") or () if isinstance(span, Mapping)):
+            text = f"Local is the clock of the machine that Alertmanager runs on; {zone} (--time-zone) stands for it"
+            draft.note(f"time interval {name}", text)
     for taken in flattened(root):
         _policy(taken, draft, receivers, intervals, zone)
     for number, rule in enumerate(list_of(config.get("inhibit_rules"), "inhibit_rules"), start=1):
@@ -71,9 +76,10 @@ def _check_size(root: Mapping[str, Any]) -> None:
 def _route(typed: Mapping[str, Any], place: str, above: Mapping[str, Any], draft: Draft, receivers: Receivers) -> Route:
     for key in sorted(set(typed) - _KNOWN_ROUTE):
         draft.note(place, f"{key} is not known and was passed over")
-    given = {key: typed[key] for key in (*_INHERITED, "receiver") if typed.get(key) is not None}
+    own = {key: list_of(typed.get(key), f"{place}.{key}") for key in ("mute_time_intervals", "active_time_intervals")}
+    list_of(typed.get("group_by"), f"{place}.group_by")
+    given = {key: typed[key] for key in (*_INHERITED, "receiver") if typed.get(key) not in (None, [], "")}
     settings = {**above, **given}
-    own = {key: list(typed.get(key) or ()) for key in ("mute_time_intervals", "active_time_intervals")}
     receiver = str(settings["receiver"])
     children = [
         _route(mapping_of(child, f"{place}.routes[{number}]"), f"{place}.routes[{number}]", settings, draft, receivers)
@@ -83,7 +89,7 @@ def _route(typed: Mapping[str, Any], place: str, above: Mapping[str, Any], draft
         place=place,
         receiver=receiver,
         conditions=conditions_of(typed),
-        continues=bool(typed.get("continue", False)),
+        continues=is_true(typed.get("continue")),
         settings={**settings, **own},
         tells=bool(receivers.targets_of(receiver)),
         children=children,
@@ -157,7 +163,7 @@ def _inhibition(number: int, rule: Mapping[str, Any], draft: Draft) -> None:
         "name": str(rule.get("name") or f"Inhibition {number}"),
         "source_rules": [_short(source)],
         "target_rules": [_short(target)],
-        "equal": [str(label) for label in rule.get("equal") or ()],
+        "equal": [str(label) for label in list_of(rule.get("equal"), f"{place}.equal")],
     }
     draft.share("inhibitions", inhibition)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from email.utils import getaddresses
 from typing import Any
 
 from tocsin.channels.kinds import ROBOT_PLATFORMS
 from tocsin.files.rules.importing.drafting import Draft
+from tocsin.files.rules.importing.go_yaml import is_true
 
 _OTHERS = {
     "pagerduty_configs": "PagerDuty", "opsgenie_configs": "Opsgenie", "victorops_configs": "VictorOps",
@@ -22,6 +23,10 @@ _ROBOTS = {"slack_configs": ("slack", "Slack", "api_url"), "msteams_configs": ("
            "mattermost_configs": ("mattermost", "Mattermost", "webhook_url"),
            "telegram_configs": ("telegram", "Telegram", "bot_token")}  # fmt: skip
 _RESOLVED_BY_DEFAULT = {"email_configs": False, "slack_configs": False, "wechat_configs": False}
+_MAIL_TEXTS = ("html", "text", "headers")
+_ROBOT_TEXTS = ("title", "text", "fields", "actions", "channel", "username")
+_TLS_AT_ONCE = "465"
+"""The port at which Alertmanager does not wait for STARTTLS."""
 _TEMPLATE = re.compile(r"\{\{")
 
 
@@ -78,7 +83,7 @@ class Receivers:
                 found = self._told(kind, where, name, mapping_of(entry, where))
                 targets.update(found)
                 if found:
-                    resolved.append(bool(entry.get("send_resolved", _RESOLVED_BY_DEFAULT.get(kind, True))))
+                    resolved.append(is_true(entry.get("send_resolved", _RESOLVED_BY_DEFAULT.get(kind, True))))
 
     def _told(self, kind: str, where: str, name: str, entry: Mapping[str, Any]) -> dict[str, list[str]]:
         if kind == "email_configs":
@@ -91,7 +96,8 @@ class Receivers:
         return {}
 
     def _people(self, where: str, entry: Mapping[str, Any]) -> dict[str, list[str]]:
-        self._note_texts(where, entry, ("html", "text", "headers"))
+        self._note_texts(where, entry, _MAIL_TEXTS)
+        self._note_rest(where, entry, {"to", *_MAIL_TEXTS})
         typed = str(entry.get("to") or "")
         if _TEMPLATE.search(typed):
             self._draft.note(where, "an address that a template makes has no form here")
@@ -112,8 +118,9 @@ class Receivers:
         webhook: dict[str, Any] = {"name": name, "url": self._address(where, ("webhooks", name, "url"), entry, "url")}
         if entry.get("http_config"):
             self._draft.note(where, "http_config (proxy, TLS, authorization) is not carried; headers have a place here")
-        if entry.get("max_alerts"):
+        if str(entry.get("max_alerts") or 0) != "0":
             self._draft.note(where, "max_alerts is not carried")
+        self._note_rest(where, entry, {"url", "url_file", "http_config", "max_alerts"})
         return {self._add("webhooks", webhook): []}
 
     def _robot(self, kind: str, where: str, name: str, entry: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -121,11 +128,12 @@ class Receivers:
         if platform not in list(ROBOT_PLATFORMS):
             self._draft.note(where, f"this version has no robots of {title}; the receiver {name} does without it")
             return {}
-        shared = ("api_url", "api_url_file") if platform == "slack" else ()
-        given = {name: self._global.get(f"slack_{name}") for name in shared}
-        given |= {name: value for name, value in entry.items() if value}
-        self._note_texts(where, entry, ("title", "text", "fields", "actions", "channel", "username"))
-        secret = self._address(where, ("robots", name, field), given, field)
+        self._note_texts(where, entry, _ROBOT_TEXTS)
+        where_it_is = (field, f"{field}_file")
+        self._note_rest(where, entry, {*where_it_is, "chat_id", *_ROBOT_TEXTS})
+        own = {key: entry[key] for key in where_it_is if entry.get(key)}
+        usual = {key: self._global.get(f"{platform}_{key}") for key in where_it_is}
+        secret = self._address(where, ("robots", name, field), own or usual, field)
         robot: dict[str, Any] = {"name": name, "platform": platform}
         if platform == "telegram":
             robot["settings"] = {"token": secret, "chat": str(entry.get("chat_id") or "")}
@@ -151,6 +159,12 @@ class Receivers:
         if own := [field for field in fields if entry.get(field)]:
             self._draft.note(where, f"texts of its own ({', '.join(own)}) are not carried")
 
+    def _note_rest(self, where: str, entry: Mapping[str, Any], known: Collection[str]) -> None:
+        """What else is set there: nobody is to find out by a message that does not come."""
+        rest = sorted(key for key in set(entry).difference(known, {"send_resolved"}) if entry[key] not in (None, ""))
+        if rest:
+            self._draft.note(where, f"{', '.join(rest)}: not carried")
+
     def _mail_account(self) -> None:
         host, _colon, port = str(self._global.get("smtp_smarthost") or "").rpartition(":")
         if not host:
@@ -166,10 +180,16 @@ class Receivers:
             settings["password"] = self._draft.secret(
                 ("accounts", "mail", "password"), "" if is_hidden else str(password)
             )
-        if self._global.get("smtp_require_tls") is False:
+        if hello := self._global.get("smtp_hello"):
+            settings["hello"] = str(hello)
+        if port == _TLS_AT_ONCE:
+            settings["security"] = "tls"
+        elif not is_true(self._global.get("smtp_require_tls", True)):
             settings["security"] = "none"
         self._draft.add("accounts", {"name": "Mail", "provider": "smtp", "settings": settings})
 
 
 _KNOWN_GLOBAL = {"resolve_timeout", "smtp_smarthost", "smtp_from", "smtp_auth_username", "smtp_auth_password",
-                 "smtp_auth_password_file", "smtp_require_tls", "slack_api_url", "slack_api_url_file"}  # fmt: skip
+                 "smtp_auth_password_file", "smtp_require_tls", "smtp_hello", "slack_api_url",
+                 "slack_api_url_file", "telegram_bot_token", "telegram_bot_token_file", "mattermost_webhook_url",
+                 "mattermost_webhook_url_file"}  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _ALL = list(range(1, 8))
+_WHOLE_DAY = ("00:00", "24:00")
 _TIME = re.compile(r"([01]?\d|2[0-4]):[0-5]\d")
 
 
@@ -28,19 +29,25 @@ def window_of(
     return _window(spans[0], is_muted=bool(muted), zone=zone)
 
 
+def is_local(span: Mapping[str, Any]) -> bool:
+    """Whether it goes by the clock of the machine that Alertmanager runs on."""
+    return str(span.get("location")) == "Local"
+
+
 def _window(span: Mapping[str, Any], *, is_muted: bool, zone: str) -> tuple[dict[str, Any] | None, str]:
     if unknown := sorted(set(span) - {"times", "weekdays", "location"}):
         return None, f"a time interval by {', '.join(unknown)} has no form here"
     days, times = _days(span.get("weekdays") or []), span.get("times") or []
     if days is None or len(times) > 1:
         return None, "a time interval with several times of day has no form here"
-    start, end = (str(times[0].get("start_time")), str(times[0].get("end_time"))) if times else ("00:00", "24:00")
+    start, end = (str(times[0].get("start_time")), str(times[0].get("end_time"))) if times else _WHOLE_DAY
+    has_hours = (start, end) != _WHOLE_DAY
     if not (_TIME.fullmatch(start) and _TIME.fullmatch(end)):
         return None, f"{start} to {end} are no times of day"
     if is_muted:
-        if times and days != _ALL:
+        if has_hours and days != _ALL:
             return None, "what is muted at some hours of some days leaves no single window of the day"
-        if times:
+        if has_hours:
             start, end = end, start
         else:
             days = [day for day in _ALL if day not in days]
@@ -51,7 +58,7 @@ def _window(span: Mapping[str, Any], *, is_muted: bool, zone: str) -> tuple[dict
         "start": start,
         "end": end,
         "days": days,
-        "zone": str(span.get("location") or zone),
+        "zone": zone if is_local(span) or not span.get("location") else str(span["location"]),
         "outside": "hold",
     }, ""
 

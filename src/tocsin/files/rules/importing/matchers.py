@@ -16,12 +16,26 @@ def conditions_of(route: Mapping[str, Any], prefix: str = "") -> list[dict[str, 
 
     ValueError names the matcher that cannot be read.
     """
-    found = [_condition(name, "=", str(value)) for name, value in (route.get(f"{prefix}match") or {}).items()]
-    found += [_condition(name, "=~", str(value)) for name, value in (route.get(f"{prefix}match_re") or {}).items()]
+    found = [_condition(name, "=", value) for name, value in _pairs(route, f"{prefix}match")]
+    found += [_condition(name, "=~", value) for name, value in _pairs(route, f"{prefix}match_re")]
     listed = route.get(f"{prefix}matchers") or []
+    if not isinstance(listed, str | list):
+        raise ValueError(f"{prefix}matchers must be a list.")
     for text in [listed] if isinstance(listed, str) else listed:
         found += list(parsed_matchers(str(text)))
     return found
+
+
+def _pairs(route: Mapping[str, Any], key: str) -> Iterator[tuple[str, str]]:
+    typed = route.get(key) or {}
+    if not isinstance(typed, Mapping):
+        raise ValueError(f"{key} must have keys.")
+    return ((str(name), _as_written(value)) for name, value in typed.items())
+
+
+def _as_written(value: Any) -> str:
+    """YAML has made `true` of what was a text there."""
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
 
 
 def parsed_matchers(text: str) -> Iterator[dict[str, str]]:
