@@ -176,6 +176,7 @@ def test_everything_wrong_is_said_at_once_with_file_line_and_field(
     ("text", "problem"),
     [
         ("contacts:\n  - nam: Ann\n", "2: contacts[1]: knows no 'nam'; it knows name, phone"),
+        ("contacts:\n  - {name: A, user-id: x}\n", ". Did you mean user_id?"),
         ("contact: []\n", "1: knows no 'contact'; it knows contacts, groups"),
         ("contacts: {a: b}\n", "1: contacts: must be a list"),
         ("contacts:\n  - {name: A, name: B}\n", "2: contacts[1]: has 'name' twice"),

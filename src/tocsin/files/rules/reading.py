@@ -11,7 +11,7 @@ from yaml.constructor import ConstructorError
 
 from tocsin.core.errors import TocsinError
 from tocsin.files.rules.kinds import KINDS, Kind
-from tocsin.files.rules.shapes import Place, Problem, Reading, pairs_of, spelled
+from tocsin.files.rules.shapes import Place, Problem, Reading, pairs_of, spelled, unknown
 
 _MOST_BYTES = 50 * 2**20
 _MOST_MERGED = 500_000
@@ -137,7 +137,7 @@ def _of_document(node: yaml.Node, into: Reading) -> list[Entry]:
     for key, key_node, listed in pairs_of(node, (), into):
         kind = KINDS.get(key)
         if kind is None:
-            into.wrong(key_node, (), f"knows no {key[:64]!r}; it knows {', '.join(KINDS)}")
+            into.wrong(key_node, (), unknown(key, KINDS))
         elif isinstance(listed, yaml.SequenceNode):
             for number, item in enumerate(listed.value):
                 place: Place = (key, number)

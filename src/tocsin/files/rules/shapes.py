@@ -7,8 +7,9 @@ A scalar is read as its field wants it, whatever YAML would make of it: `phone: 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Protocol
 
 import yaml
@@ -230,7 +231,7 @@ class Mapped:
         for name, key, value in pairs_of(node, place, into):
             into.lines[*place, name] = key.start_mark.line + 1
             if self.keys and name not in self.keys:
-                into.wrong(key, place, f"knows no {name[:64]}; it knows {', '.join(self.keys)}")
+                into.wrong(key, place, unknown(name, self.keys))
                 continue
             found[name] = self.of.read(value, (*place, name), into)
         return found
@@ -275,7 +276,7 @@ class Record:
         for name, key, value in pairs_of(node, place, into):
             into.lines[*place, name] = key.start_mark.line + 1
             if name not in known:
-                into.wrong(key, place, f"knows no {name[:64]!r}; it knows {', '.join(known)}")
+                into.wrong(key, place, unknown(name, known))
             elif not (isinstance(value, yaml.ScalarNode) and _is_null(value)):
                 found[name] = known[name].shape.read(value, (*place, name), into)
         for needed in (one.name for one in self.fields if one.is_required):
@@ -321,6 +322,12 @@ class MatchRule:
     def schema(self) -> dict[str, Any]:
         short = {"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1}
         return {"anyOf": [short, {"type": "array", "items": self._condition().schema(), "minItems": 1}]}
+
+
+def unknown(name: str, known: Collection[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    meant = f". Did you mean {close[0]}?" if close else ""
+    return f"knows no {name[:64]!r}; it knows {', '.join(known)}{meant}"
 
 
 def pairs_of(node: yaml.MappingNode, place: Place, into: Reading) -> list[tuple[str, yaml.Node, yaml.Node]]:
