@@ -480,3 +480,17 @@ def test_a_database_that_does_not_answer_is_a_503(story: Story, monkeypatch: pyt
 
 def _gone(*_arguments: Any) -> None:
     raise OperationalError("the connection is lost")
+
+
+def test_silences_are_found_by_who_made_them(story: Story, now: datetime) -> None:
+    ask = program(Role.RESPONDER)
+    for author in ("ann", "bo", "li"):
+        assert ask("POST", "silences", silence(now, createdBy=author)).status_code == 200
+
+    def authors(**query: Any) -> list[str]:
+        return sorted(each["createdBy"] for each in ask("GET", "silences", **query).json())
+
+    assert authors(creator="bo") == ["bo"]
+    assert authors(creator=["bo", "li"]) == ["bo", "li"]
+    assert authors(creator="nobody") == []
+    assert authors(creator="bo", filter="host=db2") == []

@@ -65,6 +65,8 @@ def list_silences(request: HttpRequest, by: Actor) -> HttpResponse:
     now = utc_now()
     found = [each for silence in silences_since(now - SHOWN_AFTER_END) for each in shown(silence, now)]
     wanted = [silence for silence in found if matches_silence(filters, silence.patterns)]
+    if creators := request.GET.getlist("creator"):
+        wanted = [silence for silence in wanted if silence.silence.created_by in creators]
     return answer([silence.as_json() for silence in ordered(wanted)])
 
 
