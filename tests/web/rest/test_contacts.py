@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from urllib.parse import quote
 
 import pytest
 from auditlog.models import LogEntry
@@ -183,3 +184,13 @@ def test_filters_narrow_the_list(api: Api) -> None:
     assert names("external_id=hr-1") == names("number=unverified") == names("text=5678") == ["Ann"]
     assert names("text=5678", api_as(Role.VIEWER)) == []
     assert api("GET", "/contacts?order=up").status == api("GET", "/contacts?limit=0").status == 422
+
+
+@pytest.mark.parametrize("external_id", ["cn/beijing/1042", "张伟 & co?", "a%2Fb"])
+def test_an_external_id_may_hold_what_a_directory_writes(api: Api, external_id: str) -> None:
+    address = f"/contacts/by-external-id/{quote(external_id, safe='')}"
+
+    made = api("PUT", address, {"name": "Zhang Wei", "email": "wei@example.org"})
+    again = api("PUT", address, {"name": "Zhang Wei"})
+
+    assert (made.status, again.status, again.body["external_id"]) == (201, 200, external_id)

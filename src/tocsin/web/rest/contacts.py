@@ -203,7 +203,7 @@ def delete_contacts(request: HttpRequest, typed: Ids) -> Any:
     return deleted(deletion.names, deletion.uses, deletion.emptied_groups)
 
 
-@contacts.put("/by-external-id/{external_id}", {200: ContactOut, 201: ContactOut})
+@contacts.put("/by-external-id/{path:external_id}", {200: ContactOut, 201: ContactOut})
 def put_contact_by_external_id(
     request: HttpRequest, external_id: str, typed: SyncedFields, create_groups: bool = False
 ) -> Any:
