@@ -26,7 +26,9 @@ pytestmark = pytest.mark.django_db
 GONE = 10**11
 PAGE = {"Page": "1", "Size": "20"}
 RULES = [{"matchingConditions": [{"key": "team", "operator": "eq", "value": "db"}]}]
-SHOWN_RULES = [{"MatchingConditions": [{"Key": "team", "Operator": "eq", "Value": "db"}]}]
+_SHOWN = [{"Key": "team", "Operator": "eq", "Value": "db"}]
+SHOWN_RULES = [{"MatchingConditions": _SHOWN, "matchingConditions": _SHOWN}]
+"""Under both names: SDKs read the first, Terraform's provider the second."""
 
 
 @pytest.fixture
@@ -77,10 +79,10 @@ def test_a_policy_goes_round_with_everybody_whom_it_can_tell(api: Program, ann: 
     assert made["NotifyRule"] == {
         "NotifyStartTime": "09:00",
         "NotifyEndTime": "18:00",
-        "NotifyChannels": ["tts", "sms", "email", "dingTalk", "webhook"],
+        "NotifyChannels": ["dingTalk", "email", "sms", "tts", "webhook"],
         "NotifyObjects": [
             {"NotifyObjectType": "CONTACT", "NotifyObjectId": ann.pk, "NotifyObjectName": "Ann",
-             "NotifyChannels": ["tts", "sms"]},
+             "NotifyChannels": ["sms", "tts"]},
             {"NotifyObjectType": "CONTACT_GROUP", "NotifyObjectId": group.pk, "NotifyObjectName": "DBA",
              "NotifyChannels": ["email"]},
             {"NotifyObjectType": "DING_ROBOT_GROUP", "NotifyObjectId": robot.pk, "NotifyObjectName": "Ops",
@@ -430,3 +432,84 @@ def test_a_name_that_no_part_has_is_refused_by_name(api: Program, ann: Contact) 
             MatchingRules=RULES, TimeSlots=slots, **period)  # fmt: skip
     assert not NotificationPolicy.objects.exists()
     assert not SilencePolicy.objects.exists()
+
+
+def test_a_rule_tells_each_part_over_its_own_channels_and_says_so_again(api: Program, ann: Contact) -> None:
+    bo = create_contact(by=ADMIN, now=utc_now(), name="Bo", phone="13800000002", email="bo@example.org")
+    robot = create_robot(
+        by=ADMIN, now=utc_now(), name="Ops", platform="dingtalk", keyword="x",
+        url="https://oapi.dingtalk.com/robot/send?access_token=1",
+    )  # fmt: skip
+    parts = [
+        {"notifyChannels": ["email", "dingTalk"], "notifyObjects": [
+            {"notifyType": "ARMS_CONTACT", "notifyObjectId": str(ann.pk)},
+            {"notifyType": "DING_ROBOT_GROUP", "notifyObjectId": str(robot.pk)}]},
+        {"notifyChannels": ["sms", "tts"], "notifyObjects": [
+            {"notifyType": "ARMS_CONTACT", "notifyObjectId": str(bo.pk)}]},
+    ]  # fmt: skip
+    rule_id = api.ok("CreateDispatchRule", DispatchRule=dispatch_rule(ann, notifyRules=parts))["DispatchRuleId"]
+
+    shown = api.ok("DescribeDispatchRule", Id=rule_id)["DispatchRule"]
+    assert [
+        (part["NotifyChannels"], [(item["NotifyType"], item["Name"]) for item in part["NotifyObjects"]])
+        for part in shown["NotifyRules"]
+    ] == [
+        (["dingTalk", "email"], [("CONTACT", "Ann"), ("DING_ROBOT_GROUP", "Ops")]),
+        (["sms", "tts"], [("CONTACT", "Bo")]),
+    ]
+    api.ok("UpdateDispatchRule", DispatchRule=shown)
+    version = NotificationPolicy.objects.get().current
+    assert version is not None
+    assert sorted(targets_of([version.pk])[version.pk]) == sorted(
+        [(ann.pk, ["email"]), (bo.pk, ["phone", "sms"]), (robot.pk, [])]
+    )
+
+
+def test_the_hours_and_texts_of_terraforms_rule_are_the_policys(api: Program, ann: Contact) -> None:
+    rule = dispatch_rule(ann, notifyTemplate={"smsContent": "{{ .level }}", "dingContent": "{{ .status }}"})
+    rule["notifyRules"][0] |= {"notifyStartTime": "10:00", "notifyEndTime": "23:00"}
+
+    rule_id = api.ok("CreateDispatchRule", DispatchRule=rule)["DispatchRuleId"]
+
+    [shown] = api.ok("ListNotificationPolicies", **PAGE, IsDetail="true")["PageBean"]["NotificationPolicies"]
+    assert shown["Id"] == rule_id
+    assert (shown["NotifyRule"]["NotifyStartTime"], shown["NotifyRule"]["NotifyEndTime"]) == ("10:00", "23:00")
+    texts = shown["NotifyTemplate"]
+    assert (texts["SmsContent"], texts["RobotContent"], texts["EmailTitle"]) == ("{{ .level }}", "{{ .status }}", "")
+
+    # an older provider, which knows neither, leaves both as they are
+    api.ok("UpdateDispatchRule", DispatchRule=dispatch_rule(ann, id=rule_id))
+    assert api.ok("ListNotificationPolicies", **PAGE, IsDetail="true")["PageBean"]["NotificationPolicies"] == [shown]
+
+    other_hours = {**rule["notifyRules"][0], "notifyStartTime": "08:00"}
+    for wrong in (
+        {"notifyRules": [*rule["notifyRules"], other_hours]},
+        {"notifyRules": [{**other_hours, "notifyStartTime": "noon"}]},
+        {"notifyTemplate": {"smsContent": "{{ if }}"}},
+        {"notifyTemplate": {"smsText": "x"}},
+    ):
+        answer = api.call("UpdateDispatchRule", DispatchRule={**rule, "id": rule_id, **wrong})
+        assert (answer.status, answer.code) == (400, "InvalidDispatchRule"), answer.body
+
+
+def test_a_policy_without_texts_of_its_own_shows_none_and_can_be_sent_back(api: Program, ann: Contact) -> None:
+    made = api.ok("CreateOrUpdateNotificationPolicy", Name="P", NotifyRule=rule_for(("CONTACT", ann.pk)))
+
+    shown = made["NotificationPolicy"]
+    assert shown["NotifyTemplate"] is None
+    api.ok("CreateOrUpdateNotificationPolicy", Id=shown["Id"], Name="P", NotifyTemplate="null")
+    assert api.ok("ListNotificationPolicies", **PAGE, DirectedMode="true")["PageBean"]["Total"] == 0
+
+
+def test_null_within_json_says_nothing_and_never_widens_a_condition(api: Program, ann: Contact) -> None:
+    told = rule_for(("CONTACT", ann.pk), notifyStartTime=None)
+    told["notifyObjects"][0]["notifyChannels"] = None
+    group = {"groupWait": 7, "groupInterval": None, "groupingFields": None}
+
+    made = api.ok("CreateOrUpdateNotificationPolicy", Name="P", NotifyRule=told, GroupRule=group)["NotificationPolicy"]
+
+    assert made["NotifyRule"]["NotifyObjects"][0]["NotifyChannels"] == ["email", "tts"]
+    assert made["GroupRule"] == {"GroupWait": 7, "GroupInterval": 30, "GroupingFields": ["alertname"]}
+    for rules in ([{"matchingConditions": None}], [{"matchingConditions": [{"key": "a", "value": None}]}], [None]):
+        answer = api.call("CreateOrUpdateNotificationPolicy", Name="Q", NotifyRule=told, MatchingRules=rules)
+        assert (answer.status, answer.code) == (400, "InvalidMatchingRules"), answer.body

@@ -112,7 +112,7 @@ def list_alerts(asked: ListAlerts, caller: Caller) -> Answer:
             for alert in alerts
         ]
 
-    return page_of(alerts_found(wanted), asked, "ListAlerts", shown)
+    return {"Message": "success", **page_of(alerts_found(wanted), asked, "ListAlerts", shown)}
 
 
 def search_histories(asked: SearchAlertHistories, caller: Caller) -> Answer:

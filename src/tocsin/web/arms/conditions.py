@@ -33,7 +33,9 @@ def typed_rules(rules: Iterable[Sequence[ConditionAsked]]) -> list[list[dict[str
 
 
 def shown_rules(stored: Iterable[Sequence[Mapping[str, str]]]) -> list[dict[str, Any]]:
-    return [{"MatchingConditions": shown_conditions(conditions)} for conditions in stored]
+    """SDKs read the name as they are documented, Terraform's provider as it is sent."""
+    shown = map(shown_conditions, stored)
+    return [{"MatchingConditions": conditions, "matchingConditions": conditions} for conditions in shown]
 
 
 def shown_conditions(conditions: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ Their ids are of two tables, so those of silences come with `_DISCARDS` added.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -23,15 +23,18 @@ from tocsin.web.arms.errors import invalid
 from tocsin.web.arms.operation import Answer, Caller, Operation
 from tocsin.web.arms.paging import among
 from tocsin.web.arms.parameters import Id, Part, Request, read_json
-from tocsin.web.arms.policies import write_policy
-from tocsin.web.arms.targets import NotifyRule, read_targets, shown_notify_rules
+from tocsin.web.arms.policies import TEMPLATE_FIELDS, read_texts, write_policy
+from tocsin.web.arms.targets import PERSONAL, NotifyRule, read_targets, read_window, shown_notify_rules
 
 _CREATES, _DISCARDS_ALERT = "CREATE_ALERT", "DISCARD_ALERT"
 _DISCARDS = 10**12
 _PARAMETER = "DispatchRule"
+_TEXT_NAMES = {"dingContent": "robotContent"}
+"""As Terraform's provider calls them here."""
 NAMES = dict.fromkeys(
-    ("", "name", "rules", "group_by", "group_wait", "group_interval", "targets", "repeat_every"), _PARAMETER
-)
+    ("", "name", "rules", "group_by", "group_wait", "group_interval", "targets", "repeat_every", "window_start",
+     "window_end", "templates", *TEMPLATE_FIELDS), _PARAMETER,
+)  # fmt: skip
 
 
 class _Group(Part):
@@ -63,7 +66,7 @@ class _Rule(Part):
     label_match_expression_grid: _Grid | UnsetType = UNSET
     group_rules: list[_GroupRule] = []
     notify_rules: list[NotifyRule] = []
-    notify_template: Any = None
+    notify_template: dict[str, str] | UnsetType = UNSET
     system: Any = None
     state: Any = None
 
@@ -170,19 +173,7 @@ def describe(asked: DescribeDispatchRule, caller: Caller) -> Answer:
                     "RepeatInterval": version.repeat_seconds,
                 }
             ],
-            "NotifyRules": [
-                {
-                    "NotifyChannels": told["NotifyChannels"],
-                    "NotifyObjects": [
-                        {
-                            "NotifyType": item["NotifyObjectType"],
-                            "NotifyObjectId": str(item["NotifyObjectId"]),
-                            "Name": item["NotifyObjectName"],
-                        }
-                        for item in told["NotifyObjects"]
-                    ],
-                }
-            ],
+            "NotifyRules": _notify_rules(told),
         }
     }
 
@@ -224,6 +215,10 @@ def _content(rule: _Rule, content: TypedContent) -> TypedContent:
         raise invalid(_PARAMETER, "Name one of groupRules; several are several rules.")
     content["rules"] = _conditions(rule)
     content["targets"] = read_targets(_PARAMETER, rule.notify_rules)
+    content["sending_window"] = _window(rule.notify_rules, content.get("sending_window"))
+    if rule.notify_template is not UNSET:
+        texts = {_TEXT_NAMES.get(name, name): text for name, text in rule.notify_template.items()}
+        content["templates"] = read_texts(_PARAMETER, texts, content.get("templates", {}))
     content["sends_recovery"] = rule.is_recover
     content["repeat_every"] = None
     for group in rule.group_rules:
@@ -236,6 +231,41 @@ def _content(rule: _Rule, content: TypedContent) -> TypedContent:
         if group.repeat_interval is not UNSET and group.repeat_interval > 0:
             content["repeat_every"], content["escalation_id"] = _seconds(group.repeat_interval), None
     return content
+
+
+def _window(rules: Sequence[NotifyRule], before: Any) -> Any:
+    """One for the whole rule, as a policy has one; what it is when no part names hours."""
+    hours = {(rule.notify_start_time, rule.notify_end_time): rule for rule in rules}
+    hours.pop(("", ""), None)
+    if len(hours) > 1:
+        raise invalid(_PARAMETER, "Give all notifyRules the same hours; others are another rule.")
+    return next((read_window(rule, before) for rule in hours.values()), before)
+
+
+def _notify_rules(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One for all who are told over the same channels. Robots and webhooks have their own and stand in the first."""
+    parts: dict[tuple[str, ...], list[Any]] = {}
+    for item in told["NotifyObjects"]:
+        parts.setdefault(tuple(item["NotifyChannels"]), []).append(item)
+    alone = parts.pop((), [])
+    rules: list[dict[str, Any]] = []
+    for channels, items in list(parts.items()) or [((), [])]:
+        is_first = not rules
+        of_all = [name for name in told["NotifyChannels"] if name in channels or name not in PERSONAL]
+        rules.append(
+            {
+                "NotifyChannels": of_all if is_first else list(channels),
+                "NotifyObjects": [
+                    {
+                        "NotifyType": item["NotifyObjectType"],
+                        "NotifyObjectId": str(item["NotifyObjectId"]),
+                        "Name": item["NotifyObjectName"],
+                    }
+                    for item in (*items, *(alone if is_first else ()))
+                ],
+            }
+        )
+    return rules
 
 
 def _seconds(typed: int) -> timedelta:

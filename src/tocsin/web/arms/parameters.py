@@ -57,8 +57,8 @@ def read(struct: type[_Asked], parameters: Mapping[str, str]) -> _Asked:
 def read_json(name: str, text: str, kind: type[_Read], *, has_free_names: bool = False) -> _Read:
     """A parameter that holds JSON. RpcError says where it is not what it should be.
 
-    `matchingConditions` and `MatchingConditions` are one name, as this API writes both; where names are the sender's
-    own (`has_free_names`), they stay as they are.
+    `matchingConditions` and `MatchingConditions` are one name, as this API writes both, and null says nothing, as Go
+    writes an empty list; where names are the sender's own (`has_free_names`), all stays as it is.
     """
     try:
         value = json.loads(text, object_pairs_hook=None if has_free_names else partial(_camel, name))
@@ -75,7 +75,9 @@ def _camel(parameter: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for given_name, value in pairs:
         name = given_name[:1].lower() + given_name[1:]
-        if name in found:
+        if value is None:
+            continue
+        if name in found and found[name] != value:
             raise invalid(parameter, f"{parameter}: {given_name[:80]!r} stands twice in one object.")
         found[name] = value
     return found

@@ -41,6 +41,7 @@ _TEMPLATES = {
     "TtsRecoverContent": "phone_recover_content",
     "RobotContent": "robot_content",
 }
+TEMPLATE_FIELDS = tuple(f"templates.{field}" for field in _TEMPLATES.values())
 NAMES = {
     "name": "Name",
     "rules": "MatchingRules",
@@ -53,8 +54,10 @@ NAMES = {
     "repeat_every": "RepeatInterval",
     "escalation": "EscalationPolicyId",
     "templates": "NotifyTemplate",
-    **{f"templates.{field}": "NotifyTemplate" for field in _TEMPLATES.values()},
+    **dict.fromkeys(TEMPLATE_FIELDS, "NotifyTemplate"),
 }
+_NO_TEXTS = "null"
+"""As a policy shows them that has none of its own: to send that back changes nothing."""
 _Seconds = Annotated[int, Meta(ge=0, le=10**6)]
 STATES = {"enable": True, "disable": False}
 
@@ -84,6 +87,7 @@ class DeleteNotificationPolicy(Request):
 
 
 class ListNotificationPolicies(Paged):
+    directed_mode: bool = False
     ids: str | UnsetType = UNSET
     name: str = ""
     is_detail: bool = False
@@ -110,6 +114,8 @@ def create_or_update(asked: CreateOrUpdateNotificationPolicy, caller: Caller) ->
 
 def list_policies(asked: ListNotificationPolicies, caller: Caller) -> Answer:
     found = among(existing_policies().order_by("pk"), asked.name, read_ids("Ids", asked.ids))
+    if asked.directed_mode:  # none is of that mode
+        found = found.none()
     return page_of(found, asked, "NotificationPolicies", lambda policies: _shown(policies, is_whole=asked.is_detail))
 
 
@@ -156,8 +162,9 @@ def _content(asked: CreateOrUpdateNotificationPolicy, content: TypedContent) -> 
         content["targets"] = read_targets("NotifyRule", [typed])
         if typed.notify_start_time or typed.notify_end_time:
             content["sending_window"] = read_window(typed, content.get("sending_window"))
-    if asked.notify_template is not UNSET:
-        content["templates"] = _templates(asked.notify_template, content.get("templates", {}))
+    if asked.notify_template not in (UNSET, _NO_TEXTS):
+        texts = read_json("NotifyTemplate", asked.notify_template, dict[str, str])
+        content["templates"] = read_texts("NotifyTemplate", texts, content.get("templates", {}))
     if asked.send_recover_message is not UNSET:
         content["sends_recovery"] = asked.send_recover_message
     _repeat(asked, content)
@@ -196,15 +203,14 @@ def _repeat(asked: CreateOrUpdateNotificationPolicy, content: TypedContent) -> N
         content["escalation_id"] = escalation_id or content.get("escalation_id")
 
 
-def _templates(text: str, before: Mapping[str, str]) -> dict[str, str]:
+def read_texts(parameter: str, typed: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
     """Of another program's language, but for what is sent back as it was shown; what it does not know stays."""
-    typed = read_json("NotifyTemplate", text, dict[str, str | None])
     known = {name[:1].lower() + name[1:]: field for name, field in _TEMPLATES.items()}
     found = {field: source for field, source in before.items() if field not in known.values()}
     for name, source in typed.items():
         field = known.get(name)
         if field is None:
-            raise invalid("NotifyTemplate", f"NotifyTemplate has no {name[:40]!r}; it has {', '.join(known)}.")
+            raise invalid(parameter, f"{parameter} has no text {name[:40]!r}; there are {', '.join(known)}.")
         if not source:
             continue
         is_same = _source(before.get(field, "")) == source
@@ -244,6 +250,7 @@ def _details(policy: NotificationPolicy, notify_rule: Mapping[str, Any]) -> dict
     version = policy.current
     if version is None:
         return {}
+    texts = {name: _source(version.templates.get(field, "")) for name, field in _TEMPLATES.items()}
     return {
         "MatchingRules": shown_rules(version.rules),
         "GroupRule": {
@@ -252,7 +259,7 @@ def _details(policy: NotificationPolicy, notify_rule: Mapping[str, Any]) -> dict
             "GroupingFields": version.group_by,
         },
         "NotifyRule": notify_rule,
-        "NotifyTemplate": {name: _source(version.templates.get(field, "")) for name, field in _TEMPLATES.items()},
+        "NotifyTemplate": texts if any(texts.values()) else None,
     }
 
 

@@ -99,6 +99,9 @@ def create_or_update(asked: CreateOrUpdateIMRobot, caller: Caller) -> Answer:
             "Type": asked.type,
             "DailyNoc": robot.sends_daily,
             "DailyNocTime": ",".join(robot.daily_times),
+            "CardTemplate": "",
+            "EnableOutgoing": False,
+            "Token": "",
         }
     }
 

@@ -14,9 +14,10 @@ from tocsin.policies.queries import targets_of
 from tocsin.web.arms.errors import invalid
 from tocsin.web.arms.parameters import Part
 
-_PERSONAL: Mapping[str, Channel] = {"tts": Channel.PHONE, "sms": Channel.SMS, "email": Channel.EMAIL}
+PERSONAL: Mapping[str, Channel] = {"email": Channel.EMAIL, "sms": Channel.SMS, "tts": Channel.PHONE}
+"""In the order in which the original's documents write them, and so those who write files for Terraform."""
 _ROBOTS = ("dingTalk", "wechat", "feishu")
-_KNOWN = frozenset({*_PERSONAL, *_ROBOTS, "webhook"})
+_KNOWN = frozenset({*PERSONAL, *_ROBOTS, "webhook"})
 _KINDS: Mapping[str, frozenset[str]] = {
     "CONTACT": frozenset({"contact", "webhook"}),
     "ARMS_CONTACT": frozenset({"contact", "webhook"}),
@@ -88,7 +89,7 @@ def shown_notify_rules(versions: Collection[PolicyVersion | None]) -> dict[int, 
 
 
 def shown_channels(channels: Collection[str]) -> list[str]:
-    return [name for name, channel in _PERSONAL.items() if channel in channels]
+    return [name for name, channel in PERSONAL.items() if channel in channels]
 
 
 def _shown(
@@ -97,11 +98,14 @@ def _shown(
     window = version.sending_window or {}
     used = {channel for _id, channels in targets for channel in channels}
     kinds = {named[object_id].kind for object_id, _channels in targets if object_id in named}
-    more = [name for kind, name in (("robot", "dingTalk"), ("webhook", "webhook")) if kind in kinds]
     return {
         "NotifyStartTime": window.get("start", ALL_DAY[0]),
         "NotifyEndTime": window.get("end", ALL_DAY[1]),
-        "NotifyChannels": [*shown_channels(used), *more],
+        "NotifyChannels": [
+            *(["dingTalk"] if "robot" in kinds else []),
+            *shown_channels(used),
+            *(["webhook"] if "webhook" in kinds else []),
+        ],
         "NotifyObjects": [
             {
                 "NotifyObjectType": _SHOWN.get(named[object_id].kind, "CONTACT"),
@@ -118,4 +122,4 @@ def _shown(
 def _channels(name: str, typed: Sequence[str]) -> list[str]:
     if unknown := [channel for channel in typed if channel not in _KNOWN]:
         raise invalid(name, f"There is no channel {unknown[0][:40]}; there are {', '.join(sorted(_KNOWN))}.")
-    return [channel.value for channel in PERSONAL_CHANNELS if any(_PERSONAL.get(item) is channel for item in typed)]
+    return [channel.value for channel in PERSONAL_CHANNELS if any(PERSONAL.get(item) is channel for item in typed)]
