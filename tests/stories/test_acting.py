@@ -22,7 +22,7 @@ from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.services import delete_contacts, update_group
 from tocsin.core.errors import ConflictError
 from tocsin.delivery.models import Delivery
-from tocsin.delivery.plan_rows import stopped_by_claims
+from tocsin.delivery.plan_rows import stopped_by_people
 from tocsin.delivery.planning import plan_due
 from tocsin.delivery.timeline import timeline
 from tocsin.policies.rules import Condition, Operator
@@ -391,7 +391,7 @@ def test_who_heard_nothing_because_one_message_failed_and_a_claim_stopped_the_ot
     Delivery.objects.filter(pk=first.pk).update(state="failed", reason="undelivered")
     Delivery.objects.filter(pk=second.pk).update(state="skipped", reason="claimed")
 
-    assert stopped_by_claims([story.alert().pk]) == {story.alert().pk: frozenset({ann.pk})}
+    assert stopped_by_people([story.alert().pk]) == {story.alert().pk: frozenset({ann.pk})}
 
 
 def test_who_heard_nothing_because_of_a_claim_is_told_when_it_is_given_away_and_the_new_one_only_of_that(

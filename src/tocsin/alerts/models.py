@@ -62,7 +62,9 @@ class Alert(models.Model):
     escalation = models.JSONField(default=dict, db_default={}, blank=True)
     """The clocks of `rules.escalating`; {} while nothing has begun."""
     asked = models.JSONField(default=dict, db_default={}, blank=True)
-    """What people want told at the next decision: "escalate" and "assign" with the name of who asked."""
+    """What people want told at the next decision: "escalate", "assign", "unclaim", "unmute" and "reopen", each with the
+    name of who asked.
+    """
     escalated_count = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     """How often its escalation went on, by one step or by several of one moment: it names the step that comes next."""
 

@@ -74,7 +74,7 @@ SELECT n.alert_id, d.recipient_id
 FROM delivery_notification n JOIN delivery_delivery d ON d.notification_id = n.id
 WHERE n.alert_id = ANY(%s) AND n.cause <> 'recovered'
 GROUP BY n.alert_id, d.recipient_id
-HAVING bool_and(d.state IN ('skipped', 'failed', 'cancelled')) AND bool_or(d.reason = 'claimed')
+HAVING bool_and(d.state IN ('skipped', 'failed', 'cancelled')) AND bool_or(d.reason IN ('claimed', 'recovered'))
 """
 _HEARD = """
 SELECT DISTINCT n.alert_id, d.recipient_id, d.channel
@@ -190,8 +190,8 @@ def update_alerts(alerts: Sequence[Alert]) -> None:
     run(_ALERTS, [_json([{name: getattr(alert, name) for name in names} for alert in alerts])])
 
 
-def stopped_by_claims(alert_ids: Collection[int]) -> dict[int, frozenset[int]]:
-    """By alert, those who would have been told, of whom a claim stopped it, and who have heard nothing of it."""
+def stopped_by_people(alert_ids: Collection[int]) -> dict[int, frozenset[int]]:
+    """By alert, those who would have been told, but for a claim or a resolution, and who have heard nothing of it."""
     found: dict[int, set[int]] = {}
     for alert_id, recipient_id in execute(_STOPPED, [list(alert_ids)]) if alert_ids else ():
         found.setdefault(alert_id, set()).add(recipient_id)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 from django.db.models import QuerySet
@@ -18,12 +19,13 @@ from tocsin.delivery.plan_rows import (
     commit_without_waiting,
     lock_due_alerts,
     mark_told,
-    stopped_by_claims,
+    stopped_by_people,
     update_alerts,
 )
 from tocsin.delivery.planning_faults import note_planning_fault
 from tocsin.delivery.postings import want_updates
 from tocsin.delivery.queue_rows import wake_muted
+from tocsin.delivery.reopening import events_left, hand_over, open_beside
 from tocsin.delivery.rules import Cause
 from tocsin.delivery.rules.deciding import AlertFacts, Decision, decide
 from tocsin.delivery.rules.hours import moment_for
@@ -59,7 +61,7 @@ class _Due:
     heard: frozenset[tuple[int, str]] = frozenset()
     """Recipients and channels that have what waited for others."""
     stopped: frozenset[int] = frozenset()
-    """Who has heard nothing of it because of a claim that is over."""
+    """Who has heard nothing of it because of a claim that is over, or of a resolution that was taken back."""
 
     def is_opened(self, now: datetime) -> bool:
         """Whether what waited is planned again: it waits for nothing more or is too urgent to wait by now, and there is
@@ -73,7 +75,8 @@ class _Due:
             return False
         is_heard = alert.muted_until is None or alert.muted_until <= now
         is_wanted = self.decision.state is AlertState.PENDING or self.waited.cause is Cause.ADDED
-        return is_heard and is_wanted and self.facts.is_policy_enabled and alert.resolved_at is None
+        is_open = alert.resolved_at is None or self.decision.state is AlertState.PENDING
+        return is_heard and is_wanted and self.facts.is_policy_enabled and is_open
 
     def cause(self, now: datetime) -> Cause | None:
         """That it fires is told before anything else."""
@@ -177,7 +180,7 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
     alerts = lock_due_alerts(now, limit, only, _aside.keys())
     if not alerts:
         return 0
-    stopped = stopped_by_claims([alert.pk for alert in alerts if _has_claim_ended(alert, now)])
+    stopped = stopped_by_people([alert.pk for alert in alerts if _has_become_pending(alert, now)])
     unmuted = {alert.pk for alert in alerts if _has_mute_ended(alert, now)}
     counts = count_events([alert.pk for alert in alerts])
     versions = policy_versions({alert.policy_version_id for alert in alerts})
@@ -186,7 +189,7 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
         _decided(alert, versions[alert.policy_version_id], counts.get(alert.pk, EventCounts()), ladders, now)
         for alert in alerts
     ]
-    _leave_reopening_to_newer_alerts(due)
+    _decide_reopening(due, now)
 
     waited = what_waited([item.alert.pk for item in due if item.policy.window is not None or item.alert.pk in unmuted])
     for item in due:
@@ -251,21 +254,31 @@ def is_in_force(alert: Alert) -> bool:
     return policy.deleted_at is None and (policy.is_shadow if alert.is_shadow else policy.is_enabled)
 
 
-def _leave_reopening_to_newer_alerts(due: Sequence[_Due]) -> None:
-    """An alert resolved by hand stays closed when a newer one of its group is open."""
-    reopening = [item for item in due if item.alert.resolved_at and item.decision.state is AlertState.PENDING]
-    if not reopening:
-        return
-    open_keys = set(
-        Alert.objects.filter(
-            resolved_at__isnull=True,
-            policy_id__in={item.alert.policy_id for item in reopening},
-            group_key__in={item.alert.group_key for item in reopening},
-        ).values_list("policy_id", "group_key")
-    )
-    for item in reopening:
-        if (item.alert.policy_id, item.alert.group_key) in open_keys:
+def _decide_reopening(due: Sequence[_Due], now: datetime) -> None:
+    """What was resolved by hand opens again for what no newer alert of its group has; an open one of these takes it."""
+    closed = [item for item in due if item.alert.resolved_at is not None and item.counts.active]
+    left = events_left([item.alert.pk for item in closed if not _is_left_behind(item.alert)])
+    beside = open_beside(left)
+    at_work = {item.alert.pk for item in due}
+    given: dict[int, list[int]] = {}
+    for pk, other in beside.items():
+        if other not in at_work:
+            given.setdefault(other, []).extend(left[pk])
+    taken = hand_over(given, now)
+    opening: set[tuple[int, UUID]] = set()
+    for item in closed:
+        pk, key = item.alert.pk, (item.alert.policy_id, item.alert.group_key)
+        if pk not in left or beside.get(pk) in taken:
             item.decision = Decision(AlertState.RESOLVED)
+        elif pk in beside or key in opening:
+            item.decision = Decision(AlertState.RESOLVED, due_at=now + _LATE)
+        elif item.decision.state is AlertState.PENDING:
+            opening.add(key)
+
+
+def _is_left_behind(alert: Alert) -> bool:
+    """Its policy is gone, or has left the shadow that it was opened in."""
+    return alert.policy.deleted_at is not None or (alert.is_shadow and not alert.policy.is_shadow)
 
 
 def _apply(item: _Due, now: datetime) -> list[NewActivity]:
@@ -325,9 +338,10 @@ def _due_at(item: _Due, now: datetime) -> datetime | None:
     return opens_at if due_at is None else min(due_at, opens_at or due_at)
 
 
-def _has_claim_ended(alert: Alert, now: datetime) -> bool:
+def _has_become_pending(alert: Alert, now: datetime) -> bool:
+    """A claim ended, or somebody opened it again."""
     has_lapsed = alert.state == AlertState.HANDLING and alert.lapses_at is not None and alert.lapses_at <= now
-    return has_lapsed or "unclaim" in alert.asked
+    return has_lapsed or "unclaim" in alert.asked or "reopen" in alert.asked
 
 
 def _has_mute_ended(alert: Alert, now: datetime) -> bool:

@@ -73,6 +73,14 @@ def test_a_disabled_policy_tells_nobody_and_is_looked_at_again() -> None:
     )
 
 
+def test_what_was_resolved_by_hand_while_its_policy_is_disabled_is_looked_at_again() -> None:
+    closed = facts(state=AlertState.RESOLVED, notified_at=EARLIER, fresh=0, is_policy_enabled=False)
+
+    decision = decide(closed, NOW)
+
+    assert (decision.state, decision.cause, decision.due_at) == (AlertState.RESOLVED, None, NOW + timedelta(minutes=1))
+
+
 def test_what_nobody_claims_is_told_again_each_time_the_interval_is_over() -> None:
     repeats = facts(notified_at=EARLIER, fresh=0, repeat_every=timedelta(minutes=10))
 

@@ -3,6 +3,7 @@ robot's message there)."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -88,16 +89,23 @@ def resolve_alert(*, by: Actor, now: datetime, alert_id: int, text: str = "", ho
 
 @retried
 def reopen_alert(*, by: Actor, now: datetime, alert_id: int, how: str = "") -> Alert:
-    """It was resolved too early: escalation begins anew. ConflictError when nothing of it fires any more."""
+    """It was resolved too early: escalation begins anew, and who has heard nothing because of that is told now.
+
+    ConflictError when nothing of it fires any more.
+    """
     alert = _locked(alert_id)
     if alert.state != AlertState.RESOLVED:
         raise ConflictError(_("This alert is open."))
-    active = AlertEvent.objects.filter(alert=alert, event__state=EventState.ACTIVE).count()
+    states = Counter(AlertEvent.objects.filter(alert=alert).values_list("event__state", flat=True))
+    active = states[EventState.ACTIVE]
+    if not active and states[EventState.SILENCED]:
+        raise ConflictError(_("What still fires here is silenced; when that ends there is a new alert."))
     if not active:
         raise ConflictError(_("All its events have recovered; when one fires again there is a new alert."))
     alert.state, alert.resolved_at, alert.resolved_by = AlertState.PENDING, None, ""
     alert.claimed_at, alert.claimed_by, alert.handler_id = None, "", None
     alert.escalation = Clocks(now).as_json()
+    alert.asked = {"reopen": {"by": by.name}}
     alert.due_at = now
     try:
         with transaction.atomic():

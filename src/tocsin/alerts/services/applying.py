@@ -21,17 +21,21 @@ WHERE a.resolved_at IS NULL AND p.current_id IS NOT NULL AND p.current_id <> a.p
   AND (a.policy_id = %(policy)s OR a.id = ANY(%(alerts)s::bigint[]))
 ORDER BY a.id FOR NO KEY UPDATE OF a
 """
-# Whoever was told is not told again. Where no message was ever planned the alert begins anew: a policy that reached
-# nobody has just been mended.
+# Whoever was told is not told again. Where no message was ever planned the alert begins anew, with its escalation: a
+# policy that reached nobody has just been mended. What still waits for its group goes on waiting.
 _APPLY = """
-WITH applied AS (
-    UPDATE alerts_alert a SET policy_version_id = p.current_id, due_at = %(now)s,
-        notified_at = CASE WHEN EXISTS (
-            SELECT FROM delivery_notification n JOIN delivery_delivery d ON d.notification_id = n.id
-            WHERE n.alert_id = a.id
-        ) THEN a.notified_at END
-    FROM policies_notificationpolicy p, policies_policyversion was, policies_policyversion now_is
-    WHERE a.id = ANY(%(alerts)s::bigint[]) AND p.id = a.policy_id AND was.id = a.policy_version_id
+WITH told AS (
+    SELECT u.id, EXISTS (
+        SELECT FROM delivery_notification n JOIN delivery_delivery d ON d.notification_id = n.id WHERE n.alert_id = u.id
+    ) AS is_told
+    FROM unnest(%(alerts)s::bigint[]) AS u (id)
+), applied AS (
+    UPDATE alerts_alert a SET policy_version_id = p.current_id,
+        due_at = CASE WHEN a.notified_at IS NULL THEN coalesce(a.due_at, %(now)s) ELSE %(now)s END,
+        notified_at = CASE WHEN told.is_told THEN a.notified_at END,
+        escalation = CASE WHEN told.is_told THEN a.escalation ELSE '{}' END
+    FROM told, policies_notificationpolicy p, policies_policyversion was, policies_policyversion now_is
+    WHERE a.id = told.id AND p.id = a.policy_id AND was.id = a.policy_version_id
       AND now_is.id = p.current_id
     RETURNING a.id, was.number AS was, now_is.number AS now_is
 )

@@ -70,9 +70,7 @@ def decide(facts: AlertFacts, now: datetime) -> Decision:
     if facts.active == 0:
         return _ended(facts, now)
     if not facts.is_policy_enabled:
-        is_open = facts.state is not AlertState.RESOLVED
-        due_at = now + LOOK_AGAIN_AFTER if is_open else None
-        return Decision(facts.state, due_at=due_at, clocks=facts.clocks, keeps_asking=True)
+        return Decision(facts.state, due_at=now + LOOK_AGAIN_AFTER, clocks=facts.clocks, keeps_asking=True)
     if facts.state is AlertState.RESOLVED:
         return _open_again(facts, now)
     return _decide_open(facts, now)
