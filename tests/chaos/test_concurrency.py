@@ -21,7 +21,7 @@ from tocsin.alerts.models import Alert
 from tocsin.alerts.services import claim_alert, resolve_alert, unclaim_alert
 from tocsin.channels.base import Outcome, Receipt, ReceiptStatus, SendResult
 from tocsin.channels.models import ProviderAccount
-from tocsin.channels.services import ensure_outbox_accounts, update_account
+from tocsin.channels.services import delete_account, ensure_outbox_accounts, update_account
 from tocsin.contacts.models import Contact, ContactReach
 from tocsin.contacts.services import add_members, create_contact, create_group, delete_contacts
 from tocsin.core.actors import SHELL
@@ -208,6 +208,23 @@ def test_outcomes_recorded_twice_are_one_attempt(source: IntegrationKey, now: da
 
     assert states() == {"accepted": 1}
     assert Attempt.objects.count() == 1
+
+
+@pytest.mark.parametrize("result", [Outcome.ACCEPTED, Outcome.TRANSIENT, Outcome.AMBIGUOUS])
+def test_an_account_deleted_while_it_sends_leaves_an_outcome(
+    source: IntegrationKey, now: datetime, result: Outcome
+) -> None:
+    policy(now, person(now, 1).pk, "sms")
+    accept(source, [fires(now)], now)
+    plan_due(now)
+    (claimed,) = claim(now, worker_id=1)
+    delete_account(by=SHELL, now=now, account_id=claimed.route.account_id or 0)
+
+    record([Sent(claimed, SendResult(result, provider_id="a", part_ids=("a", "b")), now)], now)
+
+    delivery = Delivery.objects.get()
+    assert (delivery.account, delivery.state != "sending") == (None, True)
+    assert Attempt.objects.get().outcome == result
 
 
 def test_words_that_no_column_takes_hold_up_no_outcome(source: IntegrationKey, now: datetime) -> None:

@@ -21,7 +21,8 @@ from tocsin.events.statements import execute, run
 _DETAIL = 500
 
 # A delivery that was claimed again since, or whose receipt was faster, keeps its state. Recording is tried again when
-# it is in doubt whether it was committed: the same attempt is written once.
+# it is in doubt whether it was committed: the same attempt is written once. An account that was deleted while it sent
+# has left its deliveries, and stays gone.
 _RECORD = """
 WITH told AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(rows)s) AS x (
@@ -44,7 +45,7 @@ WITH told AS MATERIALIZED (
 )
 UPDATE delivery_delivery d
 SET state = u.state, reason = u.reason, detail = u.problem, next_at = u.next_at, deadline_at = u.deadline_at,
-    ask_at = u.ask_at, account_id = u.account_id,
+    ask_at = u.ask_at, account_id = CASE WHEN d.account_id IS NOT NULL THEN u.account_id END,
     provider_id = u.provider_id, worker_id = NULL, tried_accounts = u.tried_accounts,
     accepted_at = CASE WHEN u.state IN ('accepted', 'delivered') THEN %(now)s ELSE d.accepted_at END,
     finished_at = CASE WHEN u.is_final THEN %(now)s END,
@@ -61,9 +62,10 @@ FROM unnest(%s::bigint[], %s::text[]) AS u(id, provider_id) WHERE d.id = u.id AN
 # An id that a vendor gives again belongs to the newer message.
 _WRITE_PARTS = """
 INSERT INTO delivery_part (account_id, provider_id, delivery_id, first_id)
-SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[])
+SELECT u.* FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[])
      AS u(account_id, provider_id, delivery_id, first_id)
-ORDER BY account_id, provider_id
+WHERE EXISTS (SELECT FROM channels_provideraccount a WHERE a.id = u.account_id)
+ORDER BY u.account_id, u.provider_id
 ON CONFLICT (account_id, provider_id) DO UPDATE SET delivery_id = excluded.delivery_id, first_id = excluded.first_id
 """
 _LONGEST_ID = 128
