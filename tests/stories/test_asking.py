@@ -11,11 +11,16 @@ import pytest
 from simulators.aliyun import AliyunSimulator
 from simulators.twilio import TwilioSimulator
 from tests.stories.harness import Story
+from tocsin.channels.base import Receipt as ProviderReceipt
+from tocsin.channels.base import ReceiptStatus
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.queries import config_of
+from tocsin.contacts.models import Contact
 from tocsin.contacts.rules import Fallback
+from tocsin.core.ids import to_base36
 from tocsin.delivery.asking import ask_due
 from tocsin.delivery.models import Attempt, Delivery, Receipt
+from tocsin.delivery.services import record_receipts
 
 
 @pytest.fixture
@@ -274,3 +279,25 @@ def test_an_account_that_cannot_be_opened_keeps_no_other_one_from_being_asked(
 
     assert story.delivery(ann, "sms").state == "accepted"
     assert story.delivery(bob, "sms").state == "delivered"
+
+
+def test_a_call_in_doubt_is_not_looked_for_under_the_number_that_its_contact_has_by_now(
+    story: Story, twilio: TwilioSimulator
+) -> None:
+    account = story.account("twilio_voice", **twilio.config)
+    ann = story.contact("Ann", fallback=Fallback.NONE)
+    story.policy({ann: ["phone"]})
+    twilio.loses_replies = True
+    story.fires("DiskFull")
+    story.passes(6)
+    story.expect_call(ann)
+    twilio.loses_replies = False
+    Contact.objects.filter(pk=ann.pk).update(phone="+8613900000099", phone_verified_at=None)
+
+    story.passes(20)
+    call = story.delivery(ann, "phone")
+    answered = ProviderReceipt(ReceiptStatus.ANSWERED, reference=to_base36(call.pk), provider_id=twilio.calls[0].sid)
+    record_receipts(account=account, receipts=[answered], now=story.now)
+
+    call.refresh_from_db()
+    assert (call.state, twilio.asked) == ("delivered", [])

@@ -20,6 +20,7 @@ from tocsin.core.ids import to_base36
 from tocsin.core.storable import storable
 from tocsin.delivery.contents import read_contents
 from tocsin.delivery.doorbell import ring_send
+from tocsin.delivery.link_texts import is_address_of
 from tocsin.delivery.looking_up import Taken, look_up
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.queue_rows import ids_of_others
@@ -46,7 +47,7 @@ FROM (SELECT id, state IN ('accepted', 'ambiguous') AND deadline_at > %(now)s AN
      ) due
 WHERE d.id = due.id
 RETURNING d.id, due.is_open, d.account_id, d.provider_id, d.content_id, d.started_at, d.state,
-          coalesce((SELECT c.phone FROM contacts_contact c WHERE c.id = d.recipient_id), '')
+          coalesce((SELECT c.phone FROM contacts_contact c WHERE c.id = d.recipient_id), ''), d.address_digest
 """
 _IDENTIFY = """
 UPDATE delivery_delivery d
@@ -112,11 +113,16 @@ def _questions(rows: Sequence[tuple[object, ...]]) -> list[_Asked]:
             ),
             is_ambiguous=state == DeliveryState.AMBIGUOUS,
         )
-        for delivery_id, _is_open, account_id, provider_id, content_id, started_at, state, phone in cast(
-            list[tuple[int, bool, int, str, int, datetime, str, str]], open_rows
+        for delivery_id, _is_open, account_id, provider_id, content_id, started_at, state, phone, digest in cast(
+            list[tuple[int, bool, int, str, int, datetime, str, str, bytes | None]], open_rows
         )
-        if account_id in able
+        if account_id in able and (provider_id or _went_to(phone, digest))
     ]  # fmt: skip
+
+
+def _went_to(phone: str, digest: bytes | None) -> bool:
+    """Without the vendor's id it is looked for by its number, which its contact may have changed since."""
+    return bool(phone) and (digest is None or is_address_of(bytes(digest), phone))
 
 
 async def _ask_all(asked: Sequence[_Asked]) -> list[_Asked]:
