@@ -300,8 +300,11 @@ class AliyunSimulator(HttpServer):
 
     def _query_texts(self, query: Mapping[str, str]) -> dict[str, Any]:
         self.asked.append(dict(query))
-        if not re.fullmatch(r"\d{8}", query.get("SendDate", "")) or not 1 <= int(query.get("PageSize", "0")) <= 50:
+        size, page = int(query.get("PageSize", "0")), int(query.get("CurrentPage", "0"))
+        if not re.fullmatch(r"\d{8}", query.get("SendDate", "")) or not 1 <= size <= 50 or page < 1:
             return _said("isv.INVALID_PARAMETERS")
+        if not re.fullmatch(r"1\d{10}", query.get("PhoneNumber", "")):
+            return _said("isv.MOBILE_NUMBER_ILLEGAL")
         found = [
             text
             for text in self.texts
@@ -315,7 +318,7 @@ class AliyunSimulator(HttpServer):
                 "TemplateCode": text.template, "Content": text.text, "OutId": text.out_id,
                 "SendDate": _written(text.sent_at), "ReceiveDate": _written(text.sent_at + timedelta(seconds=5)),
             }
-            for text in found
+            for text in found[(page - 1) * size : page * size]
         ]  # fmt: skip
         return {**_said("OK"), "TotalCount": str(len(found)), "SmsSendDetailDTOs": {"SmsSendDetailDTO": details}}
 

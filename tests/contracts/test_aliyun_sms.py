@@ -251,6 +251,31 @@ def test_a_text_is_found_by_our_reference_on_its_day_in_china(aliyun: AliyunSimu
     assert [(receipt.status, receipt.code) for receipt in failed.receipts] == [(ReceiptStatus.FAILED, "MK:0005")]
 
 
+def test_a_text_that_was_taken_just_after_midnight_is_found(aliyun: AliyunSimulator) -> None:
+    """NOW is half past midnight in China; what was claimed on the day before may have arrived on this one."""
+    send_one("aliyun_sms", aliyun.sms_config, MESSAGE)
+    aliyun.texts[0].sent_at = datetime(2026, 11, 23, 16, 0, 1, tzinfo=UTC)
+    before_midnight = replace(ASKED, sent_at=datetime(2026, 11, 23, 15, 59, 58, tzinfo=UTC))
+
+    assert look_up("aliyun_sms", aliyun.sms_config, before_midnight).is_known is True
+    assert [asked["SendDate"] for asked in aliyun.asked] == ["20261123", "20261124"]
+
+
+def test_a_text_is_found_behind_many_others_of_its_day(aliyun: AliyunSimulator) -> None:
+    send_one("aliyun_sms", aliyun.sms_config, MESSAGE)
+    others = [replace(aliyun.texts[0], out_id=f"o{number}") for number in range(120)]
+    aliyun.texts[:0] = others
+
+    assert look_up("aliyun_sms", aliyun.sms_config, ASKED).is_known is True
+    assert look_up("aliyun_sms", aliyun.sms_config, replace(ASKED, reference="none")).is_known is False
+    assert [asked["CurrentPage"] for asked in aliyun.asked] == ["1", "2", "3"] * 2
+
+
+def test_of_a_number_abroad_nothing_can_be_told(aliyun: AliyunSimulator) -> None:
+    """Alibaba Cloud lists texts of the mainland's numbers only."""
+    assert look_up("aliyun_sms", aliyun.sms_config, replace(ASKED, to="+4915112345678")) == Finding()
+
+
 def test_who_cannot_be_asked_says_nothing(aliyun: AliyunSimulator) -> None:
     aliyun.answer_next("isp.SYSTEM_ERROR")
     assert look_up("aliyun_sms", aliyun.sms_config, ASKED) == Finding()
