@@ -78,6 +78,8 @@ def test_the_same_card_twice_is_there_once(dingtalk: DingtalkAppSimulator) -> No
         (400, "invalidParameter.openConversationId", Outcome.PERMANENT_TARGET),
         (400, "invalidParameter.msgParam", Outcome.PERMANENT_TARGET),
         (500, "system.error", Outcome.TRANSIENT),
+        (500, "incident.open", Outcome.TRANSIENT),
+        (400, "60881", Outcome.TRANSIENT),
         (400, "something.new", Outcome.TRANSIENT),
     ],
 )

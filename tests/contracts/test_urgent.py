@@ -144,3 +144,21 @@ def test_what_cannot_be_found_out_is_tried_again_and_nobody_was_rung(
 
     assert result.outcome == Outcome.TRANSIENT
     assert ANN not in repr(result)
+
+
+@pytest.mark.parametrize(
+    "provider", ["lark_urgent_phone", "lark_urgent_sms", "dingtalk_ding_phone", "dingtalk_ding_sms"]
+)
+def test_a_wrong_secret_is_the_accounts_fault_so_that_the_next_account_calls_at_once(
+    lark: LarkAppSimulator, dingtalk: DingtalkAppSimulator, provider: str
+) -> None:
+    config = (
+        {**lark.config, "app_secret": "not-the-secret"}
+        if provider.startswith("lark")
+        else {**dingtalk.config, "client_secret": "not-the-secret"}
+    )
+
+    result = send_one(provider, config, CALLING)
+
+    assert (result.outcome, result.is_about_message) == (Outcome.PERMANENT_CONFIG, False)
+    assert "not-the-secret" not in repr(result)

@@ -86,14 +86,19 @@ class HttpReply:
     def retry_after(self) -> timedelta | None:
         """What the header asks for; a date is read against the reply's own Date."""
         asked = self.headers.get("retry-after", "").strip()
-        if asked.isascii() and asked.isdigit():
-            return timedelta(seconds=min(int(asked), 86_400))
+        if (seconds := digits_of(asked)) is not None:
+            return timedelta(seconds=min(seconds, 86_400))
         try:
             until = email.utils.parsedate_to_datetime(asked)
             pause = until - email.utils.parsedate_to_datetime(self.headers.get("date", ""))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
         return min(max(pause, timedelta(0)), timedelta(days=1))
+
+
+def digits_of(text: str) -> int | None:
+    """The number that a header holds; of very many digits the first ones. None: it is none."""
+    return int(text[:12]) if text.isascii() and text.isdigit() else None
 
 
 class HttpClient:

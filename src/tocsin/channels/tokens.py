@@ -33,7 +33,7 @@ class AccessToken:
             if isinstance(found, SendResult):
                 return nothing_sent(found)
             self.text, lasts = found
-            seconds = min(float(lasts), _LONGEST) if isinstance(lasts, int | float) else _LONGEST
+            seconds = max(min(lasts, _LONGEST), 0.0) if isinstance(lasts, int | float) else _LONGEST
             self._until = time.monotonic() + seconds - _EARLY
             return None
 

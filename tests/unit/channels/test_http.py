@@ -291,6 +291,8 @@ def test_an_unknown_name_means_nothing_was_sent() -> None:
         ({"retry-after": "soon"}, None),
         ({"retry-after": "-5"}, None),
         ({"retry-after": "\u00b2"}, None),
+        ({"retry-after": "9" * 5000}, timedelta(days=1)),
+        ({"retry-after": "Mon, 23 Nov 2026 12:05:00 +" + "9" * 30, "date": "Mon, 23 Nov 2026 12:00:00 GMT"}, None),
         ({}, None),
     ],
 )

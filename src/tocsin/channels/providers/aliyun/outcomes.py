@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from tocsin.channels.base import Outcome, SendResult
 from tocsin.channels.groups import without_code, without_id
-from tocsin.channels.http import HttpReply
+from tocsin.channels.http import HttpReply, digits_of
 from tocsin.channels.texts import concealed
 from tocsin.core.sentences import Sentence
 
@@ -83,5 +83,5 @@ def _limited(code: str, says: str, detail: str) -> SendResult:
 
 
 def _asked_pause(reply: HttpReply) -> timedelta | None:
-    asked = reply.headers.get("x-acs-retry-after", "")
-    return timedelta(seconds=min(max(int(asked), 1), 600)) if asked.isascii() and asked.isdigit() else None
+    asked = digits_of(reply.headers.get("x-acs-retry-after", ""))
+    return timedelta(seconds=min(max(asked, 1), 600)) if asked is not None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -35,7 +36,7 @@ _ADVICE = (
     ("robot.notfound", Sentence("DingTalk does not know the robot code: check it.")),
 )
 _GROUP = Sentence("DingTalk does not know the group, or the app's robot is not in it.")
-_OF_THE_GROUP = ("openconversationid", "conversation", "spaceid", "openspaceid", "notingroup", "cid")
+_OF_THE_GROUP = re.compile(r"conversation|spaceid|notingroup|(?<![a-z])cid")
 _QUOTA = "ding.serverquota"
 
 
@@ -78,19 +79,24 @@ def refusal(code: str, says: str, reply: HttpReply, *secrets: str) -> SendResult
     said = {"platform": "DingTalk", "code": concealed(code, *secrets)[:64], "says": says}
     word = code.lower()
     detail = concealed(REFUSED % said, *secrets)
-    if reply.status == 429 or (any(sign in word for sign in _TOO_FAST) and _QUOTA not in word):
+    if reply.status == 429 or (any(_is_in(sign, word) for sign in _TOO_FAST) and _QUOTA not in word):
         pause = reply.retry_after or _PAUSE
         return SendResult(Outcome.RATE_LIMITED, said["code"], detail, retry_after=pause)
-    advice = next((text for sign, text in _ADVICE if sign in word), None)
+    advice = next((text for sign, text in _ADVICE if _is_in(sign, word)), None)
     if advice is not None:
         told = concealed(ADVISED % {"advice": advice, **said}, *secrets)
         return SendResult(Outcome.PERMANENT_CONFIG, said["code"], told)
-    if any(sign in f"{word} {says.lower()}" for sign in _OF_THE_GROUP):
+    if _OF_THE_GROUP.search(f"{word} {says.lower()}"):
         told = concealed(ADVISED % {"advice": _GROUP, **said}, *secrets)
         return SendResult(Outcome.PERMANENT_TARGET, said["code"], told)
     if word.startswith(("param.", "invalidparameter", "miss.", "card")):
         return SendResult(Outcome.PERMANENT_TARGET, said["code"], detail)
     return SendResult(Outcome.TRANSIENT, said["code"], detail)
+
+
+def _is_in(sign: str, word: str) -> bool:
+    """Numbers are whole codes, words may be part of one."""
+    return sign == word if sign.isdigit() else sign in word
 
 
 def read_card(reply: HttpReply, card_id: str, *secrets: str) -> SendResult:

@@ -5,7 +5,8 @@ https://open.feishu.cn/document/server-docs/contact-v3/user/batch_get_id
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tocsin.channels.base import Outcome, SendResult
 from tocsin.channels.directory import Directory, Sought
@@ -14,6 +15,7 @@ from tocsin.channels.providers.lark.outcomes import read
 
 _AT_ONCE = 50
 """Numbers, and addresses, of one request."""
+_PATH = "/open-apis/contact/v3/users/batch_get_id?user_id_type=open_id"
 
 
 async def find_people(api: LarkApi, people: Sequence[Sought]) -> Directory:
@@ -23,21 +25,42 @@ async def find_people(api: LarkApi, people: Sequence[Sought]) -> Directory:
         some = people[begin : begin + _AT_ONCE]
         mobiles = {person.phone: person.key for person in some if person.phone}
         emails = {person.email: person.key for person in some if person.email}
-        wanted = {"mobiles": [_written(phone) for phone in mobiles], "emails": list(emails), "include_resigned": False}
-        reply = await api.call("POST", "/open-apis/contact/v3/users/batch_get_id?user_id_type=open_id", wanted)
-        secrets = (*api.secrets, *mobiles, *wanted["mobiles"], *emails)  # type: ignore[misc]
-        result = reply if isinstance(reply, SendResult) else read(reply, *secrets, is_api=True)
-        if isinstance(reply, SendResult) or result.outcome is not Outcome.ACCEPTED:
-            return Directory(found, frozenset(person.key for person in people[begin:]), result.detail)
-        listed = (reply.json().get("data") or {}).get("user_list")
-        answers = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+        answers = await _ask(api, list(mobiles), list(emails))
+        if isinstance(answers, SendResult):
+            return Directory(found, frozenset(person.key for person in people[begin:]), answers.detail)
         written = {_written(phone): key for phone, key in mobiles.items()}
         for name, keys in (("email", emails), ("mobile", written)):  # what a number says comes last and wins
             for item in answers:
                 key = keys.get(str(item.get(name, "")))
-                if key is not None and str(item.get("user_id", "")).startswith("ou_"):
-                    found[key] = str(item["user_id"])
+                if key is not None and (open_id := _open_id(item)):
+                    found[key] = open_id
     return Directory(found)
+
+
+async def find_one(api: LarkApi, phone: str) -> str | SendResult:
+    """The open ID, "" when nobody has the number, or why Lark does not say."""
+    answers = await _ask(api, [phone], [])
+    if isinstance(answers, SendResult):
+        return answers
+    return next((_open_id(item) for item in answers if str(item.get("mobile", "")) == _written(phone)), "")
+
+
+async def _ask(api: LarkApi, phones: Sequence[str], emails: Sequence[str]) -> Sequence[Mapping[str, Any]] | SendResult:
+    mobiles = [_written(phone) for phone in phones]
+    reply = await api.call("POST", _PATH, {"mobiles": mobiles, "emails": list(emails), "include_resigned": False})
+    if isinstance(reply, SendResult):
+        return reply
+    result = read(reply, *api.secrets, *phones, *mobiles, *emails, is_api=True)
+    if result.outcome is not Outcome.ACCEPTED:
+        return result
+    data = reply.json().get("data")
+    listed = data.get("user_list") if isinstance(data, dict) else None
+    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+
+
+def _open_id(item: Mapping[str, Any]) -> str:
+    found = str(item.get("user_id", ""))
+    return found if found.startswith("ou_") else ""
 
 
 def _written(phone: str) -> str:

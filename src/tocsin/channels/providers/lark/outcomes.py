@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from tocsin.channels.base import Outcome, SendResult
 from tocsin.channels.groups import ADVISED, REFUSED, TOOK_IT, without_code
-from tocsin.channels.http import HttpReply
+from tocsin.channels.http import HttpReply, digits_of
 from tocsin.channels.texts import concealed
 from tocsin.core.sentences import Sentence
 
@@ -100,5 +100,5 @@ def _kept(text: str, secrets: tuple[str, ...]) -> str:
 
 
 def _asked_pause(reply: HttpReply) -> timedelta | None:
-    asked = reply.headers.get("x-ogw-ratelimit-reset", "")
-    return timedelta(seconds=min(max(int(asked), 1), 600)) if asked.isascii() and asked.isdigit() else None
+    asked = digits_of(reply.headers.get("x-ogw-ratelimit-reset", ""))
+    return timedelta(seconds=min(max(asked, 1), 600)) if asked is not None else None

@@ -11,11 +11,10 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from tocsin.channels.base import Config, Finding, Message, Outcome, Question, Receipt, ReceiptStatus, SendResult
-from tocsin.channels.directory import Sought
 from tocsin.channels.groups import nothing_sent, without_id
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.lark.account import LarkApi
-from tocsin.channels.providers.lark.directory import find_people
+from tocsin.channels.providers.lark.directory import find_one
 from tocsin.channels.providers.lark.outcomes import read
 from tocsin.channels.texts import cut_bytes
 from tocsin.core.sentences import Sentence
@@ -36,10 +35,10 @@ class LarkUrgent:
 
     async def send(self, message: Message) -> SendResult:
         """The message's id is the vendor's id. A person who is not in Lark is the next account's."""
-        known = await find_people(self._api, [Sought(0, message.to)])
-        if known.problem:
-            return SendResult(Outcome.TRANSIENT, "directory", known.problem)
-        if (open_id := known.user_ids.get(0)) is None:
+        open_id = await find_one(self._api, message.to)
+        if isinstance(open_id, SendResult):
+            return nothing_sent(open_id)
+        if not open_id:
             return SendResult(Outcome.PERMANENT_CONFIG, "unknown", _UNKNOWN, is_about_message=True)
         sent = await self._post(open_id, message)
         if sent.outcome is not Outcome.ACCEPTED:

@@ -81,6 +81,6 @@ def moment(text: object) -> datetime:
     """Twilio writes "Tue, 18 Aug 2026 20:01:14 +0000"; what cannot be read is long ago."""
     try:
         found = parsedate_to_datetime(str(text))
-    except ValueError:
+    except (ValueError, OverflowError):
         return datetime.min.replace(tzinfo=UTC)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
