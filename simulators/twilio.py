@@ -111,6 +111,8 @@ class TwilioSimulator(HttpServer):
         self.loses_replies = False
         """Takes what it gets and cuts the connection off before it answers."""
         self._clock, self._numbers = clock, count(1)
+        self.retry_after = "7"
+        """What it asks for when it is asked too often."""
         self._refused: dict[str, int] = {}
         self._next: list[int] = []
 
@@ -208,7 +210,7 @@ class TwilioSimulator(HttpServer):
         sent = {name: str(value) for name, value in form.items()}
         to, body = sent.get("To", ""), sent.get("Body", "")
         if (problem := self._problem(request, sent)) is not None:
-            return _error(problem, to, sent.get("StatusCallback", ""))
+            return _error(problem, to, sent.get("StatusCallback", ""), self.retry_after)
         if not sent.get("From") and not sent.get("MessagingServiceSid"):
             return _error(21603, to)
         if not body:
@@ -246,7 +248,7 @@ class TwilioSimulator(HttpServer):
         sent = {name: str(value) for name, value in form.items()}
         to = sent.get("To", "")
         if (problem := self._problem(request, sent)) is not None:
-            return _error(problem, to, sent.get("StatusCallback", ""))
+            return _error(problem, to, sent.get("StatusCallback", ""), self.retry_after)
         if sent.get("From") != self.number:
             return _error(21210, to)
         if sum(name in sent for name in ("Twiml", "Url", "ApplicationSid")) != 1:
@@ -322,9 +324,9 @@ def _shown_call(call: TwilioCall) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _error(code: int, to: str, callback: str = "") -> web.Response:
+def _error(code: int, to: str, callback: str = "", retry_after: str = "7") -> web.Response:
     status, says = _MESSAGES.get(code, (400, "Something is wrong with {to}"))
     more = f"https://www.twilio.com/docs/errors/{code}"
-    headers = {"Retry-After": "7"} if status == 429 else {}
+    headers = {"Retry-After": retry_after} if status == 429 else {}
     answer = {"code": code, "message": says.format(to=to, callback=callback), "more_info": more, "status": status}
     return web.json_response(answer, status=status, headers=headers)

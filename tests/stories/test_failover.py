@@ -10,9 +10,13 @@ import pytest
 from simulators.aliyun import AliyunSimulator
 from simulators.twilio import TwilioSimulator
 from tests.stories.harness import ADMIN, Story
+from tocsin.channels.base import Receipt, ReceiptStatus
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import Contact
-from tocsin.delivery.models import Attempt
+from tocsin.contacts.rules import Fallback
+from tocsin.core.ids import to_base36
+from tocsin.delivery.models import Attempt, Delivery
+from tocsin.delivery.services import record_receipts
 from tocsin.delivery.verifications import send_verifications
 
 
@@ -176,3 +180,79 @@ def test_a_link_that_no_account_carries_any_more_fails_and_holds_up_nobody(
     delivery = story.delivery(ann, "sms")
     assert (delivery.state, delivery.reason, delivery.attempt_count) == ("failed", "refused", 1)
     assert len(aliyun.texts) == 1
+
+
+def test_a_call_is_not_held_for_a_vendor_that_wants_a_long_pause(story: Story, twilio: TwilioSimulator) -> None:
+    story.account("twilio_voice", **twilio.config)
+    twilio.retry_after = "600"
+    twilio.answer_next(20429)
+    ann = story.contact("Ann", fallback=Fallback.SMS)
+    story.policy({ann: ["phone"]})
+
+    story.fires("DiskFull")
+    story.passes(6)
+
+    call = story.delivery(ann, "phone")
+    assert (call.state, call.reason) == ("failed", "held_too_long")
+    story.expect_text(ann, "DiskFull")
+    assert twilio.calls == []
+
+
+def test_another_vendor_calls_where_the_first_wants_a_long_pause(
+    story: Story, twilio: TwilioSimulator, aliyun: AliyunSimulator
+) -> None:
+    story.account("twilio_voice", priority=10, **twilio.config)
+    story.account("aliyun_voice", priority=20, **aliyun.voice_config)
+    twilio.retry_after = "600"
+    twilio.answer_next(20429)
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    story.policy({ann: ["phone"]}, rules=[[{"key": "alertname", "operator": "eq", "value": "One"}]])
+    story.policy({bob: ["phone"]}, rules=[[{"key": "alertname", "operator": "eq", "value": "Two"}]])
+
+    story.fires("One")
+    story.passes(6)
+    story.expect_call(ann).answer()
+    story.fires("Two")
+    story.passes(6)
+    story.expect_call(bob).answer()
+
+    assert (len(twilio.calls), len(aliyun.calls)) == (0, 2)
+    steps = [step.text for entry in story.timeline() for step in entry.steps]
+    assert any("its limit is reached" in text for text in steps)
+
+
+def test_a_number_whose_limit_is_reached_at_one_vendor_is_called_over_the_next(
+    story: Story, twilio: TwilioSimulator, aliyun: AliyunSimulator
+) -> None:
+    story.account("aliyun_voice", priority=10, **aliyun.voice_config)
+    story.account("twilio_voice", priority=20, **twilio.config)
+    ann = story.contact("Ann")
+    story.policy({ann: ["phone"]}, group_interval=5)
+
+    for number in range(4):
+        story.fires("DiskFull", instance=f"db{number}")
+        story.passes(90)
+        story.expect_call(ann).answer()
+
+    assert (len(aliyun.calls), len(twilio.calls)) == (2, 2)
+    assert {item.reason for item in Delivery.objects.all()} == {""}
+
+
+def test_a_text_that_arrived_although_the_vendor_seemed_to_refuse_it_is_not_sent_again(
+    story: Story, twilio: TwilioSimulator
+) -> None:
+    account = story.account("twilio_sms", **twilio.config)
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]})
+    twilio.answer_next(20500)
+    story.fires("DiskFull")
+    story.passes(6)
+    delivery = story.delivery(ann, "sms")
+    assert (delivery.state, delivery.attempt_count) == ("planned", 1)
+
+    arrived = Receipt(ReceiptStatus.DELIVERED, reference=to_base36(delivery.pk), provider_id="SM1")
+    record_receipts(account=account, receipts=[arrived], now=story.now)
+    story.passes(60)
+
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempt_count, twilio.messages) == ("delivered", 1, [])

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from tocsin.alerts.rules import AlertState
-from tocsin.channels.base import Limit, Message, Question
+from tocsin.channels.base import Message, Question
 from tocsin.channels.health import begin_probes
 from tocsin.channels.kinds import Channel
 from tocsin.delivery.addressing import Addresses, Route, read_addresses
 from tocsin.delivery.caps import Caps, caps_in_force
 from tocsin.delivery.digests import write_digests
 from tocsin.delivery.fallbacks import follow_failed_calls
-from tocsin.delivery.lanes import take_tokens
+from tocsin.delivery.passing import pass_lanes
 from tocsin.delivery.queue_rows import (
     Held,
     QueueRow,
@@ -78,7 +78,9 @@ class Claimed:
     started_at: datetime
     doubt: Doubt | None = None
     passed_over: str = ""
-    """Accounts that come first and are paused, each with why."""
+    """Accounts that come first and are paused, or take no more for now, each with why."""
+    held_since: datetime | None = None
+    """When a limit held it first; None: none did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def claim(
     ready, had = hold_back(ready, caps, now, held)
     stormy = stormy_pairs(ready)
     ready, merged = _merge(ready, stormy)
-    ready = _pass_lanes(ready, now, held)
+    ready, closed = pass_lanes(ready, addresses, now, held)
     skips += _give_up_held_calls(held, now)
 
     mark_merged(waited, now)
@@ -170,13 +172,16 @@ def claim(
             tried_accounts=row.tried_accounts,
             started_at=now,
             doubt=_doubt(row, addresses, others.get(row.id, frozenset())),
-            passed_over="\n".join(
-                RESTS % {"name": account.name, "why": account.last_failure or "?"}
-                for account in addresses.passed_over(row, route)
-            ),
+            passed_over="\n".join([*_resting(row, route, addresses), *closed.get(row.id, ())]),
+            held_since=row.limited_since,
         )
         for row, route in ready
     ]
+
+
+def _resting(row: QueueRow, route: Route, addresses: Addresses) -> list[str]:
+    resting = addresses.passed_over(row, route)
+    return [RESTS % {"name": account.name, "why": account.last_failure or "?"} for account in resting]
 
 
 def _is_planned_again(row: QueueRow, now: datetime) -> bool:
@@ -308,37 +313,13 @@ def _merge(
     return [(row, route) for row, route in ready if row.id not in gone], merged
 
 
-def _pass_lanes(
-    ready: Sequence[tuple[QueueRow, Route]], now: datetime, held: list[Held]
-) -> list[tuple[QueueRow, Route]]:
-    """Takes a token for each message whose route has a limit; what gets none is held until the lane opens."""
-    wanted: dict[str, tuple[Limit, int]] = {}
-    for _, route in ready:
-        if route.lane and (limit := route.capabilities.limit) is not None:
-            wanted[route.lane] = (limit, wanted.get(route.lane, (limit, 0))[1] + 1)
-    if not wanted:
-        return list(ready)
-    grants = take_tokens(wanted, now)
-    passed = []
-    for row, route in ready:
-        grant = grants.get(route.lane)
-        if grant is None:
-            passed.append((row, route))
-        elif grant.count > 0:
-            grant.count -= 1
-            passed.append((row, route))
-        else:
-            held.append(Held(row, grant.opens_at))
-    return passed
-
-
 def _give_up_held_calls(held: list[Held], now: datetime) -> list[Skip]:
     """A call that was held for a minute has failed; one that would be is looked at again in time."""
     given_up = []
     for item in [item for item in held if item.row.is_call and item.row.purpose == Purpose.ALERT]:
         if item.reason is Reason.PERSON_CAP:
             continue
-        limit = (item.row.held_since or now) + MAX_HELD_CALL
+        limit = (item.row.limited_since or now) + MAX_HELD_CALL
         if limit <= now:
             held.remove(item)
             given_up.append(Skip(item.row.id, DeliveryState.FAILED, Reason.HELD_TOO_LONG))

@@ -132,6 +132,11 @@ class QueueRow:
     def is_call(self) -> bool:
         return self.channel == Channel.PHONE
 
+    @property
+    def limited_since(self) -> datetime | None:
+        """When a limit of its vendor held it first. That of what one person gets in an hour is another matter."""
+        return None if self.reason == Reason.PERSON_CAP else self.held_since
+
 
 @dataclass(frozen=True, slots=True)
 class Skip:
@@ -214,6 +219,7 @@ def mark_sending(claims: Sequence[tuple[QueueRow, int | None, str]], worker_id: 
         """
         UPDATE delivery_delivery d
         SET state = 'sending', reason = '', started_at = %s, next_at = NULL, attempt_count = d.attempt_count + 1,
+            held_since = CASE WHEN d.reason = 'person_cap' THEN NULL ELSE d.held_since END,
             worker_id = %s, account_id = u.account_id, lane = u.lane, address_digest = u.digest
         FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bytea[]) AS u(id, account_id, lane, digest)
         WHERE d.id = u.id
@@ -252,10 +258,18 @@ def mark_held(held: Sequence[Held], now: datetime) -> None:
         """
         UPDATE delivery_delivery d
         SET state = CASE WHEN d.state = 'ambiguous' THEN d.state ELSE 'held' END, next_at = u.until,
-            held_since = coalesce(d.held_since, %s), reason = u.reason
+            held_since = CASE WHEN d.reason = 'person_cap' AND u.reason <> d.reason THEN %s
+                              ELSE coalesce(d.held_since, %s) END,
+            reason = u.reason
         FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[]) AS u(id, until, reason) WHERE d.id = u.id
         """,
-        [now, [item.row.id for item in held], [item.until for item in held], [item.reason or "" for item in held]],
+        [
+            now,
+            now,
+            [item.row.id for item in held],
+            [item.until for item in held],
+            [item.reason or "" for item in held],
+        ],
     )
 
 

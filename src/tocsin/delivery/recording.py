@@ -88,7 +88,7 @@ def _record(recorded: Sequence[Recorded], now: datetime) -> dict[int, int]:
     write_parts(recorded)
     moved = [item for item in recorded if item.claim.delivery_id in moved_ids]
     keep_postings([item.claim.delivery_id for item in moved if _can_be_updated(item)], now)
-    block_lanes(_blocked(recorded))
+    block_lanes(_blocked(recorded, now))
     reporting = {pk for item in named if item.route.provider.reports and (pk := item.route.account_id) is not None}
     reach = apply_waiting_receipts([item.claim.delivery_id for item in named], now, with_readings=reporting)
     _tell_contacts([*reach, *_reach(moved, now)], recorded)
@@ -130,16 +130,19 @@ def _what_follows(sent: Sent, now: datetime) -> Next:
         may_repeat_ambiguous=claim.purpose is Purpose.ALERT,
         now=now,
         random=random.random,
+        held_since=claim.held_since,
     )
 
 
-def _blocked(recorded: Sequence[Recorded]) -> dict[str, datetime]:
-    """Lane -> until when its vendor wants nothing more."""
-    return {
-        item.claim.route.lane: item.next.next_at
-        for item in recorded
-        if item.result.outcome is Outcome.RATE_LIMITED and item.claim.route.lane and item.next.next_at
-    }
+def _blocked(recorded: Sequence[Recorded], now: datetime) -> dict[str, datetime]:
+    """Lane -> until when its vendor wants nothing more, whatever becomes of the message that was told so."""
+    until: dict[str, datetime] = {}
+    for item in recorded:
+        lane, pause = item.claim.route.lane, item.result.retry_after
+        opens_at = now + pause if pause is not None else item.next.next_at
+        if item.result.outcome is Outcome.RATE_LIMITED and lane and opens_at:
+            until[lane] = max(until.get(lane, opens_at), opens_at)
+    return until
 
 
 def _health(recorded: Sequence[Recorded]) -> list[Health]:

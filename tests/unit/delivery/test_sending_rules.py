@@ -33,6 +33,7 @@ def follow(
     other: bool = False,
     repeat: bool = True,
     retry_after: timedelta | None = None,
+    held_since: datetime | None = None,
     capabilities: Capabilities | None = None,
 ) -> Next:
     return after_attempt(
@@ -44,6 +45,7 @@ def follow(
         may_repeat_ambiguous=repeat,
         now=NOW,
         random=lambda: 0.5,
+        held_since=held_since,
     )
 
 
@@ -163,6 +165,57 @@ def test_too_fast_waits_as_long_as_the_vendor_says() -> None:
     )
 
 
+def test_a_pause_that_holds_a_call_too_long_gives_way_to_another_account_or_to_its_fallback() -> None:
+    """An operator who asks for ten minutes, by 429 or by 503, shall not keep a page waiting for them."""
+    long = timedelta(minutes=10)
+
+    for outcome in (Outcome.RATE_LIMITED, Outcome.TRANSIENT):
+        alone = follow(outcome, channel=Channel.PHONE, retry_after=long)
+        with_another = follow(outcome, channel=Channel.PHONE, retry_after=long, other=True)
+        assert alone == Next(DeliveryState.FAILED, Reason.HELD_TOO_LONG)
+        assert with_another == Next(DeliveryState.PLANNED, next_at=NOW, gives_up_account=True)
+
+
+def test_what_a_call_was_held_for_before_counts() -> None:
+    half = timedelta(seconds=30)
+    held_since = NOW - timedelta(seconds=40)
+
+    assert follow(Outcome.RATE_LIMITED, channel=Channel.PHONE, retry_after=half) == Next(
+        DeliveryState.HELD, next_at=NOW + half
+    )
+    assert follow(Outcome.RATE_LIMITED, channel=Channel.PHONE, retry_after=half, held_since=held_since) == Next(
+        DeliveryState.FAILED, Reason.HELD_TOO_LONG
+    )
+
+
+def test_a_call_moves_on_to_another_account_however_short_the_pauses_are_that_are_asked_for() -> None:
+    short = timedelta(seconds=5)
+
+    first, second = (
+        follow(Outcome.TRANSIENT, channel=Channel.PHONE, retry_after=short, other=True, tries=tries) for tries in (1, 2)
+    )
+
+    assert (first.next_at, first.gives_up_account) == (NOW + short, False)
+    assert (second.next_at, second.gives_up_account) == (NOW, True)
+
+
+def test_a_text_does_not_wait_long_where_another_account_carries_it() -> None:
+    long = timedelta(minutes=10)
+
+    assert follow(Outcome.RATE_LIMITED, channel=Channel.SMS, retry_after=long, other=True).gives_up_account
+    assert follow(Outcome.RATE_LIMITED, channel=Channel.SMS, retry_after=long) == Next(
+        DeliveryState.HELD, next_at=NOW + long
+    )
+
+
+def test_mail_waits_for_a_server_that_greylists_it_although_there_is_another_one() -> None:
+    later = timedelta(minutes=5)
+
+    assert follow(Outcome.TRANSIENT, retry_after=later, other=True, tries=2) == Next(
+        DeliveryState.PLANNED, next_at=NOW + later
+    )
+
+
 def test_an_ambiguous_alert_is_sent_once_more() -> None:
     assert follow(Outcome.AMBIGUOUS, channel=Channel.SMS) == Next(
         DeliveryState.AMBIGUOUS, Reason.OUTCOME_UNKNOWN, next_at=NOW + timedelta(seconds=5)
@@ -201,6 +254,15 @@ def test_a_receipt_settles_what_is_under_way(
     before: DeliveryState, status: ReceiptStatus, state: DeliveryState, reason: Reason | None
 ) -> None:
     assert after_receipt(before, status) == (state, reason)
+
+
+@pytest.mark.parametrize("before", [DeliveryState.PLANNED, DeliveryState.HELD])
+def test_of_what_is_about_to_be_tried_again_only_a_success_counts(before: DeliveryState) -> None:
+    """The vendor took a try that it had seemed to refuse."""
+    assert after_receipt(before, ReceiptStatus.DELIVERED) == (DeliveryState.DELIVERED, None)
+    assert after_receipt(before, ReceiptStatus.ANSWERED) == (DeliveryState.DELIVERED, None)
+    assert after_receipt(before, ReceiptStatus.FAILED) is None
+    assert after_receipt(before, ReceiptStatus.BUSY) is None
 
 
 @pytest.mark.parametrize("status", list(ReceiptStatus))

@@ -34,7 +34,8 @@ _MEANINGS = {
 
 _OUTCOMES = {
     Outcome.ACCEPTED: "accepted, or delivered where the provider's reply is the proof",
-    Outcome.RATE_LIMITED: "held for as long as the vendor says; the lane is closed for all",
+    Outcome.RATE_LIMITED: "held for as long as the vendor says; the lane is closed for all. Where that is a minute and "
+    "more, another account carries it; a call without one has failed",
     Outcome.TRANSIENT: "tried again with growing pauses; from the second time on another account",
     Outcome.PERMANENT_TARGET: "failed: another account would not help",
     Outcome.PERMANENT_CONFIG: "the next account at once; failed when there is none",

@@ -64,7 +64,10 @@ MAX_CALL_TRIES = 3
 MAX_AMBIGUOUS_TRIES = 2
 _BACKOFF = (5.0, 15.0, 45.0, 120.0, 300.0)
 MAX_HELD_CALL = timedelta(seconds=60)
-"""A limit may hold a call this long; then it counts as failed and its fallback follows."""
+"""A limit may hold a call this long; then it counts as failed and its fallback follows. A vendor that asks for a longer
+pause gives way to another account.
+"""
+_PAUSING = (Outcome.RATE_LIMITED, Outcome.TRANSIENT)
 CALL_AGAIN_AFTER = timedelta(seconds=60)
 CALLS_MERGE_WITHIN = timedelta(seconds=60)
 UNKNOWN_CALL_WITHIN = timedelta(seconds=60)
@@ -113,9 +116,18 @@ def after_attempt(
     may_repeat_ambiguous: bool,
     now: datetime,
     random: Callable[[], float],
+    held_since: datetime | None = None,
 ) -> Next:
-    """What follows one attempt. `tries` counts this one; `has_other_account` means one that was not tried yet."""
+    """What follows one attempt. `tries` counts this one; `has_other_account` means one that was not tried yet;
+    `held_since`: when a limit held it first.
+    """
     max_tries = most_tries(channel)
+    if result.retry_after is not None and result.outcome in _PAUSING and tries < max_tries:
+        waited = now - held_since if held_since is not None and is_call(channel) else timedelta(0)
+        if waited + result.retry_after >= MAX_HELD_CALL and has_other_account and channel is not Channel.EMAIL:
+            return Next(DeliveryState.PLANNED, next_at=now, gives_up_account=True)
+        if waited + result.retry_after > MAX_HELD_CALL and is_call(channel):
+            return Next(DeliveryState.FAILED, Reason.HELD_TOO_LONG)
     match result.outcome:
         case Outcome.ACCEPTED if capabilities.accepted_is_delivered:
             return Next(DeliveryState.DELIVERED)
@@ -128,7 +140,8 @@ def after_attempt(
         case Outcome.RATE_LIMITED if tries < max_tries:
             return Next(DeliveryState.HELD, next_at=now + (result.retry_after or backoff(tries, random)))
         case Outcome.TRANSIENT if tries < max_tries:
-            if has_other_account and tries > 1 and result.retry_after is None:
+            is_greylisted = result.retry_after is not None and channel is Channel.EMAIL
+            if has_other_account and tries > 1 and not is_greylisted:
                 return Next(DeliveryState.PLANNED, next_at=now, gives_up_account=True)
             return Next(DeliveryState.PLANNED, next_at=now + (result.retry_after or backoff(tries, random)))
         case Outcome.PERMANENT_CONFIG if has_other_account and tries < MAX_TRIES:
@@ -159,6 +172,7 @@ _RECEIPT_MOVES: dict[ReceiptStatus, tuple[DeliveryState, Reason | None]] = {
     ReceiptStatus.UNREACHABLE: (DeliveryState.FAILED, Reason.UNREACHABLE),
     ReceiptStatus.MACHINE: (DeliveryState.FAILED, Reason.MACHINE),
 }
+_TRIED_AGAIN = (DeliveryState.PLANNED, DeliveryState.HELD)
 
 
 def after_receipt(
@@ -166,12 +180,15 @@ def after_receipt(
 ) -> tuple[DeliveryState, Reason | None] | None:
     """Where a receipt takes a delivery, or None when it changes nothing: late, doubled, reordered, or only progress.
 
-    `machine_answers`: whoever lets a machine answer is counted as reached.
+    `machine_answers`: whoever lets a machine answer is counted as reached. Of what is about to be tried again only a
+    success counts: the vendor took a try that it had seemed to refuse.
     """
     if status is ReceiptStatus.MACHINE and machine_answers:
         status = ReceiptStatus.ANSWERED
     move = _RECEIPT_MOVES.get(status)
     if move is None or move[0] not in LEGAL_MOVES[state]:
+        return None
+    if state in _TRIED_AGAIN and move[0] is DeliveryState.FAILED:
         return None
     return move
 

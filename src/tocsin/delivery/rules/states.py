@@ -72,6 +72,7 @@ LEGAL_MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
         {
             DeliveryState.SENDING,
             DeliveryState.HELD,
+            DeliveryState.DELIVERED,
             DeliveryState.SKIPPED,
             DeliveryState.MERGED,
             DeliveryState.CANCELLED,
@@ -81,6 +82,7 @@ LEGAL_MOVES: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.HELD: frozenset(
         {
             DeliveryState.SENDING,
+            DeliveryState.DELIVERED,
             DeliveryState.SKIPPED,
             DeliveryState.MERGED,
             DeliveryState.CANCELLED,

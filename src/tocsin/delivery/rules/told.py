@@ -11,6 +11,7 @@ TAKEN_BEFORE = Sentence("The provider had taken the try before; nothing was sent
 WORKER_ENDED = Sentence("The worker ended before the reply was recorded.")
 CODED = Sentence("%(code)s: %(detail)s", words=("detail",))
 RESTS = Sentence("%(name)s rests: %(why)s", words=("why",))
+LIMITED = Sentence("%(name)s takes no more for now, since its limit is reached")
 
 FOUND = "found"
 """The code of an attempt that sent nothing, since the one before had been taken."""
