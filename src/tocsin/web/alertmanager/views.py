@@ -115,7 +115,7 @@ def _write(posted: Posted, by: Actor) -> HttpResponse:
     comment, author = posted.comment or "", posted.created_by or ""
     old = _found(posted.id) if posted.id else None
     if isinstance(old, HttpResponse):
-        return answer("silence not found", 404) if old.status_code == 404 else old
+        return answer("silence not found", 404)
     if old is not None and old.why_fixed:
         return answer(_fixed(old), 400)
     named = name_of(comment, rule)
