@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import datetime, timedelta
 from typing import Any
@@ -220,3 +221,64 @@ def test_the_description_is_there_for_everybody_and_named_by_its_content() -> No
     assert page.status_code == 200
     assert "unsafe-eval" not in page["Content-Security-Policy"]
     assert "https://" not in page.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("body", "status", "fields"),
+    [
+        (b'{"name": "a\\u0000b", "email": "a@example.org"}', 422, ["name"]),
+        (b'{"name": "Ann", "group_ids": [1, "\\ud800"]}', 422, ["group_ids.1"]),
+        (b'"x"', 422, [""]),
+        (b"true", 422, [""]),
+        (b"", 422, [""]),
+        (b"{", 400, []),
+    ],
+)
+def test_a_body_that_is_no_contact_names_what_is_wrong_in_the_readers_language(
+    body: bytes, status: int, fields: list[str]
+) -> None:
+    headers = {"Authorization": f"Bearer {token_of(Role.MANAGER)}", "Accept-Language": "zh-hans"}
+
+    reply = Client().post("/api/v1/contacts", body, content_type="application/json", headers=headers)
+
+    assert (reply.status_code, [error["field"] for error in reply.json()["errors"]]) == (status, fields)
+    assert not reply.json()["detail"].startswith(":")
+    assert re.search("[\u4e00-\u9fff]", reply.json()["detail"]), reply.json()["detail"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/contacts?limit=0", None), ("/contacts?limit=500", None), ("/contacts?limit=x", None),
+        ("/contacts?reach=xx", None), ("/contacts?reveal=perhaps", None), (f"/contacts/{2**70}", None),
+        ("/contacts", {"name": None}), ("/contacts", {"nope": 1}), ("/contacts", {"name": "a" * 300}),
+        ("/contacts", {"name": "A", "group_ids": "1"}), ("/contacts", {"name": "A", "group_ids": ["x"]}),
+        ("/contacts/bulk", {"contacts": []}), ("/contacts/bulk", {"contacts": [{}] * 1001}),
+        ("/contacts/bulk", {"contacts": [{"name": "A"}], "create_groups": 7}),
+        ("/silences", {"name": "S", "rules": [], "effect": "x"}), ("/silences", {"name": "S", "starts_at": "noon"}),
+    ],
+)  # fmt: skip
+def test_every_wrong_value_is_told_in_the_readers_language(path: str, body: object) -> None:
+    ask = api_as(Role.ADMIN)
+
+    answer = ask("POST" if body else "GET", path, body, Accept_Language="zh-hans")
+
+    assert answer.status == 422
+    for error in answer.body["errors"]:
+        assert re.search("[\u4e00-\u9fff]", error["detail"]), error
+
+
+@pytest.mark.django_db
+def test_what_can_be_read_can_be_asked_about() -> None:
+    ask = api_as(Role.MANAGER)
+    made = ask("POST", "/contacts", {"name": "Ann", "email": "ann@example.org"}).body["id"]
+
+    head, read = ask("HEAD", f"/contacts/{made}"), ask("GET", f"/contacts/{made}")
+
+    assert (head.status, head.body, head.headers["ETag"]) == (200, None, read.headers["ETag"])
+    assert ask("HEAD", "/contacts/999999999").status == 404
+    assert ask("HEAD", "/contacts/bulk").status == 405
+    assert ask("PUT", f"/contacts/{made}").headers["Allow"] == "DELETE, GET, HEAD, PATCH"
+    assert Api("")("HEAD", f"/contacts/{made}").status == 401

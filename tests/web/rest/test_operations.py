@@ -112,7 +112,7 @@ def test_what_is_nothing_is_a_problem_too(db: None) -> None:
     assert (refused.status, refused.body["type"], refused.headers["Allow"]) == (
         405,
         "urn:tocsin:problem:method-not-allowed",
-        "GET, POST",
+        "GET, HEAD, POST",
     )
     assert api("GET", "/contacts/1/").status == 404
 

@@ -97,15 +97,21 @@ def _nothing_here(request: HttpRequest, **kwargs: str) -> HttpResponse:
 
 
 def _with_problems(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """A method that is not answered is a problem like any other."""
+    """A method that is not answered is a problem like any other. HEAD is GET, whose body the server leaves out."""
 
     @wraps(view)
     def answered(request: HttpRequest, **kwargs: object) -> HttpResponse:
+        is_head = request.method == "HEAD"
+        if is_head:
+            request.method = "GET"
         response = view(request, **kwargs)
+        if is_head:
+            request.method = "HEAD"
         if response.status_code != 405:
             return response
-        allowed = sorted(response.headers["Allow"].split(", "))
-        return problems.problem(405, "This address answers other methods.", Allow=", ".join(allowed))
+        allowed = set(response.headers["Allow"].split(", "))
+        allowed |= {"HEAD"} if "GET" in allowed else set()
+        return problems.problem(405, "This address answers other methods.", Allow=", ".join(sorted(allowed)))
 
     return answered
 

@@ -30,6 +30,7 @@ from tocsin.core.errors import (
 )
 from tocsin.web.rest.callers import OutOfScopeError, UnknownCallerError
 from tocsin.web.rest.fields import as_json
+from tocsin.web.rest.wrong_values import text_of
 from tocsin.web.shared.words import refused, said
 
 _log = logging.getLogger(__name__)
@@ -138,6 +139,8 @@ def refusal(request: HttpRequest, error: Exception | type[Exception]) -> HttpRes
             return problem(429, said(str(error)), Retry_After=str(_seconds_until(error.retry_at)))
         case ValidationError():
             return _invalid(error)
+        case HttpError() if isinstance(error.__cause__, TocsinError | HttpError):  # ninja hides what a parser says
+            return refusal(request, error.__cause__)
         case HttpError():
             return problem(error.status_code, str(error))
         case Http404():
@@ -177,7 +180,8 @@ def _duplicates(error: DuplicateError) -> list[dict[str, Any]]:
 
 def _invalid(error: ValidationError) -> HttpResponse:
     errors = [_wrong(found) for found in error.errors]
-    return problem(422, "; ".join(f"{each['field']}: {each['detail']}" for each in errors), errors=errors)
+    details = [": ".join(filter(None, (each["field"], each["detail"]))) for each in errors]
+    return problem(422, "; ".join(details), errors=errors)
 
 
 def _wrong(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,8 +190,7 @@ def _wrong(found: Mapping[str, Any]) -> dict[str, Any]:
     if place in ("form", "file"):  # the parts of an upload
         place, rest = "body", ["", *rest[-1:]]
     names = rest[1:] if place == "body" else rest[-1:]
-    text = str(found["msg"]).removeprefix("Value error, ")
-    return {"field": ".".join(names), "place": place, "detail": said(text)}
+    return {"field": ".".join(names), "place": place, "detail": said(text_of(found))}
 
 
 def _seconds_until(moment: object) -> int:
