@@ -6,8 +6,9 @@ import re
 
 _HIDDEN = "***"
 
-_PATH_TOKEN = re.compile(
-    r"(?P<before>/(?:v|a|c|h|calendar|integrations|hook|api/v1/events|callbacks/[\w-]+)/)(?P<token>[^/\s?#\"'<>]+)"
+_PATH_TOKEN = re.compile(  # "/d/" also begins the addresses of Grafana's dashboards
+    r"(?P<before>/(?:v|a|c|h|d(?=/[0-9A-Za-z]{22}\b)|calendar|integrations|hook|api/v1/events|callbacks/[\w-]+)/)"
+    r"(?P<token>[^/\s?#\"'<>]+)"
 )
 _PARAMETER = re.compile(
     r"(?P<before>(?:^|[?&;\s\"'{,(])[\"']?(?:[\w-]{0,40}(?:token|secret|password|passwd|signature|credential)|key|api_?key"

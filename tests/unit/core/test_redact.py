@@ -26,6 +26,7 @@ def test_an_email_is_masked_to_its_first_letter_and_domain(email: str, masked: s
         ("GET /v/A1b2C3d4E5f6G7h8I9j0K1 200", "GET /v/*** 200"),
         ("GET /c/A1b2C3d4E5f6G7h8I9j0K1 200", "GET /c/*** 200"),
         ("GET https://t.example/a/SECRET?x=1", "GET https://t.example/a/***?x=1"),
+        ("GET https://t.example/d/A1b2C3d4E5f6G7h8I9j0K1?x", "GET https://t.example/d/***?x"),
         ("POST /callbacks/twilio/SECRET", "POST /callbacks/twilio/***"),
         ("POST /integrations/SECRET/grafana", "POST /integrations/***/grafana"),
         ("POST /api/v1/events/SECRET", "POST /api/v1/events/***"),
@@ -57,6 +58,7 @@ def test_credentials_are_taken_out_of_texts(text: str, redacted: str) -> None:
         "token is not exist",
         "disk=full keyword=disk monkey=3",
         "https://tocsin.example/console/contacts/",
+        "https://grafana.example/d/rYdddlPWk/node-exporter",
     ],
 )
 def test_other_texts_stay_as_they_are(text: str) -> None:
