@@ -11,7 +11,7 @@ import re2
 from tocsin.policies.rules import Condition, Operator, RulesError, condition_holds, parse_rules
 
 _MATCHER = re.compile(
-    r"""\s*(?:(?P<name>[^\s=!~"{},]+)|"(?P<quoted>(?:[^"\\]|\\.)*)")\s*(?P<operator>=~|!~|!=|=)\s*(?P<value>.*?)\s*""",
+    r"""\s*(?:(?P<name>[^\s=!~"{},]+)|"(?P<quoted>(?:[^"\\]|\\.)*)")\s*(?P<operator>=~|!~|!=|=)(?P<value>.*)""",
     re.DOTALL,
 )
 _OPERATORS = {"=": Operator.EQ, "!=": Operator.NEQ, "=~": Operator.RE, "!~": Operator.NRE}
@@ -68,7 +68,7 @@ def _parsed(text: str) -> Condition:
     found = _MATCHER.fullmatch(text)
     if found is None:
         raise MatcherError(f"bad matcher format: {text[:200]}")
-    value = found["value"]
+    value = found["value"].strip()
     if len(value) >= 2 and value.startswith('"') and value.endswith('"') and not value.endswith('\\"'):
         value = value[1:-1]
     elif value.startswith('"') or (value.endswith('"') and not value.endswith('\\"')):
