@@ -131,6 +131,38 @@ def test_the_most_that_a_template_can_loop_takes_little_time() -> None:
     assert time.monotonic() - begun < 3
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% for a in events %}{% for b in events %}{% if SLOW == 'x' %}{% endif %}{% endfor %}{% endfor %}".replace(
+            "SLOW", "description" + "|replace('a', 'b')|replace('b', 'a')" * 60
+        ),
+        "{% if (" + "~".join(["annotations"] * 600) + ") == 'x' %}{% endif %}{{ title }}",
+        "{% if (" + "+".join(["description"] * 600) + ") == 'x' %}{% endif %}{{ title }}",
+    ],
+)
+def test_what_writes_nothing_ends_too(source: str) -> None:
+    long = "a" * 60_000
+    values: dict[str, Any] = {
+        **EXAMPLE, "description": long, "events": list(EXAMPLE["events"]) * 50,
+        "annotations": {f"a{number}": long for number in range(64)},
+    }  # fmt: skip
+    begun = time.monotonic()
+
+    with pytest.raises(TemplateFault):
+        written(source, values, str)
+
+    assert time.monotonic() - begun < 15
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{{ " + "9" * 5000 + " }}", "{{ title" + "|upper" * 1200 + " }}", "{{ " + "not " * 1900 + "title }}"],
+)
+def test_what_python_cannot_read_is_a_fault_as_well(source: str) -> None:
+    assert why_not_a_template(source)
+
+
 hostile = st.text(alphabet=st.sampled_from("<>&\"'*_`[]()@#\\a all"), max_size=30)
 
 

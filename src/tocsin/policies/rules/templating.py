@@ -9,15 +9,16 @@ the mark of `go_templates` is of that dialect and finds its values under `go`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from jinja2 import TemplateSyntaxError, nodes
+from jinja2 import TemplateSyntaxError, nodes, pass_context
 from jinja2.exceptions import TemplateError
-from jinja2.runtime import LoopContext
+from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
 
 from tocsin.core.errors import InvalidInputError
 from tocsin.core.labels import text_error
@@ -56,6 +57,8 @@ _LONGEST_PIECE = 100_000
 _MOST_ITEMS = 50
 _DEEPEST = 2
 _SECONDS = 1.0
+_UNTIL = " until"
+"""Under this name a template's values say when it must be done; with a blank, so that no template can name it."""
 
 _NO_FILTER = Sentence("there is no filter %(name)s")
 _TOO_LONG = Sentence("Keep a template under %(most)d characters.")
@@ -77,6 +80,13 @@ class Record(dict[str, Any]):
 
 class _Environment(ImmutableSandboxedEnvironment):
     """Nothing but keys of mappings, places of lists and the counters of a loop can be read."""
+
+    intercepted_binops = frozenset({"+"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        """Only what `intercepted_binops` names comes here."""
+        _bounded(sum(len(each) for each in (left, right) if isinstance(each, str | list | tuple)))
+        return super().call_binop(context, operator, left, right)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         return self.getitem(obj, attribute)
@@ -163,7 +173,7 @@ def _made_jinja(source: str, values: Mapping[str, Any], dialect: Callable[[str],
     pieces: list[str] = []
     size = 0
     try:
-        for piece in template.generate(**values):
+        for piece in template.generate(**values, **{_UNTIL: until}):
             pieces.append(piece)
             size += len(piece)
             if size > _LONGEST_OUTPUT:
@@ -183,17 +193,28 @@ def _compiled(source: str, dialect: Callable[[str], str]) -> Any:
     )
     environment.globals.clear()
     environment.filters.clear()
-    environment.filters.update(_FILTERS)
+    environment.filters.update({**_FILTERS, **_OURS})
     try:
         tree = environment.parse(source)
         _check(tree)
         for loop in list(tree.find_all(nodes.For)):
-            loop.iter = nodes.Filter(loop.iter, "each", [], [], None, None, lineno=loop.lineno)
-        return environment.from_string(tree)
+            loop.iter = nodes.Filter(loop.iter, "in_time", [], [], None, None, lineno=loop.lineno)
+        return environment.from_string(_Bounding().visit(tree))
     except TemplateSyntaxError as error:
         raise TemplateFault(AT % {"line": error.lineno, "problem": (error.message or "")[:200]}) from error
-    except RecursionError as error:
+    except (RecursionError, MemoryError, SyntaxError) as error:  # Python's own, of what was made of it
         raise TemplateFault(TOO_DEEP) from error
+    except ValueError as error:  # a number of thousands of digits
+        raise TemplateFault(str(error)[:200]) from error
+
+
+class _Bounding(NodeTransformer):
+    """`one ~ other` is put together piece by piece, as far as it may grow."""
+
+    def visit_Concat(self, node: nodes.Concat, *args: Any, **kwargs: Any) -> nodes.Node:
+        self.generic_visit(node)
+        pieces = nodes.List(node.nodes, lineno=node.lineno)
+        return nodes.Filter(pieces, "concatenated", [], [], None, None, lineno=node.lineno)
 
 
 def _check(tree: nodes.Template) -> None:
@@ -268,6 +289,15 @@ def _each(value: object) -> Sequence[Any]:
     return []
 
 
+@pass_context
+def _in_time(context: Context, value: object) -> Iterator[Any]:
+    """What a loop goes through: one that writes nothing has to end as well."""
+    for item in _each(value):
+        if time.monotonic() > context[_UNTIL]:
+            raise TemplateFault(TOO_SLOW)
+        yield item
+
+
 def _items(value: object) -> Sequence[Any]:
     return list(islice(value.items(), _MOST_ITEMS)) if isinstance(value, Mapping) else []
 
@@ -275,6 +305,16 @@ def _items(value: object) -> Sequence[Any]:
 def _bounded(size: int) -> None:
     if size > _LONGEST_PIECE:
         raise TemplateFault(GREW)
+
+
+def _concatenated(values: Sequence[object]) -> str:
+    pieces: list[str] = []
+    size = 0
+    for value in values:
+        pieces.append(_shown(value))
+        size += len(pieces[-1])
+        _bounded(size)
+    return "".join(pieces)
 
 
 def _replace(value: object, old: object, new: object) -> str:
@@ -318,9 +358,10 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "first": _first,
     "length": _length,
     "items": _items,
-    "each": _each,
 }
-FILTERS = tuple(name for name in _FILTERS if name != "each")
+FILTERS = tuple(_FILTERS)
+_OURS: dict[str, Callable[..., Any]] = {"in_time": _in_time, "concatenated": _concatenated}
+"""That templates cannot name."""
 
 _EVENT = Record(
     name="DiskFull", status="firing", severity="P1", summary="full", description="99%",
