@@ -89,19 +89,25 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_unpacked() 
 def test_texts_that_cells_share_are_not_unpacked_beyond_what_memory_holds() -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("xl/any.xml", b"<sst>" + b"<si><t/></si>" * (65 * 2**20 // 13))
+        beginning = f"<?xml version='1.0'?><!--{'x' * 5000}--><s:sst xmlns:s='x'>".encode()
+        archive.writestr("xl/any.bin", beginning + b"<si><t/></si>" * (65 * 2**20 // 13))
 
     assert refusal(stream.getvalue(), "xlsx") == "Unpacked, this file is too large: at most 64 MiB."
 
 
-def test_a_workbook_that_declares_entities_is_refused() -> None:
+@pytest.mark.parametrize("before", ["", f"<!--{'x' * 5000}-->", " " * 100_000])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_workbook_that_declares_entities_is_refused(before: str, encoding: str) -> None:
     source, stream = io.BytesIO(xlsx(["phone"], ["1"])), io.BytesIO()
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(stream, "w") as new:
         for part in old.infolist():
             data = old.read(part)
-            new.writestr(part, data.replace(b"<worksheet", b'<!DOCTYPE x [<!ENTITY a "b">]><worksheet', 1))
+            if b"<worksheet" in data:
+                begin = data.index(b"<worksheet")
+                data = f'{before}<!DOCTYPE x [<!ENTITY a "b">]>{data[begin:].decode()}'.encode(encoding)
+            new.writestr(part, data)
 
-    assert "cannot be read" in refusal(stream.getvalue(), "xlsx")
+    assert "cannot be read: ValueError" in refusal(stream.getvalue(), "xlsx")
 
 
 def test_a_file_of_too_many_rows_is_refused_and_names_the_limit() -> None:
