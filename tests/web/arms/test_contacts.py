@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from auditlog.models import LogEntry
@@ -13,7 +14,7 @@ from tests.web.arms.calling import Program, program
 from tocsin.accounts.rules import Role
 from tocsin.channels.services import ensure_outbox_accounts
 from tocsin.contacts.models import Contact, ContactGroup, PhoneVerification, Robot, Webhook
-from tocsin.contacts.services import create_contact, import_contact, update_contact
+from tocsin.contacts.services import create_contact, create_group, import_contact, update_contact
 from tocsin.core.clock import utc_now
 
 pytestmark = pytest.mark.django_db
@@ -310,3 +311,44 @@ def test_terraforms_contact_goes_round(api: Program) -> None:
     api.ok("DeleteAlertContact", ContactId=contact.pk, RegionId="r")
     assert not Contact.objects.exists()
     assert datetime.fromtimestamp(shown["UpdateTime"] / 1000, UTC) <= utc_now()
+
+
+def test_each_contact_whose_numbers_are_shown_whole_is_an_entry_of_the_audit_log(api: Program, ann: Contact) -> None:
+    group = create_group(by=ADMIN, now=utc_now(), name="Databases", contact_ids=[ann.pk])
+    own = {"ContactId": ann.pk, "ContactName": "Ann"}
+    reads: list[tuple[str, dict[str, Any]]] = [
+        ("DescribeContacts", PAGE),
+        ("SearchAlertContact", {}),
+        ("DescribeContactGroups", {**PAGE, "IsDetail": "true"}),
+        ("SearchAlertContactGroup", {"ContactGroupIds": group.pk, "IsDetail": "true"}),
+        ("CreateOrUpdateContact", own),
+    ]
+    seen = LogEntry.objects.get_for_object(ann).filter(action=LogEntry.Action.ACCESS)
+    looker = program(Role.RESPONDER)
+
+    for action, parameters in reads[:-1]:
+        looker.ok(action, **parameters)
+    assert not seen.exists()
+
+    for count, (action, parameters) in enumerate(reads, start=1):
+        api.ok(action, **parameters)
+        assert seen.count() == count, action
+    api.ok("CreateOrUpdateContact", **own, Phone="13800000001", Email="ann@example.org")
+    assert seen.count() == len(reads)
+    latest = seen.latest("pk")
+    assert (latest.actor.username, latest.additional_data["note"]) == ("manager", "shown: phone, email")
+
+
+def test_a_chatbots_address_is_whole_for_administrators_alone_and_masked_can_be_sent_back(api: Program) -> None:
+    old = import_contact(by=ADMIN, now=utc_now(), name="Old", legacy_chatbot_url=CHATBOT)
+    masked = "https://oapi.dingtalk.com/***"
+    seen = LogEntry.objects.get_for_object(old).filter(action=LogEntry.Action.ACCESS)
+
+    [shown] = api.ok("SearchAlertContact")["PageBean"]["Contacts"]
+    again = api.ok("CreateOrUpdateContact", ContactId=old.pk, ContactName="Older", DingRobotUrl=masked)
+    assert (shown["DingRobot"], again["AlertContact"]["DingRobotUrl"]) == (masked, masked)
+    assert not seen.exists()
+
+    [whole] = program(Role.ADMIN).ok("SearchAlertContact")["PageBean"]["Contacts"]
+    assert (whole["DingRobot"], seen.get().additional_data["note"]) == (CHATBOT, "shown: legacy_chatbot_url")
+    assert Contact.objects.get().legacy_chatbot_url == CHATBOT

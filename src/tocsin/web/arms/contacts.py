@@ -19,6 +19,7 @@ from tocsin.core.errors import InvalidInputError, NotFoundError, existing
 from tocsin.core.redact import mask_email
 from tocsin.delivery.verifications import SendOutcome, send_verifications
 from tocsin.web.arms.errors import RpcError, invalid, throttled
+from tocsin.web.arms.masks import changed_url, masked_url, sees_addresses, sees_secrets
 from tocsin.web.arms.operation import Answer, Caller, Operation
 from tocsin.web.arms.paging import page_of
 from tocsin.web.arms.parameters import Id, Paged, Request, given, read_ids
@@ -91,8 +92,12 @@ def create_or_update(asked: CreateOrUpdateContact, caller: Caller) -> Answer:
         fields,
         Chatbot("DingRobotUrl", given(asked.ding_robot_url)),
     )
-    more = {"isEmailVerify": bool(contact.email), "DingRobotUrl": contact.legacy_chatbot_url}
-    return {"AlertContact": {**_shown(contact, caller), **more}}
+    is_told = asked.contact_id is UNSET or UNSET not in (asked.phone, asked.email)
+    is_whole = caller.may(Permission.REVEAL) if is_told else sees_addresses(caller, [contact])
+    typed = given(asked.ding_robot_url)
+    chatbot = shown_chatbot(contact, typed == contact.legacy_chatbot_url or sees_chatbots(caller, [contact]))
+    more = {"isEmailVerify": bool(contact.email), "DingRobotUrl": chatbot}
+    return {"AlertContact": {**_shown(contact, is_whole), **more}}
 
 
 def describe(asked: DescribeContacts, caller: Caller) -> Answer:
@@ -101,7 +106,8 @@ def describe(asked: DescribeContacts, caller: Caller) -> Answer:
     found = contacts_holding(texts, ids=read_ids("ContactIds", asked.contact_ids), rows=asked.size)
 
     def shown(rows: Sequence[Contact]) -> list[dict[str, Any]]:
-        return [{**_shown(row, caller), "ArmsContactId": row.pk, "IsEmailVerify": bool(row.email)} for row in rows]
+        is_whole = sees_addresses(caller, rows)
+        return [{**_shown(row, is_whole), "ArmsContactId": row.pk, "IsEmailVerify": bool(row.email)} for row in rows]
 
     return page_of(found, asked, "AlertContacts", shown)
 
@@ -153,7 +159,7 @@ def write_contact(
     changes.update(fields)  # type: ignore[typeddict-item]  # every option can be changed
     if name is not None:
         changes["name"] = name
-    if chatbot.url is not None:
+    if chatbot.url is not None and not _is_masked(chatbot.url, contact_id):
         changes["legacy_chatbot_url"] = chatbot.url
     try:
         return update_contact(by=caller.by, now=caller.now, contact_id=contact_id, version=None, **changes).contact
@@ -161,25 +167,40 @@ def write_contact(
         raise (chatbot.refusal if "legacy_chatbot_url" in error.fields else error) from error
 
 
-def shown_phone(contact: Contact, caller: Caller) -> str:
+def shown_phone(contact: Contact, is_whole: bool) -> str:
     """As the installation's region writes it (11 digits in China), or masked."""
     if not contact.phone:
         return ""
-    if not caller.may(Permission.REVEAL):
-        return phones.mask(contact.phone)
-    return phones.local(contact.phone, settings.DEFAULT_REGION)
+    return phones.local(contact.phone, settings.DEFAULT_REGION) if is_whole else phones.mask(contact.phone)
 
 
-def shown_email(contact: Contact, caller: Caller) -> str:
-    return (contact.email or "") if caller.may(Permission.REVEAL) else mask_email(contact.email or "")
+def shown_email(contact: Contact, is_whole: bool) -> str:
+    return (contact.email or "") if is_whole else mask_email(contact.email or "")
 
 
-def _shown(contact: Contact, caller: Caller) -> dict[str, Any]:
+def sees_chatbots(caller: Caller, contacts: Sequence[Contact]) -> bool:
+    """Their addresses hold tokens."""
+    return sees_secrets(
+        caller, [contact for contact in contacts if contact.legacy_chatbot_url], ("legacy_chatbot_url",)
+    )
+
+
+def shown_chatbot(contact: Contact, is_whole: bool) -> str:
+    url = contact.legacy_chatbot_url
+    return url if is_whole or not url else masked_url(url)
+
+
+def _is_masked(url: str, contact_id: int) -> bool:
+    stored = Contact.objects.filter(pk=contact_id).only("legacy_chatbot_url").first()
+    return stored is not None and bool(url) and changed_url(url, stored.legacy_chatbot_url) is None
+
+
+def _shown(contact: Contact, is_whole: bool) -> dict[str, Any]:
     return {
         "ContactId": contact.pk,
         "ContactName": contact.name,
-        "Phone": shown_phone(contact, caller),
-        "Email": shown_email(contact, caller),
+        "Phone": shown_phone(contact, is_whole),
+        "Email": shown_email(contact, is_whole),
         "IsVerify": contact.phone_verified_at is not None,
         "ReissueSendNotice": _FALLBACKS.index(Fallback(contact.fallback)),
     }

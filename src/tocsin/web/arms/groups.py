@@ -13,6 +13,7 @@ from tocsin.contacts.queries import groups_found, members_of
 from tocsin.contacts.services import create_group, delete_groups, update_group
 from tocsin.core.errors import NotFoundError
 from tocsin.web.arms.contacts import shown_email, shown_phone
+from tocsin.web.arms.masks import sees_addresses
 from tocsin.web.arms.operation import Answer, Caller, Operation
 from tocsin.web.arms.paging import page_of
 from tocsin.web.arms.parameters import Id, Paged, Request, read_ids
@@ -69,12 +70,13 @@ def describe(asked: DescribeContactGroups, caller: Caller) -> Answer:
         members: Mapping[int, Sequence[Contact]] = {}
         if asked.is_detail:
             members = members_of([group.pk for group in groups])
+        is_whole = sees_addresses(caller, people_in(members))
         return [
             {
                 "ContactGroupId": group.pk,
                 "ArmsContactGroupId": group.pk,
                 "ContactGroupName": group.name,
-                "Contacts": [_member(contact, caller) for contact in members.get(group.pk, ())],
+                "Contacts": [_member(contact, is_whole) for contact in members.get(group.pk, ())],
             }
             for group in groups
         ]
@@ -94,13 +96,18 @@ def delete_group(group_id: int, caller: Caller) -> None:
     delete_groups(by=caller.by, now=caller.now, ids=[group_id])
 
 
-def _member(contact: Contact, caller: Caller) -> dict[str, Any]:
+def people_in(members: Mapping[int, Sequence[Contact]]) -> list[Contact]:
+    """Everybody once."""
+    return list({contact.pk: contact for each in members.values() for contact in each}.values())
+
+
+def _member(contact: Contact, is_whole: bool) -> dict[str, Any]:
     return {
         "ContactId": contact.pk,
         "ArmsContactId": contact.pk,
         "ContactName": contact.name,
-        "Phone": shown_phone(contact, caller),
-        "Email": shown_email(contact, caller),
+        "Phone": shown_phone(contact, is_whole),
+        "Email": shown_email(contact, is_whole),
     }
 
 

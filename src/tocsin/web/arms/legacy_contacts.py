@@ -16,12 +16,15 @@ from tocsin.web.arms.contacts import (
     Chatbot,
     delete_contact,
     refuse_hidden_search,
+    sees_chatbots,
+    shown_chatbot,
     shown_email,
     shown_phone,
     write_contact,
 )
 from tocsin.web.arms.groups import NAMES as GROUP_NAMES
-from tocsin.web.arms.groups import delete_group
+from tocsin.web.arms.groups import delete_group, people_in
+from tocsin.web.arms.masks import sees_addresses
 from tocsin.web.arms.moments import milliseconds
 from tocsin.web.arms.operation import Answer, Caller, Operation
 from tocsin.web.arms.paging import old_page_of
@@ -107,7 +110,17 @@ def search_contacts(asked: SearchAlertContact, caller: Caller) -> Answer:
 
     def shown(contacts: Sequence[Contact]) -> list[dict[str, Any]]:
         groups = group_names_of([contact.pk for contact in contacts])
-        return [_shown(contact, caller, " | ".join(groups.get(contact.pk, ()))) for contact in contacts]
+        is_whole, sees_url = sees_addresses(caller, contacts), sees_chatbots(caller, contacts)
+        return [
+            {
+                **_shown(contact, is_whole),
+                "DingRobot": shown_chatbot(contact, sees_url) if caller.may(Permission.MANAGE) else "",
+                "Content": " | ".join(groups.get(contact.pk, ())),
+                "Webhook": "",
+                "ResourceGroupId": "",
+            }
+            for contact in contacts
+        ]
 
     return old_page_of(found.defer(None), asked, "Contacts", shown)
 
@@ -145,34 +158,33 @@ def search_groups(asked: SearchAlertContactGroup, caller: Caller) -> Answer:
         found = found.filter(memberships__contact__name__icontains=asked.contact_name).distinct()
     groups = list(found)
     members = members_of([group.pk for group in groups]) if asked.is_detail else {}
-    return {"ContactGroups": [_shown_group(group, caller, members.get(group.pk, [])) for group in groups]}
+    is_whole = sees_addresses(caller, people_in(members))
+    return {"ContactGroups": [_shown_group(group, is_whole, members.get(group.pk, [])) for group in groups]}
 
 
-def _shown_group(group: ContactGroup, caller: Caller, members: list[Contact]) -> dict[str, Any]:
+def _shown_group(group: ContactGroup, is_whole: bool, members: list[Contact]) -> dict[str, Any]:
     return {
         "ContactGroupId": group.pk,
         "ContactGroupName": group.name,
-        "Contacts": [_shown(contact, caller) for contact in members],
+        "Contacts": [_shown(contact, is_whole) for contact in members],
         "CreateTime": milliseconds(group.created_at),
         "UpdateTime": milliseconds(group.created_at),
         "UserId": "",
     }
 
 
-def _shown(contact: Contact, caller: Caller, content: str | None = None) -> dict[str, Any]:
-    """`content`: the names of its groups, of which only the list of contacts knows; the address of a chatbot too."""
-    is_listed = content is not None
+def _shown(contact: Contact, is_whole: bool) -> dict[str, Any]:
+    """As it is among the members of a group."""
     return {
         "ContactId": contact.pk,
         "ContactName": contact.name,
-        "Phone": shown_phone(contact, caller),
-        "Email": shown_email(contact, caller),
-        "DingRobot": contact.legacy_chatbot_url if is_listed and caller.may(Permission.MANAGE) else "",
+        "Phone": shown_phone(contact, is_whole),
+        "Email": shown_email(contact, is_whole),
+        "DingRobot": "",
         "SystemNoc": False,
         "CreateTime": milliseconds(contact.created_at),
         "UpdateTime": milliseconds(contact.updated_at),
         "UserId": "",
-        **({"Content": content, "Webhook": "", "ResourceGroupId": ""} if is_listed else {}),
     }
 
 
