@@ -105,6 +105,11 @@ STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True  # served from the installed packages: there is no collectstatic step to forget
 WHITENOISE_MAX_AGE = 600
 WHITENOISE_ALLOW_ALL_ORIGINS = False
+FILE_UPLOAD_HANDLERS = [
+    "tocsin.web.shared.uploads.DoorHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
