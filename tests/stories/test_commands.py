@@ -13,14 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from cyclopts import App
 
 from tests.stories.harness import ADMIN, Story
 from tests.stories.test_apply import run
 from tocsin.alerts.models import Alert
+from tocsin.channels.kinds import Channel
 from tocsin.cli.groups import GROUPS
+from tocsin.contacts.services import issue_personal_links
 from tocsin.delivery.drill_models import Drill
 from tocsin.policies.models import NotificationPolicy, SilencePolicy
+from tocsin.policies.services import StepInput, create_escalation
 from tocsin.policies.services.silences import create_silence
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "commands.md"
@@ -99,6 +103,7 @@ def test_json_has_the_shape_that_the_page_says(
     story.expect_many(6)  # two of them say that the turn is Ann's
     one, two, three, four = Alert.objects.order_by("pk").values_list("pk", flat=True)
     create_silence(by=ADMIN, now=story.now, name="S", rules=[[{"key": "a", "operator": "eq", "value": "b"}]])
+    issue_personal_links(by=ADMIN, now=story.now, channels={ann.pk: [Channel.EMAIL]})
     story.webhook("http://127.0.0.1:9/", name="Tickets")
     people, tests = tmp_path / "people.csv", tmp_path / "tests.yaml"
     people.write_text("name,email\nEve,eve@example.org\n")
@@ -111,6 +116,7 @@ def test_json_has_the_shape_that_the_page_says(
         "alert unmute": (four,), "policy list": (), "policy shadow": ("All",), "policy disable": ("All",),
         "policy enable": ("All",), "silence list": (), "silence create": ("--match", 'a="b"', "--for", "1h"),
         "silence end": (SilencePolicy.objects.get().pk,), "contacts list": ("--search", "Ann"),
+        "contacts links": (ann.pk, "--revoke"),
         "contacts verify": (bob.pk, "--dry-run"), "contacts import": (people, "--dry-run"),
         "integration create": ("--name", "New"), "integration list": (), "integration rotate-token": ("New",),
         "api-token create": ("--name", "CI", "--role", "viewer"), "api-token list": (), "api-token revoke": ("CI",),
@@ -160,6 +166,28 @@ def test_an_alert_is_acted_on_from_a_shell(story: Story, capsys: pytest.CaptureF
     assert run("alert", "show", 999_999) == 1
     assert run("alert", "claim") == 1
     assert run("alert", "mute", alert.pk, "--for", "soon") == 1
+
+
+def test_a_step_of_the_escalation_is_asked_for_as_it_was_seen(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    steps = [StepInput(targets=[(bob.pk, ["email"])], after_minutes=minutes) for minutes in (30, 60)]
+    nights = create_escalation(by=ADMIN, now=story.now, name="Nights", steps=steps, rounds=0)
+    story.policy({ann: ["sms"]}, escalation_id=nights.pk)
+    story.fires("Disk full")
+    story.passes(30)
+    story.expect_text(ann, "Disk full")
+    alert = story.alert()
+
+    with time_machine.travel(story.now, tick=False):
+        assert run("alert", "escalate", alert.pk, "--escalated-count", 0) == 0
+        story.passes()
+        assert run("alert", "escalate", alert.pk, "--escalated-count", 0) == 1
+        assert run("alert", "show", alert.pk) == 0
+
+    output = capsys.readouterr()
+    story.expect_mail(bob, "shell asks for help")
+    assert "That step was taken already" in output.err
+    assert "escalated 1 times until now" in output.out
 
 
 def test_a_silence_made_in_a_shell_hides_and_ends(story: Story, capsys: pytest.CaptureFixture[str]) -> None:

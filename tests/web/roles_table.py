@@ -227,6 +227,7 @@ ADDRESSES: dict[str, Door] = {
     "console/contacts/contact/<path:object_id>/test/": Door(MANAGER),
     "console/contacts/contact/<path:object_id>/remove-chatbot/": Door(MANAGER),
     "console/contacts/contact/<path:object_id>/link/": Door(MANAGER),
+    "console/contacts/contact/<path:object_id>/revoke-links/": Door(MANAGER),
     "console/contacts/contact/<path:object_id>/user-id/": Door(MANAGER),
     "console/contacts/contact/<path:object_id>/sign-in/": Door(ADMIN),
     "console/contacts/robot/<path:object_id>/test/": Door(MANAGER),

@@ -743,16 +743,53 @@ def test_managers_send_links_in_batch(ann: Contact, story: Story, clock: Clock) 
     assert sorted(PersonalLink.objects.values_list("channel", flat=True)) == ["email", "sms"]
 
 
+def test_managers_see_the_links_of_a_contact_and_revoke_them(browser: Client, ann: Contact, clock: Clock) -> None:
+    path = link_for(ann, clock)
+    come_in(browser, path)
+    clock.passes(timedelta(minutes=2))
+    newer = link_for(ann, clock)
+    manager, page = signed_in(Role.MANAGER), f"/console/contacts/contact/{ann.pk}/overview/"
+    revoke = f"/console/contacts/contact/{ann.pk}/revoke-links/"
+
+    before = manager.get(page).content.decode()
+    asked = manager.get(revoke).content.decode()
+    still_open = browser.get("/c/my/").content.decode()
+    manager.post(revoke)
+    after = manager.get(page).content.decode()
+
+    assert "Not opened yet" in before
+    assert "Page is open" in before
+    assert "opened from 203.0.113.9" in before
+    assert (path in before, newer in before, "a***@example.org" in before) == (False, False, True)
+    assert "What was sent opens nothing any more" in asked
+    assert "Your page was closed" not in still_open
+    assert "Your page was closed" in browser.get("/c/my/").content.decode()
+    assert "Continue" not in Client().get(newer).content.decode()
+    assert (after.count("Expired or revoked"), after.count("Page is open"), revoke in before, revoke in after) == (
+        1,
+        0,
+        True,
+        False,
+    )
+    changes = [entry.changes_dict for entry in LogEntry.objects.get_for_object(ann)]
+    assert {"personal_link": ["***", ""]} in changes
+
+
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.RESPONDER])
-def test_viewers_and_responders_send_none(role: Role, ann: Contact, clock: Clock) -> None:
+def test_viewers_and_responders_send_and_see_none(role: Role, ann: Contact, clock: Clock) -> None:
     browser = signed_in(role)
     path = "/console/contacts/contact/"
 
+    link_for(ann, clock)
+    sent = PersonalLink.objects.count()
+
     single = browser.post(f"{path}{ann.pk}/link/", {"confirmed": "1"})
+    revoked = browser.post(f"{path}{ann.pk}/revoke-links/")
+    page = browser.get(f"{path}{ann.pk}/overview/").content.decode()
     browser.post(path, {"action": "send_links", "_selected_action": [str(ann.pk)], "confirmed": "1"})
 
-    assert single.status_code == 403
-    assert not PersonalLink.objects.exists()
+    assert (single.status_code, revoked.status_code, "Not opened yet" in page) == (403, 403, False)
+    assert PersonalLink.objects.filter(expires_at__gt=clock.now).count() == sent == 1
 
 
 def test_who_may_not_manage_does_not_read_links_in_the_outbox(ann: Contact, clock: Clock) -> None:

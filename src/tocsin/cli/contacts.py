@@ -21,9 +21,11 @@ from tocsin.cli.shared import Json, fail, say, show, show_json
 from tocsin.contacts.import_models import ContactImport
 from tocsin.contacts.import_texts import problem_text
 from tocsin.contacts.models import Contact, ContactGroup
+from tocsin.contacts.queries import SentLink, personal_links_of
 from tocsin.contacts.queries.importing import RowView, row_view, rows_of, uses_losing_phone
 from tocsin.contacts.queries.listing import NumberState, Wanted, contacts_found
 from tocsin.contacts.rules.importing import Fate, ImportOptions, ImportState
+from tocsin.contacts.services import revoke_personal_links
 from tocsin.contacts.services.exporting import export_contacts
 from tocsin.contacts.services.import_holding import holding
 from tocsin.contacts.services.imports import cancel_import, create_import, start_import
@@ -39,7 +41,7 @@ from tocsin.delivery.verifications import (
     send_verifications,
 )
 
-app = App(name="contacts", help="People: list, verify; many at once: import, export.")
+app = App(name="contacts", help="People: list, verify, personal links; many at once: import, export.")
 
 _Format = Annotated[Literal["csv", "xlsx", "json"] | None, Parameter(help="Default: by the file's ending.")]
 _SHOWN = 50
@@ -90,6 +92,22 @@ def verify(
     show([_verification(result) for result in results], as_json=json, columns=columns)
     if not any(result.outcome == SendOutcome.SENT for result in results):
         sys.exit(1)
+
+
+@app.command
+def links(
+    contact_id: Annotated[int, Parameter(help="The number of a contact, as `tocsin contacts list` shows it.")],
+    /,
+    *,
+    revoke: Annotated[bool, _flag("None of them opens anything any more, and a page that is open is closed.")] = False,
+    json: Json = False,
+) -> None:
+    """Personal links of the last week: where each went, whether it was opened, how long it is good."""
+    existing(Contact.objects.filter(pk=contact_id).only("pk").first(), f"There is no contact {contact_id}.")
+    if revoke:
+        revoke_personal_links(by=SHELL, now=utc_now(), contact_id=contact_id)
+    columns = {"id": "id", "channel": "channel", "address": "to", "sent_at": "sent", "state": "state", "until": "until"}
+    show([_link(link) for link in personal_links_of(contact_id, utc_now())], as_json=json, columns=columns)
 
 
 @app.command(name="import")
@@ -287,6 +305,19 @@ def _contact(row: Contact) -> dict[str, Any]:
         "email": row.email or "",
         "fallback": row.fallback,
         "external_id": row.external_id or "",
+    }
+
+
+def _link(link: SentLink) -> dict[str, Any]:
+    return {
+        "id": link.id,
+        "channel": link.channel.value,
+        "address": link.address_masked,
+        "sent_at": link.sent_at,
+        "state": link.state.value,
+        "until": link.until,
+        "opened_at": link.opened_at,
+        "opened_from": link.opened_from,
     }
 
 

@@ -45,7 +45,7 @@ GROUPS = {
             "Where events come from: create, list.",
             founding=frozenset({"create"}),
         ),
-        Group("contacts", "tocsin.cli.contacts", "People: list, verify; many at once: import, export."),
+        Group("contacts", "tocsin.cli.contacts", "People: list, verify, personal links; many at once: import, export."),
         Group("apply", "tocsin.cli.apply", "Make the installation as files say, and change nothing else."),
         Group("dump", "tocsin.cli.dump", "Write what is configured as files for `tocsin apply`."),
         Group(

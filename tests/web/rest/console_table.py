@@ -143,6 +143,7 @@ ADDRESSES: dict[str, Instead] = {
     "console/contacts/contact/<path:object_id>/test/": ("test_contact",),
     "console/contacts/contact/<path:object_id>/remove-chatbot/": ("remove_chatbot",),
     "console/contacts/contact/<path:object_id>/link/": ("send_personal_links", "preview_personal_links"),
+    "console/contacts/contact/<path:object_id>/revoke-links/": ("revoke_links_of_contact",),
     "console/contacts/contact/<path:object_id>/user-id/": ("list_directories", "look_up_ids_in_directory"),
     "console/contacts/contact/<path:object_id>/sign-in/": ("link_user_to_contact",),
     "console/contacts/robot/<path:object_id>/test/": ("test_robot",),

@@ -31,6 +31,7 @@ OPERATIONS: dict[str, tuple[Scope, Role]] = {
     "export_all_contacts": (Scope.CONTACTS_READ, MANAGER),
     "send_personal_links": (Scope.CONTACTS_WRITE, MANAGER),
     "preview_personal_links": (Scope.CONTACTS_READ, VIEWER),
+    "list_links_of_contact": (Scope.CONTACTS_READ, MANAGER),
     "revoke_links_of_contact": (Scope.CONTACTS_WRITE, MANAGER),
     # asking a vendor tells it numbers
     "list_directories": (Scope.CONTACTS_READ, MANAGER),

@@ -149,11 +149,15 @@ def test_personal_links_are_sent_and_revoked(api: Api, story: Story) -> None:
     sent = api("POST", "/personal-links/send", wanted).body["results"]
     token = personal_token_of(PersonalLink.objects.get())
     good = personal_link_by_token(token, utc_now())[0]
+    (waits,) = api("GET", f"/personal-links/{ann.pk}").body["items"]
     revoked = api("POST", f"/personal-links/{ann.pk}/revoke").body["count"]
+    (gone,) = api("GET", f"/personal-links/{ann.pk}").body["items"]
 
     assert [each["outcome"] for each in previewed] == ["sent", "unknown"]
     assert (none_yet, sent[0]["outcome"], sent[0]["delivery_id"] is None) == (0, "sent", False)
     assert token not in str(sent)
+    assert (waits["state"], waits["address"], gone["state"]) == ("waits", "a***@example.org", "expired")
+    assert api("GET", "/personal-links/999999").status == 404
     assert (good, revoked) == (LinkOutcome.OPEN, 1)
     assert personal_link_by_token(token, utc_now())[0] is LinkOutcome.EXPIRED
     assert api("POST", f"/personal-links/{ann.pk}/revoke").body["count"] == 0

@@ -16,15 +16,19 @@ from tocsin.contacts.queries.people import contact_views
 from tocsin.contacts.queries.tokens import derived_token, row_by_token, sends_to
 from tocsin.contacts.rules import (
     LinkOutcome,
+    LinkState,
     PersonalLinkView,
     is_same_address,
     link_address,
     outcome_of_personal_link,
     personal_link_token,
+    state_of_link,
     why_no_link,
 )
 from tocsin.core import crypto
 from tocsin.core.phones import PhoneError, parse
+from tocsin.core.phones import mask as mask_phone
+from tocsin.core.redact import mask_email
 from tocsin.core.storable import is_storable
 
 
@@ -147,3 +151,31 @@ def session_by_secret(secret: str, now: datetime) -> PersonalSession | None:
 
 def _address_now(row: PersonalLink, contact: Contact) -> str:
     return (contact.email if row.channel == Channel.EMAIL else contact.phone) or ""
+
+
+@dataclass(frozen=True, slots=True)
+class SentLink:
+    """A link as who manages contacts may see it. `until`: how long it, or the page that it opened, is good."""
+
+    id: int
+    channel: Channel
+    address_masked: str
+    sent_at: datetime
+    state: LinkState
+    until: datetime | None
+    opened_at: datetime | None
+    opened_from: str
+
+
+def personal_links_of(contact_id: int, now: datetime, *, most: int = 20) -> list[SentLink]:
+    """The newest first; those of the last week are kept."""
+    rows = PersonalLink.objects.filter(contact_id=contact_id).select_related("contact")
+    found = []
+    for row in rows.defer("contact__legacy_chatbot_url").order_by("-pk")[:most]:
+        view = personal_link_view(row, row.contact)
+        state = state_of_link(view, now, session_expires_at=row.session_expires_at, closed_at=row.closed_at)
+        until = {LinkState.WAITS: row.expires_at, LinkState.OPEN: row.session_expires_at}.get(state)
+        masked = mask_email(row.address) if view.channel is Channel.EMAIL else mask_phone(row.address)
+        sent = SentLink(row.pk, view.channel, masked, row.created_at, state, until, row.opened_at, row.opened_from)
+        found.append(sent)
+    return found

@@ -92,3 +92,38 @@ def outcome_of_personal_link(view: PersonalLinkView, now: datetime) -> LinkOutco
     if view.opened_at is not None:
         return LinkOutcome.USED
     return LinkOutcome.EXPIRED if now >= view.expires_at else LinkOutcome.OPEN
+
+
+class LinkState(StrEnum):
+    """What a link that was sent is worth."""
+
+    WAITS = "waits"
+    """Good, and not opened yet."""
+    OPEN = "open"
+    """Its page is open somewhere."""
+    OVER = "over"
+    """It was opened, and the page is closed."""
+    EXPIRED = "expired"
+    """Or revoked."""
+    REPLACED = "replaced"
+    ADDRESS_CHANGED = "address_changed"
+
+    @property
+    def is_live(self) -> bool:
+        return self in (LinkState.WAITS, LinkState.OPEN)
+
+
+def state_of_link(
+    view: PersonalLinkView, now: datetime, *, session_expires_at: datetime | None, closed_at: datetime | None
+) -> LinkState:
+    match outcome_of_personal_link(view, now):
+        case LinkOutcome.OPEN:
+            return LinkState.WAITS
+        case LinkOutcome.UNKNOWN:
+            return LinkState.ADDRESS_CHANGED
+        case LinkOutcome.REPLACED:
+            return LinkState.REPLACED
+        case LinkOutcome.EXPIRED:
+            return LinkState.EXPIRED
+    is_open = closed_at is None and session_expires_at is not None and session_expires_at > now
+    return LinkState.OPEN if is_open else LinkState.OVER

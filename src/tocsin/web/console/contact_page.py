@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from auditlog.models import LogEntry
@@ -30,7 +30,7 @@ from tocsin.web.console.contact_list import fallback_words, user_ids
 from tocsin.web.console.contact_reachability import channel_lines, channels_ready, proof_lines
 from tocsin.web.console.display import NOTHING, chip, moment, state_chip
 from tocsin.web.console.uses import uses_list
-from tocsin.web.console.words import CAUSES, CHANNELS, DELIVERY_STATES, PURPOSES, reason_text
+from tocsin.web.console.words import CAUSES, CHANNELS, DELIVERY_STATES, LINK_STATES, PURPOSES, reason_text
 
 _NEWEST = 20
 _GROUPS_NAMED = 100
@@ -56,6 +56,7 @@ def contact_page(
 ) -> HttpResponse:
     may_change = may(request, Permission.MANAGE)
     ready = channels_ready(contact)
+    links = queries.personal_links_of(contact.pk, utc_now()) if may_change else []
     groups = list(contact.groups.order_by("name").values_list("pk", "name")[: _GROUPS_NAMED + 1])
     return TemplateResponse(
         request,
@@ -88,6 +89,8 @@ def contact_page(
             "may_call": may_call_with_code(),
             "may_look_up": may_change and bool(contact.email or contact.phone) and bool(directories()),
             "may_link": may_change and (bool(contact.email) or contact.phone_verified_at is not None),
+            "links": _links(links),
+            "has_live_link": may_change and any(link.state.is_live for link in links),
             "may_administer": admin.has_administer_permission(request),
             "signs_in_as": admin.signs_in_as(contact),
             "may_test": may_change and bool(ready),
@@ -115,6 +118,21 @@ def _deliveries(contact: Contact) -> list[dict[str, Any]]:
             "at": moment(row.planned_at, now),
         }
         for row in rows[:_NEWEST]
+    ]
+
+
+def _links(links: Sequence[queries.SentLink]) -> list[dict[str, Any]]:
+    now = utc_now()
+    return [
+        {
+            "state": state_chip(link.state, LINK_STATES),
+            "channel": CHANNELS[link.channel],
+            "address": link.address_masked,
+            "until": link.until,
+            "opened_from": link.opened_from,
+            "at": moment(link.sent_at, now),
+        }
+        for link in links
     ]
 
 

@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from tocsin.accounts.models import User
 from tocsin.accounts.rules import Permission
 from tocsin.contacts.models import Contact
-from tocsin.contacts.services import link_sign_in
+from tocsin.contacts.services import link_sign_in, revoke_personal_links
 from tocsin.core.clock import utc_now
 from tocsin.web.console.actors import actor_of, may
 from tocsin.web.console.contact_choosing import ChosenContacts, selection
@@ -62,6 +62,32 @@ class SelfServiceOfContacts(ChosenContacts):
         contact = self.row(request, object_id)
         back = self.url("overview", contact.pk)
         return links_page(request, self.admin_site.each_context(request), [contact.pk], back)
+
+    @action(
+        description=_("Revoke the personal links"),
+        icon="link_off",
+        url_path="revoke-links",
+        permissions=["write"],
+        attrs={"data-dialog": True},
+    )
+    def revoke_links(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        contact = self.row(request, object_id)
+
+        def act(data: dict[str, Any]) -> HttpResponse:
+            revoke_personal_links(by=actor_of(request), now=utc_now(), contact_id=contact.pk)
+            return self.done(request, _now("The personal links were revoked."), "overview", contact.pk)
+
+        return form_page(
+            request,
+            self.admin_site.each_context(request),
+            forms.Form,
+            act,
+            title=_now("Revoke the personal links of %(name)s") % {"name": contact},
+            text=_now(
+                "What was sent opens nothing any more, and a page that is open is closed. A new link can be sent."
+            ),
+            submit=_now("Revoke"),
+        )
 
     @action(
         description=_("Sign-in of this contact"),

@@ -56,8 +56,8 @@ class ContactAdmin(ContactListAdmin, DirectoryOfContacts):
     actions = ("verify_numbers", "remove_selected", "send_links", "look_up_ids", "drill_selected", "export_selected")
     actions_list = ("default_configuration",)
     actions_detail = (
-        "verify_number", "call_with_code", "attest_number", "send_test", "send_link", "look_up_id", "link_user",
-        "remove_chatbot", "remove_from_group",
+        "verify_number", "call_with_code", "attest_number", "send_test", "send_link", "revoke_links", "look_up_id",
+        "link_user", "remove_chatbot", "remove_from_group",
     )  # fmt: skip
 
     def get_urls(self) -> list[Any]:

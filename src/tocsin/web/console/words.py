@@ -12,7 +12,7 @@ from tocsin.accounts.rules import Role
 from tocsin.alerts.rules import AlertState
 from tocsin.channels.base import Outcome, ReceiptStatus
 from tocsin.channels.kinds import Channel
-from tocsin.contacts.rules import Fallback
+from tocsin.contacts.rules import Fallback, LinkState
 from tocsin.delivery.rules import Cause, DeliveryState
 from tocsin.events.rules import EventState
 from tocsin.web.shared.words import CHANNELS as CHANNELS
@@ -98,6 +98,14 @@ FALLBACKS: Words = {
     Fallback.CALL: _("Call again"),
     Fallback.SMS: _("Send a text message"),
 }
+LINK_STATES: Words = {
+    LinkState.WAITS: _("Not opened yet"),
+    LinkState.OPEN: _("Page is open"),
+    LinkState.OVER: _("Used"),
+    LinkState.EXPIRED: _("Expired or revoked"),
+    LinkState.REPLACED: _("Replaced by a newer one"),
+    LinkState.ADDRESS_CHANGED: _("Address has changed"),
+}
 ROLE_NAMES: Words = {
     Role.VIEWER: _("Viewer"),
     Role.RESPONDER: _("Responder"),
@@ -127,6 +135,8 @@ COLOURS: Mapping[str, str] = {
     DeliveryState.SKIPPED: "default",
     DeliveryState.MERGED: "default",
     DeliveryState.CANCELLED: "default",
+    LinkState.WAITS: "info",
+    LinkState.OPEN: "warning",
 }
 """State -> unfold's label type; states of the same word mean the same."""
 

@@ -10,11 +10,15 @@ from pydantic import BaseModel, Field
 
 from tocsin.accounts.rules import Permission, Scope
 from tocsin.channels.kinds import Channel
+from tocsin.contacts.models import Contact
+from tocsin.contacts.queries import personal_links_of
+from tocsin.contacts.rules import LinkState
 from tocsin.contacts.services import revoke_personal_links
 from tocsin.core.clock import utc_now
+from tocsin.core.errors import existing
 from tocsin.delivery.personal_links import LinkResult, LinkSendOutcome, preview_links, send_links
 from tocsin.web.rest.callers import actor_of
-from tocsin.web.rest.fields import Id, Moment, Typed
+from tocsin.web.rest.fields import Id, Moment, Typed, taken
 from tocsin.web.rest.resources import Resource
 from tocsin.web.shared.words import said
 
@@ -44,6 +48,21 @@ class LinkResults(BaseModel):
     results: list[LinkSent]
 
 
+class LinkOut(BaseModel):
+    id: int
+    channel: Channel = Field(examples=["email"])
+    address: str = Field(description="Masked.")
+    sent_at: Moment
+    state: LinkState = Field(description="`waits` and `open` can be revoked.")
+    until: Moment | None = Field(description="How long it, or the page that it opened, is good.")
+    opened_at: Moment | None
+    opened_from: str
+
+
+class LinksOut(BaseModel):
+    items: list[LinkOut]
+
+
 class LinksRevoked(BaseModel):
     count: int = Field(description="Links that open nothing any more, and pages that are closed.")
 
@@ -60,6 +79,15 @@ def preview_personal_links(request: HttpRequest, typed: LinksWanted) -> Any:
     """What would be sent now. Changes nothing."""
     channels = [Channel(name) for name in typed.channels]
     return _results(preview_links(now=utc_now(), contact_ids=typed.contact_ids, channels=channels))
+
+
+@personal_links.get("/{int:contact_id}", LinksOut, needs=Permission.MANAGE)
+def list_links_of_contact(request: HttpRequest, contact_id: Id) -> Any:
+    """Those of the last week, the newest first; never the link itself."""
+    existing(Contact.objects.filter(pk=contact_id).only("pk").first(), "There is no such contact.")
+    names = set(LinkOut.model_fields) - {"address"}
+    found = personal_links_of(contact_id, utc_now())
+    return LinksOut(items=[LinkOut(address=link.address_masked, **taken(link, names)) for link in found])
 
 
 @personal_links.act("/{int:contact_id}/revoke", LinksRevoked)
