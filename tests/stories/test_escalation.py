@@ -400,6 +400,23 @@ def test_two_who_press_3_take_one_step_and_the_second_is_told_so(story: Story) -
     ]
 
 
+def test_a_second_call_about_the_same_message_takes_no_further_step(story: Story) -> None:
+    ann, dan = story.contact("Ann", fallback=Fallback.CALL), story.contact("Dan")
+    bob, _cho = calls(story, ann, dan)
+    story.expect_call(ann).refuse()
+    story.expect_call(dan).press("3")
+    story.passes(65)
+    story.expect_text(bob, "Dan asks for help")
+
+    call = story.expect_call(ann).press("3")
+    story.passes()
+    story.expect_text(ann, "Disk full: That step was taken already; look at the alert")
+    call.press("3")
+    story.passes()
+
+    assert story.alert().escalated_count == 1
+
+
 def test_of_two_keys_that_one_push_brings_the_first_counts_and_who_pressed_the_other_is_told(story: Story) -> None:
     ann, dan = story.contact("Ann"), story.contact("Dan")
     bob, _cho = calls(story, ann, dan)

@@ -65,8 +65,9 @@ def test_explain_reads_no_alert_of_other_groups(story: Story) -> None:
         [policy] = explain({"alertname": "Disk 1 full"}, story.now).policies
 
     assert policy.open_alert_id == Alert.objects.get(title__contains="Disk 1").pk
-    [read] = [query["sql"] for query in asked if 'FROM "alerts_alert"' in query["sql"]]
-    assert '"group_key" IN' in read
+    [found, known] = [query["sql"] for query in asked if 'FROM "alerts_alert"' in query["sql"]]
+    assert '"group_key" IN' in found
+    assert f'"alerts_alert"."id" IN ({policy.open_alert_id})' in known
 
 
 def test_explain_knows_the_open_alert_that_an_event_would_join(story: Story) -> None:

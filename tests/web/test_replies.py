@@ -105,7 +105,7 @@ def test_a_solution_is_kept_and_what_nobody_understands_is_explained(story: Stor
     assert [entry.text for entry in story.timeline() if entry.kind == "resolved"] == ["deleted old logs"]
 
 
-def test_who_escalates_by_text_what_was_escalated_meanwhile_hears_so_once(
+def test_who_escalates_by_text_what_was_escalated_meanwhile_hears_how_to_take_the_next_step(
     story: Story, account: ProviderAccount
 ) -> None:
     ann, bob = story.contact("Ann"), story.contact("Bob")
@@ -120,11 +120,36 @@ def test_who_escalates_by_text_what_was_escalated_meanwhile_hears_so_once(
     story.expect_mail(bob)
 
     writes(story, account, str(ann.phone), "3")
-    story.expect_text(ann, "Disk full: that step was taken already. Reply 3 again to take the next one.")
-    writes(story, account, str(ann.phone), "3")
+    story.expect_text(ann, "Disk full: that step was taken already. Reply 3 2 to take the next one.")
+    writes(story, account, str(ann.phone), "3 2")
 
     story.expect_text(ann, "the next step of the escalation is told now")
     story.expect_mail(bob, "Ann asks for help")
+
+
+def test_however_often_3_is_written_to_one_text_it_takes_one_step(story: Story, account: ProviderAccount) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    steps = [StepInput(targets=[(bob.pk, ["email"])], after_minutes=minutes) for minutes in (30, 60, 90)]
+    nights = create_escalation(by=ADMIN, now=story.now, name="Nights", steps=steps, rounds=0)
+    story.policy({ann: ["sms"]}, group_wait=0, escalation_id=nights.pk)
+    story.fires("Disk full")
+    story.passes()
+    story.expect_text(ann)
+
+    writes(story, account, str(ann.phone), "3")
+    story.expect_text(ann, "the next step of the escalation is told now")
+    story.expect_mail(bob, "Ann asks for help")
+    for _again in range(2):
+        writes(story, account, str(ann.phone), "3")
+        story.expect_text(ann, "Disk full: that step was taken already. Reply 3 2 to take the next one.")
+    writes(story, account, str(ann.phone), "升级 2")
+    story.expect_text(ann, "the next step of the escalation is told now")
+    story.expect_mail(bob, "Ann asks for help")
+    writes(story, account, str(ann.phone), "3 2")
+    story.expect_text(ann, "Disk full: that step was taken already. Reply 3 3 to take the next one.")
+    writes(story, account, str(ann.phone), "3 9")
+
+    story.expect_text(ann, "Disk full: It was not escalated as often as you say")
 
 
 def test_the_same_reply_twice_is_answered_once(story: Story, account: ProviderAccount) -> None:

@@ -11,10 +11,12 @@ from cyclopts.validators import Number
 from tocsin.alerts import services
 from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import AlertState
+from tocsin.cli.foreseeing import coming_json, coming_line
 from tocsin.cli.shared import Json, length_of, say, show, show_json
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError, existing
+from tocsin.delivery.foreseeing import coming
 from tocsin.delivery.timeline import TimelineEntry, timeline
 from tocsin.policies.naming import Names
 
@@ -51,19 +53,27 @@ def list_all(
 def show_one(alert_id: _Id, /, *, json: Json = False) -> None:
     """One alert with its timeline: who was told, who was not and why, who reacted."""
     row = existing(
-        Alert.objects.select_related("policy").filter(pk=alert_id).first(),
+        Alert.objects.select_related("policy", "policy_version").filter(pk=alert_id).first(),
         f"There is no alert {alert_id}; `tocsin alert list --state all` shows those there are.",
     )
     entries = timeline(alert_id)
+    ahead = coming([alert_id], utc_now())[alert_id]
     if json:
-        show_json({**_as_json(row), "timeline": [_entry(entry) for entry in entries]})
+        told = {"timeline": [_entry(entry) for entry in entries], "coming": [coming_json(item) for item in ahead]}
+        show_json({**_as_json(row), **told})
         return
     say(f"{row.pk} P{row.severity} {row.state}: {row.title} ({row.policy.name})")
+    if row.policy_version.escalation_id is not None:
+        say(f"  escalated {row.escalated_count} times until now")
     for entry in entries:
         by = f" by {entry.actor}" if entry.actor else ""
         say(f"  {entry.at.isoformat(timespec='seconds')}  {entry.title}{by}")
         for line in (*filter(None, (entry.text, entry.detail)), *entry.reasons):
             say(f"      {line}")
+    if ahead:
+        say("If nothing happens:")
+    for item in ahead:
+        say(f"  {coming_line(item)}")
 
 
 @app.command
@@ -140,9 +150,20 @@ def unmute(*ids: _Ids, json: Json = False) -> None:
 
 
 @app.command
-def escalate(*ids: _Ids, json: Json = False) -> None:
+def escalate(
+    *ids: _Ids,
+    escalated_count: Annotated[
+        int | None,
+        Parameter(
+            help="How often it was escalated when you looked, as `tocsin alert show` says; refused when it went on "
+            "since, so that two who ask take one step.",
+            validator=Number(gte=0),
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
     """Take the next step of its escalation now."""
-    _act(ids, json, "is escalated", services.escalate_alert)
+    _act(ids, json, "is escalated", lambda **who: services.escalate_alert(**who, seen=escalated_count))
 
 
 def _act(ids: tuple[int, ...], json: bool, done: str, act: Callable[..., Alert]) -> None:
@@ -175,6 +196,7 @@ def _as_json(row: Alert) -> dict[str, Any]:
         "muted_until": row.muted_until,
         "resolved_at": row.resolved_at,
         "resolved_by": row.resolved_by,
+        "escalated_count": row.escalated_count,
     }
 
 

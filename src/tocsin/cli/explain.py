@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from tocsin.cli.foreseeing import coming_json, coming_line
 from tocsin.cli.shared import Json, moment_of, say, show_json
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError, NotFoundError
@@ -120,8 +121,8 @@ def _later(policy: ExplainedPolicy) -> Iterator[str]:
             yield "  outside the step's notification period: passed over"
         yield from (f"  on duty on {name}: {', '.join(people) or 'nobody'}" for name, people in step.on_duty)
         yield from map("  {}".format, _people(step))
-    if policy.escalation and policy.open_alert_id is not None:
-        yield f"the escalation {policy.escalation} of that alert goes on"
+    if policy.open_alert_id is not None:
+        yield from (f"of that alert {coming_line(item)}" for item in policy.coming)
     elif policy.rounds:
         yield f"then from the first step, {policy.rounds} more times"
 
@@ -156,6 +157,7 @@ def _as_json(found: Explanation) -> dict[str, Any]:
                 "group": dict(policy.group_labels or {}),
                 "open_alert": policy.open_alert_id,
                 "open_alert_fault": policy.open_alert_fault,
+                "coming": [coming_json(item) for item in policy.coming],
                 "is_dropped": policy.moment.is_dropped,
                 "waits_until": policy.moment.at,
                 **_told_as_json(policy),

@@ -11,6 +11,7 @@ from tocsin.alerts.linking import shadow_key
 from tocsin.alerts.models import Alert
 from tocsin.channels.kinds import Channel
 from tocsin.core.sentences import Sentence
+from tocsin.delivery.foreseeing import Coming, coming
 from tocsin.delivery.planning_faults import planning_faults
 from tocsin.delivery.queries import carriers
 from tocsin.delivery.rules.plan import Plan, PlannedDelivery, Shortfall, plan
@@ -82,6 +83,8 @@ class ExplainedPolicy:
     rounds: int = 0
     """How often the escalation's chain begins again. The steps of an alert that is open go on by its own clocks."""
     steps: tuple[ExplainedStep, ...] = ()
+    coming: tuple[Coming, ...] = ()
+    """What falls due of the open alert if nothing happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,7 @@ def explain(
     open_alerts = _open_alerts(keys) if is_now and drafts is None else {}
     faults, _count = planning_faults(now, alert_ids=open_alerts.values()) if open_alerts else ([], 0)
     problems = {fault.alert_id: fault.problem for fault in faults}
+    ahead = coming(open_alerts.values(), now) if open_alerts else {}
     explained = []
     for item in matched:
         view = views.get(current.get(item.policy_id, 0))
@@ -180,6 +184,7 @@ def explain(
                 escalation=ladder.name if ladder is not None else "",
                 rounds=ladder.rounds if ladder is not None else 0,
                 steps=planner.steps(view, ladder) if ladder is not None and open_alert_id is None else (),
+                coming=ahead.get(open_alert_id or 0, ()),
             )
         )
     silences = silences_in_force(now) if is_now else silences_at(now)

@@ -10,6 +10,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from tocsin.alerts.models import Alert
+from tocsin.alerts.services import StepTakenError
 from tocsin.channels.base import Confirmed, InboundText
 from tocsin.channels.models import ProviderAccount
 from tocsin.contacts.models import Contact
@@ -34,8 +35,6 @@ _WORDS = PageLimit("reply-words", 1, timedelta(minutes=10))
 """Of the same words of one sender, before the vendor has heard that they were taken: it brings them to another worker
 when the one that took them died.
 """
-_TOLD = PageLimit("reply-step", 1, LONGEST_PERIOD)
-"""Of one person and step: that it was taken already. Whoever writes again has heard it, and wants the one after."""
 _LOOKED_AT = 50
 
 
@@ -86,16 +85,14 @@ def _act(contact: Contact, text: str, now: datetime) -> str:
         return _("%(title)s: reply 1 to claim it, 2 to resolve it, 3 to escalate it.") % {"title": alert.title}
     by = Actor(ActorKind.CONTACT, contact.name, contact.pk)
     act = Act(read.act.value)
-    if act is Act.ESCALATE and alert.escalated_count > seen:
-        about = f"{contact.pk}:{alert.pk}:{alert.escalated_count}"
-        if count_request(limit=_TOLD, address="", about=about, now=now) is None:
-            return _("%(title)s: that step was taken already. Reply 3 again to take the next one.") % {
-                "title": alert.title
-            }
-        seen = alert.escalated_count
-    typed = Typed(read.text, read.minutes, seen)
+    typed = Typed(read.text, read.minutes, read.number - 1 if read.number else seen)
     try:
         acted = act_on_alert(act, by=by, now=now, alert_id=alert.pk, how="text", typed=typed)
+    except StepTakenError as error:
+        return _("%(title)s: that step was taken already. Reply 3 %(number)d to take the next one.") % {
+            "title": alert.title,
+            "number": error.following,
+        }
     except TocsinError as error:
         return f"{alert.title}: {error}"
     until = (acted.muted_until or now).astimezone(zone_named(contact.time_zone))

@@ -49,3 +49,10 @@ def test_the_other_words() -> None:
         "取消认领": ReplyAct.UNCLAIM,
         "mute": ReplyAct.MUTE,
     }
+
+
+def test_an_escalation_may_name_its_step() -> None:
+    assert read_reply("3") == ReadReply(ReplyAct.ESCALATE)
+    assert read_reply("3 2") == ReadReply(ReplyAct.ESCALATE, number=2)
+    assert read_reply("升级 １２") == ReadReply(ReplyAct.ESCALATE, number=12)
+    assert (read_reply("3 0"), read_reply("3 please"), read_reply("3 12345")) == (None, None, None)

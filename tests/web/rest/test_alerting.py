@@ -9,9 +9,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.stories.harness import Story
+from tests.stories.harness import ADMIN, Story
 from tests.web.rest.asking import Api, api_as
 from tocsin.accounts.rules import Role
+from tocsin.policies.services import StepInput, create_escalation
 
 CRITICAL = [[{"key": "severity", "operator": "eq", "value": "critical"}]]
 
@@ -204,6 +205,35 @@ def test_an_alert_is_acted_on_and_its_messages_are_seen(story: Story, api: Api) 
     (event,) = api("GET", f"/events?alert_id={alert['id']}&label=instance=db-7&state=active").body["items"]
     assert event["labels"]["instance"] == "db-7"
     assert api("GET", "/alerts?state=open").body["items"] == []
+
+
+def test_two_who_ask_for_the_same_step_of_the_escalation_take_one(story: Story, api: Api) -> None:
+    wei, bob = story.contact("Wei"), story.contact("Bob")
+    steps = [StepInput(targets=[(bob.pk, ["email"])], after_minutes=minutes) for minutes in (30, 60)]
+    nights = create_escalation(by=ADMIN, now=story.now, name="Nights", steps=steps, rounds=0)
+    story.policy({wei: ["sms"]}, name="Databases", escalation_id=nights.pk)
+    story.fires("DiskFull", severity="critical")
+    story.passes(6)
+    story.expect_text(wei, "DiskFull")
+    (alert,) = api("GET", "/alerts?state=open").body["items"]
+    at = f"/alerts/{alert['id']}/escalate"
+
+    seen = {"escalated_count": alert["escalated_count"]}
+    first = api("POST", at, seen)
+    at_once = api("POST", at, seen)
+    story.passes()
+    later = api("POST", at, seen)
+    ahead = api("POST", at, {"escalated_count": 7})
+    then = api("GET", f"/alerts/{alert['id']}").body
+    second = api("POST", at, {"escalated_count": then["escalated_count"]})
+    story.passes()
+
+    assert [alert["escalated_count"], then["escalated_count"]] == [0, 1]
+    assert [each.status for each in (first, at_once, later, ahead, second)] == [200, 409, 409, 409, 200]
+    assert "That step was taken already" in later.body["detail"]
+    assert [story.expect_mail(bob) for _step in steps]
+    assert api("POST", at, {"escalated_count": -1}).wrong == ["escalated_count"]
+    assert api("POST", at).status == 409
 
 
 def test_explain_coverage_and_drills_are_asked_here_too(story: Story, api: Api) -> None:

@@ -13,6 +13,7 @@ from tocsin.alerts.rules.escalating import (
     next_escalation,
     taken_steps,
 )
+from tocsin.alerts.rules.foreseeing import StepAhead, steps_ahead
 from tocsin.alerts.rules.states import REOPEN_AFTER, ActivityKind, AlertState, reopens_after
 
 __all__ = [
@@ -23,10 +24,12 @@ __all__ = [
     "DueStep",
     "Escalation",
     "EscalationState",
+    "StepAhead",
     "advanced",
     "clocks_from_json",
     "has_next",
     "next_escalation",
     "reopens_after",
+    "steps_ahead",
     "taken_steps",
 ]

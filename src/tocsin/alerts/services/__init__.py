@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tocsin.alerts.services.acting import (
+    StepTakenError,
     assign_alert,
     change_severity,
     claim_alert,
@@ -20,6 +21,7 @@ from tocsin.alerts.services.escalations import save_escalation
 
 __all__ = [
     "NewActivity",
+    "StepTakenError",
     "apply_current_policy",
     "apply_policy_to_alert",
     "assign_alert",

@@ -39,6 +39,14 @@ _SAME_MUTE = timedelta(seconds=15)
 _SEVERITIES = range(1, 7)
 
 
+class StepTakenError(ConflictError):
+    """Who asks for a step of the escalation is late; `following` is the number of the one that comes next now."""
+
+    def __init__(self, following: int) -> None:
+        self.following = following
+        super().__init__(_("That step was taken already; look at the alert before you ask for the next one."))
+
+
 @retried
 def claim_alert(
     *, by: Actor, now: datetime, alert_id: int, how: str = "", lapses_after: timedelta | None = None
@@ -187,8 +195,8 @@ def unmute_alert(*, by: Actor, now: datetime, alert_id: int, how: str = "") -> A
 def escalate_alert(*, by: Actor, now: datetime, alert_id: int, how: str = "", seen: int | None = None) -> Alert:
     """The next step of the escalation now, also when somebody has claimed the alert.
 
-    `seen`: the alert's `escalated_count` as whoever asks knew it; when it went on since, ConflictError. None: whatever
-    comes next. Who asks while somebody's wish still waits gets ConflictError, too.
+    `seen`: the alert's `escalated_count` as whoever asks knew it; when it went on since, StepTakenError. None: whatever
+    comes next. Who asks while somebody's wish still waits gets ConflictError.
     """
     alert = _open(alert_id)
     if alert.muted_until is not None and alert.muted_until > now:
@@ -196,15 +204,17 @@ def escalate_alert(*, by: Actor, now: datetime, alert_id: int, how: str = "", se
     chain = _chain(alert)
     if chain is None:
         raise ConflictError(_("The notification policy of this alert has no escalation."))
-    if seen is not None and alert.escalated_count > seen:
-        raise ConflictError(_("That step was taken already; look at the alert before you ask for the next one."))
-    if "escalate" in alert.asked:
-        raise ConflictError(_("%(name)s has asked for the next step already.") % {"name": alert.asker("escalate")})
     state = EscalationState(
         chain, clocks_from_json(alert.escalation), AlertState(alert.state), alert.muted_until, alert.lapses_at
     )
     if not has_next(state, now):
         raise ConflictError(_("Every step of the escalation was taken."))
+    if seen is not None and alert.escalated_count > seen:
+        raise StepTakenError(following=alert.escalated_count + 1)
+    if seen is not None and alert.escalated_count < seen:
+        raise ConflictError(_("It was not escalated as often as you say; look at the alert before you ask again."))
+    if "escalate" in alert.asked:
+        raise ConflictError(_("%(name)s has asked for the next step already.") % {"name": alert.asker("escalate")})
     alert.asked = {**alert.asked, "escalate": {"by": by.name}}
     alert.due_at = now
     return _write(alert, ActivityKind.ASKED, by, now, how)

@@ -19,11 +19,15 @@ class ReplyAct(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReadReply:
-    """`text`: what follows the word; the solution of what was resolved, or a comment. `minutes`: of a mute."""
+    """`text`: what follows the word; the solution of what was resolved, or a comment. `minutes`: of a mute.
+
+    `number`: which step of the escalation, counted as the alert takes them; 0: what the message knew as the next one.
+    """
 
     act: ReplyAct
     text: str = ""
     minutes: int = 60
+    number: int = 0
 
 
 _WORDS: dict[str, ReplyAct] = {
@@ -52,6 +56,7 @@ _WORDS: dict[str, ReplyAct] = {
     "mute": ReplyAct.MUTE,
     "免打扰": ReplyAct.MUTE,
 }
+_NUMBER = re.compile(r"[1-9][0-9]{0,3}")
 _LENGTH = re.compile(r"(\d{1,5}) ?([a-z]*|分钟?|小时|天)")
 _UNITS = {"": 1, "m": 1, "min": 1, "分": 1, "分钟": 1, "h": 60, "小时": 60, "d": 24 * 60, "天": 24 * 60}
 _MARKS = " \t.,;:!?'\"()[]。，；：！？、（）“”"
@@ -60,8 +65,8 @@ _MARKS = " \t.,;:!?'\"()[]。，；：！？、（）“”"
 def read_reply(text: str) -> ReadReply | None:
     """The first word says it, in either language, whatever the width and case of its letters; None: nobody can tell.
 
-    *Resolve* may be followed by the solution, *comment* is by what to write, *mute* may be by how long ("2h");
-    "1 moment please" claims nothing.
+    *Resolve* may be followed by the solution, *comment* is by what to write, *mute* may be by how long ("2h"),
+    *escalate* by the number of the step ("3 2"); "1 moment please" claims nothing.
     """
     plain = unicodedata.normalize("NFKC", text).strip(_MARKS)
     word, _, rest = plain.partition(" ")
@@ -75,6 +80,8 @@ def read_reply(text: str) -> ReadReply | None:
         case ReplyAct.MUTE if rest:
             minutes = _minutes(rest)
             return ReadReply(act, minutes=minutes) if minutes is not None else None
+        case ReplyAct.ESCALATE if _NUMBER.fullmatch(rest):
+            return ReadReply(act, number=int(rest))
         case None | ReplyAct.COMMENT:
             return None
     return ReadReply(act) if not rest else None

@@ -1,4 +1,4 @@
-"""What the alert page shows, read in eight statements whatever the size of the alert."""
+"""What the alert page shows, read in some fifteen statements whatever the size of the alert."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import ActivityKind, AlertState, reopens_after
+from tocsin.delivery.foreseeing import Coming, coming
 from tocsin.delivery.timeline import TimelineEntry, timeline
 from tocsin.events.models import Event
 from tocsin.events.rules import EventState
@@ -67,6 +68,7 @@ class Story:
     people: People
     moments: Sequence[Moment]
     events: Sequence[Event]
+    coming: Sequence[Coming]
     stamp: str
     is_shortened: bool
     opens_again_after: str
@@ -113,6 +115,7 @@ class Story:
 def story_of(alert: Alert, now: datetime) -> Story:
     entries = timeline(alert.pk, limit=_ENTRIES)
     people = people_of(alert)
+    ahead = coming([alert.pk], now)[alert.pk]
     events = list(
         Event.objects.filter(memberships__alert=alert)
         .select_related("integration")
@@ -120,7 +123,7 @@ def story_of(alert: Alert, now: datetime) -> Story:
     )
     facts = (
         alert.state, alert.severity, alert.claimed_by, alert.lapses_at, alert.muted_until, alert.assigned_name,
-        alert.active_count, alert.event_count, entries, people,
+        alert.active_count, alert.event_count, entries, people, ahead,
         [(event.pk, event.state, event.count) for event in events], int(now.timestamp()) // 60,
     )  # fmt: skip
     return Story(
@@ -129,6 +132,7 @@ def story_of(alert: Alert, now: datetime) -> Story:
         people=people,
         moments=_moments(alert, entries),
         events=events,
+        coming=ahead,
         stamp=sha256(repr(facts).encode()).hexdigest()[:16],
         is_shortened=len(entries) >= _ENTRIES,
         opens_again_after=span(reopens_after(alert.policy_version.repeat_seconds).total_seconds()),

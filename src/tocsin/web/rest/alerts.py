@@ -18,6 +18,7 @@ from tocsin.alerts.rules import AlertState
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import existing
 from tocsin.delivery.doorbell import ring_due
+from tocsin.delivery.foreseeing import coming
 from tocsin.delivery.timeline import timeline
 from tocsin.events.models import Event
 from tocsin.events.rules import EventState
@@ -25,12 +26,13 @@ from tocsin.web.rest.callers import actor_of
 from tocsin.web.rest.fields import Id, Moment, Typed, taken
 from tocsin.web.rest.paging import Page, PageQuery, one_page
 from tocsin.web.rest.resources import Resource
-from tocsin.web.rest.shapes import Named
+from tocsin.web.rest.shapes import ComingOut, Named, what_comes
 
 alerts = Resource("Alerts", reads=Scope.ALERTS_READ, writes=Scope.ALERTS_WRITE)
 events = Resource("Events", reads=Scope.ALERTS_READ, writes=Scope.ALERTS_WRITE)
 _RESPOND = Permission.RESPOND
 _MINUTES = 1_000_000
+_STEPS = 1_000_000
 
 
 class AlertOut(BaseModel):
@@ -52,6 +54,7 @@ class AlertOut(BaseModel):
     muted_until: Moment | None
     resolved_at: Moment | None
     resolved_by: str
+    escalated_count: int = Field(description="How often its escalation went on, by itself or because somebody asked.")
 
 
 class EventOut(BaseModel):
@@ -100,6 +103,7 @@ class TimelineItem(BaseModel):
 
 class Story(BaseModel):
     entries: list[TimelineItem]
+    coming: list[ComingOut] = Field(description="What falls due of an open alert if nothing happens; the next first.")
 
 
 class AlertFilters(PageQuery):
@@ -136,6 +140,17 @@ class Assignment(Typed):
 
 class NewSeverity(Typed):
     severity: int = Field(ge=1, le=6, examples=[2])
+
+
+class Escalation(Typed):
+    escalated_count: int | None = Field(
+        None,
+        ge=0,
+        le=_STEPS,
+        description="As the alert said it when you looked. 409 when its escalation went on since, so that two who "
+        "ask, or one who asks again, take one step. Without it the step that comes next, whichever it is.",
+        examples=[1],
+    )
 
 
 @alerts.get("", Page[AlertOut])
@@ -181,7 +196,8 @@ def read_timeline(request: HttpRequest, alert_id: Id) -> Any:
                 steps=[TimelineStep(**taken(step, steps)) for step in entry.steps],
             )
             for entry in timeline(_alert(alert_id).pk)
-        ]
+        ],
+        coming=what_comes(coming([alert_id], utc_now())[alert_id]),
     )
 
 
@@ -238,9 +254,9 @@ def unmute_alert(request: HttpRequest, alert_id: Id) -> Any:
 
 
 @alerts.act("/{int:alert_id}/escalate", AlertOut, needs=_RESPOND)
-def escalate_alert(request: HttpRequest, alert_id: Id) -> Any:
+def escalate_alert(request: HttpRequest, alert_id: Id, typed: Escalation | None = None) -> Any:
     """The next step now."""
-    return _act(request, services.escalate_alert, alert_id)
+    return _act(request, services.escalate_alert, alert_id, seen=typed.escalated_count if typed is not None else None)
 
 
 @alerts.act("/{int:alert_id}/apply-policy", AlertOut, needs=_RESPOND)

@@ -26,7 +26,7 @@ from tocsin.web.rest.fields import Id, Moment, Typed, TypedMoment, taken
 from tocsin.web.rest.paging import Page, PageQuery, one_page
 from tocsin.web.rest.policies import PolicyState, state_of
 from tocsin.web.rest.resources import Resource
-from tocsin.web.rest.shapes import Lack, Named, lacks
+from tocsin.web.rest.shapes import ComingOut, Lack, Named, lacks, what_comes
 from tocsin.web.shared.words import said
 
 explaining = Resource("Explain", reads=Scope.ALERTS_READ, writes=Scope.ALERTS_WRITE)
@@ -80,6 +80,7 @@ class PolicyTold(BaseModel):
     open_alert_fault: str = Field(
         description="Why that alert cannot be planned now, so that nobody is told of it; else empty."
     )
+    coming: list[ComingOut] = Field(description="What falls due of that alert if nothing happens; the next first.")
     is_dropped: bool = Field(description="Outside its hours nothing is sent.")
     waits_until: Moment | None
     tells: list[Told]
@@ -246,6 +247,7 @@ def _policy(policy: ExplainedPolicy) -> PolicyTold:
         group=dict(policy.group_labels or {}),
         open_alert_id=policy.open_alert_id,
         open_alert_fault=policy.open_alert_fault,
+        coming=what_comes(policy.coming),
         is_dropped=policy.moment.is_dropped,
         waits_until=policy.moment.at,
         repeats_after_seconds=policy.repeat_every.total_seconds() if policy.repeat_every else None,

@@ -13,7 +13,9 @@ from tocsin.channels.kinds import Channel
 from tocsin.contacts.models import ObjectReach
 from tocsin.contacts.queries import Named as NamedObject
 from tocsin.contacts.rules import Use
+from tocsin.delivery.foreseeing import Coming
 from tocsin.delivery.rules import Reason
+from tocsin.delivery.rules.foreseeing import Ahead
 from tocsin.delivery.rules.plan import Shortfall
 from tocsin.web.rest.fields import Id, Moment, Typed
 from tocsin.web.rest.paging import PageQuery
@@ -134,3 +136,19 @@ def deleted(names: Iterable[str], uses: Iterable[Use], emptied: Iterable[str] = 
     return Deleted(
         names=list(names), used_by=[Named(id=use.id, name=use.name) for use in uses], emptied_groups=list(emptied)
     )
+
+
+class ComingOut(BaseModel):
+    """What falls due of an open alert if nothing happens until then."""
+
+    at: Moment
+    kind: Ahead
+    text: str = Field(examples=["step 2 of Nights, unless somebody claims it"])
+    step: int = Field(description="Of the escalation policy; 0 for what is no step.")
+    recipient: str = Field(description="Of a fallback.")
+    waits_until: Moment | None = Field(description="It falls due outside the hours of the policy, and goes out then.")
+    is_dropped: bool = Field(description="Outside the hours of the policy nothing is sent.")
+
+
+def what_comes(items: Iterable[Coming]) -> list[ComingOut]:
+    return [ComingOut(**{name: getattr(item, name) for name in ComingOut.model_fields}) for item in items]
