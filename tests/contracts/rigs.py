@@ -115,6 +115,7 @@ OVER_HTTP = (
     "twilio_voice",
     "aliyun_sms",
     "aliyun_voice",
+    "tencent_sms",
     "dingtalk",
     "lark",
     "lark_app",
@@ -134,27 +135,7 @@ OVER_HTTP = (
     "teams",
     "webhook",
 )
-ANSWER_WITH_A_CODE = (
-    "http_sms",
-    "twilio_sms",
-    "twilio_voice",
-    "aliyun_sms",
-    "aliyun_voice",
-    "dingtalk",
-    "lark",
-    "lark_app",
-    "lark_urgent_phone",
-    "lark_urgent_sms",
-    "dingtalk_app",
-    "dingtalk_ding_phone",
-    "dingtalk_ding_sms",
-    "wecom_app",
-    "wecom",
-    "slack",
-    "slack_bot",
-    "telegram",
-    "mattermost",
-)
+ANSWER_WITH_A_CODE = tuple(name for name in OVER_HTTP if name not in ("teams", "webhook"))
 """For the others HTTP's own status says all."""
 GOOD_BODY = {
     "http_sms": (202, b"0: Accepted for delivery"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import time
@@ -61,6 +62,7 @@ def attempt(provider: str, config: dict[str, str], caplog: pytest.LogCaptureFixt
 
 def test_every_provider_that_is_not_simulated_has_a_rig() -> None:
     assert sorted(MESSAGES) == REAL
+    assert sorted([*OVER_HTTP, "smpp", "smtp"]) == REAL
 
 
 @pytest.mark.parametrize("provider", REAL)
@@ -147,6 +149,20 @@ def test_a_page_of_something_in_between_has_its_class(
         assert attempt(provider, config, caplog).outcome == outcome
 
 
+CODES = (
+    "errcode",
+    "errmsg",
+    "code",
+    "Code",
+    "msg",
+    "message",
+    "Message",
+    "error",
+    "error_code",
+    "description",
+    "id",
+    "ok",
+)
 STATUSES = [200, 201, 202, 204, 400, 418, 500]
 UNKNOWN = [
     b"",
@@ -163,6 +179,8 @@ UNKNOWN = [
     b"7: Something new",
     b"\xff\xfe\x00",
     b"[" * 100_000,
+    json.dumps(dict.fromkeys(CODES, SECRET)).encode(),
+    json.dumps({"Response": {"Error": dict.fromkeys(CODES, SECRET)}, "error": dict.fromkeys(CODES, SECRET)}).encode(),
 ]
 
 

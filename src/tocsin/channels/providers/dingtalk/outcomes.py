@@ -48,7 +48,7 @@ def read(reply: HttpReply, *secrets: str) -> SendResult:
     """Only errcode 0 is success; a code that is not known is tried again a few times."""
     try:
         answer = reply.json()
-        code, says = str(answer["errcode"]), str(answer.get("errmsg", ""))
+        code, says = concealed(str(answer["errcode"]), *secrets)[:64], str(answer.get("errmsg", ""))
     except (ValueError, TypeError, KeyError, AttributeError):
         return without_code(reply, "DingTalk")
     if code == "0":

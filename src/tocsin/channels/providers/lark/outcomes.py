@@ -62,7 +62,7 @@ def read(reply: HttpReply, *secrets: str, is_api: bool = False) -> SendResult:
     """Only code 0, said as Lark says it, is success; a code that is not known is tried again a few times."""
     try:
         answer = reply.json()
-        code = str(answer["code"] if "code" in answer else answer["StatusCode"])
+        code = concealed(str(answer["code"] if "code" in answer else answer["StatusCode"]), *secrets)[:64]
         says = str(answer["msg"] if "msg" in answer else answer["StatusMessage"])
     except (ValueError, TypeError, KeyError, AttributeError):
         return without_code(reply, "Lark", says_refused=_NO_API) if is_api else without_code(reply, "Lark")

@@ -80,7 +80,7 @@ def _read(reply: HttpReply, token: str) -> SendResult:
         return SendResult(Outcome.ACCEPTED, "ok", TOOK_IT % {"platform": "Mattermost"})
     try:
         answer = reply.json()
-        code, says = str(answer["id"])[:60], str(answer["message"])
+        code, says = concealed(str(answer["id"]), token)[:60], str(answer["message"])
     except (ValueError, TypeError, KeyError, AttributeError):
         return without_code(reply, "Mattermost")
     said = {"platform": "Mattermost", "code": code, "says": says}

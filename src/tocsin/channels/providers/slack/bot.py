@@ -39,4 +39,4 @@ class SlackBot:
     async def _ask(self, method: str, payload: Mapping[str, Any]) -> SendResult:
         headers = {**JSON_HEADERS, "Authorization": " ".join(("Bearer", self._token))}
         reply = await post(self._http, f"{self._api}/{method}", as_json(payload), headers=headers)
-        return reply if isinstance(reply, SendResult) else read(reply, self._token)
+        return reply if isinstance(reply, SendResult) else read(reply, self._token, self._token.partition("-")[2])

@@ -52,7 +52,7 @@ def _read(reply: HttpReply, *secrets: str) -> SendResult:
         return SendResult(Outcome.ACCEPTED, Note.UNCONFIRMED, str(_BEGUN))
     try:
         error = reply.json()["error"]
-        code, text = str(error["code"])[:60], str(error.get("message", ""))
+        code, text = concealed(str(error["code"]), *_long(secrets))[:60], str(error.get("message", ""))
     except (ValueError, TypeError, KeyError, AttributeError):
         return without_code(reply, "Teams")
     said = {"platform": "Teams", "code": code, "says": text}

@@ -58,7 +58,7 @@ class TelegramBot:
             return reply
         if is_the_same(reply):
             return SendResult(Outcome.ACCEPTED, "ok", TOOK_IT % {"platform": "Telegram"})
-        result = read(reply, self._token)
+        result = read(reply, self._token, self._token.partition(":")[2])
         if note is not None and result.outcome is Outcome.ACCEPTED:
             return replace(result, code=note[0], detail=note[1])
         return result

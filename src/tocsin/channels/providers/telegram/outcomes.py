@@ -44,7 +44,7 @@ def read(reply: HttpReply, *secrets: str) -> SendResult:
         is_ok = answer["ok"]
         if is_ok is True:
             return _taken(answer["result"])
-        code, says = str(answer["error_code"]), str(answer["description"])
+        code, says = concealed(str(answer["error_code"]), *secrets)[:64], str(answer["description"])
         parameters: dict[str, Any] = dict(answer.get("parameters") or {})
     except (ValueError, TypeError, KeyError, AttributeError):
         return without_code(reply, "Telegram") if b'"ok":true' not in reply.body else without_id("ok", "Telegram")

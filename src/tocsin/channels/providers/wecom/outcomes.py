@@ -42,7 +42,7 @@ def read(reply: HttpReply, *secrets: str, is_api: bool = False) -> SendResult:
     """Only errcode 0 is success; a code that is not known is tried again a few times."""
     try:
         answer = reply.json()
-        code, says = str(answer["errcode"]), _HINT.sub("", str(answer.get("errmsg", "")))
+        code, says = concealed(str(answer["errcode"]), *secrets)[:64], _HINT.sub("", str(answer.get("errmsg", "")))
     except (ValueError, TypeError, KeyError, AttributeError):
         return without_code(reply, "WeCom", says_refused=_NO_API) if is_api else without_code(reply, "WeCom")
     if code == "0":
