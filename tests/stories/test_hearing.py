@@ -17,7 +17,7 @@ from tocsin.channels.connections import hold_connections, listening, note_lost
 from tocsin.channels.listening import ConnectionLostError
 from tocsin.channels.registry import provider_type
 from tocsin.delivery import hearing
-from tocsin.delivery.hearing import Hearing, _Account
+from tocsin.delivery.hearing import Hearing, _Account, _failures_after, _pause
 
 ACCOUNT = _Account(1, 1, provider_type("slack_app"), {})
 
@@ -67,6 +67,18 @@ def test_a_failure_that_cannot_be_noted_does_not_end_the_listening(monkeypatch: 
         wait_until(lambda: len(tries) >= 3)
 
     assert len(set(tries)) == 1  # the first one went on
+
+
+def test_a_vendor_that_sends_us_away_at_once_is_asked_less_and_less_often() -> None:
+    failures, pauses = 0, []
+    for _ in range(10):
+        failures = _failures_after(failures, is_lost=False, stood_for=0.1)
+        pauses.append(_pause(failures))
+
+    assert sum(pauses) > 120
+    assert _failures_after(failures, is_lost=False, stood_for=3600) == 0
+    assert _failures_after(failures, is_lost=True, stood_for=3600) == 0
+    assert _failures_after(1, is_lost=True, stood_for=30) == 2
 
 
 def test_a_worker_without_the_database_lets_go_of_what_others_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,9 @@ _PAUSES = (0.5, 60.0)
 """Seconds after the first failure, and at most; each is twice the one before it."""
 _REFUSED_PAUSE = 60.0
 _WELL_AFTER = 60.0
-"""A connection that stood so long begins anew with the short pause."""
+"""A connection that was lost after so long begins anew with the short pause."""
+_OF_USE_AFTER = 10.0
+"""The same for one that its vendor ended in good order: who sends us away at once is not asked twice a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Hearing(threading.Thread):
             except Exception as error:
                 logger.exception("the connection of account %d failed in an unforeseen way", account.pk)
                 failure = type(error).__name__
-            failures = 0 if not failure or clock() - began >= _WELL_AFTER else failures + 1
+            failures = _failures_after(failures, is_lost=bool(failure), stood_for=clock() - began)
             await self._note(
                 partial(note_lost, account_id=account.pk, worker_id=self._worker_id, failure=failure, now=utc_now())
             )
@@ -193,6 +195,11 @@ def _account(item: ProviderAccount) -> _Account:
 
 def _act(account_id: int, press: Press) -> PressAnswer:
     return act_on_press(account_id=account_id, press=press, now=utc_now())
+
+
+def _failures_after(failures: int, *, is_lost: bool, stood_for: float) -> int:
+    """How many connections in a row were of no use; `stood_for` in seconds."""
+    return 0 if stood_for >= (_WELL_AFTER if is_lost else _OF_USE_AFTER) else failures + 1
 
 
 def _pause(failures: int) -> float:
