@@ -36,6 +36,9 @@ SECRET_KEY = SECRET_KEYS[0] if SECRET_KEYS else "not-initialised"
 SECRET_KEY_FALLBACKS = list(SECRET_KEYS[1:])
 
 PUBLIC_URL = public_url()
+BASE_PATH = urlsplit(PUBLIC_URL).path
+"""What every address begins with, like /alerts: "" unless TOCSIN_PUBLIC_URL has a path."""
+FORCE_SCRIPT_NAME = BASE_PATH or None
 FACES = enabled_faces()
 """What this web process serves; every other door answers 404."""
 ORGANISATION = os.environ.get("TOCSIN_ORGANISATION", "Tocsin")
@@ -101,7 +104,7 @@ INSTALLED_APPS = [
 AUTH_USER_MODEL = "accounts.User"
 ROOT_URLCONF = "tocsin.config.urls"
 WSGI_APPLICATION = "tocsin.config.wsgi.application"
-STATIC_URL = "/static/"
+STATIC_URL = f"{BASE_PATH}/static/"
 WHITENOISE_USE_FINDERS = True  # served from the installed packages: there is no collectstatic step to forget
 WHITENOISE_MAX_AGE = 600
 WHITENOISE_ALLOW_ALL_ORIGINS = False

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from tocsin.core.traces import request_id_of, tracing
+from tocsin.web.shared.base_path import below_base_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tocsin.config.settings")
 _django = get_wsgi_application()
@@ -32,7 +33,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
         return start_response(status, [*headers, ("X-Request-ID", request_id)], *more)
 
     with tracing(request_id=request_id):
-        return _answered(environ, start)
+        return _answered(below_base_path(environ), start)
 
 
 def _answered(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

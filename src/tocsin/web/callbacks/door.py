@@ -50,7 +50,7 @@ def _as_read(request: HttpRequest, body: bytes, account_id: int) -> CallbackRequ
     """The URL is the public one that the vendor was given, whatever a proxy made of it: vendors sign that."""
     return CallbackRequest(
         method=request.method or "GET",
-        url=f"{settings.PUBLIC_URL}{request.get_full_path()}",
+        url=settings.PUBLIC_URL.removesuffix(settings.BASE_PATH) + request.get_full_path(),
         query={name: str(request.GET[name]) for name in request.GET},
         headers=dict(request.headers),
         body=body,

@@ -29,7 +29,9 @@ def choose_language(request: HttpRequest) -> HttpResponse:
         raise BadRequest(_("There is no such language."))
     if isinstance(request.user, User) and role_of(request.user) is not None:
         services.change_user(by=actor_of(request), now=utc_now(), user_id=request.user.pk, language=language)
-    is_ours = url_has_allowed_host_and_scheme(following, allowed_hosts=None) and following.startswith("/console/")
+    is_ours = url_has_allowed_host_and_scheme(following, allowed_hosts=None) and following.startswith(
+        reverse("console:index")
+    )
     response = HttpResponseRedirect(following if is_ours else reverse("console:index"))
     response.set_cookie(
         settings.LANGUAGE_COOKIE_NAME,

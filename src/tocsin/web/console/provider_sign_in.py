@@ -56,7 +56,7 @@ class Oidc(OpenIDConnectOAuth2Adapter):
         return found
 
     def get_callback_url(self, request: HttpRequest, app: Any) -> str:
-        return f"{settings.PUBLIC_URL}{reverse('provider_callback')}"
+        return settings.PUBLIC_URL.removesuffix(settings.BASE_PATH) + reverse("provider_callback")
 
     def complete_login(self, request: HttpRequest, app: Any, token: Any, **kwargs: Any) -> Any:
         try:

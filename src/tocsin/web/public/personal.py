@@ -204,7 +204,7 @@ def _with_cookie(response: HttpResponse, secret: str) -> HttpResponse:
         COOKIE,
         secret,
         max_age=int(SESSION_LIFETIME.total_seconds()) if secret else 0,
-        path=_PATH,
+        path=settings.BASE_PATH + _PATH,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Lax",

@@ -72,7 +72,7 @@ def _check(request: HttpRequest, link: AlertLink, typed: str, now: datetime) -> 
 def _remember(response: HttpResponse, contact: Contact) -> HttpResponse:
     said = {"contact": contact.pk, "number": phone_digest(contact.phone or "")}
     response.set_cookie(
-        COOKIE, signing.dumps(said, salt=_SALT), max_age=int(_LASTS.total_seconds()), path=_PATH,
+        COOKIE, signing.dumps(said, salt=_SALT), max_age=int(_LASTS.total_seconds()), path=settings.BASE_PATH + _PATH,
         secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax",
     )  # fmt: skip
     return response

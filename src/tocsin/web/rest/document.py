@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -50,7 +51,7 @@ class Document:
         made: dict[str, Any] = OpenAPISchema(self._api, _PREFIX)
         made["info"]["description"] = _ABOUT
         made["info"]["license"] = {"name": "Apache-2.0", "identifier": "Apache-2.0"}
-        made["servers"] = [{"url": "/"}]
+        made["servers"] = [{"url": settings.BASE_PATH or "/"}]
         schemas = made["components"]["schemas"]
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(problem.pop("$defs"))
