@@ -190,6 +190,7 @@ def test_commands_run_the_database_while_serve_is_down_and_wait_for_each_other(f
     applied = sorted(json.loads(out)["applied"] for out, _ in answers)
     assert applied[0] == 0
     assert applied[1] > 30
+    assert [bool(json.loads(out).get("password")) for out, _ in answers].count(True) == 1, "of the first administrator"
     assert json.loads(again.stdout) == {"applied": 0}
     assert not (folder / "postgres" / "data" / "postmaster.pid").exists()
 

@@ -6,14 +6,17 @@ import json
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+from django.conf import settings
+from django.db.models import F, Func, QuerySet, TextField, Value
 from django.utils.translation import gettext as _
 
 from tocsin.channels.base import Capabilities, Limit, LimitScope, ProviderType
 from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.registry import PROVIDERS
-from tocsin.core.crypto import same
+from tocsin.core.crypto import key_ids, same
 from tocsin.core.errors import ConfigurationError, NotFoundError
 
 
@@ -116,6 +119,13 @@ def capabilities_of(account: ProviderAccount) -> Capabilities:
     scope = capabilities.limit.scope if capabilities.limit is not None else LimitScope.ACCOUNT
     limit = Limit(account.limit_count, timedelta(seconds=account.limit_seconds), scope)
     return replace(capabilities, limit=limit)
+
+
+def count_sealed_by_other_keys(rows: QuerySet[Any], column: str) -> int:
+    """Rows whose secret was encrypted with a key that this installation does not have."""
+    sealed_by = Func(F(column), Value(":"), Value(2), function="split_part", output_field=TextField())
+    ours = ["", *key_ids(settings.SECRET_KEYS)]
+    return rows.annotate(sealed_by=sealed_by).exclude(sealed_by__in=ours).count()
 
 
 def _real_if_any(accounts: list[ProviderAccount]) -> list[ProviderAccount]:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from difflib import get_close_matches
 
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
@@ -33,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     group = GROUPS.get(words[0]) if words else None
     if group is None and words and not words[0].startswith("-"):
-        fail(f"There is no command {words[0]!r}; there are: {', '.join(GROUPS)}.", code=2)
+        meant = "".join(f" Did you mean `tocsin {name}`?" for name in get_close_matches(words[0], GROUPS, n=1))
+        fail(f"There is no command {words[0]!r}.{meant} There are: {', '.join(GROUPS)}.", code=2)
     subcommand = words[1] if len(words) > 1 else ""
     is_bare = group is not None and subcommand in group.bare
     with exit_on_expected_errors(group.failed if group is not None else 1):

@@ -70,15 +70,26 @@ def _examine_database() -> Iterator[Finding]:
     migrations = checks.check_migrations(pending_migrations())
     yield migrations
     if migrations.level is Level.OK:
+        from tocsin.accounts.models import AccessKey
         from tocsin.accounts.queries import administrators_without_second_factor
         from tocsin.channels.connections import listening
         from tocsin.channels.models import ProviderAccount
-        from tocsin.channels.queries import accounts_by_channel, kind_of  # models need Django set up
-        from tocsin.contacts.queries import count_simulated_proofs
+        from tocsin.channels.queries import accounts_by_channel, count_sealed_by_other_keys, kind_of
+        from tocsin.contacts.models import Robot, Webhook
+        from tocsin.contacts.queries import count_simulated_proofs  # models need Django set up
         from tocsin.delivery.coverage import coverage
         from tocsin.delivery.models import Beat
         from tocsin.delivery.rules.coverage import TITLES
 
+        sealed = {
+            "provider accounts": (ProviderAccount, "config"),
+            "robots": (Robot, "url"),
+            "webhooks": (Webhook, "url"),
+            "access keys": (AccessKey, "secret"),
+        }
+        yield checks.check_secrets(
+            {kind: count_sealed_by_other_keys(model.objects.all(), column) for kind, (model, column) in sealed.items()}
+        )
         are_simulated = {
             channel: all(kind_of(account).capabilities.is_simulated for account in accounts)
             for channel, accounts in accounts_by_channel().items()

@@ -18,6 +18,8 @@ from tocsin.delivery.rules import REASON_TEXTS, Reason
 
 app = App(name="drill", help="Fire drills: ask people to confirm that a message reaches them.")
 
+_Id = Annotated[int, Parameter(help="The drill's number, as `tocsin drill list` shows it.")]
+
 
 @app.command
 def start(
@@ -63,7 +65,7 @@ def list_drills(*, json: Json = False) -> None:
 
 
 @app.command(name="show")
-def show_drill(drill_id: int, *, json: Json = False) -> None:
+def show_drill(drill_id: _Id, *, json: Json = False) -> None:
     """Who confirmed, when and over what; who did not, and what became of the messages to them."""
     report = drill_report(drill_id, most=10_000)
     if json:

@@ -14,15 +14,12 @@ from types import FrameType
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from django.db import connections
 
-from tocsin.cli.shared import PORT, PROCESSES, note_address, say, set_up_django
+from tocsin.cli.shared import PORT, PROCESSES, migrate_and_prepare, note_address, say, set_up_django
 from tocsin.config.embedded_postgres import EmbeddedPostgres
-from tocsin.config.environment import data_folder, database_url
+from tocsin.config.environment import data_folder, database_url, ensure_secret_key
 from tocsin.config.logs import configure_logging
-from tocsin.config.migrations import migrate, one_at_a_time
 from tocsin.config.supervisor import Program, Service, Supervisor
-from tocsin.core.clock import utc_now
 from tocsin.core.errors import ConfigurationError
 
 app = App(name="serve")
@@ -57,9 +54,10 @@ def serve(
             stack.enter_context(_ending_by_signal())
             services: dict[str, Service] = {}
             if not database_url():
+                ensure_secret_key(data_folder())  # before the database, which is of no use without it
                 services["database"] = _start_database(stack)
             set_up_django()
-            _prepare()
+            migrate_and_prepare()
             note_address()
             me = str(os.getpid())
             ours = [sys.executable, "-m", "tocsin.cli"]
@@ -84,19 +82,6 @@ def _start_database(stack: ExitStack) -> EmbeddedPostgres:
     stack.callback(database.stop)
     database.start(patience=_PATIENCE_SECONDS)
     return database
-
-
-def _prepare() -> None:
-    from tocsin.config.first_start import prepare  # imports models, which need Django set up
-
-    try:
-        with one_at_a_time():
-            migrate()
-            password = prepare(now=utc_now())
-    finally:
-        connections.close_all()
-    if password is not None:
-        say(f"Sign in as `admin` with the password {password} (it is shown only this once).")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -29,8 +30,8 @@ from rich.table import Table
 
 from tocsin.config.embedded_postgres import EmbeddedPostgres, FolderInUseError, Layout
 from tocsin.config.environment import data_folder, database_url, ensure_secret_key
-from tocsin.config.migrations import migrate
-from tocsin.core.clock import is_keepable
+from tocsin.config.migrations import migrate, one_at_a_time
+from tocsin.core.clock import is_keepable, utc_now
 from tocsin.core.errors import ConfigurationError, InvalidInputError, TocsinError
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of a table.")]
@@ -41,6 +42,15 @@ _ADDRESS_FILE = "address"
 _PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 _running = False
+_OTHER_TABLES = {
+    "42P01": "The database has no tables of this version yet. Run `tocsin migrate`.",
+    "42703": "The tables of the database are not those of this version. Run `tocsin migrate` of the newest version.",
+}
+"""By SQLSTATE: a table, a column that is not there."""
+_DISK_ADVICE = {
+    errno.ENOSPC: " Make room on that disk; what was stored is there.",
+    errno.EDQUOT: " Make room for that user; what was stored is there.",
+}
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -114,6 +124,24 @@ def _start_unless_served(server: EmbeddedPostgres) -> bool:
             return True
 
 
+def migrate_and_prepare(*, is_said: bool = True) -> dict[str, Any]:
+    """Brings the database up to this version and makes what a first start needs: how many migrations were `applied`,
+    and the `password` of the user `admin` where there was no user yet. With `is_said` it is told how to sign in.
+    """
+    from tocsin.config.first_start import prepare  # imports models, which need Django set up
+
+    try:
+        with one_at_a_time():
+            done = {"applied": migrate(), "password": prepare(now=utc_now())}
+    finally:
+        connections.close_all()
+    if done["password"] is None:
+        del done["password"]
+    elif is_said:
+        say(f"Sign in as `admin` with the password {done['password']} (it is shown only this once).")
+    return done
+
+
 def is_ready(layout: Layout) -> bool:
     status = layout.server_status()
     return status is not None and status[1] == "ready"
@@ -136,12 +164,26 @@ def exit_on_expected_errors(code: int = 1) -> Iterator[None]:
     except OperationalError as error:
         fail(f"The database does not answer: {str(error).strip().splitlines()[0]}", code=code)
     except Exception as error:
-        if isinstance(error, ProgrammingError) and getattr(error.__cause__, "sqlstate", None) == "42P01":
-            fail("The database has no tables of this version yet. Run `tocsin migrate`.", code=code)
+        if text := _way_out(error):
+            fail(text, code=code)
         if code == 1:  # as Python ends by itself
             raise
         traceback.print_exc()
         sys.exit(code)
+
+
+def _way_out(error: Exception) -> str:
+    """What to do about a disk or a database that is not as it must be; "" for what is a fault of ours."""
+    if isinstance(error, ProgrammingError):
+        return _OTHER_TABLES.get(getattr(error.__cause__, "sqlstate", None) or "", "")
+    if isinstance(error, OSError) and (error.filename or error.errno in _DISK_ADVICE):
+        where = f"{error.filename}: " if error.filename else ""
+        advice = _DISK_ADVICE.get(error.errno or 0, "")
+        path, folder = Path(error.filename or ""), data_folder()
+        if not advice and (path.is_relative_to(folder) or folder.is_relative_to(path)):
+            advice = " TOCSIN_DATA_DIR names the data folder: choose one that can be written."
+        return f"{where}{error.strerror}.{advice}"
+    return ""
 
 
 def fail(text: str, *, code: int = 1) -> NoReturn:

@@ -52,7 +52,7 @@ def create(
     ],
     lasts: Annotated[str, Parameter(name="--for", help="How long, such as 30m, 2h or 1d.")],
     name: Annotated[str, Parameter(help="What it is called; what it matches unless given.")] = "",
-    comment: str = "",
+    comment: Annotated[str, Parameter(help="Why, for those who see it.")] = "",
     json: Json = False,
 ) -> None:
     """Silence something from now on for a while. Cycles are made in the console or by `tocsin apply`."""

@@ -51,6 +51,19 @@ def check_secret_key(keys: Iterable[str]) -> Finding:
     return Finding("secret key", Level.OK, "set")
 
 
+def check_secrets(unreadable: Mapping[str, int]) -> Finding:
+    """`unreadable`: of each kind of rows, how many hold a secret that no key of this installation opens."""
+    found = ", ".join(f"{kind}: {count}" for kind, count in unreadable.items() if count)
+    if not found:
+        return Finding("stored secrets", Level.OK, "this key opens them")
+    text = (
+        f"Encrypted with another key, so they cannot be used ({found}). Put the old key behind the present one: in "
+        "TOCSIN_SECRET_KEY after a comma, or in the file secret-key on a line of its own. With the old key lost, enter "
+        "them again."
+    )
+    return Finding("stored secrets", Level.FAILURE, text)
+
+
 def check_server_version(number: int) -> Finding:
     """`number` as libpq gives it: 150004 is 15.4."""
     shown = f"PostgreSQL {number // 10000}.{number % 10000}"

@@ -17,7 +17,7 @@ import platformdirs
 from phonenumbers import SUPPORTED_REGIONS
 from psycopg.pq import Conninfo
 
-from tocsin.config.embedded_postgres import connection_settings
+from tocsin.config.embedded_postgres import Layout, connection_settings
 from tocsin.core.errors import ConfigurationError
 
 FACES = ("console", "public", "ingest", "api", "callbacks", "operator")
@@ -134,7 +134,10 @@ def peer() -> tuple[str, str]:
 
 
 def secret_keys(folder: Path) -> tuple[str, ...]:
-    """Keys from `TOCSIN_SECRET_KEY` (comma-separated, newest first) or the data folder; () before the first start."""
+    """Keys from `TOCSIN_SECRET_KEY` (comma-separated, newest first) or the data folder; () before the first start.
+
+    ConfigurationError when the folder has a database and no key: another one would not open what is stored.
+    """
     if os.environ.get("TOCSIN_SECRET_KEY"):
         keys = listed("TOCSIN_SECRET_KEY")
         if any(len(key) < 32 for key in keys) or not keys:
@@ -148,8 +151,14 @@ def secret_keys(folder: Path) -> tuple[str, ...]:
     path = folder / _SECRET_FILE
     try:
         return tuple(path.read_text().split())
-    except FileNotFoundError:
-        return ()
+    except FileNotFoundError as error:
+        if Layout(folder).major_version is None:
+            return ()
+        raise ConfigurationError(
+            f"{path} is missing, and nothing else opens the credentials that are stored. Put it back from a backup. "
+            f"With the key lost for good, make another: `(umask 077; openssl rand -hex 32 > {path})`, start again, "
+            "and enter what `tocsin doctor` then counts anew."
+        ) from error
     except PermissionError as error:
         raise ConfigurationError(
             f"{path} is readable only by its owner: run Tocsin as that user or as root."

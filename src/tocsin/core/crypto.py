@@ -44,6 +44,11 @@ def _at_rest(secret: str) -> tuple[str, AESGCM]:
     return hashlib.sha256(key).hexdigest()[:8], AESGCM(key)
 
 
+def key_ids(secrets: Sequence[str]) -> list[str]:
+    """What names these keys in a ciphertext, behind its version."""
+    return [_at_rest(secret)[0] for secret in secrets]
+
+
 def encrypt(text: str, secrets: Sequence[str]) -> str:
     key_id, cipher = _at_rest(secrets[0])
     nonce = os.urandom(12)

@@ -14,6 +14,7 @@ from django.db import OperationalError, ProgrammingError
 from tests.chaos.serving import environment, tocsin, tocsin_each
 from tocsin.cli.groups import GROUPS, Group
 from tocsin.cli.shared import exit_on_expected_errors, fail, show
+from tocsin.config.environment import data_folder
 from tocsin.core.errors import ConfigurationError, InvalidInputError
 
 
@@ -66,9 +67,13 @@ def test_wrong_usage_ends_with_2(tmp_path: Path) -> None:
         ["database", "upgrade", "surplus"],
     ]
 
-    for answer in tocsin_each(tmp_path / "data", wrong):
+    answers = tocsin_each(tmp_path / "data", [*wrong, ["docter"]])
+
+    for answer in answers:
         assert (answer.returncode, answer.stdout) == (2, ""), answer
         assert "Traceback" not in answer.stderr
+    assert answers[-1].stderr.startswith("There is no command 'docter'. Did you mean `tocsin doctor`? There are: ")
+    assert "Did you mean" not in answers[0].stderr
     assert not (tmp_path / "data").exists()
 
 
@@ -165,15 +170,25 @@ class _Missing(Exception):
     sqlstate = "42P01"
 
 
+class _MissingColumn(Exception):
+    sqlstate = "42703"
+
+
 def test_expected_errors_end_with_1_and_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     no_tables = ProgrammingError("relation does not exist")
     no_tables.__cause__ = _Missing()
+    old_tables = ProgrammingError("column does not exist")
+    old_tables.__cause__ = _MissingColumn()
     errors: list[Exception] = [
         InvalidInputError({"name": "It needs a name."}),
         ConfigurationError("Set it up."),
         OperationalError("no route\nto host"),
         PermissionError(13, "Permission denied", "/var/lib/tocsin"),
         no_tables,
+        old_tables,
+        OSError(28, "No space left on device"),
+        OSError(30, "Read-only file system", str(data_folder() / "config")),
+        FileNotFoundError(2, "No such file or directory", "/nowhere/people.csv.part"),
     ]
 
     codes = []
@@ -182,13 +197,18 @@ def test_expected_errors_end_with_1_and_one_line(capsys: pytest.CaptureFixture[s
             raise error
         codes.append(end.value.code)
 
-    assert codes == [1] * 5
+    assert codes == [1] * 9
     assert capsys.readouterr().err.splitlines() == [
         "name: It needs a name.",
         "Set it up.",
         "The database does not answer: no route",
         "/var/lib/tocsin: Permission denied. Run Tocsin as the user who owns it, or as root.",
         "The database has no tables of this version yet. Run `tocsin migrate`.",
+        "The tables of the database are not those of this version. Run `tocsin migrate` of the newest version.",
+        "No space left on device. Make room on that disk; what was stored is there.",
+        f"{data_folder()}/config: Read-only file system. "
+        "TOCSIN_DATA_DIR names the data folder: choose one that can be written.",
+        "/nowhere/people.csv.part: No such file or directory.",
     ]
 
 

@@ -157,3 +157,13 @@ def test_alerts_that_cannot_be_planned_fail_and_some_are_named() -> None:
     assert [each.level for each in (none, few, many)] == [Level.OK, Level.FAILURE, Level.FAILURE]
     assert "2 (#1 a: x; #2 b: y)" in few.text
     assert "5 (#1 a: x; #2 b: y; ...)" in many.text
+
+
+def test_secrets_of_another_key_fail_with_both_ways_out() -> None:
+    fine = checks.check_secrets({"provider accounts": 0, "robots": 0})
+    lost = checks.check_secrets({"provider accounts": 2, "robots": 0, "webhooks": 1})
+
+    assert (fine.level, lost.level) == (Level.OK, Level.FAILURE)
+    assert "(provider accounts: 2, webhooks: 1)" in lost.text
+    assert "Put the old key behind the present one" in lost.text
+    assert "enter them again" in lost.text

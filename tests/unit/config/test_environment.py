@@ -212,6 +212,17 @@ def test_the_first_start_makes_one_key_that_only_the_owner_reads(tmp_path: Path)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+def test_a_key_that_is_lost_is_not_made_anew(tmp_path: Path) -> None:
+    """Another one would start an installation that looks alive and reaches nobody."""
+    (tmp_path / "postgres" / "data").mkdir(parents=True)
+    (tmp_path / "postgres" / "data" / "PG_VERSION").write_text("18\n")
+
+    with pytest.raises(ConfigurationError, match=r"secret-key is missing.*Put it back from a backup.*openssl rand"):
+        environment.ensure_secret_key(tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["postgres"]
+
+
 def test_faces_are_all_of_them_or_those_that_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     everything = environment.enabled_faces()
     monkeypatch.setenv("TOCSIN_FACES", "public, ingest")
