@@ -107,6 +107,27 @@ def test_commands_exist(page: Path) -> None:
 
 
 @every_page
+def test_options_exist(page: Path) -> None:
+    """Of each command that a page shows, whether in a block or in a sentence."""
+    wrong = []
+    for code in code_in(page.read_text().replace("\\\n", " ")):
+        for name, rest in re.findall(r"(?:^|[\s/(])tocsin ([a-z][a-z-]+)([^|;#&\n]*)", code):
+            if name not in GROUPS:
+                continue
+            app = importlib.import_module(GROUPS[name].module).app
+            word = (rest.split() or [""])[0]
+            command = app.resolved_commands().get(word, app)
+            typed = set(
+                re.findall(r"(?<![\w-])(--?[a-z][a-z-]*)(?=[\s=\])]|$)", re.sub(r"'[^']*'|\"[^\"]*\"", "", rest))
+            )
+            if typed - {"--help"}:
+                known = {option for argument in command.assemble_argument_collection() for option in argument.names}
+                wrong += [f"tocsin {name} {word}: {option}" for option in sorted(typed - known - {"--help"})]
+
+    assert not wrong
+
+
+@every_page
 def test_make_targets_exist(page: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
@@ -130,6 +151,16 @@ def test_settings_exist(page: Path) -> None:
     known = set(re.findall(r"TOCSIN_[A-Z0-9_]+", source_text("src", "demo", "benchmarks")))
 
     assert set(re.findall(r"\bTOCSIN_[A-Z0-9_]*[A-Z0-9]", page.read_text())) <= known
+
+
+@every_page
+def test_switches_are_written_as_they_are_read(page: Path) -> None:
+    switches = set(re.findall(r'switch\("(TOCSIN_\w+)"\)', source_text("src/tocsin/config")))
+
+    written = [pair for code in code_in(page.read_text()) for pair in re.findall(r"\b(TOCSIN_\w+)=(\w+)", code)]
+
+    assert switches
+    assert [(name, value) for name, value in written if name in switches and value not in ("0", "1")] == []
 
 
 def test_every_setting_has_a_row() -> None:
@@ -176,6 +207,33 @@ def test_metrics_exist(page: Path) -> None:
     named = {name for code in code_in(page.read_text()) for name in re.findall(r"\btocsin_[a-z0-9_]+[a-z0-9]", code)}
 
     assert named <= families
+
+
+def test_every_check_of_doctor_has_a_row() -> None:
+    said = "\n".join((SOURCE / name).read_text() for name in ("cli/doctor.py", "config/checks.py"))
+    names = [*re.findall(r'Finding\(\s*f?"([^"]+)"', said), *re.findall(r'failed\("([^"]+)"', said)]
+
+    rows = {row[0].strip("`") for row in rows_of("docs/operate/running.md", "check")}
+
+    assert rows == {re.sub(r"\{\w+\}", "...", name) for name in names}
+
+
+def test_every_metric_has_a_row() -> None:
+    families = set(re.findall(r'"(tocsin_[a-z0-9_]+)"', source_text("src/tocsin/web/operator")))
+
+    named = {name for row in rows_of("docs/operate/monitoring.md", "metric") for name in re.findall(r"`(\w+)`", row[0])}
+
+    assert named == families
+
+
+@every_page
+def test_paths_of_this_repository_exist(page: Path) -> None:
+    """Those in back quotes that begin with one of its folders; `<name>` stands for any."""
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    quoted = re.findall(r"`([\w.<>/-]+/[\w.<>/-]*)`", page.read_text())
+    paths = [path for path in quoted if path.partition("/")[0] in folders]
+
+    assert [path for path in paths if not list(ROOT.glob(re.sub(r"<\w+>", "*", path.rstrip("/"))))] == []
 
 
 def test_the_architecture_names_what_is_there() -> None:
