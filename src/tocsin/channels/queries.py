@@ -125,7 +125,8 @@ def count_sealed_by_other_keys(rows: QuerySet[Any], column: str) -> int:
     """Rows whose secret was encrypted with a key that this installation does not have."""
     sealed_by = Func(F(column), Value(":"), Value(2), function="split_part", output_field=TextField())
     ours = ["", *key_ids(settings.SECRET_KEYS)]
-    return rows.annotate(sealed_by=sealed_by).exclude(sealed_by__in=ours).count()
+    count: int = rows.annotate(sealed_by=sealed_by).exclude(sealed_by__in=ours).count()
+    return count
 
 
 def _real_if_any(accounts: list[ProviderAccount]) -> list[ProviderAccount]:

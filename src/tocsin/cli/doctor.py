@@ -6,11 +6,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from cyclopts import App
 from django.conf import settings
 from django.db import OperationalError, connection
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from tocsin.channels.kinds import Channel
 from tocsin.cli.shared import Json, database_running, set_up_django, show, show_json
@@ -81,14 +82,14 @@ def _examine_database() -> Iterator[Finding]:
         from tocsin.delivery.models import Beat
         from tocsin.delivery.rules.coverage import TITLES
 
-        sealed = {
-            "provider accounts": (ProviderAccount, "config"),
-            "robots": (Robot, "url"),
-            "webhooks": (Webhook, "url"),
-            "access keys": (AccessKey, "secret"),
+        sealed: dict[str, tuple[QuerySet[Any], str]] = {
+            "provider accounts": (ProviderAccount.objects.all(), "config"),
+            "robots": (Robot.objects.all(), "url"),
+            "webhooks": (Webhook.objects.all(), "url"),
+            "access keys": (AccessKey.objects.all(), "secret"),
         }
         yield checks.check_secrets(
-            {kind: count_sealed_by_other_keys(model.objects.all(), column) for kind, (model, column) in sealed.items()}
+            {kind: count_sealed_by_other_keys(rows, column) for kind, (rows, column) in sealed.items()}
         )
         are_simulated = {
             channel: all(kind_of(account).capabilities.is_simulated for account in accounts)
