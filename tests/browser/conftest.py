@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connections
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+
+from tests.browser.windows import window
 
 if TYPE_CHECKING:  # read before Django is ready
     from tests.browser.console import Console
@@ -24,6 +26,8 @@ _ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+_SHOWN_AT_MOST = 4000
+expect.set_options(timeout=20_000)  # a busy machine is no fault of a page
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 """The first has no window to draw, and starts in a third of the time."""
 
@@ -52,7 +56,7 @@ def tolerated() -> list[str]:
 @pytest.fixture
 def page(browser: Browser, tolerated: list[str]) -> Iterator[Page]:
     """Fails on what the page itself complains of: errors of scripts, and loads that its policy forbids."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context = window(browser, viewport={"width": 1280, "height": 900})
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -60,6 +64,31 @@ def page(browser: Browser, tolerated: list[str]) -> Iterator[Page]:
     yield page
     context.close()
     assert not [text for text in complaints if not text.startswith(tuple(tolerated))]
+
+
+@pytest.fixture(autouse=True)
+def windows_closed(browser: Browser) -> Iterator[None]:
+    """Those too that a test which failed left open: their pages would go on asking the server."""
+    yield
+    for context in browser.contexts:
+        context.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Of a test that fails, what its windows show."""
+    report = yield
+    if report.failed and (browser := item.funcargs.get("browser")) is not None:
+        for page in [page for context in browser.contexts for page in context.pages]:
+            report.sections.append((f"Window at {page.url}", _shown(page)))
+    return report
+
+
+def _shown(page: Page) -> str:
+    try:
+        return page.inner_text("body", timeout=1000)[:_SHOWN_AT_MOST]
+    except Error as error:
+        return str(error)
 
 
 @pytest.fixture(autouse=True)

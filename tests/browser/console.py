@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +15,9 @@ from playwright.sync_api import BrowserContext, Page
 from tests.web.people import user_with
 from tocsin.accounts.models import User
 from tocsin.accounts.rules import Role
+
+_FITS = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(
+  () => done(document.documentElement.scrollWidth <= window.innerWidth))))"""
 
 
 class Console:
@@ -58,8 +62,17 @@ def later(page: Page, seconds: int) -> None:
     page.clock.fast_forward(seconds * 1000)
 
 
+@contextmanager
+def while_it_stands_still(page: Page) -> Iterator[None]:
+    """What the page shows for a moment only stays. Its clock was taken by `stop_the_clock`."""
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 1)
+    yield
+    page.clock.resume()
+
+
 def fits(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+    """Once it is laid out for the width that it was given."""
+    return bool(page.evaluate(_FITS))
 
 
 def apart(work: Callable[[], Any]) -> Any:

@@ -10,6 +10,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from playwright.sync_api import Browser, BrowserContext
 
 from tests.browser.console import give_session
+from tests.browser.windows import window
 from tests.stories.harness import ADMIN, Story
 from tests.web.people import user_with
 from tests.web.roles_table import ARGUMENTS
@@ -67,7 +68,7 @@ def public_pages() -> tuple[str, ...]:
 
 def signed_in_context(browser: Browser, address: str, *, language: str, width: int = 1300) -> BrowserContext:
     """A browser window of an administrator."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, locale=language, reduced_motion="reduce")
+    context = window(browser, viewport={"width": width, "height": 900}, locale=language, reduced_motion="reduce")
     give_session(context, address, user_with(Role.ADMIN))
     return context
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
-from tests.browser.console import Console, apart, later, stop_the_clock
+from tests.browser.console import Console, apart, fits, later, stop_the_clock
 from tests.stories.harness import Story
 from tests.web.people import PASSWORD, user_with
 from tocsin.accounts.rules import Role
@@ -145,6 +145,29 @@ def test_a_half_written_comment_survives_what_happens_meanwhile(console: Console
     expect(page.get_by_text("Somebody else wrote")).to_be_visible()
 
 
+def test_what_somebody_begins_to_write_while_the_page_looks_again_stays(console: Console, story: Story) -> None:
+    story.policy({story.contact("Wei"): ["email"]})
+    story.fires("DiskFull")
+    apart(lambda: story.passes(5))
+    console.sign_in(Role.RESPONDER)
+    page = console.page
+    stop_the_clock(page)
+    console.open(f"alerts/alert/{story.alert().pk}/change/")
+    page.evaluate("document.addEventListener('htmx:afterRequest', () => { document.body.dataset.looked = ''; })")
+    comment_alert(by=SHELL, now=utc_now(), alert_id=story.alert().pk, text="Somebody else wrote")
+    awaited: list[Route] = []
+    page.route("**/live/**", lambda route: awaited.append(route))
+    with page.expect_request("**/live/**"):
+        later(page, 6)
+
+    page.get_by_role("textbox", name="Comment").fill("I am just")
+    awaited[0].continue_()
+    expect(page.locator("body[data-looked]")).to_have_count(1)
+
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value("I am just")
+    expect(page.get_by_text("Somebody else wrote")).to_have_count(0)
+
+
 def test_a_policy_is_made_with_rows_of_objects(console: Console, story: Story) -> None:
     wei = story.contact("Wei")
     robot = story.robot("https://oapi.dingtalk.com/robot/send?access_token=t", name="Ops group")
@@ -219,7 +242,7 @@ def test_the_alert_page_fits_a_phone(console: Console, story: Story, scheme: Any
 
     console.open(f"alerts/alert/{story.alert().pk}/change/")
 
-    assert console.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert fits(console.page)
     expect(console.page.get_by_role("button", name="Claim")).to_be_in_viewport()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.console import Console
 from tests.stories.harness import Story
@@ -49,7 +49,7 @@ def test_escape_and_cancel_close_it_and_the_focus_returns(console: Console) -> N
 
     for closes in (lambda: page.keyboard.press("Escape"), page.get_by_role("button", name="Cancel").click):
         opener.click()
-        expect(page.get_by_role("dialog")).to_be_visible()
+        expect(page.get_by_role("dialog").locator("input[name=name]")).to_be_focused()
         closes()
         expect(page.get_by_role("dialog")).to_have_count(0)
         expect(opener).to_be_focused()
@@ -97,11 +97,30 @@ def test_pressing_ok_twice_saves_once(console: Console) -> None:
     expect(page.get_by_text("already")).to_have_count(0)
 
 
+def test_ok_pressed_again_while_the_next_page_is_awaited_saves_once(console: Console) -> None:
+    page = console.page
+    page.locator("a.addlink").click()
+    page.get_by_role("dialog").locator("input[name=name]").fill("Night shift")
+    posted: list[str] = []
+    page.on("request", lambda request: posted.append(request.url) if request.method == "POST" else None)
+    awaited: list[Route] = []
+    page.route("**/contacts/contactgroup/", lambda route: awaited.append(route))
+
+    with page.expect_request(lambda request: request.is_navigation_request()):
+        page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    awaited[0].continue_()
+
+    expect(page.get_by_role("link", name="Night shift").first).to_be_visible()
+    assert len(posted) == 1
+
+
 def test_on_a_phone_the_dialog_is_as_wide_as_the_screen(console: Console) -> None:
     page = console.page
     page.set_viewport_size({"width": 390, "height": 800})
 
     page.locator("a.addlink").click()
+    expect(page.get_by_role("dialog").locator("input[name=name]")).to_be_focused()
 
     box = page.get_by_role("dialog").bounding_box()
     assert box is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -37,9 +38,10 @@ def test_the_first_key_leads_past_the_navigation(keyboard: Page, live_server: An
     expect(skip).to_be_in_viewport()
 
     keyboard.keyboard.press("Enter")
+    expect(keyboard).to_have_url(re.compile("#tc-main$"))
     keyboard.keyboard.press("Tab")
 
-    assert keyboard.evaluate("document.getElementById('tc-main').contains(document.activeElement)")
+    expect(keyboard.locator("#tc-main :focus")).to_have_count(1)
 
 
 def test_the_users_menu_opens_switches_the_light_and_closes_by_keyboard(keyboard: Page, live_server: Any) -> None:
@@ -76,7 +78,7 @@ def test_a_dialog_keeps_the_focus_and_gives_it_back(keyboard: Page, live_server:
     opener = keyboard.locator("a[data-dialog][href$='/contact/add/']").first
     opener.press("Enter")
     dialog = keyboard.get_by_role("dialog")
-    expect(dialog).to_be_visible()
+    expect(dialog.locator("input[name=name]")).to_be_focused()
 
     outside = "document.activeElement !== document.body && !document.activeElement.closest('dialog')"
     for _ in range(40):
@@ -102,9 +104,8 @@ def test_an_error_is_tied_to_its_field(keyboard: Page, live_server: Any) -> None
     keyboard.get_by_role("button", name="Save", exact=True).click()
 
     name = keyboard.locator("#id_name")
-    described = (name.get_attribute("aria-describedby") or "").split()
-
     expect(name).to_have_attribute("aria-invalid", "true")
+    described = (name.get_attribute("aria-describedby") or "").split()
     assert any("required" in keyboard.locator(f"#{part}").inner_text() for part in described)
 
 

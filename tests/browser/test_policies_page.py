@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.console import Console, apart, enter, fits
+from tests.browser.console import Console, apart, enter, fits, later, stop_the_clock, while_it_stands_still
 from tests.stories.harness import Story
 from tocsin.events.models import Event, Integration
 from tocsin.policies.models import NotificationPolicy
@@ -91,7 +91,7 @@ def test_rules_are_built_by_keyboard_alone(console: Console, story: Story) -> No
     page.keyboard.press("Enter")
 
     expect(page.get_by_text("No rule: every event matches.")).to_be_visible()
-    assert page.evaluate("document.activeElement.hasAttribute('data-key')")
+    expect(page.locator("[data-key]")).to_be_focused()
 
 
 @pytest.mark.parametrize("width", [390, pytest.param(1300, marks=pytest.mark.thorough)])
@@ -103,6 +103,7 @@ def test_an_integration_waits_and_turns_into_received(
     console: Console, story: Story, width: int, language: str, waiting: str, received: str
 ) -> None:
     page = enter(console, width, language)
+    stop_the_clock(page)
     console.open("events/integration/add/")
     page.locator("#id_name").fill("Prometheus")
     page.locator("[name=_save]").first.click()
@@ -112,12 +113,14 @@ def test_an_integration_waits_and_turns_into_received(
     assert token.startswith("tci_")
     expect(page.locator(".tc-recipe pre").first).to_contain_text(token)
     assert fits(page)
-    page.locator("[data-copy]").first.click()
-    expect(page.locator("[data-copied]").first).to_be_visible()
+    with while_it_stands_still(page):
+        page.locator("[data-copy]").first.click()
+        expect(page.locator("[data-copied]").first).to_be_visible()
 
     story._integration = Integration.objects.get(name="Prometheus")
     story.fires("DiskFull", team="db")
-    expect(page.locator("#integration-live")).to_contain_text(received, timeout=10_000)
+    later(page, 4)
+    expect(page.locator("#integration-live")).to_contain_text(received)
     expect(page.locator("#integration-live")).to_contain_text("DiskFull")
     assert fits(page)
 
@@ -187,7 +190,8 @@ def test_a_policy_is_dragged_to_its_place_and_moved_on_by_keyboard(console: Cons
     page.mouse.move(one["x"] + 5, one["y"] + 40, steps=4)
     page.mouse.move(one["x"] + 5, one["y"] - 5, steps=4)
     expect(page.locator(".tc-dragged")).to_contain_text("Three")
-    page.mouse.up()
+    with page.expect_navigation():
+        page.mouse.up()
 
     expect(page.locator("[data-place]").nth(0).locator("xpath=ancestor::tr")).to_contain_text("Three")
     names = apart(lambda: [policy.name for policy in NotificationPolicy.objects.all()])

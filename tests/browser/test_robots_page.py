@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from simulators.dingtalk import DingtalkSimulator
 from simulators.webhook import WebhookReceiver
-from tests.browser.console import Console, apart
+from tests.browser.console import Console, apart, fits
 from tests.stories.harness import Story
 from tocsin.accounts.rules import Role
 from tocsin.contacts.models import Robot, Webhook
@@ -22,10 +22,6 @@ DESK, PHONE = {"width": 1300, "height": 900}, {"width": 390, "height": 844}
 def worker_sends(story: Story) -> None:
     story.now = utc_now()
     apart(story.passes)
-
-
-def fits(page: Page, width: int) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth") <= width)
 
 
 def test_a_robot_is_created_in_a_dialog_tested_and_its_answer_explained(console: Console, story: Story) -> None:
@@ -58,7 +54,7 @@ def test_a_robot_is_created_in_a_dialog_tested_and_its_answer_explained(console:
         page.locator("dialog[open]").get_by_role("button", name="Send").click()
         expect(page.get_by_text("On its way")).to_be_visible()
         worker_sends(story)
-        expect(page.get_by_text("It does not work as it is set up")).to_be_visible(timeout=10_000)
+        expect(page.get_by_text("It does not work as it is set up")).to_be_visible()
         expect(page.get_by_text("Copy the signing secret again")).to_be_visible()
         expect(page.get_by_text("sign not match").first).to_be_visible()
 
@@ -70,8 +66,9 @@ def test_a_robot_is_created_in_a_dialog_tested_and_its_answer_explained(console:
         expect(page.get_by_role("link", name="Ops group").first).to_be_visible()
         console.open(f"contacts/robot/{robot.pk}/test/")
         page.get_by_role("button", name="Send").click()
+        expect(page.get_by_text("On its way")).to_be_visible()
         worker_sends(story)
-        expect(page.get_by_text("It arrived")).to_be_visible(timeout=10_000)
+        expect(page.get_by_text("It arrived")).to_be_visible()
         assert len(group.messages) == 1
     robot.refresh_from_db()
     assert robot.daily_times == ["09:30", "17:00"]
@@ -85,7 +82,7 @@ def test_a_webhook_is_created_tested_and_deleted_on_a_phone_in_chinese(console: 
         page.set_extra_http_headers({"Accept-Language": "zh-CN"})
         console.open("contacts/webhook/")
         expect(page.get_by_text("还没有 Webhook")).to_be_visible()
-        assert fits(page, 390)
+        assert fits(page)
         console.open("contacts/webhook/add/")
         expect(page).to_have_title(re.compile("创建 Webhook"))
         page.locator("[name='name']").fill("工单系统")
@@ -93,7 +90,7 @@ def test_a_webhook_is_created_tested_and_deleted_on_a_phone_in_chinese(console: 
         page.locator("[name='headers']").fill("X-Token: abc")
         page.get_by_role("button", name="保存", exact=True).click()
         expect(page.get_by_text("10.0.0.7 是内网地址")).to_be_visible()
-        assert fits(page, 390)
+        assert fits(page)
         page.locator("[name='url']").fill(receiver.webhook)
         page.get_by_role("button", name="保存", exact=True).click()
         expect(page.get_by_role("link", name="工单系统").first).to_be_visible()
@@ -102,14 +99,15 @@ def test_a_webhook_is_created_tested_and_deleted_on_a_phone_in_chinese(console: 
         story.policy({webhook: []}, name="数据库")
         console.open(f"contacts/webhook/{webhook.pk}/test/")
         page.get_by_role("button", name="发送").click()
+        expect(page.get_by_text("发送中")).to_be_visible()
         worker_sends(story)
-        expect(page.get_by_text("已送达")).to_be_visible(timeout=10_000)
+        expect(page.get_by_text("已送达")).to_be_visible()
         expect(page.locator("#outlet-answer dd").first).to_have_text("200")
-        assert fits(page, 390)
+        assert fits(page)
 
         console.open(f"contacts/webhook/{webhook.pk}/change/")
         expect(page.get_by_text('"alertname": "DiskFull"').first).to_be_visible()
-        assert fits(page, 390)
+        assert fits(page)
         console.open(f"contacts/webhook/{webhook.pk}/delete/")
         expect(page.get_by_role("link", name="数据库")).to_be_visible()
         assert receiver.received[0].headers["x-token"] == "abc"

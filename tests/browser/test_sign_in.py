@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.windows import window
 from tests.web.identity_provider import Provider, provider_running
 from tests.web.people import PASSWORD, user_with
 from tests.web.ways_in import code_of, give_app, give_recovery_codes
@@ -165,7 +166,7 @@ def test_a_session_is_ended_from_another_browser(door: Door, browser: Any) -> No
     ann = user_with(Role.VIEWER)
     door.type_password(ann)
     door.expect_inside()
-    other = browser.new_context().new_page()
+    other = window(browser).new_page()
     elsewhere = Door(other, door.address)
     elsewhere.type_password(ann)
     elsewhere.expect_inside()
@@ -238,8 +239,8 @@ def test_the_pages_of_signing_in_fit_a_phone_and_speak_chinese(door: Door, brows
     User.objects.filter(pk=ann.pk).update(language="zh-hans")
     secret = give_app(ann)
     give_recovery_codes(ann)
-    context = browser.new_context(
-        viewport={"width": 390, "height": 844}, locale="zh-CN", color_scheme=scheme, has_touch=True
+    context = window(
+        browser, viewport={"width": 390, "height": 844}, locale="zh-CN", color_scheme=scheme, has_touch=True
     )
     page = context.new_page()
 
@@ -255,6 +256,7 @@ def test_the_pages_of_signing_in_fit_a_phone_and_speak_chinese(door: Door, brows
     assert fits()
     page.get_by_label("验证码").fill(code_of(secret))
     page.get_by_role("button", name="继续").click()
+    expect(page.get_by_role("heading", name="概览")).to_be_visible()
     for path in ("account/", "account/codes/", "account/passkeys/add/", "account/app/remove/"):
         page.goto(f"{door.address}/console/{path}")
         assert fits(), path

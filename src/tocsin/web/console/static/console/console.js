@@ -19,6 +19,11 @@ window.tocsin = {
     else open.delete(id);
   }, true);
 
+  // What was asked for before somebody began to write comes too late.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.id === "alert-live" && !window.tocsin.mayRefresh()) event.detail.shouldSwap = false;
+  });
+
   document.addEventListener("htmx:afterSwap", () => {
     for (const id of open) {
       const details = document.getElementById(id);

@@ -56,7 +56,7 @@
         if (!(error instanceof TypeError)) throw error;
         this.fault("network");
       } finally {
-        this.busy(false);
+        this.busy(Boolean(this.isGone)); // until the next page is there, OK would do it once more
       }
     }
 
