@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.stories.harness import ADMIN, Story
 from tocsin.alerts.models import Alert
-from tocsin.alerts.services import claim_alert, mute_alert
+from tocsin.alerts.services import change_severity, claim_alert, mute_alert
 from tocsin.contacts.services import delete_contacts, delete_groups, delete_robots, delete_webhooks
 from tocsin.delivery.explaining import explain
 from tocsin.delivery.timeline import timeline
@@ -149,6 +149,41 @@ def test_everything_that_an_open_alert_names_can_be_deleted_under_it(story: Stor
     assert [lack.reason for lack in said.shortfalls] == ["no_targets"]
     assert sum("obody" in title for title in titles) >= 2
     assert Alert.objects.get().state == "resolved"
+
+
+def test_a_message_that_a_cap_holds_goes_out_once_its_alert_is_p1(story: Story, settings: Any) -> None:
+    settings.TEXTS_PER_HOUR = 1
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]}, group_wait=0)
+    story.fires("Disk full")
+    story.passes()
+    story.expect_text(ann, "Disk full")
+    story.fires("Fan broken")
+    story.passes(MINUTE)
+    story.expect_silence()
+
+    change_severity(by=ADMIN, now=story.now, alert_id=story.alert().pk, severity=1)
+    story.passes()
+
+    story.expect_text(ann, "[P1] Fan broken")
+    story.passes(3 * HOUR)
+
+
+def test_a_message_that_a_cap_holds_goes_out_once_what_joins_its_alert_is_p1(story: Story, settings: Any) -> None:
+    settings.TEXTS_PER_HOUR = 1
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]}, group_wait=0)
+    story.fires("Disk full")
+    story.passes()
+    story.expect_text(ann, "Disk full")
+    story.fires("Fan broken")
+    story.passes(MINUTE)
+
+    story.fires("Fan broken", severity="critical")
+    story.passes(MINUTE)
+
+    story.expect_text(ann, "[P1] Fan broken", "2 events")
+    story.passes(3 * HOUR)
 
 
 def test_a_shadow_that_is_enabled_begins_its_escalation_anew(story: Story) -> None:

@@ -1,4 +1,5 @@
 """What waited for the hours of its policy, or for the end of a mute, is planned again then: told is who is concerned.
+So is that something fires, which a cap held back, once the alert is a P1.
 
 The rows that waited showed what was to come, and end here; the new ones go to whoever is on duty, verified and in the
 groups at that moment, with the alert's text of that moment. What waits in the queue although its alert is due leaves it
@@ -15,17 +16,23 @@ from tocsin.delivery.rules import Cause, Reason
 from tocsin.events.statements import execute, run
 
 _WAITING = """
-SELECT n.alert_id, array_agg(d.id ORDER BY d.id), bool_or(n.cause = 'fired'), (array_agg(n.cause ORDER BY n.id DESC))[1]
+SELECT n.alert_id, array_agg(d.id ORDER BY d.id), bool_or(n.cause = 'fired'),
+       (array_agg(n.cause ORDER BY n.id DESC))[1], bool_and(d.reason = 'person_cap')
 FROM delivery_notification n JOIN delivery_delivery d ON d.notification_id = n.id
-WHERE n.alert_id = ANY(%s) AND n.cause IN ('fired', 'added', 'repeated') AND d.fallback_of_id IS NULL
-  AND d.state = 'planned' AND d.reason IN ('outside_window', 'muted') AND d.attempt_count = 0
+WHERE n.alert_id = ANY(%(alerts)s) AND n.cause IN ('fired', 'added', 'repeated') AND d.fallback_of_id IS NULL
+  AND d.attempt_count = 0 AND (
+      (d.state = 'planned' AND d.reason IN ('outside_window', 'muted'))
+      OR (d.state = 'held' AND d.reason = 'person_cap' AND n.cause = 'fired' AND n.alert_id = ANY(%(worst)s))
+  )
 GROUP BY n.alert_id
 """
 # A row that somebody has claimed meanwhile is his, and goes out as it is.
 _END = """
 WITH waited AS (
     SELECT id FROM delivery_delivery
-    WHERE id = ANY(%(ids)s) AND state = 'planned' AND reason IN ('outside_window', 'muted')
+    WHERE id = ANY(%(ids)s) AND (state, reason) IN (
+        ('planned', 'outside_window'), ('planned', 'muted'), ('held', 'person_cap')
+    )
     ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE delivery_delivery d SET state = 'skipped', reason = %(reason)s, next_at = NULL, finished_at = %(now)s
@@ -41,18 +48,24 @@ WHERE d.notification_id IN (SELECT notification_id FROM delivery_delivery WHERE 
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """Of one alert. `cause`: what is to be told; that it fires, when nobody has heard even that."""
+    """Of one alert. `cause`: what is to be told; that it fires, when nobody has heard even that.
+
+    `is_capped`: nothing but a cap holds it.
+    """
 
     cause: Cause
     delivery_ids: tuple[int, ...]
+    is_capped: bool = False
 
 
-def what_waited(alert_ids: Collection[int]) -> dict[int, Waited]:
-    """By alert, what its policy itself wants to tell and hours or a mute hold back; the alerts are locked."""
-    rows = execute(_WAITING, [list(alert_ids)]) if alert_ids else []
+def what_waited(alert_ids: Collection[int], worst: Collection[int]) -> dict[int, Waited]:
+    """By alert, what its policy itself wants to tell and hours or a mute hold back; of the `worst`, which are P1, also
+    what a cap does. The alerts are locked.
+    """
+    rows = execute(_WAITING, {"alerts": list(alert_ids), "worst": list(worst)}) if alert_ids else []
     return {
-        alert_id: Waited(Cause.FIRED if has_fired else Cause(newest), tuple(ids))
-        for alert_id, ids, has_fired, newest in rows
+        alert_id: Waited(Cause.FIRED if has_fired else Cause(newest), tuple(ids), is_capped)
+        for alert_id, ids, has_fired, newest, is_capped in rows
     }
 
 

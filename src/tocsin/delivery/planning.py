@@ -32,6 +32,7 @@ from tocsin.delivery.rules.hours import moment_for
 from tocsin.delivery.summaries import EventCounts, count_events
 from tocsin.delivery.telling import Targets, Telling, assignment, tell
 from tocsin.events.retrying import retried
+from tocsin.events.rules import Severity
 from tocsin.events.statements import together
 from tocsin.policies.queries import PolicyView, chains, policy_versions
 from tocsin.policies.rules import Chain, Moment
@@ -57,11 +58,15 @@ class _Due:
     decision: Decision
     facts: AlertFacts
     waited: Waited | None = None
-    """For the hours of the policy, or the end of a mute."""
+    """For the hours of the policy, the end of a mute, or that of an hour with a cap."""
     heard: frozenset[tuple[int, str]] = frozenset()
     """Recipients and channels that have what waited for others."""
     stopped: frozenset[int] = frozenset()
     """Who has heard nothing of it because of a claim that is over, or of a resolution that was taken back."""
+
+    @property
+    def severity(self) -> int:
+        return self.alert.chosen_severity or self.counts.worst or self.alert.severity
 
     def is_opened(self, now: datetime) -> bool:
         """Whether what waited is planned again: it waits for nothing more or is too urgent to wait by now, and there is
@@ -70,8 +75,7 @@ class _Due:
         alert = self.alert
         if self.waited is None or not self.counts.active:
             return False
-        severity = alert.chosen_severity or self.counts.worst or alert.severity
-        if moment_for(self.policy.window, self.waited.cause, severity, now) != Moment():
+        if moment_for(self.policy.window, self.waited.cause, self.severity, now) != Moment():
             return False
         is_heard = alert.muted_until is None or alert.muted_until <= now
         is_wanted = self.decision.state is AlertState.PENDING or self.waited.cause is Cause.ADDED
@@ -191,7 +195,9 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
     ]
     _decide_reopening(due, now)
 
-    waited = what_waited([item.alert.pk for item in due if item.policy.window is not None or item.alert.pk in unmuted])
+    worst = [item.alert.pk for item in due if item.severity == Severity.P1]
+    held = [item.alert.pk for item in due if item.policy.window is not None or item.alert.pk in unmuted]
+    waited = what_waited({*held, *worst}, worst)
     for item in due:
         item.waited = waited.get(item.alert.pk)
         item.stopped = stopped.get(item.alert.pk, frozenset())
@@ -286,7 +292,7 @@ def _apply(item: _Due, now: datetime) -> list[NewActivity]:
     alert, counts, decision = item.alert, item.counts, item.decision
     activities = []
     alert.active_count, alert.event_count = counts.active, counts.total
-    alert.severity = alert.chosen_severity or counts.worst or alert.severity
+    alert.severity = item.severity
     alert.escalation = decision.clocks.as_json() if decision.clocks is not None else {}
     alert.escalated_count += bool(decision.steps)
     alert.due_at = _due_at(item, now)
@@ -319,7 +325,9 @@ def _apply(item: _Due, now: datetime) -> list[NewActivity]:
 def _opened(item: _Due, now: datetime, *, has_mute_ended: bool) -> NewActivity:
     """`data` says what has changed where no hours have begun."""
     window = item.policy.window
-    after = "mute" if has_mute_ended else "" if window is None or window.is_open(now) else "urgent"
+    is_capped = item.waited is not None and item.waited.is_capped
+    has_begun = not is_capped and (window is None or window.is_open(now))
+    after = "cap" if is_capped else "mute" if has_mute_ended else "" if has_begun else "urgent"
     return NewActivity(item.alert.pk, ActivityKind.HOURS_BEGAN, data={"after": after} if after else {})
 
 

@@ -301,6 +301,8 @@ def _activity_title(kind: ActivityKind, activity: Activity) -> str:
             return _("The mute is over: what waited is planned again")
         case ActivityKind.HOURS_BEGAN if data.get("after") == "urgent":
             return _("It is urgent by now: what waited for the hours of the policy is planned again")
+        case ActivityKind.HOURS_BEGAN if data.get("after") == "cap":
+            return _("It is P1 by now: what the cap of a person held back is planned again")
         case ActivityKind.HOURS_BEGAN:
             return _("The hours of the policy begin: what waited is planned again")
         case ActivityKind.RESOLVED if data.get("by") == "shadow":
