@@ -16,7 +16,13 @@ from django.db import transaction
 
 from tests.chaos.crowds import crowd
 from tests.chaos.processes import wait_until
-from tests.chaos.threads import at_once, deadlocks, is_anybody_waiting_for_a_lock, then_close
+from tests.chaos.threads import (
+    at_once,
+    deadlocks,
+    how_many_wait_for_a_lock,
+    is_anybody_waiting_for_a_lock,
+    then_close,
+)
 from tocsin.alerts.models import Alert
 from tocsin.alerts.services import claim_alert, resolve_alert, unclaim_alert
 from tocsin.channels.base import Outcome, Receipt, ReceiptStatus, SendResult
@@ -194,6 +200,36 @@ def test_a_receipt_that_comes_while_the_reply_is_not_committed_yet_waits_for_it(
         receiving.result(20)
 
     assert states() == {"delivered": 1}
+
+
+def test_receipts_of_a_call_and_of_the_one_that_stands_for_it_wait_for_no_claim_that_waits_for_them(
+    source: IntegrationKey, now: datetime
+) -> None:
+    policy(now, person(now, 1).pk, "phone")
+    account, calls, at = ProviderAccount.objects.get(channel="phone"), [], now
+    for turn in range(3):
+        accept(source, [fires(at, f"Alert {turn}")], at)
+        plan_due(at)
+        if turn < 2:
+            (claimed,) = claim(at, worker_id=1)
+            calls.append(claimed.delivery_id)
+            record([outcome(claimed, at, Outcome.TRANSIENT, f"v{turn}")], at)
+            at = max(Delivery.objects.exclude(next_at=None).values_list("next_at", flat=True))
+    late = [Receipt(ReceiptStatus.NO_ANSWER, provider_id=f"v{turn}") for turn in range(2)]
+    before = deadlocks()
+
+    with ThreadPoolExecutor(2) as pool:
+        with transaction.atomic():
+            first = Delivery.objects.select_for_update().get(pk=calls[0])
+            receiving = pool.submit(then_close, partial(record_receipts, account=account, receipts=late, now=at))
+            wait_until(is_anybody_waiting_for_a_lock)
+            claiming = pool.submit(then_close, partial(claim, at, worker_id=2))
+            wait_until(lambda: claiming.done() or how_many_wait_for_a_lock() == 2)
+        receiving.result(20)
+        claiming.result(20)
+
+    assert first.merged_into_id == calls[1]
+    assert deadlocks() == before
 
 
 def test_outcomes_recorded_twice_are_one_attempt(source: IntegrationKey, now: datetime) -> None:

@@ -31,13 +31,17 @@ def then_close(work: Callable[[], Any]) -> Any:
 
 
 def is_anybody_waiting_for_a_lock() -> bool:
+    return how_many_wait_for_a_lock() > 0
+
+
+def how_many_wait_for_a_lock() -> int:
     """Also asked inside a transaction, which would otherwise see the same answer for as long as it lasts."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         )
-        return bool(cursor.fetchone()[0])
+        return int(cursor.fetchone()[0])
 
 
 def deadlocks() -> int:

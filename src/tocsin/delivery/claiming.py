@@ -31,6 +31,7 @@ from tocsin.delivery.queue_rows import (
     read_calls,
     read_due,
     release_merged,
+    with_what_they_stand_for,
 )
 from tocsin.delivery.rules import Cause, DeliveryState, Purpose, Reason
 from tocsin.delivery.rules.hours import moment_for
@@ -104,6 +105,7 @@ def claim(
         return []
     rows += _calls_due_soon([row for row in rows if row.is_call], now)
     rows += rest_of_storms(rows, now)
+    rows = with_what_they_stand_for(rows)
     addresses = read_addresses(rows, now)
     sent_firings = _sent_firings(row for row in rows if row.cause == Cause.RECOVERED)
 

@@ -24,7 +24,7 @@ _COLUMNS = """
            CASE WHEN n.cause = 'escalated' THEN n.sending_window ELSE v.sending_window END::text,
            coalesce(a.is_shadow, false), d.account_id, d.started_at,
            coalesce(p.is_enabled AND p.deleted_at IS NULL, true), a.due_at, v.escalation_id IS NOT NULL,
-           coalesce(a.escalated_count, 0)
+           coalesce(a.escalated_count, 0), d.stands_for
 """
 _JOINS = """
     LEFT JOIN delivery_notification n ON n.id = d.notification_id
@@ -53,6 +53,14 @@ WHERE d.purpose = 'alert' AND d.next_at <= %(until)s
   AND (d.recipient_id, d.channel) IN (SELECT * FROM unnest(%(people)s::bigint[], %(channels)s::text[]))
 ORDER BY d.priority, d.next_at, d.id LIMIT 5000 FOR NO KEY UPDATE OF d SKIP LOCKED
 """  # noqa: S608 (parts of the statement, all of them above)
+# What a message stands for has a lower id than it, and is written with it: nobody waits for that in the wrong order.
+_STAND_FOR_BUSY = """
+WITH free AS (
+    SELECT id FROM delivery_delivery WHERE merged_into_id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+)
+SELECT DISTINCT merged_into_id FROM delivery_delivery
+WHERE merged_into_id = ANY(%(ids)s) AND id NOT IN (SELECT id FROM free)
+"""
 _READ_ROWS = f"{_COLUMNS} FROM delivery_delivery d {_JOINS} WHERE d.id = ANY(%s) ORDER BY d.id"
 _NEXT = """
 SELECT min(d.next_at) FROM unnest(%(channels)s::text[]) AS c (channel)
@@ -127,6 +135,7 @@ class QueueRow:
     alert_due_at: datetime | None
     has_escalation: bool
     escalated_count: int
+    stands_for: int
 
     @property
     def is_call(self) -> bool:
@@ -163,6 +172,13 @@ def read_due(until: datetime, rooms: Mapping[Channel, int], limit: int) -> list[
 def read_calls(until: datetime, people: Collection[int]) -> list[QueueRow]:
     """Locks and returns alert calls to these people due by `until`."""
     return [_row(values) for values in execute(_READ_CALLS, {"until": until, "people": list(people)})]
+
+
+def with_what_they_stand_for(rows: Sequence[QueueRow]) -> list[QueueRow]:
+    """Locks what these locked rows stand for. A row of which somebody else has a part is left out, and stays due."""
+    ids = [row.id for row in rows if row.stands_for > 1]
+    busy = {pk for (pk,) in execute(_STAND_FOR_BUSY, {"ids": ids})} if ids else set()
+    return [row for row in rows if row.id not in busy]
 
 
 def read_rows(delivery_ids: Collection[int]) -> list[QueueRow]:
