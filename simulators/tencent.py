@@ -33,6 +33,10 @@ class TencentText:
     params: list[str]
     reference: str
     serial: str
+    sent_at: float = 0.0
+    status: str = ""
+    """What was reported of it, and is listed from then on."""
+    error: str = ""
 
     @property
     def text(self) -> str:
@@ -51,6 +55,7 @@ class TencentSimulator(HttpServer):
         self._longest, self._clock, self._numbers = longest, clock, count(1)
         self._last: dict[str, float] = {}
         self._next: list[tuple[str, bool]] = []
+        self.asked: list[dict[str, Any]] = []
 
     @property
     def config(self) -> dict[str, str]:
@@ -65,6 +70,8 @@ class TencentSimulator(HttpServer):
 
     def report(self, *texts: TencentText, error: str = "") -> bytes:
         at = datetime.fromtimestamp(self._clock(), CHINA).strftime("%Y-%m-%d %H:%M:%S")
+        for text in texts:
+            text.status, text.error = "FAIL" if error else "SUCCESS", error
         return json.dumps(
             [
                 {
@@ -86,9 +93,26 @@ class TencentSimulator(HttpServer):
         if error and not is_of_number:
             return _answer({"Error": {"Code": error, "Message": "refused"}})
         sent = json.loads(body)
+        if request.headers["X-TC-Action"] == "PullSmsSendStatusByPhoneNumber":
+            return _answer(self._list(sent))
         numbers: list[str] = sent["PhoneNumberSet"]
         statuses = [self._status(number, sent, error or self._problem(number, sent)) for number in numbers]
         return _answer({"SendStatusSet": statuses})
+
+    def _list(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append(asked)
+        if asked["SmsSdkAppId"] != self.app_id or asked["Offset"] != 0 or not 1 <= asked["Limit"] <= 100:
+            return {"Error": {"Code": "InvalidParameterValue", "Message": "refused"}}
+        found = [
+            {
+                "UserReceiveTime": int(text.sent_at) + 5, "CountryCode": "86", "SubscriberNumber": text.number[3:],
+                "PhoneNumber": text.number, "SerialNo": text.serial, "ReportStatus": text.status,
+                "Description": text.error or "DELIVRD", "SessionContext": text.reference,
+            }
+            for text in self.texts
+            if text.number == asked["PhoneNumber"] and text.status and text.sent_at >= asked["BeginTime"]
+        ]  # fmt: skip
+        return {"PullSmsSendStatusSet": found[: asked["Limit"]]}
 
     def _gateway(self, request: web.Request, body: bytes) -> str:
         headers = {name.lower(): value for name, value in request.headers.items()}
@@ -112,7 +136,8 @@ class TencentSimulator(HttpServer):
             signing_key = hmac.new(signing_key, part.encode(), hashlib.sha256).digest()
         if signing_key.hex() != given:
             return "AuthFailure.SignatureFailure"
-        if (headers.get("x-tc-action"), headers.get("x-tc-version")) != ("SendSms", "2021-01-11"):
+        known = ("SendSms", "PullSmsSendStatusByPhoneNumber")
+        if headers.get("x-tc-action") not in known or headers.get("x-tc-version") != "2021-01-11":
             return "InvalidAction"
         return ""
 
@@ -144,7 +169,8 @@ class TencentSimulator(HttpServer):
             self._last[number] = self._clock()
             serial = f"2028:{next(self._numbers)}"
             context = sent["SessionContext"]
-            self.texts.append(TencentText(number, sent["TemplateId"], sent["TemplateParamSet"], context, serial))
+            params, at = sent["TemplateParamSet"], self._clock()
+            self.texts.append(TencentText(number, sent["TemplateId"], params, context, serial, at))
         return {
             "SerialNo": serial, "PhoneNumber": number, "Fee": int(not problem), "IsoCode": "CN",
             "SessionContext": sent["SessionContext"], "Code": problem or "Ok", "Message": problem or "send success",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from simulators.tencent import TencentSimulator
+from tests.contracts.asking import look_up
 from tests.contracts.sending import SMS, send_one
-from tocsin.channels.base import CallbackReply, CallbackRequest, Outcome, ReceiptStatus
+from tocsin.channels.base import CallbackReply, CallbackRequest, Finding, Outcome, Question, ReceiptStatus
 from tocsin.channels.providers.tencent.signing import authorization
 from tocsin.channels.registry import provider_type
 
@@ -134,6 +135,35 @@ def test_a_push_is_answered_as_the_vendor_asks(tencent: TencentSimulator) -> Non
     assert [(item.status, item.code, item.detail) for item in failed.receipts] == [
         (ReceiptStatus.FAILED, "MK:0001", "用户关机")
     ]
+
+
+def test_what_was_reported_is_found_by_the_vendors_id_or_by_ours(tencent: TencentSimulator) -> None:
+    asked = Question(reference="k3x9", to=SMS.to, sent_at=datetime.now(UTC))
+    send_one("tencent_sms", tencent.config, MESSAGE)
+    [text] = tencent.texts
+
+    unreported = look_up("tencent_sms", tencent.config, asked)
+    tencent.report(text)
+    arrived = look_up("tencent_sms", tencent.config, asked)
+    other = look_up("tencent_sms", tencent.config, replace(asked, reference="other"))
+    tencent.report(text, error="MK:0001")
+    failed = look_up("tencent_sms", tencent.config, replace(asked, reference="other", provider_id=text.serial))
+
+    assert (unreported, other) == (Finding(), Finding())
+    assert (arrived.is_known, arrived.provider_id, arrived.receipts[0].status) == (
+        True,
+        text.serial,
+        ReceiptStatus.DELIVERED,
+    )
+    assert [(receipt.status, receipt.detail) for receipt in failed.receipts] == [(ReceiptStatus.FAILED, "MK:0001")]
+
+
+def test_who_cannot_be_asked_says_nothing(tencent: TencentSimulator) -> None:
+    asked = Question(reference="k3x9", to=SMS.to, sent_at=datetime.now(UTC))
+    tencent.answer_next("FailedOperation.OtherError")
+
+    assert look_up("tencent_sms", tencent.config, asked) == Finding()
+    assert look_up("tencent_sms", {**tencent.config, "secret_key": "not it"}, asked) == Finding()
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"\xff", b"[" * 100_000])

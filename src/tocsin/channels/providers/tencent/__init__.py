@@ -19,6 +19,7 @@ TENCENT_SMS = ProviderType(
     capabilities=Capabilities(
         has_receipts=True,
         receipt_within=timedelta(minutes=15),
+        can_be_asked=True,
         carries_links=False,
         # Its default for one number: one in 30 seconds.
         limit=Limit(1, timedelta(seconds=30), LimitScope.TARGET),

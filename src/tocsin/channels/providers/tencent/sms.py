@@ -17,14 +17,16 @@ from tocsin.channels.base import (
     CallbackReply,
     CallbackRequest,
     Config,
+    Finding,
     Message,
     Outcome,
+    Question,
     Receipt,
     ReceiptStatus,
     SendResult,
 )
 from tocsin.channels.groups import webhook_parts, without_reply
-from tocsin.channels.http import HttpClient, HttpError
+from tocsin.channels.http import HttpClient, HttpError, HttpReply
 from tocsin.channels.providers.tencent.outcomes import read
 from tocsin.channels.providers.tencent.signing import CONTENT_TYPE, authorization
 from tocsin.channels.texts import one_line
@@ -42,6 +44,9 @@ URL = "https://sms.tencentcloudapi.com"
 _CHINA = timezone(timedelta(hours=8))
 _MOST = 1000
 _TAKEN = b'{"result":0,"errmsg":"OK"}'
+_STATUSES: Mapping[str, ReceiptStatus] = {"SUCCESS": ReceiptStatus.DELIVERED, "FAIL": ReceiptStatus.FAILED}
+_MOST_LISTED = 100
+_CLOCKS_DIFFER_BY = timedelta(minutes=1)
 
 
 def check(config: Config) -> dict[str, str]:
@@ -77,19 +82,42 @@ class TencentSms:
             "TemplateParamSet": params,
             "SessionContext": message.reference,
         }
-        body = json.dumps(asked, ensure_ascii=False).encode()
         try:
-            reply = await self._http.request(
-                "POST", f"{self._url}/", headers=self._headers(body), body=body, is_trusted=True
-            )
+            reply = await self._request("SendSms", asked)
         except HttpError as error:
             return without_reply(error)
         return read(reply, self._config["secret_key"], message.to, message.to.lstrip("+"), *params)
 
+    async def look_up(self, question: Question) -> Finding:
+        """Among what was reported of texts to the number, by the vendor's id or our reference. One without a report yet
+        stands in no list, so nothing can be told of it.
+
+        https://cloud.tencent.com/document/product/382/55983
+        """
+        asked = {
+            "BeginTime": int((question.sent_at - _CLOCKS_DIFFER_BY).timestamp()),
+            "Offset": 0,
+            "Limit": _MOST_LISTED,
+            "PhoneNumber": question.to,
+            "SmsSdkAppId": self._config["app_id"],
+        }
+        try:
+            reply = await self._request("PullSmsSendStatusByPhoneNumber", asked)
+            listed = reply.json()["Response"]["PullSmsSendStatusSet"]
+        except (HttpError, ValueError, TypeError, KeyError):
+            return Finding()
+        reported = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+        return next((_finding(item, question) for item in reported if _is_of(item, question)), Finding())
+
     async def aclose(self) -> None:
         """The client is the caller's."""
 
-    def _headers(self, body: bytes) -> dict[str, str]:
+    async def _request(self, action: str, asked: Mapping[str, Any]) -> HttpReply:
+        body = json.dumps(asked, ensure_ascii=False).encode()
+        headers = self._headers(action, body)
+        return await self._http.request("POST", f"{self._url}/", headers=headers, body=body, is_trusted=True)
+
+    def _headers(self, action: str, body: bytes) -> dict[str, str]:
         timestamp, host = int(time.time()), urlsplit(self._url).netloc
         key, secret = self._config["secret_id"], self._config["secret_key"]
         signed = authorization(key, secret, service="sms", host=host, body=body, timestamp=timestamp)
@@ -97,7 +125,7 @@ class TencentSms:
             "Authorization": signed,
             "Content-Type": CONTENT_TYPE,
             "Host": host,
-            "X-TC-Action": "SendSms",
+            "X-TC-Action": action,
             "X-TC-Version": "2021-01-11",
             "X-TC-Timestamp": str(timestamp),
             "X-TC-Region": self._config["region"],
@@ -119,7 +147,7 @@ def read_callback(_config: Config, request: CallbackRequest) -> CallbackReply:
 def _receipt(item: Any) -> Receipt | None:
     if not isinstance(item, Mapping) or not item.get("sid"):
         return None
-    status = {"SUCCESS": ReceiptStatus.DELIVERED, "FAIL": ReceiptStatus.FAILED}.get(str(item.get("report_status")))
+    status = _STATUSES.get(str(item.get("report_status")))
     if status is None:
         return None
     has_failed = status is ReceiptStatus.FAILED
@@ -130,6 +158,21 @@ def _receipt(item: Any) -> Receipt | None:
         code=one_line(str(item.get("errmsg") or ""))[:64] if has_failed else "",
         detail=one_line(str(item.get("description") or ""))[:300] if has_failed else "",
     )
+
+
+def _is_of(item: Mapping[str, Any], question: Question) -> bool:
+    if question.provider_id:
+        return item.get("SerialNo") == question.provider_id
+    return item.get("SessionContext") == question.reference
+
+
+def _finding(item: Mapping[str, Any], question: Question) -> Finding:
+    serial = one_line(str(item.get("SerialNo") or question.provider_id))[:128]
+    status = _STATUSES.get(str(item.get("ReportStatus")))
+    if status is None:
+        return Finding(True, serial)
+    detail = one_line(str(item.get("Description") or ""))[:300] if status is ReceiptStatus.FAILED else ""
+    return Finding(True, serial, [Receipt(status, question.reference, serial, detail=detail)])
 
 
 def _moment(text: object) -> datetime | None:
