@@ -8,7 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from auditlog.models import LogEntry
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from simulators.webhook import WebhookReceiver
 from tests.stories.harness import ADMIN, Story
@@ -20,10 +22,18 @@ from tocsin.contacts.models import Webhook
 from tocsin.contacts.services import delete_webhooks, update_webhook
 from tocsin.core.errors import ConflictError, InvalidInputError
 from tocsin.delivery import lifecycle
-from tocsin.delivery.lifecycle import change_subscription, next_lifecycle_at, subscribe, try_subscription, unsubscribe
+from tocsin.delivery.lifecycle import (
+    change_subscription,
+    next_lifecycle_at,
+    subscribe,
+    try_subscription,
+    unsubscribe,
+    unsubscribe_many,
+)
 from tocsin.delivery.lifecycle_models import LifecycleNotice, LifecycleSubscription
 from tocsin.delivery.planning import plan_due
 from tocsin.delivery.rules.lifecycle import next_try
+from tocsin.delivery.subscriptions import farings
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -280,3 +290,46 @@ def test_files_say_who_hears_of_what(
     assert dumped == "subscriptions:\n  - name: Chat\n  - name: Tickets\n    state: paused\n"
     assert (wrong, "no webhook is called 'Nobody'" in said.out + said.err) == ([1, 1], True)
     assert pruned == (0, [("active", [])])
+
+
+def test_a_subscription_knows_how_its_own_notices_were_taken_and_not_messages(
+    story: Story, receiver: WebhookReceiver, hears: LifecycleSubscription
+) -> None:
+    story.policy({hears.webhook: []}, name="Messages", group_wait=0)
+    change_subscription(by=ADMIN, now=story.now, subscription_id=hears.pk, state="paused")
+    story.fires("Disk full", severity="critical")
+    story.passes()
+    story.expect_webhook(hears.webhook)
+    hears.refresh_from_db()
+    before = (hears.delivered_at, farings([hears])[hears.pk].delivered_at)
+
+    receiver.answer_next(503, "busy")
+    change_subscription(by=ADMIN, now=story.now, subscription_id=hears.pk, state="active")
+    story.passes()
+    hears.refresh_from_db()
+    failed = (hears.delivered_at, hears.failed_at, hears.failure)
+    failed_at = story.now
+    story.passes(60)
+    hears.refresh_from_db()
+
+    assert before == (None, None)
+    assert failed == (None, failed_at, "HTTP 503: busy")
+    assert hears.delivered_at is not None
+    assert failed_at < hears.delivered_at <= story.now
+
+
+def test_several_subscriptions_end_at_once_and_what_is_gone_is_passed_over(story: Story) -> None:
+    rows = [
+        subscribe(by=ADMIN, now=story.now, webhook_id=story.webhook(f"https://t{number}.example/hook").pk)
+        for number in range(3)
+    ]
+    unsubscribe(by=ADMIN, now=story.now, subscription_id=rows[0].pk)
+
+    with CaptureQueriesContext(connection) as asked:
+        gone = unsubscribe_many(by=ADMIN, now=story.now, subscription_ids=[row.pk for row in rows])
+
+    deletions = [
+        each["sql"] for each in asked if each["sql"].startswith('DELETE FROM "delivery_lifecyclesubscription"')
+    ]
+    assert (gone, len(deletions), LifecycleSubscription.objects.count()) == (2, 1, 0)
+    assert LogEntry.objects.get_for_model(LifecycleSubscription).filter(action=2).count() == 3

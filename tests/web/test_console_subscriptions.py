@@ -87,6 +87,17 @@ def test_the_page_says_what_waits_and_deleting_says_what_is_lost(story: Story, r
     assert not LifecycleSubscription.objects.exists()
 
 
+def test_several_are_deleted_at_once(story: Story) -> None:
+    rows = [
+        subscribe(by=ADMIN, now=story.now, webhook_id=story.webhook(f"https://t{number}.example/hook").pk)
+        for number in range(2)
+    ]
+    chosen = {"action": "delete_selected", "_selected_action": [row.pk for row in rows], "post": "yes"}
+
+    assert post("changelist", chosen).status_code == 302
+    assert not LifecycleSubscription.objects.exists()
+
+
 def test_a_test_shows_what_the_receiver_answered(story: Story, receiver: WebhookReceiver) -> None:
     row = subscribe(by=ADMIN, now=story.now, webhook_id=story.webhook(receiver.webhook).pk)
 

@@ -139,6 +139,7 @@ def _as_json(row: LifecycleSubscription) -> dict[str, Any]:
         "kinds": row.kinds or [kind.value for kind in LifecycleKind],
         "waiting": row.notices.filter(state=NoticeState.WAITING).count(),
         "given_up": row.notices.filter(state=NoticeState.GIVEN_UP).count(),
+        "last_success_at": row.delivered_at,
         "last_answer": last.answer if last else "",
         "last_answer_at": last.answered_at if last else None,
     }

@@ -90,6 +90,17 @@ SET state = u.state, next_at = u.next_at, answered_at = %(now)s, answer = u.answ
 FROM json_to_recordset(%(rows)s) AS u (id bigint, tries int, state text, next_at timestamptz, answer text)
 WHERE n.id = u.id AND n.tries = u.tries AND n.state = 'waiting'
 """
+_FARED = """
+UPDATE delivery_lifecyclesubscription s
+SET delivered_at = greatest(s.delivered_at, u.delivered_at), failed_at = greatest(s.failed_at, u.failed_at),
+    failure = CASE WHEN u.failed_at >= coalesce(s.failed_at, '-infinity') THEN u.failure ELSE s.failure END
+FROM (
+    SELECT told.* FROM json_to_recordset(%(rows)s)
+         AS told (id bigint, delivered_at timestamptz, failed_at timestamptz, failure text)
+    JOIN delivery_lifecyclesubscription o ON o.id = told.id ORDER BY o.id FOR NO KEY UPDATE OF o
+) u
+WHERE s.id = u.id
+"""
 _LONGEST_ANSWER = 300
 
 
@@ -186,11 +197,19 @@ def unsubscribe(*, by: Actor, now: datetime, subscription_id: int, version: int 
     """What waits is not said any more. ChangedError when `version` is not the row's."""
 
     def work() -> None:
-        subscription = _locked(subscription_id, version)
-        audit.record(by=by, action=Action.DELETE, instance=subscription)
-        subscription.delete()
+        _remove([_locked(subscription_id, version)], by)
 
     in_transaction(work)
+
+
+def unsubscribe_many(*, by: Actor, now: datetime, subscription_ids: Collection[int]) -> int:
+    """All at once, or none; those that are gone already are passed over. How many there were."""
+
+    def work() -> int:
+        rows = LifecycleSubscription.objects.select_for_update(no_key=True, of=("self",)).select_related("webhook")
+        return _remove(list(rows.filter(pk__in=subscription_ids).order_by("pk")), by)
+
+    return in_transaction(work)
 
 
 def try_subscription(*, subscription: LifecycleSubscription, now: datetime) -> SendResult:
@@ -203,6 +222,7 @@ def try_subscription(*, subscription: LifecycleSubscription, now: datetime) -> S
 
 def _record(said: Sequence[_Said], now: datetime) -> None:
     rows, reached = [], []
+    fared: dict[int, dict[str, Any]] = {}
     for item in said:
         notice, result = item.notice, item.result
         taken = is_taken(result.outcome)
@@ -213,6 +233,8 @@ def _record(said: Sequence[_Said], now: datetime) -> None:
         answer = storable(result.detail or result.code or result.outcome.value, _LONGEST_ANSWER)
         rows.append({"id": notice.pk, "tries": notice.tries, "state": state.value, "answer": answer,
                      "next_at": again.isoformat() if again else None})  # fmt: skip
+        fares = fared.setdefault(notice.subscription_id, {"id": notice.subscription_id})
+        fares |= {"delivered_at": now.isoformat()} if taken else {"failed_at": now.isoformat(), "failure": answer}
         webhook = notice.subscription.webhook_id
         reached.append(OutletReach(webhook, delivered_at=now) if taken else
                        OutletReach(webhook, failed_at=now, failure=answer))  # fmt: skip
@@ -222,6 +244,8 @@ def _record(said: Sequence[_Said], now: datetime) -> None:
         record_outlet_reach(entries=reached)
 
     in_transaction(work)
+    # By themselves: who changes a subscription holds it before its notices.
+    in_transaction(lambda: run(_FARED, {"rows": json.dumps([fared[pk] for pk in sorted(fared)])}))
 
 
 async def _say_all(items: Sequence[tuple[LifecycleNotice, Config | None, Message]]) -> list[_Said]:
@@ -314,6 +338,12 @@ def _locked(subscription_id: int, version: int | None) -> LifecycleSubscription:
     subscription = existing(rows.filter(pk=subscription_id).first(), _("There is no such subscription."))
     refuse_changed(version, [subscription])
     return subscription
+
+
+def _remove(rows: Sequence[LifecycleSubscription], by: Actor) -> int:
+    audit.record_many(by=by, action=Action.DELETE, entries=[(row, {}) for row in rows])
+    LifecycleSubscription.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    return len(rows)
 
 
 def _clean_kinds(kinds: Sequence[str]) -> list[str]:

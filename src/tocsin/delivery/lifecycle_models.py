@@ -20,6 +20,10 @@ class LifecycleSubscription(models.Model):
         max_length=8, default=SubscriptionState.ACTIVE.value, db_default=SubscriptionState.ACTIVE.value
     )
     created_at = models.DateTimeField(_("created"), editable=False)
+    delivered_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """When a notice of its own was last taken; the webhook's messages do not count."""
+    failed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    failure = models.CharField(max_length=300, blank=True, default="", db_default="", editable=False)
     version = models.PositiveIntegerField(default=1, db_default=1, editable=False)
 
     class Meta:

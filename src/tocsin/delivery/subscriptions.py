@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from tocsin.contacts.queries import outlet_reach
 from tocsin.contacts.queries.arrays import is_one_of
 from tocsin.contacts.rules import Use
 from tocsin.delivery.lifecycle_models import LifecycleSubscription
@@ -22,7 +21,10 @@ FROM delivery_lifecyclenotice WHERE subscription_id = ANY(%(ids)s) AND state <> 
 
 @dataclass(frozen=True, slots=True)
 class Faring:
-    """What is still to be said, since when, and when it is tried next; and how the webhook took what was sent to it."""
+    """What is still to be said, since when, and when it is tried next; and how what was said was taken.
+
+    Messages to the same webhook do not count.
+    """
 
     waiting: int = 0
     waiting_since: datetime | None = None
@@ -34,18 +36,15 @@ class Faring:
 
 
 def farings(subscriptions: Iterable[LifecycleSubscription]) -> dict[int, Faring]:
-    """By the subscription's id, of each of them, in two statements."""
-    webhooks = {row.pk: row.webhook_id for row in subscriptions}
-    if not webhooks:
+    """By the subscription's id, of each of them, in one statement."""
+    rows = {row.pk: row for row in subscriptions}
+    if not rows:
         return {}
-    counted = {pk: rest for pk, *rest in execute(_COUNTED, {"ids": list(webhooks)})}
-    reach = outlet_reach(list(webhooks.values()))
+    counted = {pk: rest for pk, *rest in execute(_COUNTED, {"ids": list(rows)})}
     found = {}
-    for pk, webhook_id in webhooks.items():
+    for pk, row in rows.items():
         waiting, since, next_at, given_up = counted.get(pk, (0, None, None, 0))
-        took = reach.get(webhook_id)
-        fared = (took.delivered_at, took.failed_at, took.failure) if took else (None, None, "")
-        found[pk] = Faring(waiting, since, next_at, given_up, *fared)
+        found[pk] = Faring(waiting, since, next_at, given_up, row.delivered_at, row.failed_at, row.failure)
     return found
 
 

@@ -178,8 +178,7 @@ class SubscriptionAdmin(FaringAdmin):
         )
 
     def delete_rows(self, request: HttpRequest, ids: list[int]) -> None:
-        for subscription_id in ids:
-            lifecycle.unsubscribe(by=actor_of(request), now=utc_now(), subscription_id=subscription_id)
+        lifecycle.unsubscribe_many(by=actor_of(request), now=utc_now(), subscription_ids=ids)
 
     def notes_on_deleting(self, ids: list[int]) -> list[SafeString]:
         rows = list(LifecycleSubscription.objects.filter(pk__in=ids).select_related("webhook").order_by("pk"))

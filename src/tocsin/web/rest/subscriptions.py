@@ -47,7 +47,7 @@ class SubscriptionOut(Versioned):
     waiting_since: Moment | None = Field(description="When what waits longest happened.")
     next_at: Moment | None = Field(description="When it is tried next.")
     given_up: int = Field(description="Notices that were not taken for a day.")
-    reach: Outlet = Field(description="How the webhook has fared, with messages too.")
+    reach: Outlet = Field(description="How what was said was taken; messages to the same webhook do not count.")
     created_at: Moment
 
 
