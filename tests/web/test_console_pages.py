@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from tests.stories.harness import ADMIN, Story, begin
 from tests.web.people import signed_in, user_with
+from tocsin.accounts.queries import newest_entries
 from tocsin.accounts.rules import Role
 from tocsin.accounts.services import create_access_key, create_token
 from tocsin.alerts.models import Alert
@@ -292,6 +293,23 @@ def test_the_audit_log_of_a_row_is_its_history(story: Story) -> None:
 
     assert reply.status_code == 200
     assert {entry.object_pk for entry in reply.context["cl"].result_list} == {str(wei)}
+
+
+def test_a_text_is_looked_for_in_the_newest_entries_of_the_audit_log_and_the_page_says_so(story: Story) -> None:
+    client, page = signed_in(Role.MANAGER), reverse("console:auditlog_logentry_changelist")
+    newest = list(LogEntry.objects.order_by("-pk").values_list("pk", flat=True)[:3])
+
+    with CaptureQueriesContext(connection) as asked:
+        found = client.get(page, {"q": "wei"})
+    with CaptureQueriesContext(connection) as unasked:
+        client.get(page)
+
+    assert list(newest_entries(LogEntry.objects.order_by("-pk"), most=3).values_list("pk", flat=True)) == newest
+    assert newest_entries(LogEntry.objects.all(), most=10_000).count() == LogEntry.objects.count()
+    assert "in the newest 100,000 entries that the filters leave" in found.text
+    assert found.context["cl"].result_list
+    assert any("OFFSET 100000" in query["sql"] for query in asked)
+    assert not any("OFFSET 100000" in query["sql"] for query in unasked)
 
 
 def test_old_alerts_and_deliveries_stay_readable_when_their_people_are_gone(story: Story) -> None:

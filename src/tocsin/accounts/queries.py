@@ -7,6 +7,7 @@ from datetime import datetime
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
+from auditlog.models import LogEntry
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
@@ -100,3 +101,13 @@ def sessions_of(user_id: int, now: datetime) -> list[UserSession]:
     """Where the user is signed in now, the last used first."""
     live = Session.objects.filter(expire_date__gt=now).values("session_key")
     return list(UserSession.objects.filter(user_id=user_id, session_key__in=live).order_by("-last_seen_at", "-pk"))
+
+
+SEARCHED_ENTRIES = 100_000
+"""Of the audit log, in which a text is looked for: it has no index for that, and grows for ever."""
+
+
+def newest_entries(entries: QuerySet[LogEntry], most: int = SEARCHED_ENTRIES) -> QuerySet[LogEntry]:
+    """The newest `most` of these."""
+    last = list(entries.order_by("-pk").values_list("pk", flat=True)[most : most + 1])
+    return entries.filter(pk__gt=last[0]) if last else entries

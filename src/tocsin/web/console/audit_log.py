@@ -9,13 +9,16 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db.models import QuerySet, Value
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.functional import lazy
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from unfold.decorators import display
 
+from tocsin.accounts.queries import SEARCHED_ENTRIES, newest_entries
 from tocsin.accounts.rules import Permission
 from tocsin.core.clock import utc_now
 from tocsin.web.console import empties
@@ -75,7 +78,14 @@ class LogEntryAdmin(ServiceAdmin):
     list_select_related = ("content_type",)
     list_display_links = ("when",)
     search_fields = ("object_repr", "actor_email", "additional_data")
-    search_help_text = _("Search by name or by who did it")
+    search_help_text = format_lazy(
+        "{} ({})",
+        _("Search by name or by who did it"),
+        lazy(
+            lambda: _now("in the newest %(count)s entries that the filters leave") % {"count": f"{SEARCHED_ENTRIES:,}"},
+            str,
+        )(),
+    )
     ordering = ("-id",)
     paginator = CappedPaginator
     fieldsets = (
@@ -92,6 +102,11 @@ class LogEntryAdmin(ServiceAdmin):
         entries: QuerySet = super().get_queryset(request)
         entries = entries.annotate(for_administrator=Value(may(request, Permission.ADMINISTER)))
         return entries
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        searched = newest_entries(queryset) if search_term.strip() else queryset
+        found: tuple[QuerySet, bool] = super().get_search_results(request, searched, search_term)
+        return found
 
     @display(description=_("what"), ordering="object_repr")
     def what(self, entry: LogEntry) -> SafeString | str:

@@ -7,12 +7,14 @@ from typing import Any
 
 from auditlog.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from ninja import Query
 from pydantic import BaseModel, Field
 
 from tocsin.accounts.audit import Action
+from tocsin.accounts.queries import newest_entries
 from tocsin.accounts.rules import Permission, Scope
 from tocsin.core.errors import InvalidInputError, existing
 from tocsin.web.rest.fields import Id, Moment, TypedMoment
@@ -57,7 +59,11 @@ class AuditFilters(PageQuery):
     action: AuditAction | None = None
     kind: str = Field("", max_length=100, description="Such as contacts.contact.", examples=["contacts.contact"])
     object_id: Id | None = Field(None, description="With `kind`: the history of one.")
-    text: str = Field("", max_length=254, description="In what it is about, or in who did it.")
+    text: str = Field(
+        "",
+        max_length=254,
+        description="In what it is about or who did it, of the newest 100,000 entries that the other filters leave.",
+    )
     since: TypedMoment | None = None
     until: TypedMoment | None = Field(None, description="Before this moment.")
 
@@ -72,14 +78,13 @@ def list_audit_entries(request: HttpRequest, asked: Query[AuditFilters]) -> Any:
         found = found.filter(content_type=_kind(asked.kind))
     if asked.object_id is not None:
         found = found.filter(object_pk=str(asked.object_id))
-    if asked.text:
-        found = found.filter(object_repr__icontains=asked.text) | found.filter(
-            additional_data__by__icontains=asked.text
-        )
     if asked.since is not None:
         found = found.filter(timestamp__gte=asked.since)
     if asked.until is not None:
         found = found.filter(timestamp__lt=asked.until)
+    if asked.text:
+        in_name, in_who = Q(object_repr__icontains=asked.text), Q(additional_data__by__icontains=asked.text)
+        found = newest_entries(found).filter(in_name | in_who)
     rows, following = one_page(found.order_by("-pk"), ("-pk",), asked)
     return Page[AuditEntry](items=[_entry(row) for row in rows], next=following)
 
