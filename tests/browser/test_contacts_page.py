@@ -32,6 +32,8 @@ FIELDS = [
     "User ID",
 ]  # fmt: skip
 """In their order."""
+HELPS = ["Verify a mobile number", "Contact groups", "Set a default fallback method"]
+"""What the help under the fields leads to, in their order."""
 CONTEXTS = {"Email": "field"}
 """Words that mean several things."""
 SCREEN, PHONE = ("en", 1300), ("zh-hans", 390)
@@ -157,6 +159,8 @@ def test_every_step_of_the_page_that_people_know(manager: Console, story: Story,
     assert [text for text in labels if text in map(word, FIELDS)] == [word(text) for text in FIELDS]
     assert labels[0] == word("Name")
     expect(box.locator(".tc-note a")).to_have_text(word("DingTalk/Lark/WeCom"))
+    helps = box.locator(".tc-dialog-body a.text-link").all_inner_texts()
+    assert helps == [word(text) for text in ("DingTalk/Lark/WeCom", *HELPS)]
     box.get_by_label(word("Name"), exact=False).first.fill("Wei")
     box.get_by_label(word("Phone Number"), exact=True).fill("138 0000 1234")
     box.get_by_role("combobox", name=word("Contact Group")).first.fill("night")
@@ -167,12 +171,11 @@ def test_every_step_of_the_page_that_people_know(manager: Console, story: Story,
     wei = Contact.objects.get(name="Wei")
     assert (wei.phone, wei.user_id, wei.groups.get().name) == ("+8613800001234", "wei.w", "Night shift")
 
-    # Verify a mobile number: one, then several
-    console.row("Wei").get_by_role("link", name=word("Not verified")).click()
-    expect(box).to_be_visible()
+    # Verify a mobile number: one by one click, then several
     assert not Delivery.objects.exists()
-    console.ok()
+    console.row("Wei").get_by_role("button", name=word("Not verified")).click()
     expect(box.locator(".tc-results")).to_contain_text(word("sent"))
+    assert Delivery.objects.get().recipient_id == wei.pk
     with page.expect_navigation():  # what was sent is not on the page yet
         box.get_by_role("button", name=word("Close"), exact=True).last.click()
     expect(box).to_have_count(0)
@@ -344,7 +347,7 @@ def test_where_nothing_carries_texts_each_result_says_why(manager: Console, stor
     ProviderAccount.objects.update(is_enabled=False)
     manager.open()
 
-    manager.row("Ann").get_by_role("link", name=manager.word("Not verified")).click()
+    manager.row("Ann").get_by_role("button", name=manager.word("Not verified")).click()
 
     why = manager.word("No account for text messages is enabled; add one under provider accounts.")
     expect(manager.box.locator(".tc-results")).to_contain_text(why.rstrip("。."))
@@ -556,7 +559,9 @@ def test_without_script_the_same_questions_are_pages(
     console.button("OK").click()
     expect(page.locator(".tc-consequences")).to_contain_text("Databases")
     console.button("OK").click()
-    expect(console.row("Wei")).to_contain_text(word("Not verified"))
+    console.row("Wei").get_by_role("button", name=word("Not verified")).click()
+    expect(page.locator(".tc-results")).to_contain_text(word("sent"))
+    page.get_by_role("link", name=word("Back to the contacts")).click()
     console.select("Wei")
     console.button("Batch Delete").click()
     expect(page.get_by_role("link", name=word("Cancel"))).to_be_visible()

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.console import Console
 from tests.stories.harness import Story
+from tests.web.people import PASSWORD
 from tocsin.accounts.rules import Role
 from tocsin.contacts.models import ContactGroup
 
@@ -83,6 +84,26 @@ def test_a_dialog_says_when_the_session_has_ended(console: Console, tolerated: l
     page.locator("a.addlink").click()
 
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("You are no longer signed in")
+
+
+def test_what_was_typed_outlives_the_session(console: Console, tolerated: list[str]) -> None:
+    tolerated.append("Failed to load resource")
+    page = console.page
+    page.locator("a.addlink").click()
+    box = page.get_by_role("dialog")
+    box.locator("input[name=name]").fill("Night shift")
+    page.context.clear_cookies(name="sessionid")
+    box.get_by_role("button", name="OK").click()
+
+    with page.context.expect_page() as opened:
+        box.get_by_role("alert").get_by_role("link", name="Sign in").click()
+    opened.value.get_by_label("Username").fill(Role.MANAGER.value)
+    opened.value.get_by_label("Password").fill(PASSWORD)
+    opened.value.get_by_role("button", name="Log in").click()
+    expect(opened.value.get_by_role("link", name="Create Contact Group").first).to_be_visible()
+    box.get_by_role("button", name="OK").click()
+
+    expect(page.get_by_role("link", name="Night shift").first).to_be_visible()
 
 
 def test_pressing_ok_twice_saves_once(console: Console) -> None:

@@ -135,10 +135,11 @@ def test_each_refused_row_says_why_and_the_others_are_written(story: Story) -> N
             {"name": "No way"},
             {"name": "Lone \ud800", "phone": "+8613800000004"},
             {"name": "Night", "phone": "+8613800000005", "groups": ["Night shift"]},
+            {"name": "#N/A", "phone": "+8613800000006", "groups": ["#REF!"]},
         ],
     )
 
-    assert row.counts == {"created": 1, "refused": 6}
+    assert row.counts == {"created": 1, "refused": 7}
     found = refusals(row)
     assert found[2] == {"phone": "+8613800000002 stands in row 1 of this file already."}
     assert found[3]["phone"].startswith("A spreadsheet shortened this number to 1.38E+10 and lost its last digits.")
@@ -146,6 +147,8 @@ def test_each_refused_row_says_why_and_the_others_are_written(story: Story) -> N
     assert list(found[4]) == list(found[6]) == ["name"]
     assert found[5] == {"": "Give a phone number or an email address, or both."}
     assert found[7]["groups"].startswith("There is no contact group Night shift.")
+    fault = "The spreadsheet has %s here: a formula without a result. Put the value itself into the cell."
+    assert found[8] == {"name": fault % "#N/A", "groups": fault % "#REF!"}
     assert set(Contact.objects.values_list("name", flat=True)) == {"Ann", "Taken"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from auditlog.models import LogEntry
@@ -382,3 +383,15 @@ def test_all_pages_of_a_list_are_verified_at_once(story: Story) -> None:
 
     assert before.context["texts"] == 60
     assert Delivery.objects.count() == 60
+
+
+def test_where_texts_carry_codes_the_page_says_where_one_is_entered(story: Story, settings: Any) -> None:
+    settings.PUBLIC_URL = ""  # as where an account carries no links
+    wei = story.contact("Wei", verified=False)
+    client, url = signed_in(Role.MANAGER), reverse("console:contacts_contact_verify_number", args=[wei.pk])
+
+    before, after = client.get(url).text, client.post(url, {"confirmed": "1"}).text
+
+    told = "enters it and the number within 15 minutes at /v/"
+    assert told in before
+    assert told in after

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
+from collections.abc import Callable
 
 import openpyxl
 import pytest
@@ -34,6 +36,16 @@ def xlsx(*lines: list[object]) -> bytes:
         book.active.append(line)
     stream = io.BytesIO()
     book.save(stream)
+    return stream.getvalue()
+
+
+def with_sheet(workbook: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """Its first sheet as another program would have written it."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook)) as old, zipfile.ZipFile(stream, "w") as new:
+        for part in old.infolist():
+            data = old.read(part)
+            new.writestr(part, change(data) if part.filename == "xl/worksheets/sheet1.xml" else data)
     return stream.getvalue()
 
 
@@ -72,6 +84,37 @@ def test_files_that_cannot_be_contacts_are_refused_with_the_way_out() -> None:
     assert "cannot be read" in refusal(b"{", "json")
     assert "expected a list of objects" in refusal(b'{"name": "A"}', "json")
     assert "cannot be read" in refusal(b"[" * 100_000, "json")
+
+
+def test_a_csv_may_name_what_divides_its_columns_in_a_line_of_its_own() -> None:
+    content = "\ufeffsep=;\r\nname;phone;groups\r\nA, B;1;x,y\r\n".encode()
+
+    assert list(read_sheet(content, "csv").rows) == [(2, {"name": "A, B", "phone": "1", "groups": ["x,y"]})]
+
+
+def test_a_quotation_mark_that_is_never_closed_hides_no_rows() -> None:
+    told = "This file cannot be read: a quotation mark in line 3 is never closed."
+
+    assert refusal(b'name,phone\nA,1\nB,"2\nC,3\n') == told
+    assert refusal(b'name,phone\nA,1\nB,"2\n' + b"C,3\n" * 50_000) == told
+    assert rows(b'name,phone\n"A",1\nB,"2"') == [{"name": "A", "phone": "1"}, {"name": "B", "phone": "2"}]
+
+
+def test_a_formula_that_was_never_calculated_is_told_from_an_empty_cell() -> None:
+    content = xlsx(["name", "phone", "email"], ["A", "=D2", None], ['=IF(D3="","",D3)', 13800138001, "=D3"])
+    never = re.compile(rb"(<c[^>]*)(><f>[^<]*</f>)<v\s*(?:/>|></v>)")
+
+    assert rows(content, "xlsx") == [
+        {"name": "A", "phone": "#UNCALCULATED!", "email": ""},
+        {"name": "#UNCALCULATED!", "phone": "13800138001", "email": "#UNCALCULATED!"},
+    ]
+    as_excel_saves_it = with_sheet(content, lambda sheet: never.sub(rb'\1 t="str"\2<v></v>', sheet))
+    assert rows(as_excel_saves_it, "xlsx") == [
+        {"name": "A", "phone": "", "email": ""},
+        {"name": "", "phone": "13800138001", "email": ""},
+    ]
+    calculated = with_sheet(content, lambda sheet: never.sub(rb"\1\2<v>13800138002</v>", sheet))
+    assert rows(calculated, "xlsx")[0]["phone"] == "13800138002"
 
 
 def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_unpacked() -> None:

@@ -22,6 +22,7 @@ from tocsin.contacts.services.cleaning import (
     clean_text,
     clean_url,
 )
+from tocsin.contacts.sheets.cells import FORMULA_FAULTS
 from tocsin.contacts.sheets.files import Values
 
 _ROUNDED = re.compile(r"[+-]?\d+([.,]\d+)?\s*[eE]\s*\+?\d+")
@@ -39,6 +40,7 @@ def clean_row(number: int, values: Values, options: ImportOptions) -> tuple[Row,
         if isinstance(value, list) or (not value and not (options.clear_empty and field not in _NEVER_CLEARED)):
             continue
         try:
+            _refuse_formula_fault(value)
             cleaned[field] = _CLEANERS[field](value) or ""
         except ValueError as error:
             problems[field] = Problem(Refusal.INVALID, {"text": str(error)})
@@ -46,12 +48,22 @@ def clean_row(number: int, values: Values, options: ImportOptions) -> tuple[Row,
     names = values.get("groups")
     if isinstance(names, list) and (names or options.clear_empty):
         try:
+            for name in names:
+                _refuse_formula_fault(name)
             groups = tuple(dict.fromkeys(clean_name(name) for name in names))
         except ValueError as error:
             problems["groups"] = Problem(Refusal.INVALID, {"text": str(error)})
     url = cleaned.pop("legacy_chatbot_url", "")
     attested_by = cleaned.pop("verified_by", "")
     return Row(number, cleaned, groups, chatbot_url=url, attested_by=attested_by), problems
+
+
+def _refuse_formula_fault(value: str) -> None:
+    if value[:1] == "#" and value.upper() in FORMULA_FAULTS:
+        raise ValueError(
+            _("The spreadsheet has %(found)s here: a formula without a result. Put the value itself into the cell.")
+            % {"found": value}
+        )
 
 
 def _phone(value: object) -> str | None:

@@ -15,6 +15,12 @@ _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
 _BETWEEN = re.compile("[;；\n]")
 _WHOLE = 10**15
 """Up to here a spreadsheet keeps every digit of a number."""
+NOT_CALCULATED = "#UNCALCULATED!"
+"""For a formula without a result: what wrote the file does not calculate."""
+FORMULA_FAULTS = frozenset(
+    {"#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!", "#SPILL!", "#CALC!", NOT_CALCULATED}
+)
+"""What a spreadsheet puts into a cell that has no value."""
 
 
 def escaped(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,10 +18,10 @@ from import_export.formats import base_formats
 from openpyxl.cell import WriteOnlyCell
 
 from tocsin.contacts.rules.importing import MAX_FILE_BYTES, MAX_ROWS
-from tocsin.contacts.sheets.cells import as_text, divided, escaped, joined, spaced, unescaped
+from tocsin.contacts.sheets.cells import NOT_CALCULATED, as_text, divided, escaped, joined, spaced, unescaped
 from tocsin.contacts.sheets.columns import GROUPS, ContactColumns, Headings, read_headings
 from tocsin.contacts.sheets.parts import root_of
-from tocsin.contacts.sheets.text import decoded, delimiter_of
+from tocsin.contacts.sheets.text import decoded, divided_by
 from tocsin.core.errors import InvalidInputError
 
 Values = dict[str, str | list[str]]
@@ -30,6 +31,11 @@ _MAX_UNPACKED = 400 * 2**20
 _MAX_SHARED = 64 * 2**20
 """Of the texts that cells share: all of them are held in memory, several times as large."""
 _MAX_PARTS = 1000
+_NO_RESULT = re.compile(
+    rb"(?:</(?:\w+:)?f|<(?:\w+:)?f\b[^<>]*/)>\s*(?:<(?:\w+:)?v\s*(?:/>|></(?:\w+:)?v>))?\s*</(?:\w+:)?c>"
+)
+"""The end of a cell whose formula has no result, or an empty text as one."""
+_ITS_LENGTH = 256
 _CSV_BLOCK = 500
 _PIECE = 2**16
 _NOT_IN_XML = dict.fromkeys((0xFFFE, 0xFFFF), "\N{REPLACEMENT CHARACTER}")
@@ -42,14 +48,19 @@ class _Csv(base_formats.CSV):  # type: ignore[misc]
     """With a mark, so that Excel reads it as UTF-8."""
 
     def rows(self, content: bytes) -> Iterator[Sequence[object]]:
-        text = decoded(content)
-        lines = io.StringIO(text, newline="")
-        reader = csv.reader(lines, delimiter=delimiter_of(text.partition("\n")[0]))
+        delimiter, text = divided_by(decoded(content))
+        lines = _Lines(text)
+        reader = csv.reader(lines, delimiter=delimiter)
+        begun = 1
         try:
             for row in reader:
+                if lines.are_over:  # it asked for more, within a row
+                    raise _unclosed(begun)
+                begun = reader.line_num + 1
                 yield [unescaped(cell) if cell[:1] == "'" else cell for cell in row]
         except csv.Error as error:
-            raise _unreadable(f"{error} ({reader.line_num})") from error
+            unreadable = _unreadable(f"{error} ({reader.line_num})")
+            raise _unclosed(begun) if "field limit" in str(error) else unreadable from error
 
     def pieces(self, names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
         block = io.StringIO(newline="")
@@ -73,10 +84,11 @@ class _Xlsx(base_formats.XLSX):  # type: ignore[misc]
     def rows(self, content: bytes) -> Iterator[Sequence[object]]:
         try:
             _refuse_bombs(content)
-            book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
-            sheet = book.worksheets[0]
-            sheet.reset_dimensions()  # what the file says of its size need not be so
-            yield from sheet.iter_rows(values_only=True, max_col=_MAX_COLUMNS)
+            sheet = _first_sheet(content, data_only=True)
+            if _has_no_results(content):
+                yield from _calculated(sheet, _first_sheet(content, data_only=False))
+            else:
+                yield from sheet.iter_rows(values_only=True, max_col=_MAX_COLUMNS)
         except _UNREADABLE as error:
             raise _unreadable(type(error).__name__) from error
 
@@ -207,12 +219,58 @@ def _value(field: str, cell: object) -> str | list[str]:
     return as_text(cell).strip()
 
 
+class _Lines:
+    """Of a text, for a reader that may ask for more than there are."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = io.StringIO(text, newline="")
+        self.are_over = False
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._lines
+        self.are_over = True
+
+
+def _first_sheet(content: bytes, *, data_only: bool) -> Any:
+    book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=data_only, keep_links=False)
+    sheet = book.worksheets[0]
+    sheet.reset_dimensions()  # what the file says of its size need not be so
+    return sheet
+
+
+def _has_no_results(content: bytes) -> bool:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for part in archive.infolist():
+            if not part.filename.startswith("xl/worksheets/"):
+                continue
+            with archive.open(part) as stream:
+                before = b""
+                while piece := stream.read(_PIECE):
+                    if _NO_RESULT.search(before + piece):
+                        return True
+                    before = piece[-_ITS_LENGTH:]
+    return False
+
+
+def _calculated(values: Any, formulas: Any) -> Iterator[list[object]]:
+    """Rows with a mark where a formula has no result; a cell whose result is an empty text is of the type for texts."""
+    for row, sources in zip(*(sheet.iter_rows(max_col=_MAX_COLUMNS) for sheet in (values, formulas)), strict=True):
+        yield [
+            NOT_CALCULATED if (cell.value, cell.data_type) == (None, "n") and source.value is not None else cell.value
+            for cell, source in zip(row, sources, strict=True)
+        ]
+
+
 def _too_many() -> InvalidInputError:
     return InvalidInputError({"file": _("Too many rows: at most %(limit)d at once.") % {"limit": MAX_ROWS}})
 
 
 def _unreadable(why: str) -> InvalidInputError:
     return InvalidInputError({"file": _("This file cannot be read: %(why)s.") % {"why": why}})
+
+
+def _unclosed(line: int) -> InvalidInputError:
+    return _unreadable(_("a quotation mark in line %(line)d is never closed") % {"line": line})
 
 
 def _refuse_bombs(content: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 from django.utils.translation import gettext as _
 
@@ -11,6 +12,7 @@ from tocsin.core.errors import InvalidInputError
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _DELIMITERS = (",", ";", "\t", "，")
 _LOOKED_AT = 4096
+_NAMED = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 
 
 def decoded(content: bytes) -> str:
@@ -22,9 +24,11 @@ def decoded(content: bytes) -> str:
     raise InvalidInputError({"file": _("This is no text in UTF-8, UTF-16 or GBK. Save it as CSV UTF-8 and try again.")})
 
 
-def delimiter_of(heading: str) -> str:
-    """What divides the columns, judged by the first line."""
-    return max(_DELIMITERS, key=heading.count)
+def divided_by(text: str) -> tuple[str, str]:
+    """What divides the columns, named in a first line of its own or judged by the headings; and the rest."""
+    if named := _NAMED.match(text):
+        return named[1], text[named.end() :]
+    return max(_DELIMITERS, key=text.partition("\n")[0].count), text
 
 
 def _candidates(content: bytes) -> tuple[str, ...]:

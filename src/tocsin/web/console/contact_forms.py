@@ -64,9 +64,7 @@ class ContactForm(AsksAgainForm):
 
     names = {"group_ids": "groups"}
 
-    name = forms.CharField(
-        label=_("Name"), widget=UnfoldAdminTextInputWidget, help_text=_("What the contact is called.")
-    )
+    name = forms.CharField(label=_("Name"), widget=UnfoldAdminTextInputWidget, help_text=_("The name of the contact."))
     phone = forms.CharField(
         label=_("Phone Number"),
         required=False,

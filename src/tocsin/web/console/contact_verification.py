@@ -44,7 +44,12 @@ _TOLD: Mapping[SendOutcome, str | Promise] = {
     ),
     SendOutcome.REFUSED: _("No verification text was sent: %(detail)s"),
 }
-_CALL_PLACED = _("%(number)s is called and hears a code, to be entered where numbers are verified.")
+_CODE_SENT = _("A text with a code to %(number)s is on its way; it is to be entered at %(address)s")
+_CALL_PLACED = _("%(number)s is called and hears a code; it is to be entered at %(address)s")
+_BY_CODE: Mapping[VerificationMethod | None, Promise | str] = {
+    VerificationMethod.CODE: _CODE_SENT,
+    VerificationMethod.CALL: _CALL_PLACED,
+}
 _RANKS = {outcome: rank for rank, outcome in enumerate(SendOutcome)}
 _COLOURS = {SendOutcome.SENT: "success", SendOutcome.ALREADY_VERIFIED: "default"}
 
@@ -66,6 +71,7 @@ def verification_page(
     else:
         results = preview_verifications(now=now, contact_ids=ids, by_call=by_call)
     counts = Counter(result.outcome for result in results)
+    methods = {result.method for result in results}
     words = _AFTER if is_sent else _BEFORE
     ranked = sorted(results, key=lambda result: _RANKS[result.outcome])
     return TemplateResponse(
@@ -74,7 +80,8 @@ def verification_page(
         {
             **context,
             "title": _now("Call with a code") if by_call else _now("Verify Mobile Numbers"),
-            "are_calls": by_call or any(result.method is VerificationMethod.CALL for result in results),
+            "are_calls": by_call or VerificationMethod.CALL in methods,
+            "are_codes": VerificationMethod.CODE in methods,
             "is_sent": is_sent,
             "code_page": f"{settings.PUBLIC_URL}/v/",
             "texts": counts[SendOutcome.SENT],
@@ -90,8 +97,8 @@ def verification_page(
 def send_and_tell(request: HttpRequest, contact: Contact) -> None:
     """A verification to the number that was just saved; a message says what came of it."""
     (result,) = send_verifications(by=actor_of(request), now=utc_now(), contact_ids=[contact.pk])
-    is_call = result.outcome is SendOutcome.SENT and result.method is VerificationMethod.CALL
-    text = str(_CALL_PLACED if is_call else _TOLD[result.outcome]) % {
+    text = str(_BY_CODE.get(result.method) or _TOLD[result.outcome]) % {
+        "address": f"{settings.PUBLIC_URL}/v/",
         "number": mask(contact.phone or ""),
         "time": clock(result.retry_at) if result.retry_at else "",
         "detail": result.detail,

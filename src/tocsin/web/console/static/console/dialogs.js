@@ -10,6 +10,14 @@
   const REFERENCES = ["for", "form", "list", "aria-labelledby", "aria-describedby", "aria-controls", "aria-owns"];
   let counter = 0;
 
+  // Signing in again, in another tab, makes another token than the one in the forms that are still open.
+  const posted = (form, button) => {
+    const data = new FormData(form, button);
+    const token = /(?:^|; )csrftoken=([^;]+)/.exec(document.cookie);
+    if (token && data.has("csrfmiddlewaretoken")) data.set("csrfmiddlewaretoken", token[1]);
+    return data;
+  };
+
   const part = (selector) => document.getElementById("tc-dialog-parts").content.querySelector(selector).cloneNode(true);
 
   class Box {
@@ -216,7 +224,7 @@
       event.stopPropagation();
       const address = button?.hasAttribute("formaction") ? button.formAction : form.getAttribute("action") || this.url;
       const url = new URL(address, new URL(this.url, window.location.href));
-      const data = new FormData(form, button);
+      const data = posted(form, button);
       if (form.method === "get") {
         url.search = new URLSearchParams(data).toString();
         this.ask(url.href);
@@ -252,6 +260,6 @@
     if (button.getAttribute("aria-busy") === "true") return;
     const form = event.target;
     const address = button.hasAttribute("formaction") ? button.formAction : form.getAttribute("action");
-    new Box(button, address || window.location.href).open({method: "POST", body: new FormData(form, button)});
+    new Box(button, address || window.location.href).open({method: "POST", body: posted(form, button)});
   });
 })();
