@@ -21,3 +21,27 @@ def test_a_base_is_merged_into_many() -> None:
     )
 
     assert [len(entry.values["tells"]) for entry in read_files({"policies.yaml": text})] == [2, 3]
+
+
+def test_what_stands_there_goes_before_what_is_merged_and_the_first_base_before_the_second() -> None:
+    text = (
+        "contacts:\n"
+        "  - &a {name: Ann, email: ann@example.org, language: zh-hans}\n"
+        "  - &b {<<: *a, name: Bob, email: bob@example.org, time_zone: UTC}\n"
+        "  - {<<: [*a, *b], email: eve@example.org}\n"
+    )
+
+    entries = read_files({"a.yaml": text})
+
+    assert [dict(entry.values) for entry in entries] == [
+        {"name": "Ann", "email": "ann@example.org", "language": "zh-hans"},
+        {"name": "Bob", "email": "bob@example.org", "language": "zh-hans", "time_zone": "UTC"},
+        {"name": "Ann", "email": "eve@example.org", "language": "zh-hans", "time_zone": "UTC"},
+    ]
+
+
+def test_a_name_that_stands_there_twice_itself_is_still_refused() -> None:
+    text = "contacts:\n  - &a {name: Ann}\n  - {<<: *a, name: B, name: C}\n"
+
+    with pytest.raises(FilesError, match="has 'name' twice"):
+        read_files({"a.yaml": text})

@@ -103,10 +103,22 @@ class _Merging:
         self._nodes[id(node)] = node  # held, so that no other gets its id
         if isinstance(node, yaml.MappingNode):
             self._size(node)
-            self._loader.flatten_mapping(node)
+            self._flatten(node)
         for item in node.value:
             for child in item if isinstance(item, tuple) else (item,):
                 self.flatten(child)
+
+    def _flatten(self, node: yaml.MappingNode) -> None:
+        """What stands there itself goes before what is merged, and of two bases the first: none of it is there twice."""
+        own = [pair for pair in node.value if pair[0].tag != _MERGE]
+        self._loader.flatten_mapping(node)
+        merged = node.value[: len(node.value) - len(own)]
+        last = {key.value: (key, value) for key, value in merged if isinstance(key, yaml.ScalarNode)}
+        for key, _value in own:
+            if isinstance(key, yaml.ScalarNode):
+                last.pop(key.value, None)
+        others = [pair for pair in merged if not isinstance(pair[0], yaml.ScalarNode)]
+        node.value = [*last.values(), *others, *own]
 
     def _size(self, node: yaml.MappingNode) -> int:
         """How many keys it has once those that it merges are in it."""
