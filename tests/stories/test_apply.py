@@ -114,6 +114,19 @@ def test_what_a_dump_writes_is_no_change_and_makes_the_same_elsewhere(
     assert {path.name for path in (tmp_path / "again").iterdir()} == {f"{kind}.yaml" for kind in KINDS}
 
 
+def test_a_dump_into_the_same_folder_forgets_what_is_gone(story: Story, tmp_path: Path) -> None:
+    folder = tmp_path / "dump"
+    ann = story.contact("Ann")
+    story.group(ann, name="Ops")
+    run("dump", folder, "--only", "groups", "--only", "contacts")
+    ContactGroup.objects.all().delete()
+
+    run("dump", folder)
+
+    assert (folder / "groups.yaml").read_text() == "groups: []\n"
+    assert run("apply", "-f", folder, "--dry-run") == 0
+
+
 def test_no_secret_leaves_in_a_dump_or_a_difference(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     run("apply", "-f", EXAMPLE, "--dry-run", "--json")
     run("apply", "-f", EXAMPLE)

@@ -44,7 +44,8 @@ def run(
         sys.stdout.write(as_yaml(dump.document))
     else:
         folder.mkdir(parents=True, exist_ok=True)
-        for key, listed in dump.document.items():
+        gone = [key for key in state if key not in dump.document and (folder / f"{key}.yaml").exists()]
+        for key, listed in {**dump.document, **dict.fromkeys(gone, ())}.items():  # an earlier dump had some of those
             file = folder / f"{key}.yaml"
             file.touch(mode=0o600)
             file.write_text(as_yaml({key: listed}), encoding="utf-8")

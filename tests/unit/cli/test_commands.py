@@ -230,6 +230,17 @@ def test_faults_of_ours_are_not_hidden() -> None:
         raise ProgrammingError("syntax error")
 
 
+def test_a_full_disk_is_one_line_and_ends_with_1(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        answer = subprocess.run(
+            [sys.executable, "-m", "tocsin.cli", "schema"], env=environment(tmp_path), stdout=full,
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    said = "No space left on device. Make room on that disk; what was stored is there.\n"
+    assert (answer.returncode, answer.stderr) == (1, said)
+
+
 def test_rows_are_a_table_or_json(capsys: pytest.CaptureFixture[str]) -> None:
     rows: list[dict[str, object]] = [{"id": 1, "name": "王伟 [bold]", "on": True}, {"id": 2, "name": None, "on": False}]
 

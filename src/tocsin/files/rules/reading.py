@@ -109,7 +109,7 @@ class _Merging:
                 self.flatten(child)
 
     def _flatten(self, node: yaml.MappingNode) -> None:
-        """What stands there itself goes before what is merged, and of two bases the first: none of it is there twice."""
+        """What stands there itself goes before what is merged, of two bases the first. Nothing is there twice then."""
         own = [pair for pair in node.value if pair[0].tag != _MERGE]
         self._loader.flatten_mapping(node)
         merged = node.value[: len(node.value) - len(own)]
