@@ -164,6 +164,8 @@ ADDRESSES: dict[str, Door] = {
     "console/drills/new/": Door(MANAGER),
     "console/drills/<int:drill_id>/": Door(VIEWER, status=(404, 405)),
     "console/first-run/hide/": Door(MANAGER, status=(302, 405)),
+    "console/first-run/<slug:name>/aside/": Door(MANAGER, status=(404, 405)),
+    "console/first-run/<slug:name>/use/": Door(MANAGER, status=(404, 405)),
     "console/contact-imports/": Door(MANAGER),
     "console/contact-imports/template.<slug:format>": Door(MANAGER, status=(200, 405)),
     "console/contact-imports/<int:import_id>/": Door(MANAGER, status=(404,)),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from auditlog.models import LogEntry
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -14,6 +15,7 @@ from django.urls import reverse
 
 from tests.stories.harness import ADMIN, Story
 from tests.web.people import signed_in
+from tocsin.accounts.models import SetAside
 from tocsin.accounts.rules import Role
 from tocsin.alerts.models import Alert
 from tocsin.channels.health import Health, record_health
@@ -219,3 +221,57 @@ def test_the_front_page_reads_few_statements_whatever_there_is(story: Story, rol
     assert len(many) <= len(few) + 2
     assert len(many) < 25
     assert Contact.objects.count() == 11
+
+
+def test_a_team_without_calls_and_texts_puts_these_lines_aside_for_everybody_and_takes_them_up_again(
+    story: Story,
+) -> None:
+    manager = signed_in(Role.MANAGER)
+    before = manager.get(HOME).context["checklist"]
+
+    asked = [manager.post(f"/console/first-run/{name}/aside/").status_code for name in ("phone", "sms", "phone")]
+    reply = signed_in(Role.ADMIN).get(HOME)
+    after = reply.context["checklist"]
+    manager.post("/console/first-run/sms/use/")
+    again = manager.get(HOME).context["checklist"]
+
+    assert asked == [302, 302, 302]
+    assert {"Phone calls go out", "Text messages go out"} <= {step.title for step in before.steps}
+    assert [step.title for step in after.aside] == ["Text messages go out", "Phone calls go out"]
+    assert (after.total, after.done) == (before.total - 2, before.done)
+    assert "Not used here" in reply.text
+    assert [step.title for step in again.aside] == ["Phone calls go out"]
+    assert again.total == before.total - 1
+    assert [entry.action for entry in LogEntry.objects.get_for_model(SetAside).order_by("pk")] == [0, 0, 2]
+
+
+def test_a_list_whose_other_lines_are_done_is_complete_and_can_be_seen_although_hidden(story: Story) -> None:
+    complete(story)
+    ProviderAccount.objects.filter(provider="twilio_voice").delete()
+    client = signed_in(Role.MANAGER)
+    client.post("/console/first-run/phone/aside/")
+
+    done = client.get(HOME)
+    client.post(reverse("console:hide-first-run"))
+
+    assert done.context["checklist"].is_complete
+    assert "Everything is set up" in done.text
+    assert client.get(HOME).context["checklist"] is None
+    assert [step.title for step in client.get(HOME, {"checklist": "1"}).context["checklist"].aside] == [
+        "Phone calls go out"
+    ]
+
+
+def test_what_is_used_and_broken_is_no_longer_aside(story: Story) -> None:
+    client = signed_in(Role.ADMIN)
+    client.post("/console/first-run/email/aside/")
+    account = mail(story)
+    record_health([Health(account.pk, failed_at=story.now, failure="550 refused")], story.now)
+
+    assert "550 refused" in missing(client)["Mail goes out"]
+
+
+def test_only_managers_put_lines_aside_and_only_those_there_are(story: Story) -> None:
+    assert signed_in(Role.RESPONDER).post("/console/first-run/phone/aside/").status_code == 403
+    assert signed_in(Role.MANAGER).post("/console/first-run/nothing/aside/").status_code == 404
+    assert not SetAside.objects.exists()

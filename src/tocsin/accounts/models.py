@@ -136,3 +136,18 @@ class AccessNonce(models.Model):
 
     def __str__(self) -> str:
         return self.digest
+
+
+class SetAside(models.Model):
+    """A line of the first run's checklist that this installation does not use; `name` is the line's."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    by_name = models.CharField(max_length=150)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("line of the first run's checklist")
+        verbose_name_plural = _("lines of the first run's checklist")
+
+    def __str__(self) -> str:
+        return self.name

@@ -80,6 +80,8 @@ ADDRESSES: dict[str, Instead] = {
     "console/help/": AID,
     "console/picker/": AID,
     "console/first-run/hide/": OnlyThere("hides a page's checklist"),
+    "console/first-run/<slug:name>/aside/": OnlyThere("a line of a page's checklist"),
+    "console/first-run/<slug:name>/use/": OnlyThere("a line of a page's checklist"),
     "console/explain/": ("explain_labels",),
     "console/coverage/": ("read_coverage",),
     "console/drills/": ("list_drills",),

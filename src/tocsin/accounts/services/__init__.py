@@ -15,6 +15,7 @@ from tocsin.accounts.services.provided import ProvidedIdentity, admit, connect
 from tocsin.accounts.services.rates import take_request
 from tocsin.accounts.services.second_factors import record_second_factor, reset_second_factor
 from tocsin.accounts.services.sessions import end_sessions, forget_expired_sessions, renew_session, see_session
+from tocsin.accounts.services.setting_aside import set_aside, take_up
 from tocsin.accounts.services.tokens import actor_of_token, authenticate_token, create_token, revoke_token
 from tocsin.accounts.services.users import (
     change_user,
@@ -52,8 +53,10 @@ __all__ = [
     "reset_second_factor",
     "revoke_token",
     "see_session",
+    "set_aside",
     "set_password",
     "set_role",
     "take_nonce",
     "take_request",
+    "take_up",
 ]

@@ -2,44 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
 from django.db.models import F
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from tocsin.accounts.models import SetAside
 from tocsin.accounts.rules import Permission
+from tocsin.accounts.services import set_aside, take_up
 from tocsin.alerts.models import Alert
 from tocsin.channels.kinds import Channel
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.registry import PROVIDERS
 from tocsin.contacts.models import Contact
+from tocsin.core.clock import utc_now
 from tocsin.core.links import is_private
 from tocsin.delivery.queries import is_alert_told
 from tocsin.events.models import Integration
 from tocsin.policies.queries import is_anybody_reached
-from tocsin.web.console.actors import may, require
+from tocsin.web.console.actors import actor_of, may, require
 from tocsin.web.console.words import said
 
 Accounts = Mapping[Channel, Sequence[ProviderAccount]]
 _HIDDEN = "first_run_hidden"
+_SHOWN = "checklist"
+"""In the address: also when it is hidden."""
 _YEAR = 365 * 86_400
 _CARRIES: Mapping[Channel, str | Promise] = {
     Channel.EMAIL: _("Mail goes out"),
     Channel.SMS: _("Text messages go out"),
     Channel.PHONE: _("Phone calls go out"),
 }
+_LINES = frozenset({"links", *map(str, _CARRIES), "contact", "events", "policy", "test"})
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`missing` is "" when it is done. Without a `url` there is nothing that this reader can press."""
+    """`missing` is "" when it is done. Without a `url` there is nothing that this reader can press.
+
+    `aside_by`: who said that this installation does not use it; what is done, or used and broken, is not aside.
+    """
 
     title: str
     missing: str = ""
@@ -48,15 +57,33 @@ class Step:
     is_dialog: bool = False
     alert: Alert | None = None
     """Where it shows."""
+    name: str = ""
+    is_used: bool = False
+    """It is there and broken, so nobody can say that it is not used."""
+    aside_by: str = ""
 
     @property
     def is_done(self) -> bool:
         return not self.missing
 
+    @property
+    def is_aside(self) -> bool:
+        return bool(self.missing and self.aside_by and not self.is_used)
+
 
 @dataclass(frozen=True, slots=True)
 class Checklist:
-    steps: tuple[Step, ...]
+    """Of what is aside nothing is asked, and nothing is counted."""
+
+    all_steps: tuple[Step, ...]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(step for step in self.all_steps if not step.is_aside)
+
+    @property
+    def aside(self) -> tuple[Step, ...]:
+        return tuple(step for step in self.all_steps if step.is_aside)
 
     @property
     def done(self) -> int:
@@ -72,22 +99,23 @@ class Checklist:
 
 
 def checklist_for(request: HttpRequest, accounts: Accounts) -> Checklist | None:
-    """Six statements. None for those who may change nothing, and while it is complete and hidden."""
+    """Seven statements. None for those who may change nothing, and while it is complete and hidden."""
     if not may(request, Permission.MANAGE):
         return None
     newest = F("last_event_at").desc(nulls_last=True)
     integration = Integration.objects.filter(is_enabled=True).order_by(newest, "-pk").first()
-    checklist = Checklist(
-        (
-            _address(),
-            *(_channel(request, channel, accounts.get(channel, ())) for channel in _CARRIES),
-            _contact(),
-            _integration(integration),
-            _policy(),
-            _test(integration),
-        )
-    )
-    return None if checklist.is_complete and request.COOKIES.get(_HIDDEN) else checklist
+    aside = dict(SetAside.objects.values_list("name", "by_name"))
+    steps = {
+        "links": _address(),
+        **{str(channel): _channel(request, channel, accounts.get(channel, ())) for channel in _CARRIES},
+        "contact": _contact(),
+        "events": _integration(integration),
+        "policy": _policy(),
+        "test": _test(integration),
+    }
+    checklist = Checklist(tuple(replace(step, name=name, aside_by=aside.get(name, "")) for name, step in steps.items()))
+    is_hidden = request.COOKIES.get(_HIDDEN) and _SHOWN not in request.GET
+    return None if checklist.is_complete and is_hidden else checklist
 
 
 def hide(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponse:
@@ -101,6 +129,26 @@ def hide(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponse:
         path=reverse("console:index"),
     )  # fmt: skip
     return reply
+
+
+def set_line_aside(request: HttpRequest, context: Mapping[str, Any], name: str) -> HttpResponse:
+    """*We do not use this*, for everybody; POST."""
+    return _change_line(request, name, set_aside)
+
+
+def take_line_up(request: HttpRequest, context: Mapping[str, Any], name: str) -> HttpResponse:
+    """And back."""
+    return _change_line(request, name, take_up)
+
+
+def _change_line(request: HttpRequest, name: str, change: Callable[..., None]) -> HttpResponse:
+    require(request, Permission.MANAGE)
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    if name not in _LINES:
+        raise Http404
+    change(by=actor_of(request), now=utc_now(), name=name)
+    return HttpResponseRedirect(reverse("console:index"))
 
 
 def _address() -> Step:
@@ -132,7 +180,7 @@ def _channel(request: HttpRequest, channel: Channel, accounts: Sequence[Provider
         "why": said(broken[0].last_failure) or "?",
     }
     url = reverse("console:channels_provideraccount_change", args=[broken[0].pk]) if is_admin else ""
-    return Step(title, text, _now("Open the account") if url else "", url)
+    return Step(title, text, _now("Open the account") if url else "", url, is_used=True)
 
 
 def _fails(account: ProviderAccount) -> bool:

@@ -28,7 +28,7 @@ _SHOWN = 8
 
 
 def context(request: HttpRequest, now: datetime) -> dict[str, Any]:
-    """Fifteen statements at the most, whatever the size of the installation."""
+    """Sixteen statements at the most, whatever the size of the installation."""
     accounts = accounts_by_channel()
     simulated = simulated_channels(accounts)
     alerts = Alert.objects.filter(resolved_at__isnull=True, is_shadow=False).aggregate(

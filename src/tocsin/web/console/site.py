@@ -61,6 +61,14 @@ class ConsoleSite(UnfoldAdminSite):
             ),
             path("language/", choose_language, name="language"),
             path("first-run/hide/", self.admin_view(self._page(first_run.hide)), name="hide-first-run"),
+            path(
+                "first-run/<slug:name>/aside/",
+                self.admin_view(self._page(first_run.set_line_aside)),
+                name="first-run-aside",
+            ),
+            path(
+                "first-run/<slug:name>/use/", self.admin_view(self._page(first_run.take_line_up)), name="first-run-use"
+            ),
             *contact_imports.urls(lambda view: self.admin_view(self._page(view))),
             *contact_exports.urls(lambda view: self.admin_view(self._page(view))),
             path("outbox/", self.admin_view(self._page(outbox.page)), name="outbox"),
