@@ -11,12 +11,14 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.stories.harness import ADMIN, Story
 from tocsin.alerts.models import Alert
+from tocsin.alerts.services import mute_alert
 from tocsin.cli.explain import show
+from tocsin.contacts.rules import Fallback
 from tocsin.core.errors import InvalidInputError
 from tocsin.delivery.explaining import explain
 from tocsin.delivery.models import Notification
 from tocsin.events.queries import key_of
-from tocsin.policies.services import StepInput, create_escalation
+from tocsin.policies.services import StepInput, create_escalation, save_policy
 from tocsin.policies.services.silences import create_silence
 
 DISK = [[{"key": "alertname", "operator": "eq", "value": "Disk full"}]]
@@ -257,3 +259,39 @@ def test_explain_names_whoever_is_on_duty_when_the_message_goes_out(story: Story
     assert [item.name for policy in (gathers, waits) for item in policy.deliveries] == ["Bob", "Bob"]
     story.expect_text(bob, "Disk full")
     story.expect_mail(bob, "Disk full")
+
+
+def test_of_an_open_alert_explain_names_whom_its_own_version_of_the_policy_tells(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    policy = story.policy({ann: ["email"]}, name="Team")
+    story.fires("Disk full", instance="db1")
+    story.passes(60)
+    story.expect_mail(ann)
+    save_policy(by=ADMIN, now=story.now, policy_id=policy.pk, name="Team", targets=[(bob.pk, ["email"])])
+
+    [joins] = explain({"alertname": "Disk full", "instance": "db2"}, story.now).policies
+    [opens] = explain({"alertname": "Fan broken"}, story.now).policies
+    story.fires("Disk full", instance="db2")
+    story.passes(60)
+
+    assert [[item.name for item in policy.deliveries] for policy in (joins, opens)] == [["Ann"], ["Bob"]]
+    story.expect_mail(ann, "2 are active now")
+
+
+def test_of_an_open_alert_explain_goes_by_its_severity_and_by_when_it_may_speak(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob", fallback=Fallback.NONE)
+    rota = story.schedule([ann, bob], starts_on="2026-11-23", handover_time="14:00", tells_by=[])
+    story.now = datetime(2026, 11, 24, 13, 30, tzinfo=UTC)
+    story.policy({rota: ["phone"]}, severity_limits={"phone": 2})
+    story.fires("Disk full", severity="critical")
+    story.passes(5)
+    story.expect_call(ann).answer()
+    mute_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lasts=timedelta(hours=1))
+
+    [policy] = explain({"alertname": "Disk full", "severity": "warning"}, story.now).policies
+    story.fires("Disk full", severity="warning")
+    story.passes(2 * 3600)
+
+    assert [(item.name, item.channel) for item in policy.deliveries] == [("Bob", "phone")]
+    assert policy.on_duty == ((rota.name, ("Bob",)),)
+    story.expect_call(bob, "Disk full")

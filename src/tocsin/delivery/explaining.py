@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -145,25 +145,30 @@ def explain(
     else:
         current = {number: number for number in taking}
         views = {number: drafts.views[number] for number in taking}
-    ladders = chains({view.escalation_id for view in views.values() if view.escalation_id is not None})
-    planner = _Planner(views, ladders, severity, now)
     seen = match_labels(labels, severity, integration.name)
     groups = {view.policy_id: group_of(view.group_by, seen) for view in views.values()}
     keys = {item.policy_id: _key(groups[item.policy_id][0], item) for item in matched if item.policy_id in groups}
-    open_alerts = _open_alerts(keys) if is_now and drafts is None else {}
-    faults, _count = planning_faults(now, alert_ids=open_alerts.values()) if open_alerts else ([], 0)
+    opened = _open_alerts(keys, severity, now) if is_now and drafts is None else {}
+    older = {one.version_id for one in opened.values()} - set(views)
+    begins = {view.policy_id: _Beginning(view, severity, now + view.group_wait) for view in views.values()}
+    kept = views if not older else {**views, **policy_versions(older)}
+    begins |= {pk: _Beginning(kept[one.version_id], one.severity, one.told_from) for pk, one in opened.items()}
+    ladders = chains({one.view.escalation_id for one in begins.values() if one.view.escalation_id is not None})
+    planner = _Planner(begins.values(), ladders)
+    alert_ids = [one.id for one in opened.values()]
+    faults, _count = planning_faults(now, alert_ids=alert_ids) if opened else ([], 0)
     problems = {fault.alert_id: fault.problem for fault in faults}
-    ahead = coming(open_alerts.values(), now) if open_alerts else {}
+    ahead = coming(alert_ids, now) if opened else {}
     explained = []
     for item in matched:
-        view = views.get(current.get(item.policy_id, 0))
-        if not item.is_match or view is None:
+        begin = begins.get(item.policy_id)
+        if not item.is_match or begin is None:
             explained.append(ExplainedPolicy(item.policy_id, item.name, item.is_enabled, False, _why_not(item)))
             continue
-        _group, group_labels = groups[item.policy_id]
-        open_alert_id = open_alerts.get((item.policy_id, keys[item.policy_id]))
-        moment, told_at = _when(view, severity, now if open_alert_id is not None else now + view.group_wait)
-        made = planner.plan(view.targets, told_at, view.severity_limits)
+        view, (_group, group_labels) = begin.view, groups[item.policy_id]
+        open_alert_id = opened[item.policy_id].id if item.policy_id in opened else None
+        moment, told_at = begin.goes_out
+        made = planner.plan(begin, view.targets, told_at, view.severity_limits)
         ladder = ladders.get(view.escalation_id or 0)
         explained.append(
             ExplainedPolicy(
@@ -183,7 +188,7 @@ def explain(
                 repeat_every=view.repeat_every,
                 escalation=ladder.name if ladder is not None else "",
                 rounds=ladder.rounds if ladder is not None else 0,
-                steps=planner.steps(view, ladder) if ladder is not None and open_alert_id is None else (),
+                steps=planner.steps(begin, ladder) if ladder is not None and open_alert_id is None else (),
                 coming=ahead.get(open_alert_id or 0, ()),
             )
         )
@@ -193,32 +198,43 @@ def explain(
     return Explanation(dict(labels), severity, integration.name, now, tuple(explained), is_now, silence, inhibition)
 
 
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """When the next message of a policy is planned, by which version of it and for which severity."""
+
+    view: PolicyView
+    severity: int
+    at: datetime
+
+    @property
+    def goes_out(self) -> tuple[Moment, datetime]:
+        """When the message goes out, and for when it is planned: what waits is planned anew."""
+        moment = when_to_send(self.view.window, self.severity, self.at)
+        return moment, moment.at or self.at
+
+    def ladder(self, ladders: Mapping[int, Chain]) -> list[tuple[datetime, Step]]:
+        chain = ladders.get(self.view.escalation_id or 0)
+        return [(self.at + step.after, step) for step in chain.steps] if chain is not None else []
+
+
 class _Planner:
     """The planner with everything it needs to know at each moment, read once."""
 
-    def __init__(
-        self, views: Mapping[int, PolicyView], ladders: Mapping[int, Chain], severity: int, now: datetime
-    ) -> None:
-        self._severity, self._now = severity, now
-        ahead = [(step, begun + step.after) for view in views.values() for begun, step in self._ladder(view, ladders)]
-        named = {pk for view in views.values() for pk, _ in view.targets}
-        named |= {pk for step, _at in ahead for pk, _ in step.targets}
-        begins = [(view, at) for view in views.values() for at in (now, now + view.group_wait)]
-        told_at = {_when(view, severity, at)[1] for view, at in begins}
-        self._directories = directories_at(named, {now, *told_at, *(at for _step, at in ahead)})
+    def __init__(self, begins: Collection[_Beginning], ladders: Mapping[int, Chain]) -> None:
+        ahead = [item for begin in begins for item in begin.ladder(ladders)]
+        named = {pk for begin in begins for pk, _ in begin.view.targets}
+        named |= {pk for _at, step in ahead for pk, _ in step.targets}
+        told_at = {begin.goes_out[1] for begin in begins}
+        self._directories = directories_at(named, {*told_at, *(at for at, _step in ahead)})
         self._carried, self._mentions_by = carriers()
 
-    def _ladder(self, view: PolicyView, ladders: Mapping[int, Chain]) -> list[tuple[datetime, Step]]:
-        ladder = ladders.get(view.escalation_id or 0)
-        return [(self._now + view.group_wait, step) for step in ladder.steps] if ladder is not None else []
-
-    def plan(self, targets: Targets, at: datetime, limits: Mapping[str, int] | None = None) -> Plan:
+    def plan(self, begin: _Beginning, targets: Targets, at: datetime, limits: Mapping[str, int] | None = None) -> Plan:
         return plan(
             targets,
             self._directories[at],
             channels_carried=self._carried,
             mentions_by=self._mentions_by,
-            severity=self._severity,
+            severity=begin.severity,
             severity_limits=limits or {},
         )
 
@@ -227,12 +243,11 @@ class _Planner:
         named = [people.schedules[pk] for pk, _channels in targets if pk in people.schedules]
         return tuple((one.name, tuple(people.contacts[pk].name for pk in one.on_duty_ids)) for one in named)
 
-    def steps(self, view: PolicyView, ladder: Chain) -> tuple[ExplainedStep, ...]:
+    def steps(self, begin: _Beginning, ladder: Chain) -> tuple[ExplainedStep, ...]:
         """In the order in which they are taken, the chain's first round."""
         explained = []
-        for begun, step in sorted(self._ladder(view, {ladder.id: ladder}), key=lambda item: item[1].after):
-            at = begun + step.after
-            made = self.plan(step.targets, at)
+        for at, step in sorted(begin.ladder({ladder.id: ladder}), key=lambda item: item[0]):
+            made = self.plan(begin, step.targets, at)
             explained.append(
                 ExplainedStep(
                     number=step.number,
@@ -249,20 +264,35 @@ class _Planner:
         return tuple(explained)
 
 
-def _when(view: PolicyView, severity: int, at: datetime) -> tuple[Moment, datetime]:
-    """When messages that are planned at a moment go out, and for when they are planned: what waits is planned anew."""
-    moment = when_to_send(view.window, severity, at)
-    return moment, moment.at or at
-
-
 def _key(group: UUID, item: PolicyExplanation) -> UUID:
     return shadow_key(group) if item.is_shadow else group
 
 
-def _open_alerts(keys: Mapping[int, UUID]) -> dict[tuple[int, UUID], int]:
-    """(policy, group) -> id, of the one group of each policy: in a storm a policy has thousands that are open."""
+@dataclass(frozen=True, slots=True)
+class _OpenAlert:
+    """What an event would join. `severity`: of the alert with it. `told_from`: when it may say so at the earliest."""
+
+    id: int
+    version_id: int
+    severity: int
+    told_from: datetime
+
+
+def _open_alerts(keys: Mapping[int, UUID], severity: int, now: datetime) -> dict[int, _OpenAlert]:
+    """By policy, that of its one group: in a storm a policy has thousands that are open."""
     alerts = Alert.objects.filter(policy_id__in=list(keys), group_key__in=set(keys.values()), resolved_at__isnull=True)
-    return {(policy_id, key): pk for pk, policy_id, key in alerts.values_list("pk", "policy_id", "group_key")}
+    found = {}
+    for alert in alerts.select_related("policy_version"):
+        if alert.group_key != keys[alert.policy_id]:
+            continue
+        version, told_at = alert.policy_version, alert.notified_at
+        waits_until = alert.due_at
+        if told_at is not None:
+            waits_until = told_at + timedelta(seconds=version.group_interval_seconds)
+        moments = (now, waits_until or now, alert.muted_until or now)
+        worse = alert.chosen_severity or min(alert.severity, severity)
+        found[alert.policy_id] = _OpenAlert(alert.pk, version.pk, worse, max(moments))
+    return found
 
 
 def _why_not(item: PolicyExplanation) -> tuple[str, ...]:
