@@ -6,7 +6,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from tocsin.files.rules.importing.alertmanager import draft_of_alertmanager, seconds_of
+from tocsin.files.rules.importing.alertmanager_times import window_of
 from tocsin.files.rules.importing.go_yaml import load
 from tocsin.files.rules.importing.matchers import parsed_matchers
 from tocsin.files.rules.schema import json_schema
-from tocsin.policies.rules import Matcher, parse_rules, taken_in_turn
+from tocsin.policies.rules import Matcher, parse_rules, parse_window, taken_in_turn
+from tocsin.policies.rules.windows import window_of as stored_window
 
 _LABELS = ("team", "severity", "service")
 _VALUES = ("a", "b", "c", "")
@@ -192,6 +194,9 @@ def test_a_configuration_becomes_files_and_what_is_not_carried_is_said() -> None
     assert info["rules"] == [
         [{"key": "severity", "operator": "eq", "value": "info"}, {"key": "env", "operator": "neq", "value": "test"}]
     ]
+    assert info["sending_window"] == {
+        "start": "00:00", "end": "22:00", "days": [1, 2, 3, 4, 5], "zone": "UTC", "outside": "hold"
+    }  # fmt: skip
     assert team["tells"] == {"Ann Lee": ["email"], "bob": ["email"]}
     assert document["contacts"] == [
         {"name": "Ann Lee", "email": "ann@example.org"}, {"name": "bob", "email": "bob@example.org"}
@@ -207,7 +212,7 @@ def test_a_configuration_becomes_files_and_what_is_not_carried_is_said() -> None
     assert places == [
         "templates", "receivers[2].webhook_configs[1]", "receivers[2].email_configs[1]",
         "receivers[3].pagerduty_configs[1]", "global.pagerduty_url", "global.resolve_timeout", "receiver database",
-        "route.routes[2]", "route.routes[2]", "route.routes[3]", "route.routes[4]",
+        "route.routes[2]", "route.routes[2]", "route.routes[3]",
     ]  # fmt: skip
     assert not list(Draft202012Validator(json_schema()).iter_errors(document))
 
@@ -403,3 +408,76 @@ def test_every_setting_that_has_no_place_here_is_said() -> None:
 def test_a_text_is_not_taken_for_the_list_of_its_letters(route: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"must be a list|must have keys"):
         draft_of_alertmanager({"route": {"receiver": "a", "routes": [route]}})
+
+
+def interval(*spans: tuple[str, str, list[str]]) -> dict[str, Any]:
+    return {
+        "time_intervals": [
+            {"times": [{"start_time": start, "end_time": end}], "weekdays": days} for start, end, days in spans
+        ]
+    }
+
+
+WORKDAYS = ["monday:friday"]
+
+
+@pytest.mark.parametrize(
+    ("active", "muted", "hours"),
+    [
+        ([("09:00", "17:00", WORKDAYS)], [], ("09:00", "17:00", [1, 2, 3, 4, 5])),
+        ([], [("00:00", "08:00", WORKDAYS), ("18:00", "24:00", WORKDAYS), ("00:00", "24:00", ["saturday", "sunday"])],
+         ("08:00", "18:00", [1, 2, 3, 4, 5])),
+        ([], [("17:00", "24:00", []), ("00:00", "09:00", [])], ("09:00", "17:00", [1, 2, 3, 4, 5, 6, 7])),
+        ([("22:00", "24:00", []), ("00:00", "06:00", [])], [], ("22:00", "06:00", [1, 2, 3, 4, 5, 6, 7])),
+        ([("20:00", "24:00", ["friday"]), ("00:00", "04:00", ["saturday"])], [], ("20:00", "04:00", [5])),
+        ([("08:00", "20:00", [])], [("00:00", "24:00", ["sunday"])], ("08:00", "20:00", [1, 2, 3, 4, 5, 6])),
+        ([("00:00", "24:00", ["saturday", "sunday"])], [], ("00:00", "24:00", [6, 7])),
+        ([("00:00", "24:00", [])], [], None),
+        ([], [("12:00", "13:00", WORKDAYS)], "no single window of the day says its time intervals (m)"),
+        ([], [("00:00", "24:00", [])], "it is muted always"),
+        ([("09:00", "25:00", [])], [], "25:00 is no time of day"),
+        ([("09:00", "10:00", ["someday"])], [], "someday is no day of the week"),
+    ],
+)  # fmt: skip
+def test_the_hours_of_a_route_are_one_window_where_one_says_them(
+    active: list[Any], muted: list[Any], hours: tuple[str, str, list[int]] | str | None
+) -> None:
+    known = {"a": interval(*active), "m": interval(*muted)}
+
+    window, problem = window_of(["a"] if active else [], ["m"] if muted else [], known, "UTC")
+
+    found = (window["start"], window["end"], window["days"]) if window else None
+    assert (problem or found) == hours
+
+
+_CLOCKS = st.sampled_from(["00:00", "06:00", "09:30", "17:00", "24:00"])
+_SPANS = st.lists(
+    st.tuples(_CLOCKS, _CLOCKS, st.sampled_from([[], WORKDAYS, ["saturday", "sunday"], ["sunday"]])).filter(
+        lambda span: span[0] < span[1]
+    ),
+    max_size=3,
+)
+
+
+@settings(max_examples=200)
+@given(_SPANS, _SPANS)
+def test_a_window_is_open_when_the_route_is(active: list[Any], muted: list[Any]) -> None:
+    known = {"a": interval(*active), "m": interval(*muted)}
+
+    typed, problem = window_of(["a"] if active else [], ["m"] if muted else [], known, "UTC")
+
+    window = stored_window(parse_window(typed))
+    for half_hours in range(0 if problem else 7 * 48):
+        at = datetime(2026, 11, 30, tzinfo=UTC) + timedelta(minutes=30 * half_hours)
+        is_open = (not active or holds(active, at)) and not holds(muted, at)
+        assert (window is None or window.is_open(at)) is is_open
+
+
+def holds(spans: list[Any], at: datetime) -> bool:
+    """As Alertmanager looks at them."""
+    day = at.strftime("%A").lower()
+    covered = {"": True, "monday:friday": at.isoweekday() < 6}
+    return any(
+        start <= f"{at:%H:%M}" < end and any(covered.get(each, each == day) for each in days or [""])
+        for start, end, days in spans
+    )

@@ -1,4 +1,8 @@
-"""Alertmanager's time intervals -> the hours of a policy, where one window of the day can say them."""
+"""Alertmanager's time intervals -> the hours of a policy, where one window of the day can say them.
+
+The minutes of the week in which a route may send are the bits of a number, and so are those of a window: where one is
+equal to the other, it is taken.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +11,38 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_ALL = list(range(1, 8))
-_WHOLE_DAY = ("00:00", "24:00")
-_TIME = re.compile(r"([01]?\d|2[0-4]):[0-5]\d")
+_DAY = 24 * 60
+_WEEK = 7 * _DAY
+_WHOLE_DAY = (1 << _DAY) - 1
+_ALWAYS = (1 << _WEEK) - 1
+_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)|(24):(00)")
+
+
+class _NoFormError(Exception):
+    """Why no window says it."""
 
 
 def window_of(
     active: Sequence[str], muted: Sequence[str], known: Mapping[str, Any], zone: str
 ) -> tuple[dict[str, Any] | None, str]:
     """The sending window of a route, and why there is none although intervals are named ("" when all is carried)."""
-    if not active and not muted:
-        return None, ""
-    if active and muted:
-        return None, "both active and mute time intervals: no single window of the day says them"
-    named = [known.get(name) for name in (active or muted)]
-    if len(named) != 1:
-        return None, f"several time intervals ({', '.join(active or muted)}): no single window of the day says them"
-    spans = (named[0] or {}).get("time_intervals") or []
-    if len(spans) != 1:
-        return None, f"the time interval {(active or muted)[0]} is not one span of time"
-    return _window(spans[0], is_muted=bool(muted), zone=zone)
+    try:
+        opened = _minutes(active, known) if active else _ALWAYS
+        opened &= ~_minutes(muted, known)
+        if opened == _ALWAYS:
+            return None, ""
+        clock = _zone([*active, *muted], known, zone)
+        start, length, days = _single(opened, [*active, *muted])
+    except _NoFormError as error:
+        return None, str(error)
+    end = start + length
+    return {
+        "start": _written(start),
+        "end": _written(end if end <= _DAY else end - _DAY),
+        "days": days,
+        "zone": clock,
+        "outside": "hold",
+    }, ""
 
 
 def is_local(span: Mapping[str, Any]) -> bool:
@@ -34,45 +50,78 @@ def is_local(span: Mapping[str, Any]) -> bool:
     return str(span.get("location")) == "Local"
 
 
-def _window(span: Mapping[str, Any], *, is_muted: bool, zone: str) -> tuple[dict[str, Any] | None, str]:
-    if unknown := sorted(set(span) - {"times", "weekdays", "location"}):
-        return None, f"a time interval by {', '.join(unknown)} has no form here"
-    days, times = _days(span.get("weekdays") or []), span.get("times") or []
-    if days is None or len(times) > 1:
-        return None, "a time interval with several times of day has no form here"
-    start, end = (str(times[0].get("start_time")), str(times[0].get("end_time"))) if times else _WHOLE_DAY
-    has_hours = (start, end) != _WHOLE_DAY
-    if not (_TIME.fullmatch(start) and _TIME.fullmatch(end)):
-        return None, f"{start} to {end} are no times of day"
-    if is_muted:
-        if has_hours and days != _ALL:
-            return None, "what is muted at some hours of some days leaves no single window of the day"
-        if has_hours:
-            start, end = end, start
-        else:
-            days = [day for day in _ALL if day not in days]
-        if not days:
-            return None, "it is muted always"
-    start = "00:00" if start == "24:00" else start
-    return {
-        "start": start,
-        "end": end,
-        "days": days,
-        "zone": zone if is_local(span) or not span.get("location") else str(span["location"]),
-        "outside": "hold",
-    }, ""
+def _single(opened: int, names: Sequence[str]) -> tuple[int, int, list[int]]:
+    """From which minute of the day, for how many minutes, on which days it is open."""
+    if not opened:
+        raise _NoFormError("it is muted always")
+    before = ((opened << 1) | (opened >> (_WEEK - 1))) & _ALWAYS
+    begins = opened & ~before
+    for start in {0, (begins.bit_length() - 1) % _DAY}:
+        turned = ((opened >> start) | (opened << (_WEEK - start))) & _ALWAYS
+        parts = [(turned >> (_DAY * day)) & _WHOLE_DAY for day in range(7)]
+        shapes = {part for part in parts if part}
+        if len(shapes) != 1:
+            continue
+        (shape,) = shapes
+        first = (shape & -shape).bit_length() - 1
+        length = shape.bit_length() - first
+        if shape == ((1 << length) - 1) << first:
+            return start + first, length, [day + 1 for day, part in enumerate(parts) if part]
+    raise _NoFormError(f"no single window of the day says its time intervals ({', '.join(names)})")
 
 
-def _days(typed: Sequence[Any]) -> list[int] | None:
-    if not typed:
-        return list(_ALL)
+def _spans(names: Sequence[str], known: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = []
+    for name in names:
+        if name not in known:
+            raise _NoFormError(f"there is no time interval {name}")
+        found += [span for span in known[name].get("time_intervals") or () if isinstance(span, Mapping)]
+    return found
+
+
+def _zone(names: Sequence[str], known: Mapping[str, Any], zone: str) -> str:
+    zones = {
+        zone if is_local(span) or not span.get("location") else str(span["location"]) for span in _spans(names, known)
+    }
+    if len(zones) > 1:
+        raise _NoFormError(f"time intervals of several zones ({', '.join(sorted(zones))}) have no form here")
+    return zones.pop() if zones else zone
+
+
+def _minutes(names: Sequence[str], known: Mapping[str, Any]) -> int:
+    found = 0
+    for span in _spans(names, known):
+        given = {key for key, value in span.items() if value}
+        if unknown := sorted(given - {"times", "weekdays", "location"}):
+            raise _NoFormError(f"a time interval by {', '.join(unknown)} has no form here")
+        of_a_day = 0
+        for hours in span.get("times") or [{"start_time": "00:00", "end_time": "24:00"}]:
+            start, end = (_minute(hours.get(key)) for key in ("start_time", "end_time"))
+            of_a_day |= ((1 << max(end - start, 0)) - 1) << start
+        for day in _days(span.get("weekdays") or []):
+            found |= of_a_day << (_DAY * day)
+    return found
+
+
+def _minute(typed: Any) -> int:
+    found = _TIME.fullmatch(str(typed))
+    if found is None:
+        raise _NoFormError(f"{typed} is no time of day")
+    hour, minute = (text for text in found.groups() if text is not None)
+    return int(hour) * 60 + int(minute)
+
+
+def _written(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def _days(typed: Sequence[Any]) -> set[int]:
+    """From 0 for Monday; every one when none is typed."""
     found: set[int] = set()
-    for item in typed:
+    for item in typed or [f"{_DAYS[0]}:{_DAYS[-1]}"]:
         first, _colon, last = str(item).lower().partition(":")
         if first not in _DAYS or (last or first) not in _DAYS:
-            return None
+            raise _NoFormError(f"{item} is no day of the week")
         begin, end = _DAYS.index(first), _DAYS.index(last or first)
-        if end < begin:
-            return None
-        found.update(range(begin + 1, end + 2))
-    return sorted(found)
+        found.update(range(begin, end + 1))
+    return found
