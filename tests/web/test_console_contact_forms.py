@@ -246,10 +246,10 @@ def test_deleting_many_names_the_policies_that_would_tell_nobody(story: Story) -
 
     notes = [re.sub("<.*?>", "", str(note)) for note in asked.context["deletable_objects"][0][0].notes]
     assert notes == [
-        "contact group Night shift",
+        "The group Night shift will have no members.",
         "notification policy Databases will tell nobody.",
         "notification policy Only the group will tell nobody.",
-        "The group Night shift will have no members.",
+        "contact group Night shift",
     ]
     assert reverse("console:policies_notificationpolicy_change", args=[empty.pk]) in asked.content.decode()
     assert Contact.objects.count() == 3

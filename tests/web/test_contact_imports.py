@@ -310,3 +310,18 @@ def test_who_may_not_manage_starts_and_cancels_nothing(role: Role, act: str) -> 
 
     assert signed_in(role).post(f"{address}{act}/").status_code == 403
     assert ContactImport.objects.get().state == ImportState.READY
+
+
+def test_the_preview_of_a_new_contact_shows_what_it_is_given() -> None:
+    client = signed_in(Role.MANAGER)
+    ann = {"name": "Ann", "email": "ann@example.org", "groups": ["Night shift", "DBAs"], "fallback": "sms"}
+
+    preview = client.get(uploaded(client, [ann, *people(1)], create_groups="on"))
+
+    assert [row.lines for row in preview.context["rows"]] == [
+        (
+            "contact groups: Night shift, DBAs",
+            "method to resend notifications if phone notifications fail: Send a text message",
+        ),
+        ("external ID: E-0",),
+    ]

@@ -33,7 +33,7 @@ from tocsin.contacts.rules import ContactView, Fallback, why_not_reachable
 from tocsin.core.storable import is_storable
 
 MOST_FOUND = 10_000
-GROUPS_SHOWN = 5
+GROUPS_SHOWN = 3
 """Of one contact's groups in the list; the others are counted."""
 _LONGEST_TEXT = 254
 

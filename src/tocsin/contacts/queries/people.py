@@ -146,14 +146,14 @@ def contacts_matching(text: str) -> QuerySet[Contact]:
 
 
 def uses_of(ids: Collection[int]) -> list[Use]:
-    """What uses the notification objects directly: groups that have them as members, and whatever is registered."""
-    uses = [
+    """What uses the notification objects directly: whatever is registered, then groups that have them as members."""
+    groups = [
         Use(object_id=contact_id, kind="group", id=group_id, name=name)
         for contact_id, group_id, name in ContactGroupMember.objects.filter(contact_id__in=ids)
         .order_by("group__name", "contact_id")
         .values_list("contact_id", "group_id", "group__name")
     ]
-    return uses + registered_uses(ids)
+    return registered_uses(ids) + groups
 
 
 def registered_uses(ids: Collection[int]) -> list[Use]:

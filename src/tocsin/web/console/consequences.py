@@ -53,16 +53,16 @@ def notes_on_change(found: queries.Consequences, has_number: bool) -> list[SafeS
 
 
 def notes_on_deleting_contacts(ids: Collection[int]) -> list[SafeString]:
-    """What uses the contacts, and what is left empty without them."""
+    """What is left empty without the contacts, and what uses them: groups that only grow smaller come last."""
     found = queries.groups_losing(ids, most=MOST_NAMED)
-    uses = [*(Use(0, "group", pk, name) for pk, name in found.named), *queries.registered_uses(ids)]
+    uses = [*queries.registered_uses(ids), *(Use(0, "group", pk, name) for pk, name in found.named)]
     notes = notes_on_deleting(ids, uses, unnamed=found.total - len(found.named))
     lines = [_now("The group %(name)s will have no members.") % {"name": name} for _pk, name in found.emptied]
     if more := found.emptied_total - len(found.emptied):
         lines.append(_now("and %(count)d more groups will have no members.") % {"count": more})
     for _pk, name in schedules_left_empty(ids):
         lines.append(_now("The schedule %(name)s will have nobody in any layer.") % {"name": name})
-    return [*notes, *(format_html("{}", line) for line in lines)]
+    return [*(format_html("{}", line) for line in lines), *notes]
 
 
 def confirmation(

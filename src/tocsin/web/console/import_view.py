@@ -11,7 +11,9 @@ from django.core.paginator import Paginator
 
 from tocsin.contacts.import_models import STATE_LABELS, ContactImport
 from tocsin.contacts.import_texts import FATES, FIELDS, problem_text
+from tocsin.contacts.models import FALLBACK_LABELS
 from tocsin.contacts.queries.importing import RowView, contacts_of, refused_rows, row_view, rows_of, uses_losing_phone
+from tocsin.contacts.rules import Fallback
 from tocsin.contacts.rules.importing import WORKING, Fate, ImportState
 from tocsin.contacts.sheets import COLUMNS
 from tocsin.contacts.sheets.cells import spaced
@@ -23,6 +25,7 @@ from tocsin.web.shared.files import import_value
 _SHOWN = 25
 _COLOURS = {Fate.CREATED: "success", Fate.CHANGED: "info", Fate.REFUSED: "danger"}
 _ADDRESSES = ("phone", "email")
+_OTHERS = tuple(name for name in COLUMNS if name not in ("name", *_ADDRESSES))
 _OUTCOMES = {
     ImportState.DONE: "good",
     ImportState.NOTHING_WRITTEN: "bad",
@@ -39,7 +42,7 @@ class ShownRow:
     name: str
     addresses: tuple[str, ...]
     lines: tuple[str, ...]
-    """What is wrong, or what changes."""
+    """What is wrong, what changes, or what a new contact has beside name and addresses."""
     contact_id: int | None
 
 
@@ -112,7 +115,7 @@ def _shown(view: RowView, contact_id: int | None, *, reveals: bool) -> ShownRow:
         colour=_COLOURS.get(view.fate, "default"),
         name=view.values.get("name", ""),
         addresses=tuple(_masked(name, view.values[name], reveals) for name in _ADDRESSES if view.values.get(name)),
-        lines=tuple(_problems(view)) or tuple(_changes(view, reveals=reveals)),
+        lines=tuple(_problems(view)) or tuple(_changes(view, reveals=reveals)) or tuple(_given(view, reveals=reveals)),
         contact_id=contact_id,
     )
 
@@ -131,10 +134,19 @@ def _changes(view: RowView, *, reveals: bool) -> list[str]:
     ]
 
 
+def _given(view: RowView, *, reveals: bool) -> list[str]:
+    if view.fate is not Fate.CREATED:
+        return []
+    values = {**view.values, "groups": ", ".join(view.groups or ())}
+    return [f"{_field(name)}: {_masked(name, values[name], reveals)}" for name in _OTHERS if values.get(name)]
+
+
 def _field(name: str) -> str:
     return str(FIELDS.get(name, name))
 
 
 def _masked(name: str, value: str, reveals: bool) -> str:
+    if name == "fallback" and value:
+        return str(FALLBACK_LABELS[Fallback(value)])
     shown = import_value(name, value, reveals=reveals)
     return spaced(shown) if reveals and name == "phone" and shown else shown

@@ -24,16 +24,15 @@ MOST_NAMED = 200
 
 
 def notes_on_deleting(ids: Collection[int], uses: Iterable[Use], *, unnamed: int = 0) -> list[SafeString]:
-    """What uses the notification objects, itself or by a group that is left empty; bold, which will tell nobody.
+    """What uses the notification objects, itself or by a group that is left empty; first, and bold, which tells nobody.
 
     `unnamed`: how many users there are beside these.
     """
     left = [Use(policy.pk, "policy", policy.pk, policy.name) for policy in policies_left_empty(ids)]
     empty = {(use.kind, use.id) for use in left}
     nobody = format_html(" <b>{}</b>", _now("will tell nobody."))
-    found = {(use.kind, use.id): use for use in [*uses, *left]}
-    ranked = sorted(found, key=lambda key: key not in empty) if len(found) > MOST_NAMED else list(found)
-    lines = _lines(found[key] for key in ranked[:MOST_NAMED])
+    found = {(use.kind, use.id): use for use in [*left, *uses]}
+    lines = _lines(list(found.values())[:MOST_NAMED])
     notes = [format_html("{}{}", line, nobody) if key in empty else line for key, line in lines.items()]
     if more := len(found) - len(lines) + unnamed:
         notes.append(format_html("{}", _now("and %(count)d more") % {"count": more}))
