@@ -25,7 +25,7 @@ from tests.chaos.threads import (
 )
 from tocsin.alerts.models import Alert
 from tocsin.alerts.services import claim_alert, resolve_alert, unclaim_alert
-from tocsin.channels.base import Outcome, Receipt, ReceiptStatus, SendResult
+from tocsin.channels.base import Limit, Outcome, Receipt, ReceiptStatus, SendResult
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.services import delete_account, ensure_outbox_accounts, update_account
 from tocsin.contacts.models import Contact, ContactReach
@@ -35,6 +35,7 @@ from tocsin.core.errors import ConflictError
 from tocsin.core.ids import to_base36
 from tocsin.delivery.claiming import Claimed, claim
 from tocsin.delivery.crashes import release_crashed
+from tocsin.delivery.lanes import Grant, take_tokens
 from tocsin.delivery.models import Attempt, Delivery, Notification
 from tocsin.delivery.models import Receipt as ReceiptRow
 from tocsin.delivery.pipeline import accept, look_again, rematch, sweep
@@ -230,6 +231,24 @@ def test_receipts_of_a_call_and_of_the_one_that_stands_for_it_wait_for_no_claim_
 
     assert first.merged_into_id == calls[1]
     assert deadlocks() == before
+
+
+def test_who_has_limits_locked_waits_for_no_other_one(now: datetime) -> None:
+    """Where the first account's limit is reached, that of the next is asked for as well: this would be out of order."""
+    limit = Limit(1, timedelta(seconds=1))
+
+    def after_another() -> Grant:
+        with transaction.atomic():
+            take_tokens({"b": (limit, 1)}, now)
+            return take_tokens({"a": (limit, 1)}, now, waits=False)["a"]
+
+    take_tokens({"a": (limit, 0)}, now)
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        assert take_tokens({"a": (limit, 1)}, now)["a"].count == 1
+        meanwhile = pool.submit(then_close, after_another).result(20)
+
+    assert meanwhile == Grant(0, now + timedelta(seconds=1))
+    assert take_tokens({"a": (limit, 1)}, now + timedelta(seconds=1))["a"].count == 1
 
 
 def test_outcomes_recorded_twice_are_one_attempt(source: IntegrationKey, now: datetime) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
 
 from tocsin.channels.base import Limit
 from tocsin.delivery.rules.lanes import LaneState, burst, opens_at, take
+
+_LOCK = """
+SELECT key, tokens, refilled_at, blocked_until FROM delivery_lane WHERE key = ANY(%s) ORDER BY key FOR UPDATE"""
+_BUSY_FOR = timedelta(seconds=1)
 
 
 @dataclass(slots=True)
@@ -20,8 +24,12 @@ class Grant:
     opens_at: datetime
 
 
-def take_tokens(wanted: Mapping[str, tuple[Limit, int]], now: datetime) -> dict[str, Grant]:
-    """Lane key -> (its limit, how many are wanted). The rows stay locked, by key, until the claim commits."""
+def take_tokens(wanted: Mapping[str, tuple[Limit, int]], now: datetime, *, waits: bool = True) -> dict[str, Grant]:
+    """Lane key -> (its limit, how many are wanted). The rows stay locked, by key, until the claim commits.
+
+    Who has locked some already `waits` for no other one: that would be out of order. A lane that somebody else has is
+    then closed for a moment.
+    """
     keys = sorted(wanted)
     grants: dict[str, Grant] = {}
     with connection.cursor() as cursor:
@@ -33,8 +41,7 @@ def take_tokens(wanted: Mapping[str, tuple[Limit, int]], now: datetime) -> dict[
             [keys, [float(burst(wanted[key][0])) for key in keys], [now] * len(keys)],
         )
         cursor.execute(
-            "SELECT key, tokens, refilled_at, blocked_until FROM delivery_lane WHERE key = ANY(%s) "
-            "ORDER BY key FOR UPDATE",
+            _LOCK if waits else f"{_LOCK} SKIP LOCKED",
             [keys],
         )
         after: dict[str, LaneState] = {}
@@ -49,17 +56,19 @@ def take_tokens(wanted: Mapping[str, tuple[Limit, int]], now: datetime) -> dict[
                  AS u(key, tokens, refilled_at, blocked_until) WHERE l.key = u.key
             """,
             [
-                keys,
-                [after[key].tokens for key in keys],
-                [after[key].refilled_at for key in keys],
-                [after[key].blocked_until for key in keys],
+                list(after),
+                [state.tokens for state in after.values()],
+                [state.refilled_at for state in after.values()],
+                [state.blocked_until for state in after.values()],
             ],
         )
-    return grants
+    return {key: Grant(0, now + _BUSY_FOR) for key in keys} | grants
 
 
 def block_lanes(until: Mapping[str, datetime]) -> None:
-    """The vendor said *too fast*: nothing more goes over these lanes before that time."""
+    """The vendor said *too fast*: nothing more goes over these lanes before that time. Lanes are locked after
+    everything else.
+    """
     keys = sorted(until)
     if not keys:
         return
@@ -67,7 +76,8 @@ def block_lanes(until: Mapping[str, datetime]) -> None:
         cursor.execute(
             """
             UPDATE delivery_lane l SET tokens = 0, blocked_until = greatest(l.blocked_until, u.until)
-            FROM (SELECT * FROM unnest(%s::text[], %s::timestamptz[]) AS x(key, until) ORDER BY key) u
+            FROM (SELECT o.key, x.until FROM delivery_lane o JOIN unnest(%s::text[], %s::timestamptz[]) AS x(key, until)
+                  ON x.key = o.key ORDER BY o.key FOR UPDATE OF o) u
             WHERE l.key = u.key
             """,
             [keys, [until[key] for key in keys]],

@@ -29,7 +29,7 @@ def pass_lanes(
     opens_at: dict[int, datetime] = {}
     left = list(ready)
     while left:
-        through, refused = _take(left, now)
+        through, refused = _take(left, now, waits=not closed)
         passed += through
         left = []
         for row, route, at in refused:
@@ -43,7 +43,9 @@ def pass_lanes(
     return passed, closed
 
 
-def _take(ready: Sequence[Routed], now: datetime) -> tuple[list[Routed], list[tuple[QueueRow, Route, datetime]]]:
+def _take(
+    ready: Sequence[Routed], now: datetime, *, waits: bool
+) -> tuple[list[Routed], list[tuple[QueueRow, Route, datetime]]]:
     """What may go, and what may not, with when its limit opens."""
     wanted: dict[str, tuple[Limit, int]] = {}
     for _, route in ready:
@@ -51,7 +53,7 @@ def _take(ready: Sequence[Routed], now: datetime) -> tuple[list[Routed], list[tu
             wanted[route.lane] = (limit, wanted.get(route.lane, (limit, 0))[1] + 1)
     if not wanted:
         return list(ready), []
-    grants = take_tokens(wanted, now)
+    grants = take_tokens(wanted, now, waits=waits)
     passed, refused = [], []
     for row, route in ready:
         grant = grants.get(route.lane)

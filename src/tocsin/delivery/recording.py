@@ -88,13 +88,14 @@ def _record(recorded: Sequence[Recorded], now: datetime) -> dict[int, int]:
     write_parts(recorded)
     moved = [item for item in recorded if item.claim.delivery_id in moved_ids]
     keep_postings([item.claim.delivery_id for item in moved if _can_be_updated(item)], now)
-    block_lanes(_blocked(recorded, now))
     reporting = {pk for item in named if item.route.provider.reports and (pk := item.route.account_id) is not None}
     reach = apply_waiting_receipts([item.claim.delivery_id for item in named], now, with_readings=reporting)
     _tell_contacts([*reach, *_reach(moved, now)], recorded)
     record_outlet_reach(entries=_outlets(recorded))
     follow_failed_calls([item.claim.delivery_id for item in moved if _has_failed(item.next)], now)
-    return tally_outcomes(moved)
+    alerts = tally_outcomes(moved)
+    block_lanes(_blocked(recorded, now))
+    return alerts
 
 
 def _tell_contacts(reach: Sequence[ReachEntry], recorded: Sequence[Recorded]) -> None:
