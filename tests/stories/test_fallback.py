@@ -14,7 +14,9 @@ from tocsin.channels.services import disable_account
 from tocsin.contacts.rules import Fallback
 from tocsin.contacts.services import set_default_fallback
 from tocsin.core.ids import to_base36
+from tocsin.delivery.models import Delivery
 from tocsin.delivery.services import record_receipts
+from tocsin.delivery.worker import run_due
 
 
 def test_a_text_message_follows_when_nobody_picks_up(story: Story) -> None:
@@ -125,6 +127,25 @@ def test_call_again_means_once_sixty_seconds_later(story: Story) -> None:
     story.passes(600)
 
     story.expect_silence()
+
+
+def test_the_text_after_a_call_that_no_account_carries_any_more_goes_out_at_once(story: Story) -> None:
+    ann = story.contact(fallback=Fallback.SMS)
+    account = ProviderAccount.objects.get(provider="outbox_phone")
+    ProviderAccount.objects.filter(pk=account.pk).update(limit_count=1, limit_seconds=600)
+    story.policy({ann: ["phone"]})
+    story.fires("Disk full")
+    story.passes(5)
+    story.expect_call(ann).answer()
+    story.fires("Load high")
+    story.passes(40)
+    held = Delivery.objects.get(channel="phone", state="held")
+    disable_account(by=ADMIN, now=story.now, account_id=account.pk)
+    assert held.next_at is not None
+
+    run_due(held.next_at)
+
+    story.expect_text(ann, "Load high")
 
 
 def test_changing_the_default_acts_at_once_on_all_who_use_it(story: Story) -> None:

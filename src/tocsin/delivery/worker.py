@@ -123,7 +123,11 @@ def _end_waits(stop: threading.Event, bells: list[Doorbell]) -> None:
 
 
 def run_due(now: datetime, *, worker_id: int = 1) -> None:
-    """Does all that is due at `now` until nothing is: what stories and commands call instead of waiting."""
+    """Does all that is due at `now` until nothing is: what stories call instead of waiting.
+
+    A claim that takes nothing may have planned what follows a call that it gave up, so what is due then is looked at.
+    """
+    left: frozenset[int] = frozenset()
     while True:
         done = (
             sweep(now)
@@ -144,7 +148,10 @@ def run_due(now: datetime, *, worker_id: int = 1) -> None:
             record_reports(reported, now)
         done += show_changes(now) + send_lifecycle(now)
         if not done and not claims:
-            return
+            due = frozenset(Delivery.objects.filter(next_at__lte=now).values_list("pk", flat=True))
+            if due == left:
+                return
+            left = due
 
 
 def _look_and_plan(now: datetime) -> int:
