@@ -18,7 +18,7 @@ from demo.errors import DemoError
 ORGANISATION = "Northwind"
 _ROOT = Path(__file__).resolve().parent.parent
 _PASSWORD = re.compile(r"password (\S+)")
-_COMMAND_SECONDS = 60
+_COMMAND_SECONDS = 120
 
 
 class Installation:
@@ -46,7 +46,11 @@ class Installation:
     def __enter__(self) -> Self:
         self._serve.__enter__()
         try:
-            self._serve.wait_for(self._is_ready, what="An answer of tocsin serve", within=60)
+            self._serve.wait_for(
+                self._is_ready,
+                what="An answer of tocsin serve",
+                within=180,  # a small machine takes its time to make the tables
+            )
             self.password = self._serve.wait_for(self._password, what="The first password", within=10)
         except BaseException:
             self._serve.__exit__()

@@ -101,19 +101,31 @@ def config_of(account: ProviderAccount) -> dict[str, str]:
     return config
 
 
+def known_config_of(account: ProviderAccount) -> dict[str, str]:
+    """`config_of`; nothing where no key opens it, so that it can be entered again."""
+    return config_of(account) if is_readable(account) else {}
+
+
+def is_readable(account: ProviderAccount) -> bool:
+    """Whether a key of this installation opens what is stored."""
+    try:
+        config_of(account)
+    except ConfigurationError:
+        return False
+    return True
+
+
 def masked_config(account: ProviderAccount) -> dict[str, str]:
-    """Fit to be shown: a secret that is set reads "***"."""
-    return kind_of(account).masked(config_of(account))
+    """Fit to be shown: a secret that is set reads "***". Nothing where no key opens it."""
+    return kind_of(account).masked(known_config_of(account))
 
 
 def capabilities_of(account: ProviderAccount) -> Capabilities:
     """The provider's, as this account's configuration and its own limit make them; as of an empty one where that cannot
     be read.
     """
-    try:
-        capabilities = kind_of(account).capabilities_of(config_of(account))
-    except ConfigurationError:
-        capabilities = kind_of(account).capabilities
+    kind = kind_of(account)
+    capabilities = kind.capabilities_of(config_of(account)) if is_readable(account) else kind.capabilities
     if not account.limit_count or not account.limit_seconds:
         return capabilities
     scope = capabilities.limit.scope if capabilities.limit is not None else LimitScope.ACCOUNT

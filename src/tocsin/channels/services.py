@@ -18,7 +18,7 @@ from tocsin.accounts.audit import Action, Changes, record, record_many
 from tocsin.channels.base import Config, Message, ProviderType, SendResult
 from tocsin.channels.kinds import PERSONAL_CHANNELS
 from tocsin.channels.models import ProviderAccount
-from tocsin.channels.queries import config_of, kind_of
+from tocsin.channels.queries import config_of, is_readable, kind_of, known_config_of
 from tocsin.channels.registry import PROVIDERS, provider_type
 from tocsin.channels.trials import send_once
 from tocsin.core.actors import SYSTEM, Actor
@@ -84,12 +84,14 @@ def update_account(
 ) -> ProviderAccount:
     """What is None stays, and so does a configuration field that is not given; a limit of 0 removes the account's own.
 
+    A configuration that no key opens stays as it is until it is given, whole.
     Secrets are write-only: an empty one (or "***") keeps what is stored, `clear_secrets` names those to forget.
     """
     with transaction.atomic():
         account = _locked(account_id, version)
         kind = kind_of(account)
-        old, old_config = _facts(account), config_of(account)
+        old, old_config = _facts(account), known_config_of(account)
+        is_kept = not config and not clear_secrets and not is_readable(account)
         new_config = _merged(kind, old_config, config or {}, clear_secrets)
         given = {"priority": priority, "is_enabled": is_enabled, "name": name.strip() if name is not None else None}
         for field, value in given.items():
@@ -99,8 +101,12 @@ def update_account(
             account.limit_count = limit_count or None
         if limit_seconds is not None:
             account.limit_seconds = limit_seconds or None
-        _refuse(_problems(account, kind, new_config))
-        account.config = _stored(kind, new_config)
+        problems = _problems(account, kind, new_config)
+        if is_kept:  # what no key opens may be of use to one that is found again
+            problems = {name: text for name, text in problems.items() if not name.startswith("config.")}
+        else:
+            account.config = _stored(kind, new_config)
+        _refuse(problems)
         before = {**old, **_shown_config(kind, old_config)}
         changes = dict(_shown(account, kind, before))
         changes.update(_changed_secrets(kind, old_config, new_config))
@@ -156,11 +162,12 @@ def ensure_outbox_accounts(*, now: datetime) -> list[ProviderAccount]:
         for kind in kinds
     ]
     with transaction.atomic():
-        there = set(
-            ProviderAccount.objects.filter(provider__in=[kind.name for kind in kinds]).values_list(
-                "provider", flat=True
-            )
-        )
+        stored = list(ProviderAccount.objects.filter(provider__in=[kind.name for kind in kinds]))
+        there = {account.provider for account in stored}
+        for account in stored:
+            if not is_readable(account):  # a lost key: there is nothing to enter again
+                account.config = _stored(kind_of(account), {})
+                account.save(update_fields=["config"])
         missing = [account for account in wanted if account.provider not in there]
         ProviderAccount.objects.bulk_create(missing, ignore_conflicts=True)
         tokens = [account.callback_token for account in missing]
@@ -259,7 +266,7 @@ def _shown_config(kind: ProviderType, config: Config) -> dict[str, str]:
 
 
 def _shown(account: ProviderAccount, kind: ProviderType, before: Mapping[str, Any]) -> Changes:
-    after = {**_facts(account), **_shown_config(kind, json.loads(account.config))}
+    after = {**_facts(account), **_shown_config(kind, known_config_of(account))}
     return {name: (before.get(name, ""), value) for name, value in after.items() if value != before.get(name, "")}
 
 

@@ -21,7 +21,7 @@ from tocsin.config.embedded_postgres import Layout
 from tocsin.config.environment import data_folder, database_url, secret_keys
 from tocsin.config.migrations import pending_migrations
 from tocsin.core.clock import utc_now
-from tocsin.core.errors import ConfigurationError
+from tocsin.core.errors import ConfigurationError, first_line
 
 app = App(name="doctor")
 
@@ -61,7 +61,7 @@ def _examine() -> Iterator[Finding]:
     except ConfigurationError as error:
         yield checks.failed("database", error)
     except OperationalError as error:
-        yield Finding("database", Level.FAILURE, f"It does not answer: {str(error).strip().splitlines()[0]}")
+        yield Finding("database", Level.FAILURE, f"It does not answer: {first_line(error)}")
 
 
 def _examine_database() -> Iterator[Finding]:

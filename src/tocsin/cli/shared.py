@@ -32,7 +32,7 @@ from tocsin.config.embedded_postgres import EmbeddedPostgres, FolderInUseError, 
 from tocsin.config.environment import data_folder, database_url, ensure_secret_key
 from tocsin.config.migrations import migrate, one_at_a_time
 from tocsin.core.clock import is_keepable, utc_now
-from tocsin.core.errors import ConfigurationError, InvalidInputError, TocsinError
+from tocsin.core.errors import ConfigurationError, InvalidInputError, TocsinError, first_line
 
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of a table.")]
 PORT = Number(gte=0, lte=65535)
@@ -162,7 +162,7 @@ def exit_on_expected_errors(code: int = 1) -> Iterator[None]:
     except PermissionError as error:
         fail(f"{error.filename}: {error.strerror}. Run Tocsin as the user who owns it, or as root.", code=code)
     except OperationalError as error:
-        fail(f"The database does not answer: {str(error).strip().splitlines()[0]}", code=code)
+        fail(f"The database does not answer: {first_line(error)}", code=code)
     except Exception as error:
         if text := _way_out(error):
             fail(text, code=code)

@@ -65,3 +65,8 @@ def refuse_changed(version: int | None, rows: Iterable[Any]) -> None:
     """ChangedError when `version` (None: any) is not that of the locked rows."""
     if version is not None and any(row.version != version for row in rows):
         raise ChangedError
+
+
+def first_line(error: Exception) -> str:
+    """Of what a library says; libpq goes on with guesses."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

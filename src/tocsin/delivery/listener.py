@@ -10,6 +10,7 @@ from collections.abc import Callable
 import psycopg
 from django.db import connections
 
+from tocsin.core.errors import first_line
 from tocsin.delivery.crashes import WORKER_LOCKS
 from tocsin.delivery.doorbell import DUE, IMPORT, SEND
 
@@ -59,6 +60,7 @@ class Listener(threading.Thread):
         self._own: dict[str, int] = {}
         self._closed = threading.Event()
         self._ready = threading.Event()
+        self._complaint = ""
 
     def wait_until_ready(self, stop: threading.Event) -> None:
         """Until the worker's lock is held for the first time, or `stop` is set."""
@@ -78,7 +80,9 @@ class Listener(threading.Thread):
             try:
                 self._listen()
             except (psycopg.Error, OSError) as error:
-                logger.warning("the doorbell's connection was lost (%s); coming back", type(error).__name__)
+                if (why := first_line(error)) != self._complaint:  # said once, as an outage may be long
+                    logger.warning("the doorbell's connection was lost (%s); coming back", why)
+                self._complaint = why
                 self._closed.wait(_RECONNECT_AFTER)
 
     def _listen(self) -> None:
@@ -89,6 +93,7 @@ class Listener(threading.Thread):
             for channel in self._bells:
                 listening.execute(f"LISTEN {channel}")
             self._ready.set()
+            self._complaint = ""
             for bell in self._bells.values():
                 bell.ring()  # what was rung while nobody listened
             while not self._closed.is_set():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from auditlog.models import LogEntry
@@ -19,6 +20,7 @@ from tocsin.channels.queries import (
     accounts_for,
     capabilities_of,
     config_of,
+    count_sealed_by_other_keys,
     masked_config,
 )
 from tocsin.channels.rules import Fault
@@ -289,3 +291,35 @@ def test_an_accounts_own_limit_keeps_what_the_vendor_counts_by(now: datetime) ->
     )
 
     assert capabilities_of(account).limit == Limit(10, timedelta(hours=1), LimitScope.TARGET)
+
+
+def test_an_account_whose_key_is_lost_is_counted_switched_off_and_entered_again(now: datetime, settings: Any) -> None:
+    account = add_smtp(now)
+    old_keys, settings.SECRET_KEYS = settings.SECRET_KEYS, ("new-" + "1" * 40,)
+
+    counted = count_sealed_by_other_keys(ProviderAccount.objects.all(), "config")
+    account = ProviderAccount.objects.get()
+    shown = masked_config(account)
+    disable_account(by=SHELL, now=now, account_id=account.pk)
+    with pytest.raises(InvalidInputError) as refusal:
+        update_account(by=SHELL, now=now, account_id=account.pk, config={"password": "another1"})
+    settings.SECRET_KEYS = old_keys
+    found_again = config_of(ProviderAccount.objects.get())
+    settings.SECRET_KEYS = ("new-" + "1" * 40,)
+    update_account(by=SHELL, now=now, account_id=account.pk, config={**SMTP, "password": "another1"})
+
+    assert counted == 1
+    assert "hunter22" not in str(shown)
+    assert "config.host" in refusal.value.fields
+    assert found_again["password"] == "hunter22"
+    assert config_of(ProviderAccount.objects.get())["password"] == "another1"
+    assert not ProviderAccount.objects.get().is_enabled
+    assert count_sealed_by_other_keys(ProviderAccount.objects.all(), "config") == 0
+
+
+def test_an_outbox_whose_key_is_lost_works_again_after_a_start(now: datetime, settings: Any) -> None:
+    ensure_outbox_accounts(now=now)
+    settings.SECRET_KEYS = ("new-" + "1" * 40,)
+
+    assert ensure_outbox_accounts(now=now) == []
+    assert count_sealed_by_other_keys(ProviderAccount.objects.all(), "config") == 0

@@ -14,6 +14,7 @@ from datetime import datetime
 from django.db import DatabaseError, connection
 
 from tocsin.core.clock import utc_now
+from tocsin.core.errors import first_line
 from tocsin.events.rules import BEAT_EVERY
 from tocsin.events.services import beat
 from tocsin.web.shared.counting import write_counts
@@ -41,7 +42,7 @@ def _beat_until(end: threading.Event, clock: Callable[[], datetime]) -> None:
                 _log.warning("ingest was down for %s; active events end that much later", pause)
             write_counts()
         except Exception as error:  # whatever it was, without beats no event would ever resolve by itself
-            _log.warning("the ingest door cannot say that it is up: %s", error)
+            _log.warning("the ingest door cannot say that it is up: %s", first_line(error))
             connection.close()
         end.wait(BEAT_EVERY.total_seconds())
     with suppress(DatabaseError):
