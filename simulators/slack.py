@@ -21,6 +21,7 @@ from simulators.serving import HttpServer, wait_until
 
 _PER_WINDOW, _WINDOW = 4, 4.0
 """One a second in a channel, and a short burst."""
+_COME_AGAIN = {"type": "disconnect", "reason": "refresh_requested"}
 _MAX_BLOCKS, _MAX_SECTION, _MAX_TEXT = 50, 3000, 40_000
 _MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _EVERYBODY = re.compile(r"<!(?:channel|here|everyone)(?:\|[^>]*)?>|<!subteam\^")
@@ -73,6 +74,8 @@ class SlackSimulator(HttpServer):
         self.app_token = "xapp-demo-1"
         self.private: list[tuple[str, str]] = []
         """Members and what they alone were told."""
+        self.connected = 0
+        """How often."""
         self._socket: web.WebSocketResponse | None = None
         self._envelopes = 0
         self._acknowledged: dict[str, asyncio.Event] = {}
@@ -103,7 +106,7 @@ class SlackSimulator(HttpServer):
         kind = "application/json" if status == 200 else "text/plain"
         self._next.append(web.Response(status=status, text=body, content_type=kind, headers=headers))
 
-    def wait_for(self, count: int, *, within: float = 10.0) -> list[SlackMessage]:
+    def wait_for(self, count: int, *, within: float = 60.0) -> list[SlackMessage]:
         wait_until(lambda: len(self.messages) >= count, within=within, what=f"{count} messages")
         return self.messages
 
@@ -115,18 +118,24 @@ class SlackSimulator(HttpServer):
             web.post("/api/{method}", self._api),
         ]
 
-    def press(self, message: SlackMessage, label: str, user: str) -> None:
-        """Somebody presses a button. TimeoutError when it is not acknowledged within three seconds."""
-        self.run(self._press(message, label, user))
+    def press(self, message: SlackMessage, label: str, user: str, *, is_last: bool = False) -> None:
+        """Somebody presses a button. TimeoutError when it is not acknowledged within three seconds. `is_last`: in the
+        same breath Slack asks to come again.
+        """
+        self.run(self._press(message, label, user, is_last))
 
     def ask_to_come_again(self) -> None:
         """As Slack does every few hours."""
-        self.run(self._say({"type": "disconnect", "reason": "refresh_requested"}))
+        self.run(self._say(_COME_AGAIN))
+
+    @property
+    def is_connected(self) -> bool:
+        return self._socket is not None
 
     def wait_for_connection(self) -> None:
-        wait_until(lambda: self._socket is not None, within=10.0, what="a connection")
+        wait_until(lambda: self.is_connected, what="a connection")
 
-    async def _press(self, message: SlackMessage, label: str, user: str) -> None:
+    async def _press(self, message: SlackMessage, label: str, user: str, is_last: bool) -> None:
         elements = [item for block in message.blocks if block["type"] == "actions" for item in block["elements"]]
         button = next(item for item in elements if item["text"]["text"] == label)
         self._envelopes += 1
@@ -137,6 +146,8 @@ class SlackSimulator(HttpServer):
             "container": {"channel_id": message.channel, "message_ts": message.ts},
         }  # fmt: skip
         await self._say({"type": "interactive", "envelope_id": envelope, "payload": payload})
+        if is_last:
+            await self._say(_COME_AGAIN)
         await asyncio.wait_for(self._acknowledged[envelope].wait(), 3)
 
     async def _say(self, frame: dict[str, Any]) -> None:
@@ -155,6 +166,7 @@ class SlackSimulator(HttpServer):
         await socket.prepare(request)
         await socket.send_json({"type": "hello", "num_connections": 1})
         self._socket = socket
+        self.connected += 1
         async for frame in socket:
             said = frame.json()
             if said.get("envelope_id") in self._acknowledged:

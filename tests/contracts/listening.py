@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from tests.contracts.sending import opened
 from tocsin.channels.listening import ConnectionLostError, Press, PressAnswer
 
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 _DONE = PressAnswer("Done.", is_done=True)
 
 
@@ -35,8 +35,10 @@ class Pressing:
 
 
 @contextmanager
-def pressing(name: str, config: Mapping[str, str], answer: PressAnswer = _DONE) -> Iterator[Pressing]:
-    """One connection, until the block ends; every press gets this answer."""
+def pressing(
+    name: str, config: Mapping[str, str], answer: PressAnswer = _DONE, *, answered_after: float = 0
+) -> Iterator[Pressing]:
+    """One connection, until the block ends; every press gets this answer, so many seconds later."""
     heard = Pressing()
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
@@ -44,6 +46,7 @@ def pressing(name: str, config: Mapping[str, str], answer: PressAnswer = _DONE) 
 
     async def listen() -> None:
         async def hear(press: Press) -> PressAnswer:
+            await asyncio.sleep(answered_after)
             heard.presses.append(press)
             return answer
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,18 +18,22 @@ from tests.contracts.sending import SMS, opened, send, send_one, send_together
 from tocsin.channels.base import (
     Confirmed,
     InboundText,
+    Message,
     Outcome,
     Question,
     Receipt,
     ReceiptStatus,
     ReportingProvider,
     Said,
+    SendResult,
 )
 from tocsin.channels.http import HttpClient
+from tocsin.channels.providers.smpp.account import Settings, settings_of
 from tocsin.channels.providers.smpp.pdu import Address, ShortMessage
 from tocsin.channels.providers.smpp.receipts import MessageIds
 from tocsin.channels.providers.smpp.receipts import Said as SaidOfOne
 from tocsin.channels.providers.smpp.replies import Replies
+from tocsin.channels.providers.smpp.sms import SmppSms
 from tocsin.channels.registry import provider_type
 
 LONG = "Disk full on db-1: /var is at 97 % and grows by 1 % a minute. " * 5
@@ -63,6 +68,21 @@ def heard_while(config: dict[str, str], *steps: Callable[[ReportingProvider], ob
             await asyncio.sleep(0.05)
         await listening
         return heard
+
+    return asyncio.run(run())
+
+
+def settings_for(smsc: Smsc, **changes: str) -> Settings:
+    """As the account's fields have them, before a test makes something of it that they do not offer."""
+    return settings_of(provider_type("smpp").complete({**smsc.config, **changes}))
+
+
+def sent(provider: SmppSms, *messages: Message) -> list[SendResult]:
+    """All at once; it is closed afterwards."""
+
+    async def run() -> list[SendResult]:
+        async with contextlib.aclosing(provider):
+            return await asyncio.gather(*(provider.send(message) for message in messages))
 
     return asyncio.run(run())
 
@@ -165,11 +185,11 @@ def test_a_text_of_which_only_the_first_part_was_taken_is_in_doubt_and_keeps_its
     assert (result.part_ids[0], len(result.part_ids)) == (taken.message_id, 2)
 
 
-def test_what_waits_for_the_window_too_long_has_not_left(smsc: Smsc, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tocsin.channels.providers.smpp.sms._DONE_WITHIN", 1.5)
+def test_what_waits_for_the_window_too_long_has_not_left(smsc: Smsc) -> None:
     smsc.answer(SMS.to, "hang")
+    impatient = SmppSms(settings_for(smsc, window="1", timeout="1"), done_within=1.5)
 
-    results = send_together("smpp", {**smsc.config, "window": "1", "timeout": "1"}, SMS, replace(SMS, reference="k4"))
+    results = sent(impatient, SMS, replace(SMS, reference="k4"))
 
     assert [(result.outcome, result.code) for result in results] == [
         (Outcome.AMBIGUOUS, "no-reply"),
@@ -197,11 +217,10 @@ def test_a_throttled_text_waits_and_goes_out_once(smsc: Smsc) -> None:
     assert sorted(text for _to, text in smsc.texts()) == sorted([SMS.text, "second"])
 
 
-def test_a_smsc_that_stays_throttled_is_tried_again_later(smsc: Smsc, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tocsin.channels.providers.smpp.sms._THROTTLED_FOR", 0.5)
+def test_a_smsc_that_stays_throttled_is_tried_again_later(smsc: Smsc) -> None:
     smsc.throttle(*[0x58] * 50)
 
-    result = send_one("smpp", smsc.config, SMS)
+    [result] = sent(SmppSms(settings_for(smsc), throttled_for=0.5), SMS)
 
     assert (result.outcome, result.code) == (Outcome.RATE_LIMITED, "0x58")
     assert result.retry_after is not None
@@ -415,25 +434,23 @@ def test_the_smsc_hears_that_a_receipt_was_taken_only_when_it_is_stored(smsc: Sm
     asyncio.run(run())
 
 
-def test_a_connection_that_is_only_open_is_found_out_and_made_again(
-    smsc: Smsc, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tocsin.channels.providers.smpp.account._NUMBERS", {})
-    config = {**smsc.config, "enquire_after": "0.1", "timeout": "0.3"}
+def test_a_connection_that_is_only_open_is_found_out_and_made_again(smsc: Smsc) -> None:
+    watchful = replace(settings_for(smsc), enquires_after=0.1, timeout=0.3)
 
     async def run() -> None:
-        async with opened("smpp", config) as provider:
+        async with contextlib.aclosing(SmppSms(watchful)) as provider:
             listening = asyncio.ensure_future(anext(provider.receipts()))
             await asyncio.to_thread(wait_until, lambda: smsc.enquiries >= 2)
             smsc.is_silent = True
             await asyncio.to_thread(wait_until, lambda: not smsc.bound)
             smsc.is_silent = False
-            await asyncio.to_thread(wait_until, lambda: len(smsc.binds_seen) == 2)
+            await asyncio.to_thread(wait_until, lambda: smsc.bound)
             assert not listening.done()
             listening.cancel()
 
     asyncio.run(run())
-    assert smsc.binds_seen == ["transceiver"] * 2
+    assert len(smsc.binds_seen) >= 2
+    assert set(smsc.binds_seen) == {"transceiver"}
 
 
 def test_a_text_without_a_receipt_is_asked_for_where_the_smsc_answers(smsc: Smsc) -> None:

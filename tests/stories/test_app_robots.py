@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.conf import settings
 
 from simulators.dingtalk_app import Colleague, DingtalkAppSimulator
 from simulators.lark_app import LarkAppSimulator, Person
@@ -359,9 +359,9 @@ def test_who_is_nobodys_contact_gets_the_way_in_alone_and_nothing_is_done(
     lark: LarkAppSimulator,
     account: ProviderAccount,
     robot: Robot,
-    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
 ) -> None:
-    monkeypatch.setattr(settings, "PUBLIC_URL", "https://tocsin.example.org")
+    settings.PUBLIC_URL = "https://tocsin.example.org"
 
     answer = press(story, account, lark, "Claim", "ou_eve")
 

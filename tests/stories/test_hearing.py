@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from django.db import OperationalError
+from django.db import connection
 
 from simulators.serving import wait_until
-from tests.stories.harness import Story
+from simulators.slack import SlackSimulator
+from tests.stories.harness import Story, begin
 from tocsin.channels.connections import hold_connections, listening, note_lost
-from tocsin.channels.listening import ConnectionLostError
-from tocsin.channels.registry import provider_type
-from tocsin.delivery import hearing
-from tocsin.delivery.hearing import Hearing, _Account, _failures_after, _pause
+from tocsin.core.clock import utc_now
+from tocsin.delivery.hearing import Hearing, _failures_after, _pause
 
-ACCOUNT = _Account(1, 1, provider_type("slack_app"), {})
+
+@pytest.fixture
+def slack() -> Iterator[SlackSimulator]:
+    with SlackSimulator() as running:
+        yield running
 
 
 @contextmanager
-def _running() -> Iterator[None]:
-    """A worker's thread that looks every 50 ms, and whose hold lasts as much shorter."""
+def _running(*, looked_every: float) -> Iterator[None]:
+    """A worker's thread that looks so often, whose hold lasts four times as long, and that tries again at once."""
     stop = threading.Event()
-    thread = Hearing(7, stop, looked_every=0.05)
+    thread = Hearing(7, stop, looked_every=looked_every, pauses=(0.01, 0.01))
     thread.start()
     try:
         yield
     finally:
         stop.set()
         thread.bell.ring()
-        thread.join(10)
+        thread.join(60)
+
+
+@contextmanager
+def _while(does: str, undoes: str) -> Iterator[None]:
+    """To the table of connections."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {does}")
+        try:
+            yield
+        finally:
+            cursor.execute(f"ALTER TABLE {undoes}")
 
 
 def test_a_refusal_that_postgresql_cannot_keep_is_noted_all_the_same(story: Story) -> None:
@@ -47,26 +59,23 @@ def test_a_refusal_that_postgresql_cannot_keep_is_noted_all_the_same(story: Stor
     assert noted.failure == "Slack says: ? busy"
 
 
-def test_a_failure_that_cannot_be_noted_does_not_end_the_listening(monkeypatch: pytest.MonkeyPatch) -> None:
-    tries: list[asyncio.Task[object] | None] = []
+@pytest.mark.django_db(transaction=True)
+def test_a_failure_that_cannot_be_noted_does_not_end_the_listening(
+    slack: SlackSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What had ended would begin again when the worker looks, which is in ten minutes."""
+    begin(utc_now()).account("slack_app", **slack.config)
+    for _ in range(3):
+        slack.answer_next("internal_error")
 
-    async def listen(self: Hearing, account: _Account) -> None:
-        tries.append(asyncio.current_task())
-        raise ConnectionLostError("refused")
+    table = "channels_connection"
+    with (
+        _while(f"{table} ADD CONSTRAINT unnoted CHECK (failure = '')", f"{table} DROP CONSTRAINT unnoted"),
+        _running(looked_every=600),
+    ):
+        slack.wait_for_connection()
 
-    def breaks(**_what: object) -> None:
-        raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates")
-
-    monkeypatch.setattr(hearing, "_held", lambda worker_id: [ACCOUNT])
-    monkeypatch.setattr(hearing, "_PAUSES", (0.01, 0.01))
-    monkeypatch.setattr(hearing, "note_lost", breaks)
-    monkeypatch.setattr(hearing, "release_connections", lambda **_what: None)
-    monkeypatch.setattr(Hearing, "_listen", listen)
-
-    with _running():
-        wait_until(lambda: len(tries) >= 3)
-
-    assert len(set(tries)) == 1  # the first one went on
+    assert [record.message for record in caplog.records] == ["how a connection goes was not noted (IntegrityError)"] * 3
 
 
 def test_a_vendor_that_sends_us_away_at_once_is_asked_less_and_less_often() -> None:
@@ -81,32 +90,19 @@ def test_a_vendor_that_sends_us_away_at_once_is_asked_less_and_less_often() -> N
     assert _failures_after(1, is_lost=True, stood_for=30) == 2
 
 
-def test_a_worker_without_the_database_lets_go_of_what_others_may_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept: list[int] = []
-    is_away = threading.Event()
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_without_the_database_lets_go_of_what_others_may_hold(
+    slack: SlackSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    def looked_in_vain() -> int:
+        return sum("cannot be looked after" in record.message for record in caplog.records)
 
-    def held(worker_id: int) -> list[_Account]:
-        if is_away.is_set():
-            raise OperationalError("gone")
-        return [ACCOUNT]
-
-    async def listen(self: Hearing, account: _Account) -> None:
-        kept.append(account.pk)
-        try:
-            await asyncio.sleep(60)
-        finally:
-            kept.pop()
-
-    monkeypatch.setattr(hearing, "_held", held)
-    monkeypatch.setattr(hearing, "note_lost", lambda **_what: None)
-    monkeypatch.setattr(hearing, "release_connections", lambda **_what: None)
-    monkeypatch.setattr(Hearing, "_listen", listen)
-
-    with _running():
-        wait_until(lambda: kept == [1])
-        is_away.set()
-        wait_until(lambda: not kept)
-        time.sleep(0.2)
-        assert kept == []  # and is not begun again while it is away
-        is_away.clear()
-        wait_until(lambda: kept == [1])
+    begin(utc_now()).account("slack_app", **slack.config)
+    with _running(looked_every=0.25):
+        slack.wait_for_connection()
+        with _while("channels_connection RENAME TO away", "away RENAME TO channels_connection"):
+            wait_until(lambda: not slack.is_connected, what="letting go")
+            connected, looked = slack.connected, looked_in_vain()
+            wait_until(lambda: looked_in_vain() >= looked + 3, what="looking in vain")
+            assert slack.connected == connected  # it is not begun again while the database is away
+        wait_until(lambda: slack.connected == connected + 1, what="another connection")

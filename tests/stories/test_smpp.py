@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,12 +14,18 @@ import pytest
 from simulators.serving import wait_until
 from simulators.smsc import Part, Smsc
 from tests.stories.harness import Story
-from tocsin.channels.base import Confirmed, InboundText, Receipt, ReceiptStatus, Said
+from tocsin.channels.base import Confirmed, InboundText, Receipt, ReceiptStatus, Said, SendResult
+from tocsin.channels.providers.smpp.account import settings_of
+from tocsin.channels.providers.smpp.sms import SmppSms
+from tocsin.channels.registry import provider_type
 from tocsin.delivery.addressing import kept_routes
+from tocsin.delivery.claiming import Claimed, claim
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.models import Receipt as StoredReceipt
+from tocsin.delivery.planning import plan_due
+from tocsin.delivery.recording import record
 from tocsin.delivery.reports import record_reports
-from tocsin.delivery.sending import OpenAccounts
+from tocsin.delivery.sending import OpenAccounts, Sent
 from tocsin.delivery.services import record_receipts
 from tocsin.delivery.worker import run_due
 
@@ -54,6 +61,14 @@ def hears(story: Story, smsc: Smsc, *happens: Callable[[], object], count: int) 
     for said in heard:
         record_reports([said], story.now)
     run_due(story.now)
+
+
+def sent_by(provider: SmppSms, claimed: Claimed) -> SendResult:
+    async def run() -> SendResult:
+        async with contextlib.aclosing(provider):
+            return await provider.send(claimed.message)
+
+    return asyncio.run(run())
 
 
 def test_a_long_text_is_one_message_and_delivered_when_all_its_parts_are(story: Story, smsc: Smsc) -> None:
@@ -229,17 +244,18 @@ def test_a_text_of_which_a_part_was_refused_is_in_doubt_and_its_first_part_prove
     assert [attempt.outcome for attempt in sent.delivery.attempts.all()] == ["ambiguous", "accepted"]
 
 
-def test_an_smsc_that_wants_no_more_is_asked_again_later(
-    story: Story, smsc: Smsc, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tocsin.channels.providers.smpp.sms._THROTTLED_FOR", 0)
+def test_an_smsc_that_wants_no_more_is_asked_again_later(story: Story, smsc: Smsc) -> None:
     ann = story.contact("Ann", phone="+8613800000000")
     story.policy({ann: ["sms"]})
     story.account("smpp", **smsc.config)
     smsc.throttle(0x58, 0x14)
+    impatient = SmppSms(settings_of(provider_type("smpp").complete(smsc.config)), throttled_for=0)
 
     story.fires("DiskFull")
-    story.passes(5)
+    story.now += timedelta(seconds=5)
+    plan_due(story.now)
+    [claimed] = claim(story.now, worker_id=1)
+    record([Sent(claimed, sent_by(impatient, claimed), story.now)], story.now)
     held = story.delivery(ann, "sms")
     story.passes(timedelta(minutes=2).total_seconds())
 

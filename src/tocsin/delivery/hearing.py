@@ -62,10 +62,17 @@ class _Account:
 class Hearing(threading.Thread):
     """Of one worker, until `stop` is set and the bell rung."""
 
-    def __init__(self, worker_id: int, stop: threading.Event, *, looked_every: float = LOOKED_EVERY) -> None:
+    def __init__(
+        self,
+        worker_id: int,
+        stop: threading.Event,
+        *,
+        looked_every: float = LOOKED_EVERY,
+        pauses: tuple[float, float] = _PAUSES,
+    ) -> None:
         super().__init__(name="hearing", daemon=True)
         self.bell = Doorbell()
-        self._worker_id, self._stopped, self._looked_every = worker_id, stop, looked_every
+        self._worker_id, self._stopped, self._looked_every, self._pauses = worker_id, stop, looked_every, pauses
         self._threads = Pool(_THREADS, "hear")
         self._held_for = HELD_FOR.total_seconds() * looked_every / LOOKED_EVERY
         self._kept: dict[_Account, asyncio.Task[None]] = {}
@@ -137,7 +144,7 @@ class Hearing(threading.Thread):
             await self._note(
                 partial(note_lost, account_id=account.pk, worker_id=self._worker_id, failure=failure, now=utc_now())
             )
-            await asyncio.sleep(_REFUSED_PAUSE if is_refused else _pause(failures))
+            await asyncio.sleep(_REFUSED_PAUSE if is_refused else _pause(failures, self._pauses))
 
     async def _listen(self, account: _Account) -> None:
         if account.problem:
@@ -202,7 +209,7 @@ def _failures_after(failures: int, *, is_lost: bool, stood_for: float) -> int:
     return 0 if stood_for >= (_WELL_AFTER if is_lost else _OF_USE_AFTER) else failures + 1
 
 
-def _pause(failures: int) -> float:
-    shortest, longest = _PAUSES
+def _pause(failures: int, pauses: tuple[float, float] = _PAUSES) -> float:
+    shortest, longest = pauses
     pause = min(longest, shortest * 2 ** min(failures, 10))
     return float(pause * random.uniform(0.8, 1.2))

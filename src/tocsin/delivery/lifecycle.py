@@ -110,9 +110,9 @@ class _Said:
     result: SendResult
 
 
-def send_lifecycle(now: datetime) -> int:
-    """Says what is due, all at once and none twice; returns how much. No transaction is open meanwhile."""
-    claimed = in_transaction(lambda: execute(_CLAIM, {"now": now, "until": now + LEASE, "most": _AT_ONCE}))
+def send_lifecycle(now: datetime, *, most: int = _AT_ONCE) -> int:
+    """Says what is due, so many at once and none twice; returns how many. No transaction is open meanwhile."""
+    claimed = in_transaction(lambda: execute(_CLAIM, {"now": now, "until": now + LEASE, "most": most}))
     ids = [pk for (pk,) in claimed]
     if not ids:
         return 0

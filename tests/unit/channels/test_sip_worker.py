@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tocsin.channels.providers.sip import protocol, worker
+from tocsin.channels.providers.sip import protocol
 from tocsin.channels.providers.sip.account import settings_of
 from tocsin.channels.providers.sip.protocol import Dial, Ended, Event, Rings
 from tocsin.channels.providers.sip.worker import CallWorker
@@ -37,7 +37,6 @@ for text in sys.stdin:
 def noisy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "noisy_worker.py").write_text(NOISY)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(worker, "_MODULE", "noisy_worker")
 
 
 def dial(call: str) -> Dial:
@@ -54,9 +53,11 @@ def follow(*calls: str, hears: Callable[[Event], None] = lambda _event: None) ->
             heard.put_nowait(event)
             hears(event)
 
-        watched, events, pids = CallWorker(SETTINGS, hear), [], []
+        watched = CallWorker(SETTINGS, hear, module="noisy_worker")
+        events: list[Event] = []
+        pids: list[int | None] = []
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 for call in calls:
                     await watched.tell(dial(call))
                     pids.append(watched.pid)
@@ -116,10 +117,8 @@ while True:
 """
 
 
-def test_a_worker_that_floods_its_output_is_ended_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_floods_its_output_is_ended_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "flooding_worker.py").write_text(FLOODS)
-    monkeypatch.setattr(worker, "_MODULE", "flooding_worker")
-    monkeypatch.setattr(worker, "_ENDS_WITHIN", 0.2)
 
     async def run() -> None:
         ended: asyncio.Queue[Event] = asyncio.Queue()
@@ -129,8 +128,8 @@ def test_a_worker_that_floods_its_output_is_ended_all_the_same(tmp_path: Path, m
                 raise RuntimeError("a fault of ours")  # so that nobody reads on
             ended.put_nowait(event)
 
-        watched = CallWorker(SETTINGS, hear)
-        async with asyncio.timeout(10):
+        watched = CallWorker(SETTINGS, hear, module="flooding_worker", ends_within=0.2)
+        async with asyncio.timeout(60):
             await watched.tell(dial("first"))
             flooding = watched.pid
             assert await ended.get() == Ended("first", protocol.LOST)

@@ -12,32 +12,33 @@ import psutil
 from tocsin.config.embedded_postgres.layout import Layout
 from tocsin.core.errors import ConfigurationError
 
-FAST_SECONDS = 60
-IMMEDIATE_SECONDS = 10
+_FAST_SECONDS = 60
+_IMMEDIATE_SECONDS = 10
 _POLL_SECONDS = 0.02
 
 
-def end_leftovers(layout: Layout) -> None:
+def end_leftovers(layout: Layout, *, fast: float = _FAST_SECONDS, immediate: float = _IMMEDIATE_SECONDS) -> None:
     """Afterwards no process uses the database, and no stale file keeps a new server from starting.
 
     PostgreSQL itself would take any living process of the same user with a stale file's number for its predecessor.
+    `fast` and `immediate`: seconds that it has to end in either of PostgreSQL's ways.
     """
     if layout.pid_file.exists():
-        _end(layout)
+        _end(layout, fast, immediate)
     layout.pid_file.unlink(missing_ok=True)
     for path in layout.socket_folder.glob(".s.PGSQL.*"):
         path.unlink()
 
 
-def _end(layout: Layout) -> None:
+def _end(layout: Layout, fast: float, immediate: float) -> None:
     servers, others = _processes(layout)
     _signal(servers, signal.SIGINT)
-    _wait(servers, FAST_SECONDS)
+    _wait(servers, fast)
     _signal(servers, signal.SIGQUIT)
-    _wait([*servers, *others], IMMEDIATE_SECONDS)
+    _wait([*servers, *others], immediate)
     servers, others = _processes(layout)
     _signal([*servers, *others], signal.SIGKILL)
-    alive = _wait([*servers, *others], IMMEDIATE_SECONDS)
+    alive = _wait([*servers, *others], _IMMEDIATE_SECONDS)
     if alive:
         raise ConfigurationError(
             f"Process {alive[0].pid} still uses the database in {layout.data} and does not end. End it, then try again."

@@ -33,8 +33,15 @@ _LONGEST_LINE = 1 << 20
 class CallWorker:
     """Belongs to one event loop. `heard` is called with everything it says; each call told to it gets an `Ended`."""
 
-    def __init__(self, settings: Settings, heard: Callable[[Event], None]) -> None:
-        self._settings, self._heard = settings, heard
+    def __init__(
+        self,
+        settings: Settings,
+        heard: Callable[[Event], None],
+        *,
+        module: str = _MODULE,
+        ends_within: float = _ENDS_WITHIN,
+    ) -> None:
+        self._settings, self._heard, self._module, self._ends_within = settings, heard, module, ends_within
         self._process: asyncio.subprocess.Process | None = None
         self._ready = asyncio.Event()
         self._calls: set[str] = set()
@@ -106,7 +113,7 @@ class CallWorker:
     async def _run(self) -> bool:
         """One process from its start to its end; whether it was ever ready."""
         process = self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", _MODULE,
+            sys.executable, "-P", "-m", self._module,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=_environment(), limit=_LONGEST_LINE,
             start_new_session=True,
         )  # fmt: skip
@@ -128,7 +135,7 @@ class CallWorker:
             pass
         finally:
             self._ready.clear()
-            await _end(process)
+            await _end(process, self._ends_within)
             for call in sorted(self._handed):
                 self._end(Ended(call, protocol.LOST))
         return was_ready
@@ -159,11 +166,11 @@ async def _said(stdout: asyncio.StreamReader) -> AsyncIterator[Event]:
         yield event
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: asyncio.subprocess.Process, within: float) -> None:
     """It is about to end, or is made to. What it still says is read and dropped: its end is only seen behind that."""
     draining = asyncio.create_task(_drain(process.stdout))
     try:
-        async with asyncio.timeout(_ENDS_WITHIN):
+        async with asyncio.timeout(within):
             await process.wait()
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):

@@ -66,6 +66,8 @@ class SmppSms:
     """
 
     settings: Settings
+    throttled_for: float = _THROTTLED_FOR
+    done_within: float = _DONE_WITHIN
     _session: Session | None = None
     _binding: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     _ids: MessageIds = field(init=False, repr=False)
@@ -90,7 +92,7 @@ class SmppSms:
         """All parts of it, one after the other: the first that is not taken decides. When others were taken before,
         it is in doubt what the phone shows.
         """
-        leaves_by = asyncio.get_running_loop().time() + _DONE_WITHIN - self.settings.timeout
+        leaves_by = asyncio.get_running_loop().time() + self.done_within - self.settings.timeout
         segments = segments_of(
             message.text,
             alphabet=self.settings.alphabet,
@@ -161,7 +163,7 @@ class SmppSms:
                 segment.content, _WANTS_RECEIPT, segment.tlvs,
             )
         )  # fmt: skip
-        until = min(loop.time() + _THROTTLED_FOR, leaves_by)
+        until = min(loop.time() + self.throttled_for, leaves_by)
         while True:
             if (wait := self._paused_until - loop.time()) > 0:
                 await asyncio.sleep(wait)
