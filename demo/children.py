@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -80,9 +79,3 @@ def wait_for(look: Callable[[], T | None], *, what: str, within: float, check: C
             raise NotInTimeError(f"{what} did not come within {within:g} seconds.")
         time.sleep(_POLL_SECONDS)
     return found
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port

@@ -12,8 +12,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
-from demo.children import Child, free_port
+from demo.children import Child
 from demo.errors import DemoError
+from simulators.ports import free_port
 
 ORGANISATION = "Northwind"
 _ROOT = Path(__file__).resolve().parent.parent

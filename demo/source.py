@@ -13,8 +13,9 @@ from typing import Protocol, Self
 import yaml
 from aiohttp import web
 
-from demo.children import Child, free_port
+from demo.children import Child
 from demo.installation import Installation
+from simulators.ports import free_port
 from simulators.serving import HttpServer
 
 ALERT = "DiskAlmostFull"

@@ -117,7 +117,7 @@ class AliyunSimulator(HttpServer):
     def answer_next(self, code: str, message: str = "refused", *, status: int = 200) -> None:
         self._next.append((code, message, status))
 
-    def wait_for(self, texts: int, *, within: float = 10.0) -> list[AliyunText]:
+    def wait_for(self, texts: int, *, within: float = 60.0) -> list[AliyunText]:
         wait_until(lambda: len(self.texts) >= texts, within=within, what=f"{texts} texts")
         return self.texts
 

@@ -77,7 +77,7 @@ class DingtalkSimulator(HttpServer):
         """Messages that hold this text are refused for their content."""
         self._unsafe.append(link)
 
-    def wait_for(self, count: int, *, within: float = 10.0) -> list[GroupMessage]:
+    def wait_for(self, count: int, *, within: float = 60.0) -> list[GroupMessage]:
         wait_until(lambda: len(self.messages) >= count, within=within, what=f"{count} group messages")
         return self.messages
 

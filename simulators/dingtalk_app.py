@@ -124,7 +124,7 @@ class DingtalkAppSimulator(HttpServer):
         self._tokens.clear()
         self._old_tokens.clear()
 
-    def wait_for_connection(self, count: int = 1, *, within: float = 10.0) -> None:
+    def wait_for_connection(self, count: int = 1, *, within: float = 60.0) -> None:
         wait_until(lambda: self.connections == count, within=within, what=f"{count} stream connections")
 
     def press(self, card: GroupCard, label: str, who: str, *, token: object = None) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from simulators.ports import free_port
 from simulators.serving import wait_until
 from simulators.smsc import Smsc
 
@@ -99,7 +100,8 @@ class Kannel:
         self._smsc = smsc
         self._folder = Path(tempfile.mkdtemp(prefix="kannel-"))
         self._running: list[subprocess.Popen[bytes]] = []
-        self._ports = dict(zip(("admin", "box", "smsc", "sendsms"), _free_ports(4), strict=True))
+        first = free_port(count=4)
+        self._ports = {name: first + at for at, name in enumerate(("admin", "box", "smsc", "sendsms"))}
 
     @property
     def url(self) -> str:
@@ -179,14 +181,6 @@ class Kannel:
 def _path_of(program: str) -> str | None:
     """Debian puts Kannel's daemons where an ordinary user's PATH does not look."""
     return shutil.which(program) or shutil.which(program, path="/usr/sbin")
-
-
-def _free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in held]
-    for server in held:
-        server.close()
-    return ports
 
 
 def _listens(port: int) -> bool:

@@ -72,7 +72,7 @@ class LarkSimulator(HttpServer):
         """The next request is refused so, whatever it holds."""
         self._next.append(_reply(code, msg, headers=headers))
 
-    def wait_for(self, count: int, *, within: float = 10.0) -> list[LarkMessage]:
+    def wait_for(self, count: int, *, within: float = 60.0) -> list[LarkMessage]:
         wait_until(lambda: len(self.messages) >= count, within=within, what=f"{count} group messages")
         return self.messages
 

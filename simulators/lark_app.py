@@ -113,7 +113,7 @@ class LarkAppSimulator(HttpServer):
     def end_tokens(self) -> None:
         self._tokens.clear()
 
-    def wait_for_connection(self, count: int = 1, *, within: float = 10.0) -> None:
+    def wait_for_connection(self, count: int = 1, *, within: float = 60.0) -> None:
         wait_until(lambda: self.connections == count, within=within, what=f"{count} long connections")
 
     def press(

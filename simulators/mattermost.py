@@ -40,7 +40,7 @@ class MattermostSimulator(HttpServer):
         """The next request is refused so, whatever it holds."""
         self._next.append(_no(status, name, message, headers))
 
-    def wait_for(self, count: int, *, within: float = 10.0) -> list[MattermostMessage]:
+    def wait_for(self, count: int, *, within: float = 60.0) -> list[MattermostMessage]:
         wait_until(lambda: len(self.messages) >= count, within=within, what=f"{count} messages")
         return self.messages
 

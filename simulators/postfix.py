@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from simulators.certificates import self_signed
+from simulators.ports import free_port
 from simulators.serving import Server, wait_until
 
 _SCRIPT = Path(__file__).resolve().parent.parent / "tools" / "debian-postfix.sh"
@@ -126,7 +127,8 @@ class Postfix:
         self._folder = Path(tempfile.mkdtemp(prefix="postfix-"))
         self.ca_file = str(self._folder / "ca.pem")
         self._as_root = [] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--map-auto", "--"]
-        self.port, self.tls_port = _free_ports(2)
+        self.port = free_port(count=2)
+        self.tls_port = self.port + 1
 
     def __enter__(self) -> Self:
         root = subprocess.run([_SCRIPT], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()  # noqa: S603 (ours)
@@ -271,11 +273,3 @@ def _libraries(root: Path) -> str:
     """Its own, and those that the machine lacked."""
     found = [root / "usr/lib/postfix", *root.glob("usr/lib/*-linux-*"), *root.glob("lib/*-linux-*")]
     return ":".join(str(folder) for folder in found)
-
-
-def _free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [server.getsockname()[1] for server in held]
-    for server in held:
-        server.close()
-    return ports

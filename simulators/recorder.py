@@ -26,7 +26,7 @@ class Recorder(HttpServer):
         self.requests: list[RecordedRequest] = []
         self._status, self._answer, self._content_type = status, answer, content_type
 
-    def wait_for(self, count: int, *, within: float = 10.0) -> list[RecordedRequest]:
+    def wait_for(self, count: int, *, within: float = 60.0) -> list[RecordedRequest]:
         wait_until(lambda: len(self.requests) >= count, within=within, what=f"{count} requests")
         return self.requests
 

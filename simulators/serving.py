@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 from aiohttp import web
 
 T = TypeVar("T")
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 
 
 class Server:
@@ -82,8 +82,11 @@ class HttpServer(Server):
         await self._runner.cleanup()
 
 
-def wait_until(is_so: Callable[[], bool], *, within: float = 10.0, what: str = "it") -> None:
-    """Looks again and again; AssertionError names `what` did not happen in time."""
+def wait_until(is_so: Callable[[], object], *, within: float = 60.0, what: str = "it") -> None:
+    """Looks again and again; AssertionError names `what` did not happen in time.
+
+    `within` is long, since it costs nothing: a busy machine is no fault of what is awaited.
+    """
     until = time.monotonic() + within
     while not is_so():
         if time.monotonic() > until:

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Self
 from xml.sax.saxutils import quoteattr
 
+from simulators.ports import free_port
 from simulators.serving import wait_until
-from simulators.softphone import free_udp_port
 
 _REPLY = """
   <send{retrans}><![CDATA[
@@ -125,7 +125,7 @@ class SipServer:
     transport: str = "udp"
 
     def __enter__(self) -> Self:
-        self.port = free_udp_port()
+        self.port = free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="sipp-"))
         scenario = self._folder / "server.xml"
         scenario.write_text(self._scenario())
@@ -134,7 +134,7 @@ class SipServer:
         self._process = subprocess.Popen(  # noqa: S603 (found on the PATH)
             [
                 program, "-sf", str(scenario), "-i", self.host, "-p", str(self.port), "-mi", self.host,
-                "-mp", str(free_udp_port() & ~1), "-nostdin", "-nr", "-t", {"udp": "u1", "tcp": "t1"}[self.transport],
+                "-mp", str(free_port(count=4)), "-nostdin", "-nr", "-t", {"udp": "u1", "tcp": "t1"}[self.transport],
             ],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self._folder,
         )  # fmt: skip

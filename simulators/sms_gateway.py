@@ -65,7 +65,7 @@ class SmsGatewaySimulator(HttpServer):
     def to(self, number: str) -> list[SentText]:
         return [text for text in self.texts if text.to == number]
 
-    def wait_for(self, count: int, *, within: float = 10.0) -> list[SentText]:
+    def wait_for(self, count: int, *, within: float = 60.0) -> list[SentText]:
         wait_until(lambda: len(self.texts) >= count, within=within, what=f"{count} texts")
         return self.texts
 

@@ -120,11 +120,16 @@ class Smsc(Server):
         self._throttles.extend(statuses)
 
     def report(self, part: Part, word: str = "DELIVRD", *, times: int = 1, form: str = "text") -> None:
-        """A receipt now. `form`: "text", "tlv" (parameters alone) or "data" (over data_sm)."""
+        """A receipt, as soon as somebody is bound to receive it. `form`: "text", "tlv" (parameters alone) or "data"
+        (over data_sm).
+        """
+        self._wait_for_a_receiver()
         for _ in range(times):
             self.run(self._report(part, word, form))
 
     def write_back(self, sender: str, text: str, *, coding: int = 0) -> None:
+        """As soon as somebody is bound to receive it."""
+        self._wait_for_a_receiver()
         content = text.encode("utf-16-be") if coding == 8 else text.encode("latin-1")
         self.run(self._bring(smpp34.DeliverSm(sender.lstrip("+"), "10086", content, data_coding=coding)))
 
@@ -138,6 +143,9 @@ class Smsc(Server):
 
     def wait_until_bound(self, count: int = 1) -> None:
         wait_until(lambda: len(self.bound) >= count, what=f"{count} connections bound")
+
+    def _wait_for_a_receiver(self) -> None:
+        wait_until(lambda: any(bound.how != "transmitter" for bound in list(self.bound.values())), what="a receiver")
 
     def texts(self) -> list[tuple[str, str]]:
         """(to, text) of whole messages, joined as a phone joins them; AssertionError for one that lacks a part."""

@@ -100,7 +100,7 @@ class SmtpSimulator(Server):
     def to(self, recipient: str) -> list[ReceivedMail]:
         return [mail for mail in self.messages if mail.recipient.lower() == recipient.lower()]
 
-    def wait_for(self, count: int, *, within: float = 10.0) -> list[ReceivedMail]:
+    def wait_for(self, count: int, *, within: float = 60.0) -> list[ReceivedMail]:
         wait_until(lambda: len(self.messages) >= count, within=within, what=f"{count} mails")
         return self.messages
 

@@ -16,7 +16,6 @@ import json
 import math
 import os
 import queue
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,8 +27,9 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from simulators.certificates import self_signed
+from simulators.ports import free_port
 
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Softphone:
     _lines: queue.Queue[dict[str, Any]] = field(default_factory=queue.Queue)
 
     def __enter__(self) -> Self:
-        self.port = free_udp_port()
+        self.port = free_port(count=2)
         self._folder = tempfile.TemporaryDirectory(prefix="softphone-")  # what the stack leaves when it is ended
         certificate = self._certificate() if self.transport == "tls" else ""
         script = Script(
@@ -143,19 +143,6 @@ class Softphone:
         assert self._process.stdout is not None
         for text in self._process.stdout:
             self._lines.put(json.loads(text))
-
-
-def free_udp_port() -> int:
-    """Free for TCP too, on which a SIP stack listens as well."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, socket.socket() as other:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-            try:
-                other.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 def _say(what: str, ended: Heard | None = None) -> None:

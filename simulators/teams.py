@@ -45,7 +45,7 @@ class TeamsSimulator(HttpServer):
         """The next request is refused so, whatever it holds."""
         self._next.append(_no(status, code, message, headers))
 
-    def wait_for(self, count: int, *, within: float = 10.0) -> list[TeamsMessage]:
+    def wait_for(self, count: int, *, within: float = 60.0) -> list[TeamsMessage]:
         wait_until(lambda: len(self.messages) >= count, within=within, what=f"{count} cards")
         return self.messages
 

@@ -101,7 +101,7 @@ class TelegramSimulator(HttpServer):
         """The next request is refused so, whatever it holds."""
         self._next.append(_no(code, description, **parameters))
 
-    def wait_for(self, count: int, *, within: float = 10.0) -> list[TelegramMessage]:
+    def wait_for(self, count: int, *, within: float = 60.0) -> list[TelegramMessage]:
         wait_until(lambda: len(self.messages) >= count, within=within, what=f"{count} messages")
         return self.messages
 
@@ -121,7 +121,7 @@ class TelegramSimulator(HttpServer):
         return f"q{self._pressed}"
 
     def wait_for_toasts(self, count: int) -> list[tuple[str, str, bool]]:
-        wait_until(lambda: len(self.toasts) >= count, within=10.0, what=f"{count} answers to presses")
+        wait_until(lambda: len(self.toasts) >= count, what=f"{count} answers to presses")
         return self.toasts
 
     async def _updates(self, sent: dict[str, Any]) -> web.Response:

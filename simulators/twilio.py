@@ -130,7 +130,7 @@ class TwilioSimulator(HttpServer):
         """The next requests get these errors, whatever they hold."""
         self._next += codes
 
-    def wait_for(self, messages: int, *, within: float = 10.0) -> list[TwilioMessage]:
+    def wait_for(self, messages: int, *, within: float = 60.0) -> list[TwilioMessage]:
         wait_until(lambda: len(self.messages) >= messages, within=within, what=f"{messages} messages")
         return self.messages
 

@@ -55,7 +55,7 @@ class WebhookReceiver(HttpServer):
         """The next request is taken, and its connection cut before the answer."""
         self._next.append(None)
 
-    def wait_for(self, count: int, *, within: float = 10.0) -> list[Received]:
+    def wait_for(self, count: int, *, within: float = 60.0) -> list[Received]:
         wait_until(lambda: len(self.received) >= count, within=within, what=f"{count} webhooks")
         return self.received
 

@@ -63,7 +63,7 @@ class WecomSimulator(HttpServer):
         """The next request is refused so, whatever it holds."""
         self._next.append(_reply(errcode, errmsg))
 
-    def wait_for(self, count: int, *, within: float = 10.0) -> list[WecomMessage]:
+    def wait_for(self, count: int, *, within: float = 60.0) -> list[WecomMessage]:
         wait_until(lambda: len(self.messages) >= count, within=within, what=f"{count} group messages")
         return self.messages
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -18,8 +17,10 @@ from urllib.parse import quote, urlencode
 import psutil
 from django.db import connection, connections
 
+from tocsin.delivery.waiting import CEILING
 from tocsin.delivery.worker import run
 
+UNHEARD = 600.0
 _PATIENCE = 60
 _LAST_WORDS = 4000
 
@@ -93,27 +94,25 @@ def on_this_database() -> dict[str, str]:
 class Worker:
     """In threads of this process."""
 
-    def __init__(self) -> None:
-        self._stop = threading.Event()
+    def __init__(self, ceiling: float) -> None:
+        self._stop, self._ceiling = threading.Event(), ceiling
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
-    def end(self) -> float:
-        """Returns how many seconds that took."""
-        began = time.monotonic()
+    def end(self) -> None:
         self._stop.set()
         self._thread.join(_PATIENCE)
         assert not self._thread.is_alive()
-        return time.monotonic() - began
 
     def _run(self) -> None:
-        run(stop=self._stop)
+        run(stop=self._stop, ceiling=self._ceiling)
         connections.close_all()
 
 
 @contextmanager
-def working() -> Iterator[Worker]:
-    worker = Worker()
+def working(*, ceiling: float = CEILING) -> Iterator[Worker]:
+    """`ceiling`: seconds after which it looks though nothing rings. `UNHEARD` of them are more than any test waits."""
+    worker = Worker(ceiling)
     try:
         yield worker
     finally:

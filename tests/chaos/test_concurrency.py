@@ -198,7 +198,7 @@ def test_a_receipt_that_comes_while_the_reply_is_not_committed_yet_waits_for_it(
             record([outcome(claimed, now, provider_id="vendor-1")], now)
             receiving = pool.submit(then_close, lambda: record_receipts(account=account, receipts=[receipt], now=now))
             wait_until(is_anybody_waiting_for_a_lock)
-        receiving.result(20)
+        receiving.result(60)
 
     assert states() == {"delivered": 1}
 
@@ -337,7 +337,7 @@ def test_a_contact_deleted_while_its_verification_is_recorded_blocks_nobody(
             recording = pool.submit(then_close, lambda: record([outcome(claimed, now, Outcome.PERMANENT_TARGET)], now))
             wait_until(is_anybody_waiting_for_a_lock)
             delete_contacts(by=SHELL, now=now, ids=[contact.pk])
-        recording.result(20)
+        recording.result(60)
 
     assert states() == {"failed": 1}
     assert not ContactReach.objects.exists()

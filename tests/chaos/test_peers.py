@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from simulators.ports import free_port
 from tests.chaos.processes import connect, wait_until
 from tests.chaos.serving import Serve, environment
-from tests.stories.programs import free_port
 
 pytestmark = pytest.mark.thorough
 

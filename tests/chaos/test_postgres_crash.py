@@ -10,8 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.prepared import prepare
+from simulators.ports import free_port
 from simulators.smtp import SmtpSimulator
-from tests.chaos.doors import free_port, post, takes_connections
+from tests.chaos.doors import post, takes_connections
 from tests.chaos.processes import connect, wait_until
 from tests.chaos.programs import Program
 from tests.chaos.serving import environment

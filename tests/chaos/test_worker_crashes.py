@@ -8,11 +8,12 @@ from datetime import timedelta
 
 import pytest
 
+from simulators.ports import free_port
 from simulators.smtp import SmtpSimulator
 from tests.chaos.crowds import crowd
-from tests.chaos.doors import free_port, post, takes_connections
+from tests.chaos.doors import post, takes_connections
 from tests.chaos.processes import wait_until
-from tests.chaos.programs import Program, on_this_database, working
+from tests.chaos.programs import UNHEARD, Program, on_this_database, working
 from tests.chaos.threads import other_connections
 from tocsin.alerts.models import Alert
 from tocsin.channels.services import add_account
@@ -128,20 +129,18 @@ def test_a_worker_that_is_asked_to_end_records_what_it_sends_and_gives_back_the_
         fire()
         with working() as worker:
             simulator.wait_for(2)
-            took = worker.end()
+            begun = len(simulator.messages)
+            worker.end()
 
-    assert took < 10  # the mail server is given two seconds to answer
     assert Delivery.objects.filter(state="sending").count() == 0
     sent = set(Attempt.objects.values_list("delivery_id", flat=True))
     assert len(sent) == len(simulator.messages)
     assert set(Attempt.objects.values_list("outcome", flat=True)) == {"ambiguous"}
     rest = Delivery.objects.exclude(pk__in=sent)
     assert set(rest.values_list("state", "attempt_count", "worker_id")) == {("planned", 0, None)}
-    assert len(rest) == 40 - len(sent) >= 36
+    assert len(rest) == 40 - len(sent) >= 38 - begun  # both connections may have been about to begin with another
 
 
-def test_an_idle_worker_ends_at_once() -> None:
-    with working() as worker:
-        took = worker.end()
-
-    assert took < 3
+def test_an_idle_worker_ends_when_it_is_asked_to_and_not_when_it_looks_again() -> None:
+    with working(ceiling=UNHEARD) as worker:
+        worker.end()

@@ -15,7 +15,7 @@ def at_once(*works: Callable[[], Any], within: float = 120) -> list[Any]:
     ready = threading.Barrier(len(works))
 
     def one(work: Callable[[], Any]) -> Any:
-        ready.wait(10)
+        ready.wait(60)
         return then_close(work)
 
     with ThreadPoolExecutor(len(works)) as pool:

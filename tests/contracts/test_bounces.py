@@ -167,9 +167,9 @@ def test_parts_within_parts_harm_nobody(depth: int) -> None:
 
 
 def test_what_a_server_said_without_end_is_read_in_no_time() -> None:
-    began = time.monotonic()
+    began = time.process_time()
 
     [receipt] = read(report(RETURN, said="smtp; 550 " + "a" * 200_000)).receipts
 
     assert receipt.status is ReceiptStatus.BOUNCED
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2

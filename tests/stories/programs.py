@@ -15,6 +15,8 @@ from urllib.parse import quote
 
 from django.db import connection
 
+from simulators.ports import free_port
+
 _Found = TypeVar("_Found")
 
 
@@ -30,17 +32,17 @@ def web_server(folder: Path, *, faces: str = "ingest,operator", workers: int = 1
 
 
 @contextmanager
-def running(command: list[str], environment: dict[str, str], port: int, log: Path) -> Iterator[None]:
+def running(command: list[str], environment: dict[str, str], port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The program, from when it takes connections; pytest shows its log when the test fails."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     try:
         eventually(lambda: process.poll() is not None or takes_connections(port))
         assert process.poll() is None, f"{command[0]} ended"
-        yield
+        yield process
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
         sys.stdout.write(log.read_text(errors="replace"))
 
 
@@ -58,12 +60,6 @@ def takes_connections(port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def database_url() -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stories.programs import eventually, free_port, running, web_server
+from simulators.ports import free_port
+from tests.stories.programs import eventually, running, web_server
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
 from tocsin.events.models import Event

@@ -50,7 +50,7 @@ FINAL = {"1", "2", "16"}
 """Delivered, not delivered, refused by the operator."""
 
 
-def handed_over(reports: Recorder, *, final: int, within: float = 10.0, first: int = 0) -> None:
+def handed_over(reports: Recorder, *, final: int, within: float = 60.0, first: int = 0) -> None:
     """Kannel's reports, as its requests reach our door, from the `first` on; so many of them are the last word."""
 
     def words() -> int:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from simulators.ports import free_port
 from simulators.smtp import SmtpSimulator
-from tests.stories.programs import eventually, free_port, running, web_server
+from tests.stories.programs import eventually, running, web_server
 from tocsin.alerts.models import Alert
 from tocsin.channels.services import add_account
 from tocsin.contacts.services import create_contact
@@ -33,7 +34,7 @@ groups:
   - name: story
     rules:
       - alert: DiskFull
-        expr: vector(time()) < {until}
+        expr: vector({value}) > 0
         labels: {{severity: critical, team: "", host: db1}}
         annotations: {{summary: the disk of db1 is full}}
 """
@@ -51,7 +52,7 @@ def test_a_rule_of_prometheus_fires_and_resolves(tmp_path: Path) -> None:
     with (
         SmtpSimulator() as mail,
         web_server(tmp_path) as port,
-        prometheus(tmp_path, prometheus_yml(f"http://127.0.0.1:{port}", token), seconds=13),
+        prometheus(tmp_path, prometheus_yml(f"http://127.0.0.1:{port}", token)) as recovers,
     ):
         mail_through(mail)
         event = eventually(lambda: Event.objects.filter(state="active", count__gte=2).first())
@@ -65,6 +66,7 @@ def test_a_rule_of_prometheus_fires_and_resolves(tmp_path: Path) -> None:
         subject = f"[P1] DiskFull (#{alert.pk})"
         eventually(lambda: subjects_told(mail) == [subject])
 
+        recovers()
         event = eventually(lambda: Event.objects.filter(state="resolved").first())
         eventually(lambda: subjects_told(mail) == [subject, f"Re: {subject}"])
 
@@ -109,12 +111,12 @@ def subjects_told(server: SmtpSimulator) -> list[str]:
 
 
 @contextmanager
-def prometheus(folder: Path, alerting: str, *, seconds: int) -> Iterator[None]:
-    """Evaluates each second a rule that holds for so many seconds from now. It looks for receivers after five."""
+def prometheus(folder: Path, alerting: str) -> Iterator[Callable[[], None]]:
+    """Evaluates each second a rule that holds, until what it gives is called. It looks for receivers after five."""
     program = shutil.which("prometheus")
     assert program is not None, "Debian's package prometheus is needed: apt install prometheus"
     rules, config, port = folder / "rules.yml", folder / "prometheus.yml", free_port()
-    rules.write_text(_RULES.format(until=int(time.time()) + seconds))
+    rules.write_text(_RULES.format(value=1))
     config.write_text(f"global: {{evaluation_interval: 1s}}\nrule_files: ['{rules}']\n{alerting}\n")
     command = [
         program,
@@ -123,5 +125,10 @@ def prometheus(folder: Path, alerting: str, *, seconds: int) -> Iterator[None]:
         f"--web.listen-address=127.0.0.1:{port}",
         "--rules.alert.resend-delay=1s",
     ]
-    with running(command, dict(os.environ), port, folder / "prometheus.log"):
-        yield
+    with running(command, dict(os.environ), port, folder / "prometheus.log") as process:
+
+        def recovers() -> None:
+            rules.write_text(_RULES.format(value=0))
+            process.send_signal(signal.SIGHUP)  # reads it again
+
+        yield recovers

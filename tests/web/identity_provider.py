@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import requests
 from django.test import Client
 
+from simulators.ports import free_port
 from tocsin.accounts.rules import IdentityProvider, Role
 
 SECONDS = 10
@@ -41,9 +42,7 @@ class Provider:
 @contextmanager
 def provider_running() -> Iterator[Provider]:
     """In a process of its own: its libraries warn of each other, and warnings are errors here."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--require-nonce", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:

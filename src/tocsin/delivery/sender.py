@@ -28,7 +28,7 @@ from tocsin.delivery.recording import record
 from tocsin.delivery.reports import record_reports
 from tocsin.delivery.rules.windows import Window
 from tocsin.delivery.sending import OpenAccounts, Sent, send
-from tocsin.delivery.waiting import after_failure, pause_until
+from tocsin.delivery.waiting import CEILING, after_failure, pause_until
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +54,8 @@ class _Report:
 class Sender:
     """Of one worker. `run` returns when `stop` is set (and the bell rung), with what was being sent recorded."""
 
-    def __init__(self, worker_id: int, bell: Doorbell, stop: threading.Event) -> None:
-        self._worker_id, self._bell, self._stop = worker_id, bell, stop
+    def __init__(self, worker_id: int, bell: Doorbell, stop: threading.Event, *, ceiling: float = CEILING) -> None:
+        self._worker_id, self._bell, self._stop, self._ceiling = worker_id, bell, stop, ceiling
         self._threads = Pool(_THREADS, "send")
         self._windows: defaultdict[Channel, Window] = defaultdict(Window)
         self._in_flight: set[int] = set()
@@ -94,7 +94,7 @@ class Sender:
                     sends.add(task)
                     task.add_done_callback(sends.discard)
                 await self._accounts.close_stale({item.route.key for item in claims})
-                wait = await self._threads.run(partial(_pause, self._open_channels()))
+                wait = await self._threads.run(partial(_pause, self._open_channels(), self._ceiling))
                 failures = 0
             except DatabaseFault as error:
                 failures += 1
@@ -237,5 +237,5 @@ class Sender:
         await self._threads.run(partial(return_unsent, self._worker_id, held, utc_now()))
 
 
-def _pause(channels: Collection[Channel]) -> float:
-    return pause_until(next_delivery_at(channels))
+def _pause(channels: Collection[Channel], ceiling: float) -> float:
+    return pause_until(next_delivery_at(channels), ceiling)

@@ -46,8 +46,8 @@ _AUDIT_EVERY = 15.0
 _FORGET_EVERY = 600.0
 
 
-def run(*, stop: threading.Event) -> None:
-    """Works until `stop` is set; in-flight sends are then awaited and recorded."""
+def run(*, stop: threading.Event, ceiling: float = CEILING) -> None:
+    """Works until `stop` is set; in-flight sends are then awaited and recorded. `ceiling`: as in `waiting`."""
     worker_id = secrets.randbelow(2**31 - 1) + 1
     due, deliveries, imports, changes = Doorbell(), Doorbell(), Doorbell(), Doorbell()
     listener = Listener(worker_id, due=due, deliveries=deliveries, imports=imports)
@@ -63,19 +63,20 @@ def run(*, stop: threading.Event) -> None:
             next_due_at,
             then=_and_ring(rings_deliveries, changes),
             batch=PLANNED_AT_ONCE,
+            ceiling=ceiling,
         ),
-        _Loop("changes", show_changes, stop, changes, next_update_at),
-        _Loop("sweep", sweep, stop, Doorbell(), then=rings_due),
-        _Loop("silences", turn_silences, stop, Doorbell(), next_turn_at),
-        _Loop("heartbeats", tell_missed_heartbeats, stop, Doorbell(), then=rings_due),
-        _Loop("rematch", rematch, stop, Doorbell(), then=rings_due),
-        _Loop("deadlines", expire_deadlines, stop, Doorbell(), _next_deadline, then=rings_deliveries),
-        _Loop("questions", ask_due, stop, Doorbell(), next_question_at, then=rings_deliveries),
-        _Loop("daily", send_dailies, stop, Doorbell(), next_daily_at, then=rings_deliveries),
-        _Loop("handovers", send_handovers, stop, Doorbell(), next_handover_at, then=rings_deliveries),
-        _Loop("crashes", release_crashed, stop, Doorbell(), then=rings_deliveries),
-        _Loop("imports", lambda now: work_on_imports(now, stop.is_set), stop, imports),
-        _Loop("lifecycle", send_lifecycle, stop, Doorbell(), next_lifecycle_at),
+        _Loop("changes", show_changes, stop, changes, next_update_at, ceiling=ceiling),
+        _Loop("sweep", sweep, stop, Doorbell(), then=rings_due, ceiling=ceiling),
+        _Loop("silences", turn_silences, stop, Doorbell(), next_turn_at, ceiling=ceiling),
+        _Loop("heartbeats", tell_missed_heartbeats, stop, Doorbell(), then=rings_due, ceiling=ceiling),
+        _Loop("rematch", rematch, stop, Doorbell(), then=rings_due, ceiling=ceiling),
+        _Loop("deadlines", expire_deadlines, stop, Doorbell(), _next_deadline, then=rings_deliveries, ceiling=ceiling),
+        _Loop("questions", ask_due, stop, Doorbell(), next_question_at, then=rings_deliveries, ceiling=ceiling),
+        _Loop("daily", send_dailies, stop, Doorbell(), next_daily_at, then=rings_deliveries, ceiling=ceiling),
+        _Loop("handovers", send_handovers, stop, Doorbell(), next_handover_at, then=rings_deliveries, ceiling=ceiling),
+        _Loop("crashes", release_crashed, stop, Doorbell(), then=rings_deliveries, ceiling=ceiling),
+        _Loop("imports", lambda now: work_on_imports(now, stop.is_set), stop, imports, ceiling=ceiling),
+        _Loop("lifecycle", send_lifecycle, stop, Doorbell(), next_lifecycle_at, ceiling=ceiling),
         _Loop("retention", forget, stop, Doorbell(), ceiling=_FORGET_EVERY),
         _Loop("peer", _tell_peer, stop, Doorbell(), ceiling=TOLD_EVERY),
         _Loop("audit", _audit, stop, Doorbell(), ceiling=_AUDIT_EVERY),
@@ -86,7 +87,7 @@ def run(*, stop: threading.Event) -> None:
     waker = threading.Thread(target=_end_waits, args=(stop, [deliveries, hearing.bell, *(loop.bell for loop in loops)]))
     waker.start()
     try:
-        asyncio.run(Sender(worker_id, deliveries, stop).run())
+        asyncio.run(Sender(worker_id, deliveries, stop, ceiling=ceiling).run())
     finally:
         stop.set()
         for thread in (waker, hearing, *loops):
@@ -185,7 +186,7 @@ class _Loop(threading.Thread):
         bell: Doorbell,
         next_at: Callable[[], datetime | None] | None = None,
         *,
-        ceiling: float = CEILING,
+        ceiling: float,
         then: Callable[[str, int], None] | None = None,
         batch: int = 1,
     ) -> None:

@@ -60,7 +60,11 @@ def test_all_robots_of_a_provider_share_its_places_and_hold_up_no_other_provider
         accounts = OpenAccounts(nothing_said)
         claims = [claim(limited, number) for number in range(10)] + [claim(free, number) for number in range(20, 30)]
         tasks = [asyncio.ensure_future(send(item, accounts)) for item in claims]
-        await asyncio.sleep(0.01)
+        async with asyncio.timeout(60):
+            while (few.now, many.now) != (3, 10):  # noqa: ASYNC110 (as a person would look)
+                await asyncio.sleep(0)
+        for _turn in range(20):  # in which more would begin
+            await asyncio.sleep(0)
         few.gate.set()
         many.gate.set()
         sent = await asyncio.gather(*tasks)

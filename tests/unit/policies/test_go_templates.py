@@ -114,12 +114,12 @@ def test_what_cannot_be_read_is_named_with_its_line(source: str, problem: str) -
 )
 def test_its_cost_is_bounded(source: str) -> None:
     many = {**VALUES, "alerts": [{"text": "x" * 4000} for _ in range(10_000)]}
-    begun = time.monotonic()
+    begun = time.process_time()
 
     with pytest.raises(TemplateFault):
         made_go(source, {**many, ".": many}, str)
 
-    assert time.monotonic() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 def test_values_go_through_the_channels_dialect_and_the_authors_words_do_not() -> None:

@@ -124,11 +124,11 @@ def test_the_most_that_a_template_can_loop_takes_little_time() -> None:
     values: dict[str, Any] = {
         **EXAMPLE, "events": list(EXAMPLE["events"]) * 50, "labels": {f"l{number}": "v" for number in range(64)},
     }  # fmt: skip
-    begun = time.monotonic()
+    begun = time.process_time()
 
     written(source, values, str)
 
-    assert time.monotonic() - begun < 3
+    assert time.process_time() - begun < 3
 
 
 @pytest.mark.parametrize(
