@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+from contextlib import ExitStack
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from urllib.request import urlopen
@@ -122,3 +125,24 @@ def test_beats_go_on_after_the_database_was_away(now: datetime) -> None:
     stop()
 
     assert Event.objects.get().ends_at == now + timedelta(minutes=15)
+
+
+def test_who_never_finishes_keeps_nobody_waiting_and_no_other_spelling_of_a_header_counts(
+    tmp_path: Path, now: datetime
+) -> None:
+    _integration, token = create_integration(by=SHELL, now=now, name="Prometheus")
+    begun = f"POST /v/ HTTP/1.1\r\nHost: x\r\nCookie: csrftoken={'a' * 32}\r\nContent-Length: 1000\r\n\r\nab"
+    spelt = (
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Request-ID: right\r\nX_Request_ID: wrong\r\nConnection: close\r\n\r\n"
+    )
+
+    with web_server(tmp_path, faces="public,ingest,operator") as port, ExitStack() as silent:
+        for _count in range(20):
+            sender = silent.enter_context(socket.create_connection(("127.0.0.1", port)))
+            sender.sendall(begun.encode())
+
+        assert post(port, token) == 200
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as sender:
+            sender.sendall(spelt.encode())
+            reply = b"".join(iter(partial(sender.recv, 65536), b"")).decode()
+        assert "x-request-id: right" in reply.lower()

@@ -43,10 +43,9 @@ def web(
         "tocsin.config.wsgi:application",
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         http=HTTPModes.http1,
         workers=workers,
-        blocking_threads=_THREADS,
         websockets=False,
         log_level=LogLevels.error,
         respawn_failed_workers=True,
@@ -58,8 +57,9 @@ def _load_application(parent: int) -> Any:
     """Runs in each of the server's processes."""
     end_with(parent)
     configure_logging()
+    from tocsin.config.bridge import Bridge
     from tocsin.config.wsgi import application
 
     get_resolver().url_patterns  # noqa: B018 (loads every page, which the first visitor would wait for)
     keep_what_is_loaded()
-    return application
+    return Bridge(application, threads=_THREADS)
