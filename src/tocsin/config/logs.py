@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 
 import structlog
@@ -26,6 +27,7 @@ _IDS = frozenset(
     | {"event_ids_count", "alert_ids_count", "delivery_ids_count", "code"}
 )
 """What a line may carry beside its text (`extra`); `core/traces.py` adds what it stands in."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.ExtraAdder(_IDS),
@@ -45,6 +47,7 @@ def configure_logging() -> None:
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 _redact,
+                *([_on_lines_of_ours] if log_format() != "json" else []),
                 _renderer(),
             ],
         )
@@ -56,6 +59,16 @@ def configure_logging() -> None:
 
 def _redact(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
     return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _on_lines_of_ours(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
+    """What others wrote begins no line that looks like ours. The lines of an exception are set in."""
+
+    def shown(key: str, text: str) -> str:
+        lines = text.split("\n") if key == "exception" else [text]
+        return "\n    ".join(_CONTROL.sub(lambda found: repr(found[0])[1:-1], line) for line in lines)
+
+    return {key: shown(key, value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def _renderer() -> Processor:

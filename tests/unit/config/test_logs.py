@@ -34,6 +34,25 @@ def test_people_read_a_line(capsys: pytest.CaptureFixture[str], monkeypatch: pyt
     assert "tocsin.delivery" in line
 
 
+def test_what_others_wrote_begins_no_line_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TOCSIN_LOG_FORMAT", raising=False)
+    configure_logging()
+    forged = "x\r\n2026-11-23T12:00:00Z [info     ] admin signed in\x1b[2J"
+
+    try:
+        raise ValueError(forged)
+    except ValueError:
+        logging.getLogger("tocsin").exception("the field %s cannot be referenced", forged)
+
+    first, *others = capsys.readouterr().err.rstrip("\n").split("\n")
+    assert r"the field x\r\n2026-11-23T12:00:00Z [info     ] admin signed in\x1b[2J cannot" in first
+    assert others
+    assert all(line.startswith("    ") for line in others[1:])
+    assert not any("\r" in line or "\x1b" in line for line in others)
+
+
 def test_programs_read_json(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOCSIN_LOG_FORMAT", "json")
     configure_logging()
