@@ -36,7 +36,8 @@ def take_tokens(wanted: Mapping[str, tuple[Limit, int]], now: datetime, *, waits
         cursor.execute(
             """
             INSERT INTO delivery_lane (key, tokens, refilled_at)
-            SELECT * FROM unnest(%s::text[], %s::float8[], %s::timestamptz[]) ON CONFLICT DO NOTHING
+            SELECT * FROM unnest(%s::text[], %s::float8[], %s::timestamptz[]) AS u(key, tokens, refilled_at)
+            WHERE NOT EXISTS (SELECT FROM delivery_lane l WHERE l.key = u.key) ORDER BY key ON CONFLICT DO NOTHING
             """,
             [keys, [float(burst(wanted[key][0])) for key in keys], [now] * len(keys)],
         )
