@@ -281,3 +281,15 @@ def test_what_can_be_no_key_is_no_page_and_no_fault(key: str) -> None:
     replies = {model: client.get(reverse(f"console:{name_of(model)}_change", args=[key])) for model in MODELS}
 
     assert {model: reply.status_code for model, reply in replies.items() if reply.status_code not in (302, 404)} == {}
+
+
+def test_who_edits_what_was_deleted_meanwhile_stays_where_they_are(story: Story) -> None:
+    wei, client = story.contact("Wei"), signed_in(Role.MANAGER)
+    url, typed = reverse("console:contacts_contact_change", args=[wei.pk]), {"name": "Wei Wang", "version": "0"}
+    wei.object.delete()
+
+    in_a_box = client.post(url, typed, headers={"X-Tocsin-Dialog": "1"})
+    on_a_page = client.post(url, typed)
+
+    assert in_a_box.status_code == 404
+    assert (on_a_page.status_code, on_a_page["Location"]) == (302, reverse("console:contacts_contact_changelist"))

@@ -737,6 +737,8 @@ def test_managers_send_links_in_batch(ann: Contact, story: Story, clock: Clock) 
 
     assert "2 links will go out" in asked
     assert "2 links were queued" in sent
+    again = browser.post(path, {**chosen, "confirmed": "1", "way": "any"}, headers={"X-Tocsin-Dialog": "1"}).text
+    assert (again.count("data-dialog-close"), "data-dialog-changed" in again, "Back" in again) == (2, True, False)
     assert "has no address that a link could go to" in sent
     assert sorted(PersonalLink.objects.values_list("channel", flat=True)) == ["email", "sms"]
 

@@ -30,6 +30,7 @@ from unfold.views import ChangeList
 from tocsin.accounts.rules import Permission
 from tocsin.core.errors import InvalidInputError, TocsinError
 from tocsin.web.console.actors import may
+from tocsin.web.console.dialogs import in_dialog
 from tocsin.web.console.empties import EmptyList, empty_context, plain_list
 from tocsin.web.console.form_pages import add_refusal, capitalise_labels, demand_version
 from tocsin.web.console.paging import UncountedChangeList
@@ -305,6 +306,13 @@ class ServiceAdmin(ModelAdmin):
             "object_pk": unquote(object_id),
         }
         return HttpResponseRedirect(f"{reverse('console:auditlog_logentry_changelist')}?{urlencode(where)}")
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        """Who edits what somebody has deleted stays there: a box says so over its page, a page leads to the list."""
+        if in_dialog(request):
+            raise Http404
+        super()._get_obj_does_not_exist_redirect(request, opts, object_id)  # the message
+        return HttpResponseRedirect(self.url("changelist"))
 
     def row(self, request: HttpRequest, object_id: str) -> Any:
         """What a page of one row is about; Http404 when it is gone."""
