@@ -239,3 +239,47 @@ def test_a_worker_that_was_dead_for_two_hours_tells_each_alert_what_is_true_by_t
     story.expect_silence()
     story.passes(10 * MINUTE - 1)
     story.expect_silence()
+
+
+def test_what_repeats_says_nothing_while_the_hours_are_over_and_goes_on_with_them(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    hours = {"start": "09:00", "end": "18:00", "zone": "UTC"}
+    again = timedelta(minutes=10)
+    story.policy({ann: ["sms"]}, repeat_every=again, sending_window={**hours, "outside": "hold"}, name="Holds")
+    story.policy({bob: ["sms"]}, repeat_every=again, sending_window={**hours, "outside": "drop"}, name="Drops")
+    story.now = datetime(2026, 11, 24, 17, 55, tzinfo=UTC)
+    story.fires("Disk full")
+    story.passes(MINUTE)
+    for who in (ann, bob):
+        story.expect_text(who, "firing")
+
+    story.passes(15 * HOUR)
+    planned = [alert.notifications.count() for alert in Alert.objects.order_by("pk")]
+    story.expect_silence()
+    story.passes(4 * MINUTE)
+
+    assert planned == [1, 1]
+    for who in (ann, bob):
+        story.expect_text(who, "still firing")
+    story.passes(10 * MINUTE)
+    for who in (ann, bob):
+        story.expect_text(who, "still firing")
+
+
+def test_what_fires_at_night_is_told_once_when_the_hours_begin_however_often_it_would_have_repeated(
+    story: Story,
+) -> None:
+    ann = story.contact("Ann")
+    hours = {"start": "09:00", "end": "18:00", "zone": "UTC", "outside": "urgent"}
+    story.policy({ann: ["sms"]}, repeat_every=timedelta(minutes=10), sending_window=hours)
+    story.now = datetime(2026, 11, 24, 20, tzinfo=UTC)
+    story.fires("Disk full")
+    story.passes(13 * HOUR - 1)
+    story.expect_silence()
+    assert story.alert().notifications.count() == 1
+
+    story.passes(1)
+    story.expect_text(ann, "firing: 1 event")
+    story.passes(10 * MINUTE)
+
+    story.expect_text(ann, "still firing")

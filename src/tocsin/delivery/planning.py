@@ -28,7 +28,7 @@ from tocsin.delivery.queue_rows import wake_muted
 from tocsin.delivery.reopening import events_left, hand_over, open_beside
 from tocsin.delivery.rules import Cause
 from tocsin.delivery.rules.deciding import AlertFacts, Decision, decide
-from tocsin.delivery.rules.hours import moment_for
+from tocsin.delivery.rules.hours import closed_until, moment_for
 from tocsin.delivery.summaries import EventCounts, count_events
 from tocsin.delivery.telling import Targets, Telling, assignment, tell
 from tocsin.events.retrying import retried
@@ -250,6 +250,7 @@ def _decided(
         lapses_at=alert.lapses_at,
         asks_step="escalate" in alert.asked,
         asks_assignee="assign" in alert.asked,
+        opens_at=closed_until(policy.window, alert.chosen_severity or counts.worst or alert.severity, now),
     )
     return _Due(alert, policy, counts, decide(facts, now), facts)
 

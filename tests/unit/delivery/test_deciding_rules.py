@@ -89,6 +89,13 @@ def test_what_nobody_claims_is_told_again_each_time_the_interval_is_over() -> No
     assert decide(repeats, due) == Decision(AlertState.PENDING, Cause.REPEATED, due_at=due + timedelta(minutes=10))
 
 
+def test_nothing_is_repeated_before_the_hours_begin_again() -> None:
+    opens_at = NOW + timedelta(hours=13)
+    repeats = facts(notified_at=EARLIER, fresh=0, repeat_every=timedelta(minutes=5), opens_at=opens_at)
+
+    assert decide(repeats, NOW) == Decision(AlertState.PENDING, None, due_at=opens_at)
+
+
 def test_a_worker_that_was_away_for_hours_repeats_once() -> None:
     repeats = facts(notified_at=NOW - timedelta(hours=2), fresh=0, repeat_every=timedelta(minutes=10))
 

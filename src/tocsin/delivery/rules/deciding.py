@@ -35,13 +35,16 @@ class AlertFacts:
     lapses_at: datetime | None = None
     asks_step: bool = False
     asks_assignee: bool = False
+    opens_at: datetime | None = None
+    """When the hours of its policy begin, while they are over for it."""
 
     @property
     def repeats_at(self) -> datetime | None:
-        """When everybody is told again. A claim stops it; what fell due meanwhile follows when it ends, once."""
+        """When everybody is told again. A claim stops it, so do hours that are over; what fell due follows, once."""
         if self.repeat_every is None or self.notified_at is None or self.state is not AlertState.PENDING:
             return None
-        return self.notified_at + self.repeat_every
+        at = self.notified_at + self.repeat_every
+        return at if self.opens_at is None else max(at, self.opens_at)
 
 
 @dataclass(frozen=True, slots=True)

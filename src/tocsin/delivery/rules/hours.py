@@ -17,6 +17,13 @@ def moment_for(window: Window | None, cause: Cause | None, severity: int | None,
     return when_to_send(window, severity or 1, now)
 
 
+def closed_until(window: Window | None, severity: int, now: datetime) -> datetime | None:
+    """When the hours begin for which a message of now would wait, or be dropped; None when it may go out."""
+    if window is None or when_to_send(window, severity, now) == Moment():
+        return None
+    return window.opens_at(now)
+
+
 def begins_as(
     window: Window | None, cause: Cause, severity: int, now: datetime, *, is_shadow: bool = False
 ) -> tuple[DeliveryState, str, datetime | None]:

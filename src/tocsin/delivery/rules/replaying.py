@@ -13,6 +13,7 @@ from uuid import UUID
 from tocsin.alerts.rules import AlertState, Clocks, advanced, taken_steps
 from tocsin.channels.kinds import Channel
 from tocsin.delivery.rules.deciding import AlertFacts, decide
+from tocsin.delivery.rules.hours import closed_until
 from tocsin.delivery.rules.quiet_spans import Spans
 from tocsin.delivery.rules.states import Cause
 from tocsin.policies.rules import Chain, Walk, group_of
@@ -231,6 +232,7 @@ class _Life:
             ended_quietly=not self.has_ended_loudly,
             chain=self.chain,
             clocks=self.clocks,
+            opens_at=closed_until(self.view.window, self.severity, now),
         )
         decision = decide(facts, now)
         self.told &= self.active.keys() | self.quiet.keys()
