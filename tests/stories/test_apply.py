@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -208,6 +209,8 @@ def test_everything_wrong_is_said_at_once_with_file_line_and_field(
         ("schedules:\n  - name: S\n    layers:\n      - {people: [X], unit: days, starts_on: '2026-11-30', "
          "handover_time: 9}\n", "3: schedules[1] 'S' layers.0.people: there is nothing of the name 'X'"),
         ("a: [\n", "is not YAML"),
+        ('contacts:\n  - name: "a\\0b"\n', "2: holds a character that cannot be stored, such as NUL"),
+        ('policies:\n  - {name: P, rules: [{"\\ud800": x}]}\n', "2: holds a character that cannot be stored"),
         ("- a\n", "1: must have keys: contacts"),
         ("contacts:\n  - &a {name: A, email: *a}\n", "email: must be text"),
     ],
@@ -220,6 +223,13 @@ def test_what_is_wrong_is_said_with_the_way_out(
     assert code == 1
     assert problem in capsys.readouterr().err
     assert counts() == [0] * (len(TABLES) + 1)
+
+
+def test_a_file_may_come_from_standard_input(monkeypatch: pytest.MonkeyPatch, story: Story) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("contacts: [{name: Ann, email: ann@example.org}]"))
+
+    assert run("apply", "-f", "-") == 0
+    assert Contact.objects.get().name == "Ann"
 
 
 def test_a_problem_is_json_too(write: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,7 +34,13 @@ _LONGEST_SECRET = 64 * 1024
 def run(
     *,
     file: Annotated[
-        list[Path], Parameter(name=["--file", "-f"], negative="", help="YAML, a folder of it, or - for standard input.")
+        list[Path],
+        Parameter(
+            name=["--file", "-f"],
+            negative="",
+            allow_leading_hyphen=True,
+            help="YAML, a folder of it, or - for standard input.",
+        ),
     ],
     dry_run: Annotated[
         bool, Parameter(negative="", help="Show the difference and change nothing; exit code 3 when there is one.")

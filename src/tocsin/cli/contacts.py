@@ -167,7 +167,7 @@ def import_file(
 
 @app.command(name="export")
 def export_file(
-    file: Annotated[Path | None, Parameter(help="Where to; standard output without it, or for -.")] = None,
+    file: Annotated[Path | None, Parameter(help="Where to; standard output without it.")] = None,
     /,
     *,
     format: _Format = None,

@@ -10,6 +10,7 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from tocsin.core.errors import TocsinError
+from tocsin.core.storable import is_storable
 from tocsin.files.rules.kinds import KINDS, Kind
 from tocsin.files.rules.shapes import Place, Problem, Reading, pairs_of, spelled, unknown
 
@@ -75,6 +76,8 @@ def _entries(text: str, into: Reading) -> list[Entry]:
             node = loader.get_node()
             if node is not None:
                 merging.flatten(node)
+                for scalar in merging.take_unstorable():
+                    into.wrong(scalar, (), "holds a character that cannot be stored, such as NUL; remove it")
                 found += _of_document(node, into)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
@@ -89,16 +92,29 @@ def _entries(text: str, into: Reading) -> list[Entry]:
 
 
 class _Merging:
-    """`<<: *base` is what it stands for. Merges of merges multiply, so they are counted before any is made."""
+    """Each node is seen once, and `<<: *base` made what it stands for.
+
+    Merges of merges multiply, so they are counted before any is made.
+    """
 
     def __init__(self, loader: yaml.SafeLoader) -> None:
         self._loader = loader
         self._nodes: dict[int, yaml.Node] = {}
         self._sizes: dict[int, int] = {}
         self._merged = 0
+        self._unstorable: dict[int, yaml.Node] = {}
+
+    def take_unstorable(self) -> list[yaml.Node]:
+        """What PostgreSQL refuses of the texts that were seen."""
+        found, self._unstorable = self._unstorable, {}
+        return list(found.values())
 
     def flatten(self, node: yaml.Node) -> None:
-        if id(node) in self._nodes or isinstance(node, yaml.ScalarNode):
+        if isinstance(node, yaml.ScalarNode):
+            if not is_storable(node.value):
+                self._unstorable[id(node)] = node
+            return
+        if id(node) in self._nodes:
             return
         self._nodes[id(node)] = node  # held, so that no other gets its id
         if isinstance(node, yaml.MappingNode):
