@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulators.raw import RawServer, http_answer
 from simulators.telegram import TelegramSimulator
 from tests.contracts.listening import pressing
 from tests.contracts.sending import ROBOT, TEXT, send, send_one, update
@@ -247,3 +248,15 @@ def test_a_token_that_telegram_does_not_know_ends_the_connection_without_telling
 
     assert problem.is_refused
     assert "AAanother" not in str(problem)
+
+
+@pytest.mark.parametrize("updates", ["7", '{"a": 1}', '["x"]', '[{"callback_query": {}}]', '[{"update_id": null}]'])
+def test_what_is_no_list_of_updates_is_a_lost_connection(updates: str) -> None:
+    answers = [http_answer(200, f'{{"ok": true, "result": {result}}}'.encode()) for result in ("{}", updates)]
+    with RawServer(*answers) as server:
+        config = {"token": "123456:AAs3cret-Word-9", "api": server.url}
+        with pressing("telegram_app", config) as heard:
+            problem = heard.problem()
+
+    assert str(problem) == "The connection to Telegram was lost: HTTP 200"
+    assert heard.presses == []

@@ -43,8 +43,8 @@ class TelegramApp(TelegramBot):
         asked: dict[str, Any] = {"timeout": _WAITS, "allowed_updates": ["callback_query"]}
         async with answering(done_within=DONE_WITHIN) as begin:
             while True:
-                for update in await self._ask_until("getUpdates", asked):
-                    asked["offset"] = int(update["update_id"]) + 1
+                for number, update in _numbered(await self._ask_until("getUpdates", asked)):
+                    asked["offset"] = number + 1
                     if press := _press(update):
                         begin(self._answer(str(update["callback_query"]["id"]), press, heard))
 
@@ -85,6 +85,14 @@ class TelegramApp(TelegramBot):
 
 def _pause(result: SendResult) -> float:
     return min(result.retry_after.total_seconds(), _PATIENCE) if result.retry_after is not None else 1.0
+
+
+def _numbered(updates: Any) -> list[tuple[int, Any]]:
+    """ConnectionLostError for what is no list of updates: whoever answers so is not Telegram."""
+    try:
+        return [(int(update["update_id"]), update) for update in updates]
+    except (KeyError, TypeError, ValueError):
+        raise ConnectionLostError(_LOST % {"says": "HTTP 200"}) from None
 
 
 def _press(update: Any) -> Press | None:
