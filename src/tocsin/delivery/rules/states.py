@@ -201,7 +201,7 @@ REASON_TEXTS: dict[Reason, Sentence] = {
     Reason.ALREADY_VERIFIED: Sentence("the number was verified meanwhile"),
     Reason.REPLACED: Sentence("a newer message of this kind replaced this one, or what it was for is no longer valid"),
     Reason.MERGED: Sentence("one message stands for several"),
-    Reason.HELD_TOO_LONG: Sentence("a limit held the call for more than 60 seconds"),
+    Reason.HELD_TOO_LONG: Sentence("by a limit or its vendor the call had to wait for more than 60 seconds"),
     Reason.TRIES_EXHAUSTED: Sentence("every try failed"),
     Reason.REFUSED: Sentence("it was refused for good; the detail says by whom and why"),
     Reason.NO_RECEIPT: Sentence("nobody answered, and the provider sent no receipt in time"),
