@@ -163,6 +163,25 @@ def test_a_refused_recipient(server: SmtpSimulator, reply: str, outcome: Outcome
     assert server.messages == []
 
 
+@pytest.mark.parametrize(
+    ("reply", "is_about_message"),
+    [
+        ("452 4.2.2 Mailbox full", True),
+        ("451 4.7.1 Greylisted", True),
+        ("450 busy", True),
+        ("554 5.7.1 Relay access denied", False),
+        ("451 4.3.0 Local error", False),
+        ("421 4.3.2 Shutting down", False),
+    ],
+)
+def test_one_mailbox_that_takes_nothing_now_says_nothing_of_the_account(
+    server: SmtpSimulator, reply: str, is_about_message: bool
+) -> None:
+    server.answer("wang@example.org", reply)
+
+    assert send_one("smtp", config_for(server), MAIL).is_about_message == is_about_message
+
+
 @pytest.mark.parametrize("reply", ["451 4.7.1 Greylisted", "450 4.2.0 Greylisted", "450 busy"])
 def test_greylisting_is_tried_again_after_five_minutes(server: SmtpSimulator, reply: str) -> None:
     server.answer("wang@example.org", reply)
@@ -187,7 +206,9 @@ def test_greylisting_is_tried_again_after_five_minutes(server: SmtpSimulator, re
 def test_a_refused_content(server: SmtpSimulator, reply: str, outcome: Outcome) -> None:
     server.answer("wang@example.org", f"refuse data {reply}")
 
-    assert send_one("smtp", config_for(server), MAIL).outcome == outcome
+    result = send_one("smtp", config_for(server), MAIL)
+
+    assert (result.outcome, result.is_about_message) == (outcome, outcome is not Outcome.TRANSIENT)
     assert server.messages == []
 
 

@@ -214,6 +214,7 @@ def test_mail_waits_for_a_server_that_greylists_it_although_there_is_another_one
     assert follow(Outcome.TRANSIENT, retry_after=later, other=True, tries=2) == Next(
         DeliveryState.PLANNED, next_at=NOW + later
     )
+    assert follow(Outcome.TRANSIENT, retry_after=later, other=True, tries=3).gives_up_account
 
 
 def test_an_ambiguous_alert_is_sent_once_more() -> None:

@@ -67,6 +67,8 @@ MAX_HELD_CALL = timedelta(seconds=60)
 """A limit may hold a call this long; then it counts as failed and its fallback follows. A vendor that asks for a longer
 pause gives way to another account.
 """
+_GREYLISTED_TRIES = 3
+"""Mail that is wanted later is, in a few minutes, from the same server; whoever still says so means something else."""
 _PAUSING = (Outcome.RATE_LIMITED, Outcome.TRANSIENT)
 CALL_AGAIN_AFTER = timedelta(seconds=60)
 CALLS_MERGE_WITHIN = timedelta(seconds=60)
@@ -141,7 +143,7 @@ def after_attempt(
             return Next(DeliveryState.HELD, next_at=now + (result.retry_after or backoff(tries, random)))
         case Outcome.TRANSIENT if tries < max_tries:
             is_greylisted = result.retry_after is not None and channel is Channel.EMAIL
-            if has_other_account and tries > 1 and not is_greylisted:
+            if has_other_account and tries >= (_GREYLISTED_TRIES if is_greylisted else 2):
                 return Next(DeliveryState.PLANNED, next_at=now, gives_up_account=True)
             return Next(DeliveryState.PLANNED, next_at=now + (result.retry_after or backoff(tries, random)))
         case Outcome.PERMANENT_CONFIG if has_other_account and tries < MAX_TRIES:
