@@ -95,6 +95,18 @@ def test_the_page_says_who_was_not_reached_and_why(story: Story) -> None:
     assert "Email: there is no email address" in shown
 
 
+def test_a_schedule_that_nobody_was_on_is_named_without_a_channel(story: Story) -> None:
+    night = story.schedule([story.contact("Ann")], name="Night", starts_on="2099-01-01")
+    story.policy({night: ["phone"]})
+    story.fires("DiskFull")
+    story.passes(10)
+
+    shown = " ".join(page(signed_in(Role.VIEWER), story).split())
+
+    assert "<b>Night</b>" in shown
+    assert "<span>Nobody is on duty at that time</span>" in shown
+
+
 def test_the_page_tells_the_story_of_a_call(story: Story) -> None:
     wei = firing(story)
     story.expect_call(wei).is_busy()

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from django.utils.text import capfirst
+
 from tocsin.alerts.models import Alert
 from tocsin.channels.registry import PROVIDERS
 from tocsin.delivery.models import Delivery
@@ -45,7 +47,7 @@ LEVELS = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What became of one channel."""
+    """What became of one channel, or why there was none: then `channel` is ""."""
 
     channel: str
     icon: str
@@ -57,6 +59,11 @@ class Line:
     @property
     def level(self) -> Level:
         return LEVELS[self.reached]
+
+    @property
+    def said(self) -> str:
+        parts = [part for part in (self.channel, self.text, self.reason) if part]
+        return capfirst(": ".join(parts))
 
 
 @dataclass(slots=True)
