@@ -401,3 +401,62 @@ def test_an_import_that_is_put_down_again_and_again_is_not_given_up(story: Story
 
     row.refresh_from_db()
     assert (row.state, row.tries) == (ImportState.READY, 0)
+
+
+def test_two_people_swap_their_numbers_in_one_file_also_without_ids(story: Story) -> None:
+    wei = story.contact("Wei", phone="+8613800000001", email="wei@example.org")
+    bob = story.contact("Bob", phone="+8613800000002", email="bob@example.org")
+    rows = [
+        {"name": "Wei", "phone": "+8613800000002", "email": "wei@example.org"},
+        {"name": "Bob", "phone": "+8613800000001", "email": "bob@example.org"},
+    ]
+
+    row = imported(story.now, rows, all_or_nothing=True)
+    again = uploaded(story.now, rows)
+
+    wei.refresh_from_db()
+    bob.refresh_from_db()
+    assert (row.state, row.counts) == (ImportState.DONE, {"changed": 2})
+    assert [(one.name, one.phone, one.phone_verified_at) for one in (wei, bob)] == [
+        ("Wei", "+8613800000002", None), ("Bob", "+8613800000001", None)
+    ]  # fmt: skip
+    assert again.counts == {"unchanged": 2}
+    assert LogEntry.objects.get_for_object(wei).filter(action=1).count() == 1
+
+
+def test_a_number_passes_on_although_the_rows_stand_far_apart(story: Story) -> None:
+    imported(story.now, people(2))
+    before = dict(Contact.objects.values_list("external_id", "phone"))
+    rows = [
+        {"external_id": "E-0", "phone": before["E-1"], "email": "p1@example.org"},
+        *people(CHUNK, start=10),
+        {"external_id": "E-1", "phone": before["E-0"], "email": "p0@example.org"},
+    ]
+
+    checked = uploaded(story.now, rows)
+    nobody_yet = dict(Contact.objects.values_list("external_id", "phone")) == before
+    start_import(by=ADMIN, now=story.now, import_id=checked.pk)
+    run_due(story.now)
+    checked.refresh_from_db()
+
+    assert (checked.counts, checked.progress, nobody_yet) == ({"created": CHUNK, "changed": 2}, CHUNK + 2, True)
+    assert checked.state == ImportState.DONE
+    pairs = Contact.objects.filter(external_id__in=["E-0", "E-1"]).order_by("external_id")
+    assert list(pairs.values_list("phone", "email")) == [
+        (before["E-1"], "p1@example.org"), (before["E-0"], "p0@example.org")
+    ]  # fmt: skip
+
+
+def test_who_keeps_a_number_or_cannot_be_told_from_another_gives_nothing_up(story: Story) -> None:
+    story.contact("Wei", phone="+8613800000001", email="wei@example.org")
+    story.contact("Bob", phone="+8613800000002", email="bob@example.org")
+    kept = uploaded(story.now, [{"name": "Wei", "phone": "+8613800000002", "email": "wei@example.org"}])
+    renamed = uploaded(
+        story.now,
+        [
+            {"name": "Wei Zhang", "phone": "+8613800000002", "email": "wei@example.org"},
+            {"name": "Robert", "phone": "+8613800000001", "email": "bob@example.org"},
+        ],
+    )
+
+    assert (kept.counts, renamed.counts) == ({"refused": 1}, {"refused": 2})

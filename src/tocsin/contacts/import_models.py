@@ -106,6 +106,8 @@ class ContactImportRow(models.Model):
     sealed = EncryptedTextField()
     is_unverified = models.BooleanField(default=False)
     gets_text = models.BooleanField(default=False)
+    is_exchanged = models.BooleanField(default=False, db_default=False, editable=False)
+    """A number or address passes by it and others of its file: all of them are written together, after the rest."""
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["contact_import", "number"], name="import_row_once")]

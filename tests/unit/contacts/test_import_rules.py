@@ -18,6 +18,7 @@ from tocsin.contacts.rules.importing import (
     decide,
     decide_all,
     keys_of,
+    may_pass,
 )
 
 BLANK = dict.fromkeys(("phone", "email", "external_id", "user_id", "legacy_chatbot_url"), "")
@@ -198,3 +199,20 @@ def test_only_what_others_are_to_get_is_taken_away_first() -> None:
               -1: {"phone": "+3", "email": "B@X"}}  # fmt: skip
 
     assert leaving(holds, wanted) == {1: {"phone"}, 2: {"phone", "email"}}
+
+
+def test_of_two_contacts_that_a_row_names_the_one_with_its_name_is_meant_when_values_pass() -> None:
+    cho = Stored(
+        4, "Cho", {**BLANK, "name": "Cho", "phone": "+8613800000004", "email": "cho@x.org"}, True, frozenset()
+    )  # fmt: skip
+    swapped = [
+        Row(2, {"name": "Cho", "phone": "+8613800000003", "email": "cho@x.org"}),
+        Row(3, {"name": "Bob", "phone": "+8613800000004", "email": "bob@x.org"}),
+    ]
+    renamed = [Row(row.number, {**row.values, "name": f"{row.values['name']} X"}) for row in swapped]
+
+    decisions = decide_all(swapped, known(cho, BOB), {}, ImportOptions(), exchanges=True)
+
+    assert [(item.contact, list(item.changes)) for item in decisions] == [(cho, ["phone"]), (BOB, ["phone"])]
+    assert fates(renamed, cho, BOB) == [Fate.REFUSED, Fate.REFUSED]
+    assert may_pass(decide_all(renamed, known(cho, BOB), {}, ImportOptions())[0])

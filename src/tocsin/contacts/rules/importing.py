@@ -45,6 +45,9 @@ class Refusal(StrEnum):
     """Somebody else took the value while the row was written."""
 
 
+_OTHERS_HAVE_IT = frozenset({Refusal.TAKEN, Refusal.AMBIGUOUS, Refusal.OTHER_EXTERNAL_ID})
+
+
 class ImportState(StrEnum):
     CHECKING = "checking"
     READY = "ready"
@@ -220,6 +223,12 @@ def decide(
     return Decision(row, Fate.CHANGED if changes or groups else Fate.UNCHANGED, contact, changes, groups)
 
 
+def may_pass(decision: Decision) -> bool:
+    """Whether the row is refused only for what contacts have whose own rows may give it up."""
+    reasons = {problem.reason for problem in decision.problems.values()}
+    return decision.fate is Fate.REFUSED and bool(reasons) and reasons <= _OTHERS_HAVE_IT
+
+
 def claims_of(decision: Decision) -> list[tuple[str, str]]:
     """What no later row of the file may have."""
     if decision.fate is Fate.REFUSED:
@@ -232,7 +241,7 @@ def _leavers(rows: Sequence[Row], known: Known) -> dict[tuple[str, str], int]:
     """Numbers and addresses that contacts are to lose, by the rows that say so."""
     found = {}
     for row in rows:
-        contact = next((one for key in keys_of(row) if (one := known.contacts.get(key)) is not None), None)
+        contact = _meant(row, known)
         if contact is None:
             continue
         for name in PASSING:
@@ -240,6 +249,15 @@ def _leavers(rows: Sequence[Row], known: Known) -> dict[tuple[str, str], int]:
             if before and name in row.values and row.values[name].lower() != before:
                 found[name, before] = row.number
     return found
+
+
+def _meant(row: Row, known: Known) -> Stored | None:
+    """By external ID, number or address; where those are two contacts', the one who has the row's name."""
+    found = {key[0]: one for key in keys_of(row) if (one := known.contacts.get(key)) is not None}
+    if "external_id" in found or len({one.id for one in found.values()}) < 2:
+        return next(iter(found.values()), None)
+    named = {one.id: one for one in found.values() if one.name == row.values.get("name")}
+    return next(iter(named.values())) if len(named) == 1 else None
 
 
 def _recognise(row: Row, keys: Sequence[tuple[str, str]], known: Known) -> tuple[Stored | None, dict[str, Problem]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import islice
@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from tocsin.accounts import audit
 from tocsin.accounts.audit import Action
 from tocsin.contacts.import_models import ContactImport, ContactImportFile, ContactImportRow
-from tocsin.contacts.queries.importing import known_for, row_view, rows_of
+from tocsin.contacts.queries.importing import known_for, rows_of
 from tocsin.contacts.rules.importing import (
     MAX_FILE_BYTES,
     WORKING,
@@ -31,6 +31,7 @@ from tocsin.contacts.rules.importing import (
     decide_all,
 )
 from tocsin.contacts.services.import_cleaning import clean_row
+from tocsin.contacts.services.import_exchanging import MOST_EXCHANGED, exchanged, refused_for_others, stored_row
 from tocsin.contacts.services.import_writing import write_rows
 from tocsin.contacts.sheets import FORMATS, read_sheet
 from tocsin.contacts.sheets.files import Values, too_large
@@ -141,11 +142,14 @@ def check_import(
             sheet = read_sheet(crypto.unseal(bytes(row.file.sealed), settings.SECRET_KEYS), row.format)
             row.unknown_columns = list(sheet.headings.unknown)
             claimed: dict[tuple[str, str], int] = {}
+            refused: list[Row] = []
             while chunk := list(islice(sheet.rows, CHUNK)):
                 if should_stop():
                     return row
                 decisions = check_rows(chunk, claimed, row.chosen)
                 counts.update(item.fate.value for item in decisions)
+                if len(refused) <= MOST_EXCHANGED:
+                    refused += refused_for_others(decisions)
                 row.row_count += len(chunk)
                 row.progress, row.counts = row.row_count, dict(counts)
                 row.new_numbers += sum(map(_gets_text, decisions))
@@ -157,6 +161,7 @@ def check_import(
                 tell(row)
             if not row.row_count:
                 raise InvalidInputError({"file": _("The file has headings and no rows.")})
+            _store_exchanged(row, exchanged(row.pk, refused, claimed, row.chosen), {item.number for item in refused})
             row.state = ImportState.READY
         except TocsinError as error:
             row.state, row.finished_at = ImportState.FAILED, now
@@ -166,7 +171,7 @@ def check_import(
         if row.state == ImportState.FAILED:
             ContactImportRow.objects.filter(contact_import=row).delete()
             row.row_count, row.counts = 0, {}
-        row.save(update_fields=["state", "finished_at", "failure", "row_count", "counts"])
+        row.save(update_fields=["state", "finished_at", "failure", "row_count", "counts", "new_numbers"])
         ContactImportFile.objects.filter(contact_import=row).delete()
     return row
 
@@ -292,6 +297,16 @@ def _store(row: ContactImport, decisions: Sequence[Decision]) -> None:
             copy.write_row([row.pk, item.row.number, item.fate.value, pk, *told])
 
 
+def _store_exchanged(row: ContactImport, decisions: Sequence[Decision], refused: Collection[int]) -> None:
+    if not decisions:
+        return
+    with transaction.atomic():
+        _correct(row, decisions)
+        rows_of(row.pk).filter(number__in=[item.row.number for item in decisions]).update(is_exchanged=True)
+    row.counts = _counted(row)
+    row.new_numbers += sum(_gets_text(item) for item in decisions if item.row.number in refused)
+
+
 def _gets_text(decision: Decision) -> bool:
     return decision.fate is not Fate.REFUSED and decision.is_number_new and not decision.is_attested
 
@@ -300,30 +315,30 @@ def _next_chunk(row: ContactImport, now: datetime, tell: Tell, should_stop: Call
     """False when there is nothing left to write, and the import's state says so, or when it is to stop."""
     if should_stop() or _is_cancelled(row, now):
         return False
-    fates = (Fate.CREATED, Fate.CHANGED)
-    waiting = list(rows_of(row.pk).filter(number__gt=row.written_to, fate__in=fates)[:CHUNK])
+    rows = rows_of(row.pk).filter(fate__in=(Fate.CREATED, Fate.CHANGED))
+    waiting = list(rows.filter(number__gt=row.written_to, is_exchanged=False)[:CHUNK])
+    is_last = not waiting
+    if is_last:
+        waiting = list(rows.filter(is_exchanged=True))
     if not waiting:
         _finish_writing(row, now)
         return False
     options = row.chosen
     with transaction.atomic():
-        decisions = write_rows(by=row.actor, now=now, rows=list(map(_row, waiting)), options=options)
+        decisions = write_rows(
+            by=row.actor, now=now, rows=list(map(stored_row, waiting)), options=options, exchanges=is_last
+        )
         if options.all_or_nothing and (refused := [item for item in decisions if item.fate is Fate.REFUSED]):
             raise _NothingWrittenError(refused)
         _correct(row, [item for was, item in zip(waiting, decisions, strict=True) if _differs(was, item)])
         row.progress += len(waiting)
-        row.written_to = waiting[-1].number
+        row.written_to = max(row.written_to, waiting[-1].number)
+        if is_last:
+            rows.filter(is_exchanged=True).update(is_exchanged=False)
         if not options.all_or_nothing:  # else it would be locked, and nobody could cancel it
             row.save(update_fields=["progress", "written_to"])
     tell(row)
     return True
-
-
-def _row(stored: ContactImportRow) -> Row:
-    view = row_view(stored)
-    values = dict(view.values)
-    url, attested_by = values.pop("legacy_chatbot_url", ""), values.pop("verified_by", "")
-    return Row(view.number, values, view.groups, chatbot_url=url, attested_by=attested_by)
 
 
 def _differs(was: ContactImportRow, decision: Decision) -> bool:
