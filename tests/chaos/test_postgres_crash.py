@@ -24,6 +24,8 @@ PEOPLE = 20
 def test_a_killed_postgresql_costs_no_accepted_event_and_no_silent_double(folder: Path) -> None:
     with ExitStack() as stack:
         simulator = stack.enter_context(SmtpSimulator())
+        folder.mkdir(mode=0o700, exist_ok=True)
+        (folder / "secret-key").write_text("0" * 64)
         server = stack.enter_context(EmbeddedPostgres(folder))
         token = prepare(folder, people=PEOPLE, smtp_port=simulator.port, connections=4)
         port = free_port()
