@@ -484,6 +484,7 @@ def test_the_hours_and_texts_of_terraforms_rule_are_the_policys(api: Program, an
     other_hours = {**rule["notifyRules"][0], "notifyStartTime": "08:00"}
     for wrong in (
         {"notifyRules": [*rule["notifyRules"], other_hours]},
+        {"notifyRules": [*rule["notifyRules"], *dispatch_rule(ann)["notifyRules"]]},
         {"notifyRules": [{**other_hours, "notifyStartTime": "noon"}]},
         {"notifyTemplate": {"smsContent": "{{ if }}"}},
         {"notifyTemplate": {"smsText": "x"}},

@@ -102,7 +102,7 @@ def create(asked: CreateDispatchRule, caller: Caller) -> Answer:
 
 
 def update(asked: UpdateDispatchRule, caller: Caller) -> Answer:
-    """Replaces all that this action knows: what is omitted is as in a new rule."""
+    """Replaces all that this action knows: what is omitted is as in a new rule, but hours and texts stay."""
     rule = read_json(_PARAMETER, asked.dispatch_rule, _Rule)
     rule_id = next((pk for pk in (rule.id, rule.ruleid, rule.rule_id) if pk is not UNSET), None)
     if rule_id is None:
@@ -235,11 +235,10 @@ def _content(rule: _Rule, content: TypedContent) -> TypedContent:
 
 def _window(rules: Sequence[NotifyRule], before: Any) -> Any:
     """One for the whole rule, as a policy has one; what it is when no part names hours."""
-    hours = {(rule.notify_start_time, rule.notify_end_time): rule for rule in rules}
-    hours.pop(("", ""), None)
+    hours = {(rule.notify_start_time, rule.notify_end_time) for rule in rules}
     if len(hours) > 1:
         raise invalid(_PARAMETER, "Give all notifyRules the same hours; others are another rule.")
-    return next((read_window(rule, before) for rule in hours.values()), before)
+    return before if hours <= {("", "")} else read_window(rules[0], before)
 
 
 def _notify_rules(told: Mapping[str, Any]) -> list[dict[str, Any]]:
