@@ -24,7 +24,7 @@ ELSEWHERE: dict[type[Model], tuple[str, set[str], set[str]]] = {
     ContactGroup: ("groups", set(), {"members"}),
     Robot: ("robots", {"daily_due_at"}, set()),
     Webhook: ("webhooks", set(), set()),
-    LifecycleSubscription: ("subscriptions", {"webhook"}, {"name"}),
+    LifecycleSubscription: ("subscriptions", {"webhook", "delivered_at", "failed_at", "failure"}, {"name"}),
     ProviderAccount: (
         "accounts",
         {"channel", "callback_token", "last_accepted_at", "last_failed_at", "last_failure", "failures", "pauses",
