@@ -555,6 +555,7 @@ def test_without_script_the_same_questions_are_pages(
     console.open()
 
     page.locator(".tc-acts a").first.click()
+    expect(page.locator(".tc-page-title")).to_have_text(word("Edit Contact"))
     page.locator("input[name=phone]").fill("138 0000 5678")
     console.button("OK").click()
     expect(page.locator(".tc-consequences")).to_contain_text("Databases")

@@ -347,3 +347,19 @@ def test_what_is_refused_or_missing_says_so_in_the_consoles_own_words(story: Sto
     assert (refused.status_code, missing.status_code) == (403, 404)
     assert "Your role does not allow this." in refused.content.decode()
     assert "There is nothing at this address" in missing.content.decode()
+
+
+def test_a_page_of_a_list_that_is_gone_is_its_last_and_keeps_what_was_asked(story: Story) -> None:
+    night = story.group(*(story.contact(f"Person {number:02d}") for number in range(52)), name="Night shift")
+    story.contact("Zoe")
+    for number in range(51):
+        story.group(name=f"Shift {number:02d}")
+    client = signed_in(Role.MANAGER)
+
+    contacts = client.get(reverse("console:contacts_contact_changelist"), {"group": night.pk, "p": "7"})
+    groups = client.get(reverse("console:contacts_contactgroup_changelist"), {"q": "Shift", "p": "7"})
+
+    assert [row.name for row in contacts.context["cl"].result_list] == ["Person 50", "Person 51"]
+    assert (contacts.context["cl"].page_num, contacts.context["cl"].result_count) == (2, 52)
+    assert (groups.context["cl"].page_num, groups.context["cl"].result_count) == (2, 52)
+    assert len(groups.context["cl"].result_list) == 2

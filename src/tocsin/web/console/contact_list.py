@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from django.contrib.admin import SimpleListFilter
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
@@ -102,23 +101,23 @@ class ContactChangeList(UncountedChangeList):
     """Shows a page, read by `contact_page`. What an action is for it has as a queryset."""
 
     def get_results(self, request: HttpRequest) -> None:
-        page = (
-            queries.ContactPage((), 0)
-            if request.method == "POST"
-            else queries.contact_page(
-                wanted(request),
-                number=self.page_num,
-                size=self.list_per_page,
-                sees_addresses=may(request, Permission.REVEAL),
-            )
-        )
-        self.paginator = Paginator(range(page.total), self.list_per_page)
+        page = queries.ContactPage((), 0) if request.method == "POST" else self._page(request)
         if page.total and not page.contacts:
-            raise IncorrectLookupParameters
+            self.page_num = -(-page.total // self.list_per_page)
+            page = self._page(request)
+        self.paginator = Paginator(range(page.total), self.list_per_page)
         self.result_list = page.contacts
         self.result_count = self.full_result_count = page.total
         self.show_full_result_count = self.show_admin_actions = self.can_show_all = False
         self.multi_page = page.total > self.list_per_page
+
+    def _page(self, request: HttpRequest) -> queries.ContactPage:
+        return queries.contact_page(
+            wanted(request),
+            number=self.page_num,
+            size=self.list_per_page,
+            sees_addresses=may(request, Permission.REVEAL),
+        )
 
 
 class ContactListAdmin(SelfServiceOfContacts):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.utils.functional import cached_property
@@ -30,6 +31,11 @@ class UncountedChangeList(ChangeList):
         return bool(self.query) or bool(self.has_active_filters)
 
     def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
+        """A page that there is not any more is the last one: Django would leave out what was searched and filtered."""
+        try:
+            super().get_results(request)
+        except IncorrectLookupParameters:
+            self.page_num = self.model_admin.get_paginator(request, self.queryset, self.list_per_page).num_pages
+            super().get_results(request)
         if not self.query and not self.has_active_filters:
             self.full_result_count = self.result_count
