@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.urls import reverse
 from tests.stories.harness import ADMIN, Story
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
-from tocsin.alerts.services import claim_alert
+from tocsin.alerts.services import claim_alert, mute_alert
 from tocsin.contacts.models import Contact
 from tocsin.contacts.rules import Fallback
 from tocsin.delivery.models import Delivery
@@ -215,6 +216,20 @@ def test_explain_tells_of_a_moment_and_of_the_escalation_that_would_follow(story
     assert "step 1, if not claimed" in shown
     assert "Then 2 more times from the first step." in shown
     assert "Bob" in shown
+
+
+def test_explain_says_that_nobody_is_told_before_the_mute_of_the_open_alert_is_over(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["email"]})
+    story.fires("DiskFull")
+    story.passes(5)
+    story.expect_mail(ann)
+    mute_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lasts=timedelta(hours=8))
+
+    shown = signed_in(Role.VIEWER).get(reverse("console:explain"), {"labels": "alertname=DiskFull"}).content.decode()
+
+    assert "Somebody would be told, but not before" in shown
+    assert "That alert is muted: its messages wait until" in shown
 
 
 def test_explain_says_which_condition_failed(story: Story) -> None:

@@ -103,6 +103,8 @@ def _details(policy: ExplainedPolicy) -> list[str]:
         lines.append("outside the hours of the policy: nothing is sent")
     elif policy.moment.at is not None:
         lines.append(f"outside the hours of the policy: waits until {policy.moment.at.isoformat()}")
+    if policy.muted_until is not None:
+        lines.append(f"that alert is muted: its messages wait until {policy.muted_until.isoformat()}")
     lines += [f"on duty on {name}: {', '.join(people) or 'nobody'}" for name, people in policy.on_duty]
     lines += _people(policy)
     if policy.is_match:
@@ -159,7 +161,7 @@ def _as_json(found: Explanation) -> dict[str, Any]:
                 "open_alert_fault": policy.open_alert_fault,
                 "coming": [coming_json(item) for item in policy.coming],
                 "is_dropped": policy.moment.is_dropped,
-                "waits_until": policy.moment.at,
+                "waits_until": policy.waits_until,
                 **_told_as_json(policy),
                 "repeats_after_seconds": policy.repeat_every.total_seconds() if policy.repeat_every else None,
                 "escalation": policy.escalation,

@@ -74,7 +74,9 @@ class ExplainedPolicy:
     deliveries: tuple[PlannedDelivery, ...] = ()
     shortfalls: tuple[Shortfall, ...] = ()
     moment: Moment = _AT_ONCE
-    """When the messages would go out."""
+    """When the hours of the policy let the messages out."""
+    muted_until: datetime | None = None
+    """The open alert's messages wait until then."""
     is_shadow: bool = False
     on_duty: OnDuty = ()
     """The on-call schedules that it names, each with whoever is on duty when the messages would go out."""
@@ -85,6 +87,15 @@ class ExplainedPolicy:
     steps: tuple[ExplainedStep, ...] = ()
     coming: tuple[Coming, ...] = ()
     """What falls due of the open alert if nothing happens."""
+
+    @property
+    def tells_somebody(self) -> bool:
+        return self.is_enabled and bool(self.deliveries) and not self.moment.is_dropped
+
+    @property
+    def waits_until(self) -> datetime | None:
+        """For its hours, or for the end of a mute."""
+        return max((at for at in (self.moment.at, self.muted_until) if at is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +124,14 @@ class Explanation:
     def is_anybody_told(self) -> bool:
         if self.silence is not None or self.inhibition is not None:
             return False
-        return any(policy.is_enabled and policy.deliveries and not policy.moment.is_dropped for policy in self.policies)
+        return any(policy.tells_somebody for policy in self.policies)
+
+    @property
+    def waits_until(self) -> datetime | None:
+        """Before then nobody is told, where somebody is at all."""
+        waits = [policy.waits_until for policy in self.policies if policy.tells_somebody]
+        known = [at for at in waits if at is not None]
+        return min(known) if known and len(known) == len(waits) else None
 
 
 _MISMATCH = Sentence('rule %(rule)d: %(condition)s, but %(label)s is "%(actual)s"')
@@ -183,6 +201,7 @@ def explain(
                 deliveries=made.deliveries,
                 shortfalls=made.shortfalls,
                 moment=moment,
+                muted_until=opened[item.policy_id].muted_until if item.policy_id in opened else None,
                 is_shadow=item.is_shadow,
                 on_duty=planner.on_duty(view.targets, told_at),
                 repeat_every=view.repeat_every,
@@ -276,6 +295,7 @@ class _OpenAlert:
     version_id: int
     severity: int
     told_from: datetime
+    muted_until: datetime | None
 
 
 def _open_alerts(keys: Mapping[int, UUID], severity: int, now: datetime) -> dict[int, _OpenAlert]:
@@ -289,9 +309,10 @@ def _open_alerts(keys: Mapping[int, UUID], severity: int, now: datetime) -> dict
         waits_until = alert.due_at
         if told_at is not None:
             waits_until = told_at + timedelta(seconds=version.group_interval_seconds)
-        moments = (now, waits_until or now, alert.muted_until or now)
+        muted_until = alert.muted_until if alert.muted_until is not None and alert.muted_until > now else None
+        moments = (now, waits_until or now, muted_until or now)
         worse = alert.chosen_severity or min(alert.severity, severity)
-        found[alert.policy_id] = _OpenAlert(alert.pk, version.pk, worse, max(moments))
+        found[alert.policy_id] = _OpenAlert(alert.pk, version.pk, worse, max(moments), muted_until)
     return found
 
 

@@ -249,7 +249,7 @@ def _policy(policy: ExplainedPolicy) -> PolicyTold:
         open_alert_fault=policy.open_alert_fault,
         coming=what_comes(policy.coming),
         is_dropped=policy.moment.is_dropped,
-        waits_until=policy.moment.at,
+        waits_until=policy.waits_until,
         repeats_after_seconds=policy.repeat_every.total_seconds() if policy.repeat_every else None,
         escalation=policy.escalation,
         rounds=policy.rounds,
