@@ -129,11 +129,12 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_unpacked() 
     assert refusal(stream.getvalue(), "xlsx") == "Unpacked, this file is too large: at most 400 MiB."
 
 
-def test_texts_that_cells_share_are_not_unpacked_beyond_what_memory_holds() -> None:
+@pytest.mark.parametrize(("part", "root"), [("xl/any.bin", "sst"), ("xl/styles.xml", "worksheet")])
+def test_what_is_held_in_memory_is_not_unpacked_beyond_it(part: str, root: str) -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        beginning = f"<?xml version='1.0'?><!--{'x' * 5000}--><s:sst xmlns:s='x'>".encode()
-        archive.writestr("xl/any.bin", beginning + b"<si><t/></si>" * (65 * 2**20 // 13))
+        beginning = f"<?xml version='1.0'?><!--{'x' * 5000}--><s:{root} xmlns:s='x'>".encode()
+        archive.writestr(part, beginning + b"<si><t/></si>" * (65 * 2**20 // 13))
 
     assert refusal(stream.getvalue(), "xlsx") == "Unpacked, this file is too large: at most 64 MiB."
 

@@ -29,7 +29,9 @@ Values = dict[str, str | list[str]]
 _MAX_COLUMNS = 100
 _MAX_UNPACKED = 400 * 2**20
 _MAX_SHARED = 64 * 2**20
-"""Of the texts that cells share: all of them are held in memory, several times as large."""
+"""Of the texts that cells share, of styles and the like: all of them are held in memory, several times as large."""
+_SHEETS = "xl/worksheets/"
+"""What is under it is read row by row."""
 _MAX_PARTS = 1000
 _NO_RESULT = re.compile(
     rb"(?:</(?:\w+:)?f|<(?:\w+:)?f\b[^<>]*/)>\s*(?:<(?:\w+:)?v\s*(?:/>|></(?:\w+:)?v>))?\s*</(?:\w+:)?c>"
@@ -281,7 +283,9 @@ def _refuse_bombs(content: bytes) -> None:
         shared = 0
         for part in parts:
             with archive.open(part) as stream:
-                shared += part.file_size if root_of(stream) == "sst" else 0
+                root = root_of(stream)
+            is_streamed = root == "worksheet" and part.filename.startswith(_SHEETS)
+            shared += 0 if is_streamed or not root else part.file_size
         if shared > _MAX_SHARED:
             raise _unpacks_to_too_much(_MAX_SHARED)
 
