@@ -13,6 +13,9 @@ from __future__ import annotations
 import re
 from bisect import insort
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import re2
 
 _PLACE = re.compile(r"%\((\w+)\)([sd])")
 
@@ -33,7 +36,7 @@ class Sentence(str):
         return sentence
 
     words: frozenset[str]
-    _shape: re.Pattern[str] | None
+    _shape: Any
     """Made when it is first looked for: hundreds of them would hold up the start of every process."""
 
     def values_in(self, text: str) -> dict[str, str] | None:
@@ -44,6 +47,8 @@ class Sentence(str):
         return found.groupdict() if found else None
 
 
+_MANY_PLACES = 3
+"""From so many on, what a vendor says could be made so that Python's own expressions take seconds to tell."""
 _KNOWN: list[Sentence] = []
 """The most particular first: a sentence that is little more than its places fits many texts."""
 
@@ -78,8 +83,8 @@ def _filler(said: Mapping[str, str]) -> Callable[[re.Match[str]], str]:
     return lambda place: said[place[1]]
 
 
-def _shape(template: str) -> re.Pattern[str]:
-    """A place that stands there twice holds the same both times."""
+def _shape(template: str) -> Any:
+    """A place that stands there twice holds the same both times. Many places are looked for in linear time."""
     pieces, seen, end = [], set(), 0
     for place in _PLACE.finditer(template):
         pieces.append(re.escape(template[end : place.start()]))
@@ -89,4 +94,9 @@ def _shape(template: str) -> re.Pattern[str]:
         seen.add(name)
         end = place.end()
     pieces.append(re.escape(template[end:]))
-    return re.compile("".join(pieces), re.DOTALL)
+    shape = "".join(pieces)
+    if len(seen) < _MANY_PLACES or "(?P=" in shape:
+        return re.compile(shape, re.DOTALL)
+    options = re2.Options()
+    options.dot_nl = True
+    return re2.compile(shape, options)
