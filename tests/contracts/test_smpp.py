@@ -62,7 +62,7 @@ def heard_while(config: dict[str, str], *steps: Callable[[ReportingProvider], ob
                 result = step(provider)
                 if asyncio.iscoroutine(result):
                     await result
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while len(heard) < count:  # noqa: ASYNC110 (as a person would look)
                     await asyncio.sleep(0.01)
             await asyncio.sleep(0.05)
@@ -497,7 +497,7 @@ def test_smpp34s_own_server_takes_a_text_and_brings_its_receipt() -> None:
                 receipt = asyncio.ensure_future(anext(provider.receipts()))
                 result = await provider.send(replace(SMS, text="磁盘已满"))
                 assert (result.outcome, result.provider_id) == (Outcome.ACCEPTED, "77")
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(60):
                     return [await receipt]
         finally:
             serving.cancel()

@@ -375,7 +375,7 @@ def test_a_send_that_outlives_its_account_leaves_no_open_connection(server: Smtp
     async def run() -> None:
         provider = open_provider("smtp", config_for(server), HttpClient())
         sending = asyncio.create_task(provider.send(MAIL))
-        await asyncio.sleep(0.1)
+        await asyncio.to_thread(wait_until, lambda: server.connections == 1, what="a connection")
         await provider.aclose()
         assert (await sending).outcome == Outcome.ACCEPTED
         await asyncio.to_thread(wait_until, lambda: server.open_connections == 0, what="the farewell")

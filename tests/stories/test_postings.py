@@ -397,17 +397,12 @@ def test_a_message_of_several_alerts_is_no_alerts_first_one(story: Story, slack:
     assert Posting.objects.count() == 1
 
 
-def test_what_a_slow_vendor_left_no_time_for_is_begun_with_the_next_batch(
-    story: Story, slack: SlackSimulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_slow_vendor_left_no_time_for_is_begun_with_the_next_batch(story: Story, slack: SlackSimulator) -> None:
     fired(story, slack)
     story.passes(5)
-    with monkeypatch.context() as patch:
-        patch.setattr(updating, "_SLOTS", 0)
-        patch.setattr(updating, "_BEGUN_WITHIN", 0.05)
-        claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
 
-        assert updating.show_changes(story.now) == 1
+    assert updating.show_changes(story.now, slots=0, begun_within=0.05) == 1
 
     assert Posting.objects.filter(due_at=story.now, tries=0, taken_at=None, failure="").count() == 1
     assert LEASE.total_seconds() / 2 > updating._BEGUN_WITHIN + updating._LONGEST

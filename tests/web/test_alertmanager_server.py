@@ -30,7 +30,7 @@ _numbers = count(1)
 
 
 def post(port: int, token: str, path: str = "/api/v2/alerts") -> int:
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     body = json.dumps([{"labels": {"alertname": "A"}}])
     request_id = f"test-{next(_numbers)}"
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "X-Request-ID": request_id}
@@ -63,7 +63,7 @@ def test_two_processes_give_one_answer_and_logs_follow_a_post(
     stored = 'tocsin_ingest_reports_total{dialect="prometheus",result="stored"} 12.0'
 
     def metrics(port: int) -> str:
-        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as reply:
             return str(reply.read().decode())
 
     with web_server(tmp_path, workers=2) as port:
@@ -86,7 +86,7 @@ def test_whoever_sends_too_much_is_told_so_whether_it_was_declared_or_not(tmp_pa
 
     with web_server(tmp_path) as port:
         for body in (much, iter([much])):
-            link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             link.request("POST", "/api/v2/alerts", body, {"Authorization": f"Bearer {token}"})
             reply = link.getresponse()
             answers.append((reply.status, json.loads(reply.read())["message"]))

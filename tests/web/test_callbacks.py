@@ -9,7 +9,9 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from simulators.aliyun import AliyunSimulator
 from simulators.sms_gateway import DELIVERED, FAILED, SUBMITTED, SmsGatewaySimulator
@@ -189,11 +191,13 @@ def test_alibaba_clouds_voice_reports_are_answered_well_within_their_700_millise
     path = f"/callbacks/aliyun_voice/{account.callback_token}"
     Client().post(path, json.dumps(reports[:1]), content_type="application/json")  # what is made at the first request
 
-    begun = time.perf_counter()
-    reply = Client().post(path, json.dumps(reports[1:]), content_type="application/json")
-    took = time.perf_counter() - begun
+    begun = time.process_time()
+    with CaptureQueriesContext(connection) as asked:
+        reply = Client().post(path, json.dumps(reports[1:]), content_type="application/json")
+    took = time.process_time() - begun  # of ours alone, whatever else the machine does
 
     assert reply.json()["code"] == 0
     assert took < 0.7, f"{len(reports) - 1} reports of failed calls, their fallbacks planned, took {took:.2f} s"
+    assert len(asked) < 40, "asked for each report"
     assert Delivery.objects.filter(channel="phone", state="failed", reason="busy").count() == 20
     assert Delivery.objects.filter(channel="sms", fallback_of__isnull=False).count() == 20

@@ -56,7 +56,9 @@ class _Change:
     message: Message = field(repr=False)
 
 
-def show_changes(now: datetime, *, limit: int = _AT_ONCE) -> int:
+def show_changes(
+    now: datetime, *, limit: int = _AT_ONCE, slots: int = _SLOTS, begun_within: float = _BEGUN_WITHIN
+) -> int:
     """Looks at up to `limit` messages of alerts that have changed and returns how many. Others skip what it takes."""
     look_at_changed(now)
     due = take_postings(now, limit)
@@ -68,7 +70,7 @@ def show_changes(now: datetime, *, limit: int = _AT_ONCE) -> int:
     begun = {change.posting.delivery_id for change in changes}
     finished += [Finished(item.delivery_id, item.wanted, item.shown) for item in due if item.delivery_id not in begun]
     if going:
-        results = asyncio.run(_update_all(going))
+        results = asyncio.run(_update_all(going, slots, begun_within))
         block_lanes(_blocked(going, results, now))
         for change, result in zip(going, results, strict=True):
             finished.append(_not_begun(change.posting, now) if result is None else _finished(change, result, now))
@@ -154,11 +156,11 @@ def _pass_lanes(changes: Sequence[_Change], now: datetime) -> tuple[list[_Change
     return going, waiting
 
 
-async def _update_all(changes: Sequence[_Change]) -> list[SendResult | None]:
+async def _update_all(changes: Sequence[_Change], at_once: int, within: float) -> list[SendResult | None]:
     """None: there was no time to begin it."""
     http = HttpClient(allow=settings.OUTGOING_ALLOW)
-    slots = {change.route.key: asyncio.Semaphore(_SLOTS) for change in changes}
-    until = asyncio.get_running_loop().time() + _BEGUN_WITHIN
+    slots = {change.route.key: asyncio.Semaphore(at_once) for change in changes}
+    until = asyncio.get_running_loop().time() + within
     opened: dict[tuple[str, int, int], UpdatingProvider] = {}
 
     def provider_of(change: _Change) -> UpdatingProvider:

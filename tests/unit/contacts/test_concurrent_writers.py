@@ -67,7 +67,7 @@ def test_of_many_writers_with_the_same_number_exactly_one_succeeds(now: datetime
 
     writers = [Writer(lambda name=f"W{number}": write(name)) for number in range(6)]
     for writer in writers:
-        writer.join(20)
+        writer.join(60)
 
     (winner,) = Contact.objects.all()
     refusals = [writer.error for writer in writers if writer.error is not None]

@@ -43,7 +43,7 @@ class Writer(threading.Thread):
         raise AssertionError(f"ended without waiting: {self.result!r} {self.error!r}")
 
     def finish(self) -> Any:
-        self.join(20)
+        self.join(60)
         assert not self.is_alive()
         if self.error is not None:
             raise self.error

@@ -139,12 +139,12 @@ def test_of_two_requests_with_one_key_at_once_one_works_and_the_other_hears_of_i
         with transaction.atomic():
             earlier_answer(Claim(token.pk, "k1", "digest", now))
             held.set()
-            ended.wait(10)
+            ended.wait(60)
         connection.close()
 
     thread = threading.Thread(target=hold)
     thread.start()
-    held.wait(10)
+    held.wait(60)
     meanwhile = api("POST", "/contacts", ANN, Idempotency_Key="k1")
     other_key = api("POST", "/contacts", {"name": "Bob", "email": "bob@example.org"}, Idempotency_Key="k2")
     ended.set()
@@ -160,7 +160,7 @@ def test_many_at_once_with_one_key_make_one_contact() -> None:
     start, answers = threading.Barrier(4), list[Answer]()
 
     def post() -> None:
-        start.wait(10)
+        start.wait(60)
         answers.append(api("POST", "/contacts", ANN, Idempotency_Key="k1"))
         connection.close()
 
