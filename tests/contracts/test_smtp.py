@@ -172,6 +172,7 @@ def test_a_refused_recipient(server: SmtpSimulator, reply: str, outcome: Outcome
         ("554 5.7.1 Relay access denied", False),
         ("451 4.3.0 Local error", False),
         ("421 4.3.2 Shutting down", False),
+        ("421 4.7.0 Too much from you, closing", False),
     ],
 )
 def test_one_mailbox_that_takes_nothing_now_says_nothing_of_the_account(

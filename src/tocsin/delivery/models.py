@@ -273,7 +273,7 @@ class Attempt(models.Model):
     detail = models.CharField(max_length=500, blank=True)
     provider_id = models.CharField(max_length=128, blank=True)
     passed_over = models.CharField(max_length=500, blank=True, db_default="")
-    """Accounts that come first and were paused, each with its last failure."""
+    """Accounts that come first and were paused, or took no more for now, each with why."""
 
     class Meta:
         verbose_name = _("attempt")

@@ -57,7 +57,7 @@ class AttemptOut(BaseModel):
     code: str
     detail: str
     provider_id: str
-    passed_over: str = Field(description="Accounts that come first and were paused.")
+    passed_over: str = Field(description="Accounts that come first and were paused, or took no more for now, with why.")
 
 
 class ReceiptOut(BaseModel):
