@@ -22,6 +22,8 @@ PEOPLE = 20
 
 
 def test_a_killed_postgresql_costs_no_accepted_event_and_no_silent_double(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / "secret-key").write_text("0" * 64)  # which `serve` makes before the database
     with ExitStack() as stack:
         simulator = stack.enter_context(SmtpSimulator())
         folder.mkdir(mode=0o700, exist_ok=True)

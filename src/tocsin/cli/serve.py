@@ -15,12 +15,11 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from tocsin.cli.shared import PORT, PROCESSES, migrate_and_prepare, note_address, say, set_up_django
+from tocsin.cli.shared import PORT, PROCESSES, free_port, migrate_and_prepare, note_address, say, set_up_django
 from tocsin.config.embedded_postgres import EmbeddedPostgres
 from tocsin.config.environment import data_folder, database_url, ensure_secret_key
 from tocsin.config.logs import configure_logging
 from tocsin.config.supervisor import Program, Service, Supervisor
-from tocsin.core.errors import ConfigurationError
 
 app = App(name="serve")
 
@@ -46,7 +45,7 @@ def serve(
     configure_logging()
     if data_dir is not None:
         os.environ["TOCSIN_DATA_DIR"] = str(data_dir.expanduser().absolute())
-    port = _free_port(host, port)
+    port = free_port(host, port)
     url = _local_url(host, port)
     os.environ["TOCSIN_PUBLIC_URL"] = os.environ.get("TOCSIN_PUBLIC_URL") or url
     with ExitStack() as stack:
@@ -102,21 +101,6 @@ def _ending_by_signal() -> Iterator[None]:
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
-
-
-def _free_port(host: str, port: int) -> int:
-    """The port itself, or a free one for 0. Asked here because the web server shares ports between its processes,
-    and would share this one with a stranger of the same user."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            text = f"Cannot listen on {host} port {port}: {error.strerror}. Choose another --port or --host."
-            raise ConfigurationError(text) from error
-        chosen: int = probe.getsockname()[1]
-        return chosen
 
 
 def _local_url(host: str, port: int) -> str:

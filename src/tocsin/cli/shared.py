@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import socket
 import sys
 import time
 import traceback
@@ -140,6 +141,24 @@ def migrate_and_prepare(*, is_said: bool = True) -> dict[str, Any]:
     elif is_said:
         say(f"Sign in as `admin` with the password {done['password']} (it is shown only this once).")
     return done
+
+
+def free_port(host: str, port: int, *, shares: bool = False) -> int:
+    """The port itself, or a free one for 0. ConfigurationError when it cannot be listened on.
+
+    Asked here because the web server shares ports between its processes, and would share this one with a
+    stranger of the same user. `shares`: with another of them it may, such as one that is just ending.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT if shares else socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            text = f"Cannot listen on {host} port {port}: {error.strerror}. Choose another --port or --host."
+            raise ConfigurationError(text) from error
+        chosen: int = probe.getsockname()[1]
+        return chosen
 
 
 def is_ready(layout: Layout) -> bool:

@@ -12,7 +12,7 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
-from tocsin.cli.shared import PORT, PROCESSES, set_up_django
+from tocsin.cli.shared import PORT, PROCESSES, free_port, set_up_django
 from tocsin.config.logs import configure_logging
 from tocsin.config.processes import end_with, keep_what_is_loaded
 
@@ -35,6 +35,8 @@ def web(
     """Run the web server alone, until Ctrl-C or SIGTERM."""
     if supervisor is not None:
         end_with(supervisor)
+    else:
+        port = free_port(host, port, shares=True)
     configure_logging()
     if faces:
         os.environ["TOCSIN_FACES"] = faces

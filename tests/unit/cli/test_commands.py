@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -265,3 +266,16 @@ def test_fail_ends_with_the_given_code() -> None:
         fail("no", code=3)
 
     assert end.value.code == 3
+
+
+def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
+    more = {"TOCSIN_DATABASE_URL": f"postgresql://ada@/alerts?host={tmp_path}", "TOCSIN_SECRET_KEY": "0" * 32}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        answers = tocsin_each(tmp_path / "data", [["web", "--port", port], ["serve", "--port", port]], **more)
+
+    for answer in answers:
+        assert (answer.returncode, answer.stdout) == (1, "")
+        assert answer.stderr == (
+            f"Cannot listen on 127.0.0.1 port {port}: Address already in use. Choose another --port or --host.\n"
+        )
