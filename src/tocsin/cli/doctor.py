@@ -98,6 +98,7 @@ def _examine_database() -> Iterator[Finding]:
         yield checks.check_worker(Beat.objects.aggregate(last=Max("beat_at"))["last"], utc_now())
         has_text_provider = are_simulated.get(Channel.SMS) is False
         yield checks.check_public_url(settings.PUBLIC_URL, has_text_provider=has_text_provider)
+        yield checks.check_proxies(settings.PUBLIC_URL, settings.TRUSTED_PROXIES)
         yield from checks.check_accounts(are_simulated)
         yield from checks.check_connections(
             (account.name, how.is_connected, how.failure)

@@ -128,6 +128,17 @@ def check_simulated_proofs(count: int) -> Finding:
     return Finding("verified numbers", Level.WARNING, text)
 
 
+def check_proxies(public_url: str, trusted: Sequence[str]) -> Finding:
+    """Tocsin speaks plain HTTP, so that whoever is reached by https is reached through a proxy."""
+    if not public_url.startswith("https://") or trusted:
+        return Finding("proxies", Level.OK, ", ".join(trusted) or "none")
+    text = (
+        "TOCSIN_PUBLIC_URL begins with https, so a proxy is in front, and TOCSIN_TRUSTED_PROXIES does not name it: all "
+        "requests seem to come from it, and whoever guesses passwords locks everybody out. Set it to its address."
+    )
+    return Finding("proxies", Level.WARNING, text)
+
+
 def check_second_factors(admins: Iterable[str]) -> Finding:
     """`admins`: administrators who sign in with a password and nothing else."""
     names = list(admins)

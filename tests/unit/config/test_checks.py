@@ -167,3 +167,10 @@ def test_secrets_of_another_key_fail_with_both_ways_out() -> None:
     assert "(provider accounts: 2, webhooks: 1)" in lost.text
     assert "Put the old key behind the present one" in lost.text
     assert "enter them again" in lost.text
+
+
+def test_a_proxy_that_is_not_named_is_told() -> None:
+    assert checks.check_proxies("https://t.example", ()).level is Level.WARNING
+    assert "TOCSIN_TRUSTED_PROXIES" in checks.check_proxies("https://t.example", ()).text
+    assert checks.check_proxies("https://t.example", ("192.0.2.7",)).level is Level.OK
+    assert checks.check_proxies("http://127.0.0.1:8000", ()).level is Level.OK
