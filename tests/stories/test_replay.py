@@ -18,7 +18,7 @@ from tocsin.core.errors import InvalidInputError
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.replaying import replay_period
 from tocsin.policies.drafts import parse_drafts
-from tocsin.policies.services import StepInput, create_escalation
+from tocsin.policies.services import StepInput, create_escalation, delete_policy
 from tocsin.policies.services.inhibitions import create_inhibition
 from tocsin.policies.services.silences import create_silence
 
@@ -184,3 +184,43 @@ def test_what_is_wrong_with_a_draft_is_said_with_its_place(story: Story, draft: 
 def test_a_time_that_is_none_is_refused(story: Story) -> None:
     with pytest.raises(InvalidInputError, match="30d"):
         show(since="a while")
+
+
+def test_what_began_to_fire_before_the_time_is_left_out_whether_or_not_it_is_over(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]})
+    story.fires("Disk full")
+    story.fires("Load high")
+    story.passes(3600)
+    since = story.now
+    story.passes(60)
+    story.recovers("Disk full")
+    story.passes(60)
+    story.expect_many(3)
+
+    found = replay_period(since, story.now)
+
+    assert (found.firings, found.current.alerts, found.current.messages) == (0, 0, {})
+
+
+def test_what_fired_anew_after_its_policy_was_deleted_is_counted_as_taken_by_none(story: Story) -> None:
+    ann = story.contact("Ann")
+    policy = story.policy({ann: ["sms"]})
+    story.fires("Disk full")
+    story.passes(60)
+    story.recovers("Disk full")
+    story.passes(60)
+    story.expect_many(2)
+    delete_policy(by=ADMIN, now=story.now, policy_id=policy.pk)
+    story.passes(3600)
+    since = story.now
+    story.passes(60)
+    story.fires("Disk full")
+    story.passes(60)
+    drafts = parse_drafts({"policies": [{"name": "Disks", "tells": {"Ann": ["sms"]}}]})
+
+    found = replay_period(since, story.now, drafts)
+
+    assert (found.firings, found.current.unmatched) == (1, 1)
+    assert found.draft is not None
+    assert found.draft.messages == {Channel.SMS: 1}

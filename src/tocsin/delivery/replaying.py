@@ -34,7 +34,8 @@ from tocsin.policies.rules import Matcher, Moment, Walk
 
 MOST_FIRINGS = 200_000
 
-# An event's row is its present state: its last end is known, and of earlier ones when their alert ended.
+# An event's row is its present state: its last end is known, and of earlier ones when their alert ended. What was in an
+# alert before the time, and has not begun anew since, did not fire in it.
 _FIRINGS = """
 SELECT e.id, e.integration_id, e.labels::text, e.severity, f.joined_at,
        CASE WHEN e.state = 'resolved' AND e.changed_at >= f.joined_at AND f.next_at IS NULL THEN e.changed_at
@@ -53,7 +54,10 @@ SELECT e.id, e.integration_id, e.labels::text, e.severity, greatest(e.starts_at,
 FROM events_event e
 WHERE (e.changed_at >= %(since)s OR e.state = 'active')
   AND NOT EXISTS (SELECT FROM alerts_alertevent m WHERE m.event_id = e.id AND m.joined_at >= %(since)s)
-  AND NOT EXISTS (SELECT FROM alerts_alertevent m WHERE m.event_id = e.id AND e.state = 'active')
+  AND NOT EXISTS (
+      SELECT FROM alerts_alertevent m JOIN alerts_alert a ON a.id = m.alert_id
+      WHERE m.event_id = e.id AND (a.resolved_at IS NULL OR a.resolved_at >= e.starts_at)
+  )
 LIMIT %(most)s
 """
 
