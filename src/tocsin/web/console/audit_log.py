@@ -50,6 +50,7 @@ _FACTS: Words = {
     "legacy_chatbot_url": _("chatbot (imported)"),
     "phone_verified_at": _("verified"),
     "phone_verification": _("verification sent"),
+    "personal_link": _("personal link"),
     "sign_in": _("signs in as"),
     "first_name": _("full name"),
     "url": _("webhook URL"),

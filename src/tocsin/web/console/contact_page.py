@@ -37,6 +37,7 @@ _GROUPS_NAMED = 100
 _FIELDS = {
     "name": _("Name"),
     "phone": _("Phone Number"),
+    "personal_link": _("Personal link"),
     "email": pgettext_lazy("field", "Email"),
     "groups": _("Contact Group"),
     "fallback": _("Fallback"),
