@@ -5,6 +5,7 @@ The cluster that has it is kept in .cache for the next run, as long as no migrat
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -25,13 +26,14 @@ _KEPT = _ROOT / ".cache" / "test-clusters"
 
 
 def migrated_database() -> str:
-    """Its name; made in the server of the settings, where it does not come with the cluster."""
-    with connection.cursor() as cursor:
+    """Its name; made in the server of the settings, where it does not come with the cluster. No connection stays: tests
+    would take it for one to their own database.
+    """
+    with contextlib.closing(connection), connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_NAME])
         if cursor.fetchone():
             return _NAME
         cursor.execute(f"CREATE DATABASE {_NAME}_unready")
-    connection.close()
     usual, connection.settings_dict["NAME"] = connection.settings_dict["NAME"], f"{_NAME}_unready"
     try:
         call_command("migrate", verbosity=0)

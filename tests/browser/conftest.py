@@ -32,8 +32,15 @@ _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chr
 """The first has no window to draw, and starts in a third of the time."""
 
 
+@pytest.fixture(scope="session")
+def live_server(django_db_setup: None, live_server: Any) -> Any:
+    """Begun after the database, so that it ends before it."""
+    return live_server
+
+
 @pytest.fixture(scope="package")  # while it is open, no other test of this process may run an event loop
-def browser() -> Iterator[Browser]:
+def browser(django_db_setup: None) -> Iterator[Browser]:
+    """Opened after the database was made: in its loop Django has other connections than outside of it."""
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:
         pytest.fail("These tests drive Chromium; install the Debian package `chromium`.")
