@@ -17,16 +17,25 @@ from contextlib import suppress
 from typing import IO, Any
 
 from tocsin.contacts.rules.importing import MAX_FILE_BYTES
+from tocsin.web.shared.uploads import TAKES_FILES
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-_LARGEST = MAX_FILE_BYTES + 2**20
-"""Bytes of a body; the doors that take files take the largest, all others refuse far smaller ones."""
+_LARGEST = 17 * 2**20
+"""Bytes of a body, of which doors refuse far smaller ones (events those of 8 MiB), and say so."""
+_LARGEST_WITH_FILE = MAX_FILE_BYTES + 2**20
+_SMALL = 2**18
+_LARGE_AT_ONCE = 16
+"""How many bodies that are not small are read at once: they lie on the disk."""
 _IN_MEMORY = 2**20
+"""Of one of these."""
 _WITHIN = 30.0
-"""Seconds for a body that fits into memory, for each megabyte of another one, and for each piece of an answer."""
+"""Seconds for a body, and for each piece of an answer."""
+_MORE_FOR_EACH = 5.0
+"""Seconds for each megabyte of a body beside."""
 _SENT_AT_ONCE = 4 * 2**20
 """A file of up to so many bytes is left to the server, however slowly it is fetched."""
+_DOORS_OF_FILES = tuple(f"/{route}" for route in TAKES_FILES)
 _UNPREFIXED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 _JOINED_BY = {"cookie": "; "}
 _SERVER: Mapping[str, Any] = {
@@ -50,6 +59,7 @@ class Bridge:
     def __init__(self, application: Application, *, threads: int) -> None:
         self._application = application
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
         environ = environ_of(scope)
@@ -68,11 +78,13 @@ class Bridge:
         declared = environ.get("CONTENT_LENGTH", "")
         if declared in ("", "0") and "HTTP_TRANSFER_ENCODING" not in environ:
             return io.BytesIO()
-        length = int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 19 else _LARGEST
-        if length > _LARGEST:
+        takes_file = environ["PATH_INFO"].endswith(_DOORS_OF_FILES)
+        most = _LARGEST_WITH_FILE if takes_file else _LARGEST
+        length = int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 19 else most
+        if length > most:
             raise _RefusedError(413)
-        reading = asyncio.ensure_future(_whole(proto) if length <= _IN_MEMORY else _spooled(proto))
-        done, _late = await asyncio.wait([reading], timeout=_WITHIN * max(1, length / 2**20))
+        reading = asyncio.ensure_future(_whole(proto) if length <= _SMALL else self._spooled(proto, most))
+        done, _late = await asyncio.wait([reading], timeout=_WITHIN + _MORE_FOR_EACH * length / 2**20)
         if not done:
             reading.cancel()
             raise _RefusedError(408)
@@ -82,6 +94,21 @@ class Bridge:
             raise _RefusedError(400) from error
         environ["CONTENT_LENGTH"] = str(size)
         return body
+
+    async def _spooled(self, proto: Any, most: int) -> tuple[IO[bytes], int]:
+        async with self._large:
+            file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (closed with the request)
+            try:
+                async for piece in proto:
+                    file.write(piece)
+                    if file.tell() > most:
+                        raise _RefusedError(413)
+            except BaseException:
+                file.close()
+                raise
+            size = file.tell()
+            file.seek(0)
+            return file, size
 
     def _answer(self, environ: dict[str, Any], proto: Any, loop: asyncio.AbstractEventLoop) -> None:
         """In a thread."""
@@ -138,19 +165,6 @@ def _is_small(response: Any) -> bool:
 async def _whole(proto: Any) -> tuple[IO[bytes], int]:
     body = await proto()
     return io.BytesIO(body), len(body)
-
-
-async def _spooled(proto: Any) -> tuple[IO[bytes], int]:
-    file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (closed with the request)
-    size = 0
-    async for piece in proto:
-        size += len(piece)
-        if size > _LARGEST:
-            file.close()
-            raise _RefusedError(413)
-        file.write(piece)
-    file.seek(0)
-    return file, size
 
 
 async def _sent(transport: Any, piece: bytes) -> None:

@@ -10,7 +10,7 @@ from django.core.files.uploadhandler import FileUploadHandler
 
 from tocsin.contacts.rules.importing import MAX_FILE_BYTES
 
-_TAKES_FILES = frozenset({"console/contact-imports/", "api/v1/contact-imports"})
+TAKES_FILES = frozenset({"console/contact-imports/", "api/v1/contact-imports"})
 """Routes."""
 _AROUND = 2**20
 """Bytes of a form beside its file."""
@@ -24,7 +24,7 @@ class DoorHandler(FileUploadHandler):
     ) -> None:
         """RequestDataTooBig before anything is read."""
         match = self.request.resolver_match if self.request is not None else None
-        is_awaited = match is not None and match.route in _TAKES_FILES
+        is_awaited = match is not None and match.route in TAKES_FILES
         most = MAX_FILE_BYTES + _AROUND if is_awaited else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         if content_length > most:
             raise RequestDataTooBig
