@@ -420,9 +420,9 @@ def test_before_a_deletion_everything_that_uses_the_contacts_is_named(now: datet
 
     assert preview.names == ("Zhang San",)
     assert [(use.kind, use.name) for use in preview.uses] == [
+        ("policy", "Calls Zhang"),
         ("group", "Both"),
         ("group", "Only Zhang"),
-        ("policy", "Calls Zhang"),
     ]
     assert preview.emptied_groups == ("Only Zhang",)
     assert Contact.objects.count() == 2
