@@ -7,6 +7,8 @@ from django.db import DatabaseError, DataError, OperationalError, ProgrammingErr
 
 from tocsin.delivery.waiting import after_failure
 
+pytestmark = pytest.mark.django_db  # it closes the connection, which tests before it may have opened
+
 
 class _NoTable(Exception):
     sqlstate = "42P01"
