@@ -49,6 +49,7 @@ class Sentence(str):
 
 _MANY_PLACES = 3
 """From so many on, what a vendor says could be made so that Python's own expressions take seconds to tell."""
+_DEEPEST = 6
 _KNOWN: list[Sentence] = []
 """The most particular first: a sentence that is little more than its places fits many texts."""
 
@@ -61,10 +62,13 @@ def known_sentences() -> tuple[Sentence, ...]:
     return tuple(_KNOWN)
 
 
-def translated(text: str, translate: Callable[[str], str]) -> str:
-    """The text in the language of `translate` (gettext); as it is when it is no sentence of ours."""
-    if not text:
-        return ""
+def translated(text: str, translate: Callable[[str], str], depth: int = _DEEPEST) -> str:
+    """The text in the language of `translate` (gettext); as it is when it is no sentence of ours.
+
+    A sentence stands in another one, and so on `depth` times at most: others' words may look like any number of them.
+    """
+    if not text or depth == 0:
+        return text
     whole = translate(text)
     if whole != text:
         return whole
@@ -72,7 +76,7 @@ def translated(text: str, translate: Callable[[str], str]) -> str:
         values = sentence.values_in(text)
         if values:
             said = {
-                name: translated(value, translate) if name in sentence.words else value
+                name: translated(value, translate, depth - 1) if name in sentence.words else value
                 for name, value in values.items()
             }
             return _PLACE.sub(_filler(said), translate(sentence))

@@ -11,7 +11,9 @@ _REFUSED = Sentence("A test's gateway answered HTTP %(status)d: %(says)s")
 _BARE = Sentence("A test's robot is stopped.")
 _GENERAL = Sentence("%(advice)s [test %(code)s]", words=("advice",))
 _ADVISED = Sentence("%(advice)s <%(platform)s: %(code)s %(says)s>", words=("advice", "platform"))
+_CODED = Sentence("%(code)s~ %(detail)s", words=("detail",))
 _GERMAN = {
+    _CODED: "%(code)s, %(detail)s",
     _ADVISED: "%(platform)s sagt %(code)s, %(says)s. %(advice)s",
     _REQUIRED: "%(label)s wird gebraucht.",
     _REFUSED: "HTTP %(status)d vom Gateway: %(says)s",
@@ -62,3 +64,8 @@ def test_a_text_that_fits_a_sentence_in_many_ways_takes_no_time() -> None:
         "Name des Kontos sagt 7, what\nthey: say. Der Roboter ist angehalten."
     )
     assert time.monotonic() - begun < 2
+
+
+def test_others_words_that_look_like_sentences_in_sentences_are_taken_apart_a_few_times() -> None:
+    assert german(f"1~ 2~ {_BARE}") == "1, 2, Der Roboter ist angehalten."
+    assert german("x~ " * 2000).count("~") > 1990
