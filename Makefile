@@ -25,8 +25,8 @@ test: .venv/dev.stamp ## lint, then the stories on Debian's PostgreSQL and all o
 	$(VENV)/pytest $(IN_PARALLEL) $(EMBEDDED) < /dev/null
 	tools/with-debian-postgres.sh $(VENV)/pytest $(IN_PARALLEL) $(STORIES) tests/stories < /dev/null
 
-test-all: EMBEDDED := -m ''
-test-all: STORIES := -m ''
+test-all: EMBEDDED := -m '' --hypothesis-profile=search
+test-all: STORIES := -m '' --hypothesis-profile=search
 test-all: test ## every test, with other languages, widths and long variants, and the stories on both databases
 
 IN_PARALLEL := -n 2 --dist worksteal

@@ -28,7 +28,10 @@ os.environ.setdefault("TOCSIN_OUTGOING_ALLOW", "127.0.0.0/8")
 
 _FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 """What the tests write need not survive a power cut."""
-hypothesis.settings.register_profile("tocsin", deadline=None)  # a busy machine is no fault of the code
+# A busy machine is no fault of the code. Each run tries the same examples, so that a change is judged by what it
+# changes; `make test-all` looks for new ones.
+hypothesis.settings.register_profile("tocsin", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("search", deadline=None)
 hypothesis.settings.load_profile("tocsin")
 
 _LONGEST_FIRST = [

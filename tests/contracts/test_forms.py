@@ -107,6 +107,8 @@ def test_whatever_is_typed_dingtalk_rings_nobody(typed: str) -> None:
         assert not re.search(r"@\s*(?:all\b|everyone\b|所有人|全体)", shown, re.IGNORECASE)
 
 
+@example("<AT0")
+@example("at<")
 @given(TYPED)
 @settings(max_examples=200)
 def test_whatever_is_typed_lark_rings_nobody(typed: str) -> None:
@@ -119,6 +121,7 @@ def test_whatever_is_typed_lark_rings_nobody(typed: str) -> None:
 
 
 @example("< @all")
+@example("@<")
 @given(TYPED)
 @settings(max_examples=200)
 def test_whatever_is_typed_wecom_rings_nobody(typed: str) -> None:

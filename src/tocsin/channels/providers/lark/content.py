@@ -16,7 +16,7 @@ _MAX_TITLE = 200
 _MAX_PEOPLE = 100
 _SIGNATURE_ROOM = 120
 _OPEN_ID = re.compile(r"ou_[A-Za-z0-9_-]{1,120}")
-_AT_TAG = re.compile(r"<(?=\s*(?:/\s*)?at\b)", re.IGNORECASE)
+_AT_TAG = re.compile(r"<(?=\s*(?:/\s*)?at)", re.IGNORECASE)
 _MARK = re.compile(r"\\(.)|&(?=#?\w+;)|[<>]", re.DOTALL)
 
 
@@ -70,8 +70,8 @@ def text_of(message: Message, keyword: str, *, is_nested: bool = False) -> dict[
     title, whole = _inert(_title(message)), _inert(message.text)
 
     def built(body: str) -> dict[str, Any]:
-        parts = [title if not body.startswith(title) else "", body, mentioned]
-        content = "\n".join(filter(None, parts))
+        said = "\n".join(filter(None, [title if not body.startswith(title) else "", body]))
+        content = "\n".join(filter(None, [_calls_nobody(said), mentioned]))
         if keyword and keyword not in content:
             content = f"{content}\n{keyword}"
         return {"msg_type": "text", "content": {"text": content}}
@@ -102,7 +102,12 @@ def _as_lark_writes(markdown: str) -> str:
 
 
 def _inert(text: str) -> str:
-    return _AT_TAG.sub("\uff1c", calling_nobody(text))
+    return _calls_nobody(calling_nobody(text))
+
+
+def _calls_nobody(text: str) -> str:
+    """Also where two pieces that are harmless by themselves meet."""
+    return _AT_TAG.sub("\uff1c", text)
 
 
 def _plain_name(name: str) -> str:

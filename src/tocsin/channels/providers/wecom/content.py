@@ -51,7 +51,8 @@ def markdown_of(message: Message) -> bytes:
 
     def built(begin: str, mark: str = "") -> str:
         body = _as_wecom_writes(begin) + mark
-        return "\n".join(filter(None, [f"### {title}" if title else "", body, mentioned]))
+        said = "\n".join(filter(None, [f"### {title}" if title else "", body]))
+        return "\n".join(filter(None, [_calls_nobody(said), mentioned]))
 
     whole = calling_nobody(message.markdown)
     if _size(built(whole)) <= MAX_BYTES:
@@ -94,7 +95,8 @@ def text_of(message: Message) -> bytes:
     title, whole = _inert(_title(message)), _inert(message.text)
 
     def built(body: str) -> str:
-        return "\n".join(filter(None, [title if not body.startswith(title) else "", body])) or CUT
+        said = "\n".join(filter(None, [title if not body.startswith(title) else "", body]))
+        return _calls_nobody(said) or CUT
 
     content = built(whole)
     if _size(content) > MAX_TEXT_BYTES:
@@ -120,7 +122,12 @@ def _as_wecom_writes(markdown: str) -> str:
 
 
 def _inert(text: str) -> str:
-    return _MENTION_TAG.sub("\uff1c", calling_nobody(text))
+    return _calls_nobody(calling_nobody(text))
+
+
+def _calls_nobody(text: str) -> str:
+    """Also where two pieces that are harmless by themselves meet."""
+    return _MENTION_TAG.sub("\uff1c", text)
 
 
 def _is_user_id(text: str) -> bool:
