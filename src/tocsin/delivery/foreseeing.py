@@ -10,15 +10,14 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from tocsin.alerts.models import Alert
-from tocsin.alerts.rules import AlertState, clocks_from_json
+from tocsin.alerts.rules import AlertState
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.models import Contact
 from tocsin.contacts.queries import default_fallback
 from tocsin.contacts.rules import Fallback, resolved_fallback
 from tocsin.delivery.models import Delivery
-from tocsin.delivery.planning import is_in_force
+from tocsin.delivery.planning import is_in_force, known_facts
 from tocsin.delivery.rules import Cause, DeliveryState, Purpose
-from tocsin.delivery.rules.deciding import AlertFacts
 from tocsin.delivery.rules.foreseeing import Ahead, Foreseen, foreseen
 from tocsin.delivery.rules.sending import CALL_AGAIN_AFTER, why_not_now
 from tocsin.policies.queries import PolicyView, chains, policy_versions
@@ -56,28 +55,10 @@ def coming(alert_ids: Collection[int], now: datetime) -> dict[int, tuple[Coming,
     found: dict[int, tuple[Coming, ...]] = dict.fromkeys(alert_ids, ())
     for alert in alerts:
         view = views[alert.policy_version_id]
-        ladder = ladders.get(view.escalation_id or 0)
-        ahead = foreseen(_facts(alert, view, ladder), alert.due_at, now)
-        said = [_said(item, alert, view, ladder) for item in ahead]
+        facts = known_facts(alert, view, ladders)
+        said = [_said(item, alert, view, facts.chain) for item in foreseen(facts, alert.due_at, now)]
         found[alert.pk] = tuple(sorted([*said, *calls.get(alert.pk, ())], key=lambda item: item.at))
     return found
-
-
-def _facts(alert: Alert, view: PolicyView, ladder: Chain | None) -> AlertFacts:
-    return AlertFacts(
-        state=AlertState(alert.state),
-        notified_at=alert.notified_at,
-        active=alert.active_count,
-        fresh=0,
-        is_policy_enabled=is_in_force(alert),
-        sends_recovery=view.sends_recovery,
-        repeat_every=view.repeat_every,
-        chain=ladder,
-        clocks=clocks_from_json(alert.escalation),
-        muted_until=alert.muted_until,
-        lapses_at=alert.lapses_at,
-        asks_step="escalate" in alert.asked,
-    )
 
 
 def _said(item: Foreseen, alert: Alert, view: PolicyView, ladder: Chain | None) -> Coming:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -234,25 +234,34 @@ def next_due_at() -> datetime | None:
 def _decided(
     alert: Alert, policy: PolicyView, counts: EventCounts, ladders: Mapping[int, Chain], now: datetime
 ) -> _Due:
-    facts = AlertFacts(
-        state=AlertState(alert.state),
-        notified_at=alert.notified_at,
+    facts = replace(
+        known_facts(alert, policy, ladders),
         active=counts.active,
         fresh=len(counts.fresh_ids),
+        quiet=counts.quiet,
+        ended_quietly=counts.ended_quietly,
+        asks_assignee="assign" in alert.asked,
+        opens_at=closed_until(policy.window, alert.chosen_severity or counts.worst or alert.severity, now),
+    )
+    return _Due(alert, policy, counts, decide(facts, now), facts)
+
+
+def known_facts(alert: Alert, policy: PolicyView, ladders: Mapping[int, Chain]) -> AlertFacts:
+    """As the last decision left it: its events are not looked at."""
+    return AlertFacts(
+        state=AlertState(alert.state),
+        notified_at=alert.notified_at,
+        active=alert.active_count,
+        fresh=0,
         is_policy_enabled=is_in_force(alert),
         sends_recovery=policy.sends_recovery,
         repeat_every=policy.repeat_every,
-        quiet=counts.quiet,
-        ended_quietly=counts.ended_quietly,
         chain=ladders.get(policy.escalation_id or 0),
         clocks=clocks_from_json(alert.escalation),
         muted_until=alert.muted_until,
         lapses_at=alert.lapses_at,
         asks_step="escalate" in alert.asked,
-        asks_assignee="assign" in alert.asked,
-        opens_at=closed_until(policy.window, alert.chosen_severity or counts.worst or alert.severity, now),
     )
-    return _Due(alert, policy, counts, decide(facts, now), facts)
 
 
 def is_in_force(alert: Alert) -> bool:
