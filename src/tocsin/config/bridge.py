@@ -16,14 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import IO, Any
 
-from tocsin.contacts.rules.importing import MAX_FILE_BYTES
-from tocsin.web.shared.uploads import TAKES_FILES
+from tocsin.web.shared.uploads import MOST_WITH_FILE, TAKES_FILES
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _LARGEST = 17 * 2**20
 """Bytes of a body, of which doors refuse far smaller ones (events those of 8 MiB), and say so."""
-_LARGEST_WITH_FILE = MAX_FILE_BYTES + 2**20
 _SMALL = 2**18
 _LARGE_AT_ONCE = 16
 """How many bodies that are not small are read at once: they lie on the disk."""
@@ -79,7 +77,7 @@ class Bridge:
         if declared in ("", "0") and "HTTP_TRANSFER_ENCODING" not in environ:
             return io.BytesIO()
         takes_file = environ["PATH_INFO"].endswith(_DOORS_OF_FILES)
-        most = _LARGEST_WITH_FILE if takes_file else _LARGEST
+        most = MOST_WITH_FILE if takes_file else _LARGEST
         length = int(declared) if declared.isascii() and declared.isdigit() and len(declared) < 19 else most
         if length > most:
             raise _RefusedError(413)

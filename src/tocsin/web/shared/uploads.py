@@ -12,8 +12,8 @@ from tocsin.contacts.rules.importing import MAX_FILE_BYTES
 
 TAKES_FILES = frozenset({"console/contact-imports/", "api/v1/contact-imports"})
 """Routes."""
-_AROUND = 2**20
-"""Bytes of a form beside its file."""
+MOST_WITH_FILE = MAX_FILE_BYTES + 2**20
+"""Bytes of such a form: its file and what stands beside it."""
 
 
 class DoorHandler(FileUploadHandler):
@@ -25,7 +25,7 @@ class DoorHandler(FileUploadHandler):
         """RequestDataTooBig before anything is read."""
         match = self.request.resolver_match if self.request is not None else None
         is_awaited = match is not None and match.route in TAKES_FILES
-        most = MAX_FILE_BYTES + _AROUND if is_awaited else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        most = MOST_WITH_FILE if is_awaited else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         if content_length > most:
             raise RequestDataTooBig
 
