@@ -92,13 +92,15 @@ FROM unnest(%(alerts)s::bigint[], %(events)s::int[]) AS n (id, events)
 WHERE NOT EXISTS (SELECT FROM alerts_activity t WHERE t.alert_id = n.id AND t.kind = 'opened')
 RETURNING alert_id
 """
-_MAKE_DUE = """
-UPDATE alerts_alert AS a SET
+DUE_FOR_NEWS = """
     due_at = CASE WHEN a.notified_at IS NULL THEN coalesce(a.due_at, %(now)s)
-        ELSE least(a.due_at, greatest(%(now)s, a.notified_at + make_interval(secs => v.group_interval_seconds))) END
+        ELSE least(a.due_at, greatest(%(now)s, a.notified_at + make_interval(secs => v.group_interval_seconds))) END"""
+"""Of an alert `a` and its policy's version `v`."""
+_MAKE_DUE = f"""
+UPDATE alerts_alert AS a SET {DUE_FOR_NEWS}
 FROM policies_policyversion v
 WHERE v.id = a.policy_version_id AND a.id = ANY(%(alerts)s) AND a.resolved_at IS NULL
-"""
+"""  # noqa: S608 (a part of the statement)
 
 
 @dataclass(frozen=True, slots=True)

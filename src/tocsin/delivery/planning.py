@@ -66,7 +66,7 @@ class _Due:
 
     @property
     def severity(self) -> int:
-        return self.alert.chosen_severity or self.counts.worst or self.alert.severity
+        return _severity(self.alert, self.counts)
 
     def is_opened(self, now: datetime) -> bool:
         """Whether what waited is planned again: it waits for nothing more or is too urgent to wait by now, and there is
@@ -195,7 +195,8 @@ def _plan(now: datetime, limit: int, only: int | None = None) -> int:
     ]
     _decide_reopening(due, now)
 
-    worst = [item.alert.pk for item in due if item.severity == Severity.P1]
+    # Of what nobody has been told yet no cap holds anything.
+    worst = [item.alert.pk for item in due if item.severity == Severity.P1 and item.alert.notified_at is not None]
     held = [item.alert.pk for item in due if item.policy.window is not None or item.alert.pk in unmuted]
     waited = what_waited({*held, *worst}, worst)
     for item in due:
@@ -241,9 +242,13 @@ def _decided(
         quiet=counts.quiet,
         ended_quietly=counts.ended_quietly,
         asks_assignee="assign" in alert.asked,
-        opens_at=closed_until(policy.window, alert.chosen_severity or counts.worst or alert.severity, now),
+        opens_at=closed_until(policy.window, _severity(alert, counts), now),
     )
     return _Due(alert, policy, counts, decide(facts, now), facts)
+
+
+def _severity(alert: Alert, counts: EventCounts) -> int:
+    return alert.chosen_severity or counts.worst or alert.severity
 
 
 def known_facts(alert: Alert, policy: PolicyView, ladders: Mapping[int, Chain]) -> AlertFacts:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+from tocsin.alerts.linking import DUE_FOR_NEWS
 from tocsin.alerts.memberships import events_of_each
 from tocsin.events.statements import execute
 
@@ -27,7 +28,7 @@ JOIN alerts_alert newer ON newer.policy_id = a.policy_id AND newer.group_key = a
 WHERE a.id = ANY(%s) AND newer.id <> a.id AND newer.resolved_at IS NULL
 """
 # Who has one of these locked is about to decide of it: no place in the order of locks, so nobody waits here.
-_HAND_OVER = """
+_HAND_OVER = f"""
 WITH newer AS (
     SELECT id FROM alerts_alert WHERE id = ANY(%(newer)s::bigint[]) AND resolved_at IS NULL
     ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
@@ -38,12 +39,10 @@ WITH newer AS (
     JOIN newer ON newer.id = p.alert_id
     ON CONFLICT (alert_id, event_id) DO NOTHING
 )
-UPDATE alerts_alert a SET
-    due_at = CASE WHEN a.notified_at IS NULL THEN coalesce(a.due_at, %(now)s)
-        ELSE least(a.due_at, greatest(%(now)s, a.notified_at + make_interval(secs => v.group_interval_seconds))) END
+UPDATE alerts_alert a SET {DUE_FOR_NEWS}
 FROM newer, policies_policyversion v WHERE a.id = newer.id AND v.id = a.policy_version_id
 RETURNING a.id
-"""
+"""  # noqa: S608 (a part of the statement)
 
 
 def events_left(alert_ids: Sequence[int]) -> dict[int, list[int]]:
