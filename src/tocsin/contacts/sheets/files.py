@@ -243,7 +243,7 @@ def _first_sheet(content: bytes, *, data_only: bool) -> Any:
 def _has_no_results(content: bytes) -> bool:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for part in archive.infolist():
-            if not part.filename.startswith("xl/worksheets/"):
+            if not part.filename.startswith(_SHEETS):
                 continue
             with archive.open(part) as stream:
                 before = b""
