@@ -22,15 +22,18 @@ test: .venv/dev.stamp ## lint, then the stories on Debian's PostgreSQL and all o
 	@tools/old-arms-sdk.sh > /dev/null
 	@tools/debian-postfix.sh > /dev/null
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint
-	$(VENV)/pytest $(IN_PARALLEL) $(EMBEDDED) < /dev/null
-	tools/with-debian-postgres.sh $(VENV)/pytest $(IN_PARALLEL) $(STORIES) tests/stories < /dev/null
+	$(VENV)/pytest $(IN_PARALLEL) $(ORDER) $(EMBEDDED) < /dev/null
+	tools/with-debian-postgres.sh $(VENV)/pytest $(IN_PARALLEL) $(ORDER) $(STORIES) tests/stories < /dev/null
 
 test-all: EMBEDDED := -m '' --hypothesis-profile=search
 test-all: STORIES := -m '' --hypothesis-profile=search
+test-all: ORDER :=
 test-all: test ## every test, with other languages, widths and long variants, and the stories on both databases
 
 IN_PARALLEL := -n 2 --dist worksteal
 EMBEDDED := --ignore tests/stories
+# The same order and examples each time, so that a change is judged by what it changes; test-all looks for new ones.
+ORDER := --randomly-seed=1
 
 lint: lint-types lint-style lint-imports lint-migrations ## style, types, the direction of imports, missing migrations
 
