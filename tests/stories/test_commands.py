@@ -166,6 +166,9 @@ def test_an_alert_is_acted_on_from_a_shell(story: Story, capsys: pytest.CaptureF
     assert run("alert", "show", 999_999) == 1
     assert run("alert", "claim") == 1
     assert run("alert", "mute", alert.pk, "--for", "soon") == 1
+    capsys.readouterr()
+    assert run("alert", "list", "--state", "all", "--policy", "Typing eror") == 1
+    assert "There is no notification policy 'Typing eror'" in capsys.readouterr().err
 
 
 def test_a_step_of_the_escalation_is_asked_for_as_it_was_seen(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
@@ -187,7 +190,7 @@ def test_a_step_of_the_escalation_is_asked_for_as_it_was_seen(story: Story, caps
     output = capsys.readouterr()
     story.expect_mail(bob, "shell asks for help")
     assert "That step was taken already" in output.err
-    assert "escalated 1 times until now" in output.out
+    assert "escalated 1 time until now" in output.out
 
 
 def test_a_silence_made_in_a_shell_hides_and_ends(story: Story, capsys: pytest.CaptureFixture[str]) -> None:

@@ -100,7 +100,7 @@ def test_what_loses_phone_is_named(people: Path, capsys: pytest.CaptureFixture[s
 
     assert run("import", people) == 0
 
-    assert "1 proved numbers are replaced" in (said := capsys.readouterr().err)
+    assert "1 proved number is replaced" in (said := capsys.readouterr().err)
     assert "policy Databases" in said
 
 

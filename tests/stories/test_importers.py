@@ -52,7 +52,7 @@ def test_an_imported_alertmanager_is_applied_and_tells_its_receivers(
     assert os.stat(secrets).st_mode & 0o777 == 0o600
     assert "# - receivers[3].pagerduty_configs[1]: PagerDuty has no form here" in said.out
     assert "hooks.example.org" not in said.out + said.err
-    assert said.err == "10 things could not be carried over; they stand at the top.\n"
+    assert said.err == "10 things could not be carried over; see the top.\n"
     assert NotificationPolicy.objects.filter(is_enabled=True).count() == 3
 
 

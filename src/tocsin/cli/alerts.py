@@ -12,12 +12,13 @@ from tocsin.alerts import services
 from tocsin.alerts.models import Alert
 from tocsin.alerts.rules import AlertState
 from tocsin.cli.foreseeing import coming_json, coming_line
-from tocsin.cli.shared import Json, length_of, say, show, show_json
+from tocsin.cli.shared import Json, counted, length_of, say, show, show_json
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError, existing
 from tocsin.delivery.foreseeing import coming
 from tocsin.delivery.timeline import TimelineEntry, timeline
+from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.naming import Names
 
 app = App(name="alert", help="What fires, and what people do about it: list, show, claim, resolve, assign, mute.")
@@ -45,6 +46,10 @@ def list_all(
     elif state != "all":
         rows = rows.filter(state=AlertState(state))
     if policy:
+        existing(
+            NotificationPolicy.objects.filter(name=policy).first(),
+            f"There is no notification policy {policy!r}; `tocsin policy list` shows those there are.",
+        )
         rows = rows.filter(policy__name=policy)
     show([_as_json(row) for row in rows[:limit]], as_json=json, columns=_COLUMNS)
 
@@ -64,7 +69,7 @@ def show_one(alert_id: _Id, /, *, json: Json = False) -> None:
         return
     say(f"{row.pk} P{row.severity} {row.state}: {row.title} ({row.policy.name})")
     if row.policy_version.escalation_id is not None:
-        say(f"  escalated {row.escalated_count} times until now")
+        say(f"  escalated {counted(row.escalated_count, 'time')} until now")
     for entry in entries:
         by = f" by {entry.actor}" if entry.actor else ""
         say(f"  {entry.at.isoformat(timespec='seconds')}  {entry.title}{by}")

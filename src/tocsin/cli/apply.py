@@ -14,7 +14,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from tocsin.cli.shared import Json, fail, say, show_json
+from tocsin.cli.shared import Json, counted, fail, say, show_json
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError
@@ -189,11 +189,7 @@ def _refuse(error: FilesError, json: bool) -> NoReturn:
         show_json({"written": False, "problems": problems})
     for problem in error.problems:
         sys.stderr.write(f"{problem}\n")
-    fail(f"{_counted(error.problems)}; nothing was written.")
-
-
-def _counted(problems: tuple[Problem, ...]) -> str:
-    return "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    fail(f"{counted(len(error.problems), 'problem')}; nothing was written.")
 
 
 @contextmanager

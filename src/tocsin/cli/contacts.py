@@ -17,7 +17,7 @@ from django.db import transaction
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tocsin.cli.shared import Json, fail, say, show, show_json
+from tocsin.cli.shared import Json, counted, fail, say, show, show_json
 from tocsin.contacts.import_models import ContactImport
 from tocsin.contacts.import_texts import problem_text
 from tocsin.contacts.models import Contact, ContactGroup
@@ -278,13 +278,16 @@ def _tell(row: ContactImport, *, dry_run: bool) -> None:
     lost = rows_of(row.pk).filter(is_unverified=True).count()
     if lost:
         uses = ", ".join(f"{use.kind} {use.name}" for use in uses_losing_phone(row.pk)) or "none"
-        _warn(f"{lost} proved numbers are replaced and have to be verified again. Used by phone or text in: {uses}.")
+        numbers = counted(lost, "proved number is replaced and has", "proved numbers are replaced and have")
+        _warn(f"{numbers} to be verified again. Used by phone or text in: {uses}.")
     totals = ", ".join(f"{row.counts.get(fate, 0)} {fate.value}" for fate in Fate if row.counts.get(fate))
+    rows = counted(row.row_count, "row")
     if dry_run:
-        say(f"Nothing was written. {row.row_count} rows: {totals}.")
+        say(f"Nothing was written. {rows}: {totals}.")
     elif is_written:
-        texts = f" {row.text_count} verification texts were queued." if row.text_count else ""
-        say(f"{row.row_count} rows: {totals}.{texts}")
+        texts = counted(row.text_count, "verification text was", "verification texts were")
+        texts = f" {texts} queued." if row.text_count else ""
+        say(f"{rows}: {totals}.{texts}")
     else:
         _warn(f"Nothing was written, since rows are refused: {totals}.")
 

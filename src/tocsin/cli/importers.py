@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 
 from tocsin.cli import goalert_api, oncall_api
 from tocsin.cli.arms_api import asking
-from tocsin.cli.shared import Json, read_yaml, show_json
+from tocsin.cli.shared import Json, counted, read_yaml, show_json
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError
 from tocsin.files.rules.importing import go_yaml
@@ -147,7 +147,7 @@ def write_draft(draft: Draft, source: str, env_file: Path | None, json: bool) ->
     sys.stdout.write("".join(f"# {line}".rstrip() + "\n" for text in lines for line in text.splitlines() or [""]))
     sys.stdout.write("\n" + as_yaml(document))
     sys.stderr.write(
-        f"{len(draft.notes)} things could not be carried over; they stand at the top.\n" if draft.notes else ""
+        f"{counted(len(draft.notes), 'thing')} could not be carried over; see the top.\n" if draft.notes else ""
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cyclopts import App
 
-from tocsin.cli.shared import Json, database_running, migrate_and_prepare, say, set_up_django, show_json
+from tocsin.cli.shared import Json, counted, database_running, migrate_and_prepare, say, set_up_django, show_json
 
 app = App(name="migrate")
 
@@ -22,4 +22,4 @@ def migrate(*, as_json: Json = False) -> None:
     if as_json:
         show_json(done)
     else:
-        say(f"{done['applied']} migrations applied." if done["applied"] else "Nothing to do.")
+        say(f"{counted(done['applied'], 'migration')} applied." if done["applied"] else "Nothing to do.")

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from tocsin.channels.kinds import Channel
-from tocsin.cli.shared import Json, length_of, read_yaml, say, show_json
+from tocsin.cli.shared import Json, counted, length_of, read_yaml, say, show_json
 from tocsin.core.clock import utc_now
 from tocsin.delivery.replaying import Replay, Tally, replay_period
 from tocsin.policies.drafts import parse_drafts
@@ -40,15 +40,15 @@ def show(
 
 def _print(found: Replay) -> None:
     quiet = f", {found.silenced} of them silenced throughout" if found.silenced else ""
-    say(f"{found.firings} times an event fired since {found.since.isoformat(timespec='minutes')}{quiet}.")
+    say(f"{counted(found.firings, 'time')} an event fired since {found.since.isoformat(timespec='minutes')}{quiet}.")
     told = found.draft or found.current
     for channel in Channel:
         count, before = told.messages.get(channel, 0), found.current.messages.get(channel, 0)
         if count or before:
             instead = f" instead of {before}" if found.draft is not None else ""
-            say(f"{count} {_noun(channel, count)}{instead}{_after_calls(channel, told)}{_merged(channel, told)}")
+            say(f"{_messages(channel, count)}{instead}{_after_calls(channel, told)}{_merged(channel, told)}")
     instead = f" instead of {found.current.alerts}" if found.draft is not None else ""
-    alerts = f"{told.alerts} alerts{instead}; {_reach(len(told.unreached))}"
+    alerts = f"{counted(told.alerts, 'alert')}{instead}; {_reach(len(told.unreached))}"
     say(f"{alerts}; no policy takes {told.unmatched} of the firings.")
     if found.calls.made:
         say(f"({found.calls.failed} of {found.calls.made} calls failed in that time; as many would again.)")
@@ -57,7 +57,7 @@ def _print(found: Replay) -> None:
     if len(told.unreached) > _SHOWN:
         say(f"  and {len(told.unreached) - _SHOWN} more")
     for name, count in told.people.items():
-        say(f"  {name}: {count} calls and texts")
+        say(f"  {name}: {counted(count, 'call or text', 'calls and texts')}")
 
 
 def _after_calls(channel: Channel, told: Tally) -> str:
@@ -72,10 +72,9 @@ def _merged(channel: Channel, told: Tally) -> str:
     return f" (planned: {planned})" if planned != went else ""
 
 
-def _noun(channel: Channel, count: int) -> str:
-    one, many = _NOUNS.get(channel, (f"{channel} message", f"{channel} messages"))
-    return one if count == 1 else many
+def _messages(channel: Channel, count: int) -> str:
+    return counted(count, *_NOUNS.get(channel, (f"{channel} message",)))
 
 
 def _reach(count: int) -> str:
-    return f"{count} {'alert reaches' if count == 1 else 'alerts reach'} nobody"
+    return f"{counted(count, 'alert reaches', 'alerts reach')} nobody"

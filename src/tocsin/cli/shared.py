@@ -236,6 +236,11 @@ def show_json(value: Any) -> None:
     say(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 row` or `2 rows`; `many` where it is not `one` and an s."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def moment_of(text: str) -> datetime | None:
     """A typed moment, or None for ""; a time without an offset is the installation's. InvalidInputError on `at`."""
     if not text:
