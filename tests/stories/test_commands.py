@@ -130,7 +130,7 @@ def test_json_has_the_shape_that_the_page_says(
         "provider types": (), "provider list": (),
         "provider add": ("smtp", "smtp://mail.example.org?from=a@example.org", "--name", "Mail"),
         "provider change": ("Mail", "--priority", "5"), "provider disable": ("Mail",), "provider enable": ("Mail",),
-        "provider remove": ("Mail",),
+        "provider remove": ("Mail",), "secrets reencrypt": (),
     }  # fmt: skip
 
     found = {}

@@ -64,6 +64,7 @@ GROUPS = {
         Group("api-token", "tocsin.cli.tokens", "Tokens of programs.", founding=frozenset({"create"})),
         Group("access-key", "tocsin.cli.access_keys", "Keys that programs sign requests with."),
         Group("user", "tocsin.cli.users", "Who signs in: list, create, new password, second factor."),
+        Group("secrets", "tocsin.cli.stored_secrets", "What is stored encrypted: put it under a new key."),
         Group(
             "bounce",
             "tocsin.cli.bounce",

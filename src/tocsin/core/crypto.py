@@ -73,6 +73,16 @@ def decrypt(ciphertext: str, secrets: Sequence[str]) -> str:
     raise ConfigurationError(_NO_KEY % {"key": key_id})
 
 
+def renewed(ciphertext: str, secrets: Sequence[str]) -> str:
+    """The same secret under the first key, or "" when no given one opens it. One that is under the first key stays."""
+    if ciphertext.split(":")[1:2] == key_ids(secrets[:1]):
+        return ciphertext
+    try:
+        return encrypt(decrypt(ciphertext, secrets), secrets)
+    except ConfigurationError:
+        return ""
+
+
 def seal(data: bytes, secrets: Sequence[str]) -> bytes:
     """`encrypt` for bytes: the key id in 8 letters, the nonce, the ciphertext."""
     key_id, cipher = _at_rest(secrets[0])

@@ -13,7 +13,7 @@ from tocsin.accounts.services.access_keys import (
 from tocsin.accounts.services.idempotency import Answer, Claim, earlier_answer, keep_answer
 from tocsin.accounts.services.provided import ProvidedIdentity, admit, connect
 from tocsin.accounts.services.rates import take_request
-from tocsin.accounts.services.second_factors import record_second_factor, reset_second_factor
+from tocsin.accounts.services.second_factors import record_second_factor, reencrypt_second_factors, reset_second_factor
 from tocsin.accounts.services.sessions import end_sessions, forget_expired_sessions, renew_session, see_session
 from tocsin.accounts.services.setting_aside import set_aside, take_up
 from tocsin.accounts.services.tokens import actor_of_token, authenticate_token, create_token, revoke_token
@@ -49,6 +49,7 @@ __all__ = [
     "record_reveal",
     "record_reveals",
     "record_second_factor",
+    "reencrypt_second_factors",
     "renew_session",
     "reset_second_factor",
     "revoke_token",
