@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _open_standard_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     group = GROUPS.get(words[0]) if words else None
-    if group is None and words and not words[0].startswith("-"):
+    if group is None and words and words[0] not in _HELP:
         meant = "".join(f" Did you mean `tocsin {name}`?" for name in get_close_matches(words[0], GROUPS, n=1))
         fail(f"There is no command {words[0]!r}.{meant} There are: {', '.join(GROUPS)}.", code=2)
     subcommand = words[1] if len(words) > 1 else ""
@@ -46,9 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             use_noted_address()
             set_up_django(is_first_use=needs_installation)
         try:
-            command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=True)
-        except CycloptsError:
-            sys.exit(2)
+            command, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
+        except CycloptsError as error:
+            words = ["tocsin", *(error.command_chain or ()), "--help"]
+            fail(f"{' '.join(str(error).split())} `{' '.join(words)}` shows what it takes.", code=2)
         is_help = isinstance(getattr(command, "__self__", None), App)
         needs_database = group is not None and group.needs_database and not is_bare and not is_help
         with database_running(words[0]) if needs_database else nullcontext():

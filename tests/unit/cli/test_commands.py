@@ -58,6 +58,7 @@ finally:
 def test_wrong_usage_ends_with_2(tmp_path: Path) -> None:
     wrong = [
         ["nonsense"],
+        ["--nonsense"],
         ["serve", "--nonsense"],
         ["serve", "--port", "many"],
         ["serve", "--port", "99999"],
@@ -72,9 +73,11 @@ def test_wrong_usage_ends_with_2(tmp_path: Path) -> None:
 
     for answer in answers:
         assert (answer.returncode, answer.stdout) == (2, ""), answer
-        assert "Traceback" not in answer.stderr
+        assert answer.stderr.count("\n") == 1, answer
+        assert " There are: " in answer.stderr or answer.stderr.endswith(" --help` shows what it takes.\n"), answer
     assert answers[-1].stderr.startswith("There is no command 'docter'. Did you mean `tocsin doctor`? There are: ")
     assert "Did you mean" not in answers[0].stderr
+    assert answers[-2].stderr == ("Unused Tokens: ['surplus']. `tocsin database upgrade --help` shows what it takes.\n")
     assert not (tmp_path / "data").exists()
 
 
