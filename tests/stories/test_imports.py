@@ -296,6 +296,62 @@ def test_one_that_runs_is_cancelled_after_its_chunk(story: Story) -> None:
     assert (ended.state, Contact.objects.count(), ended.progress) == (ImportState.CANCELLED, CHUNK, CHUNK)
 
 
+def test_what_a_cancelled_import_did_not_write_is_not_said_to_be_written(story: Story) -> None:
+    wei = story.contact("Wei", phone="+8613800000001", email="wei@example.org")
+    rows = [*people(CHUNK, start=100), {"email": "wei@example.org", "phone": "+8613900000001"}, *people(1, start=5000)]
+    row = uploaded(story.now, rows, send_verifications=True)
+    start_import(by=ADMIN, now=story.now, import_id=row.pk)
+
+    run_import(
+        now=story.now, import_id=row.pk, tell=lambda _row: cancel_import(by=ADMIN, now=story.now, import_id=row.pk)
+    )
+
+    row.refresh_from_db()
+    wei.refresh_from_db()
+    assert (row.state, row.counts) == (ImportState.CANCELLED, {"created": CHUNK, "left": 2})
+    assert [item.number for item in rows_of(row.pk, "left")] == [CHUNK + 1, CHUNK + 2]
+    assert not rows_of(row.pk).filter(is_unverified=True).exists()
+    assert wei.phone == "+8613800000001"
+
+
+def test_a_cancelled_import_that_was_to_write_all_or_nothing_says_that_it_wrote_nothing(story: Story) -> None:
+    row = uploaded(story.now, people(3), all_or_nothing=True)
+    start_import(by=ADMIN, now=story.now, import_id=row.pk)
+    cancel_import(by=ADMIN, now=story.now, import_id=row.pk)
+
+    run_due(story.now)
+
+    row.refresh_from_db()
+    assert (row.state, row.counts) == (ImportState.CANCELLED, {"left": 3})
+    assert not Contact.objects.exists()
+
+
+def test_an_import_that_a_fault_ends_says_which_rows_it_had_not_written(story: Story) -> None:
+    row = uploaded(story.now, people(CHUNK + 1))
+    start_import(by=ADMIN, now=story.now, import_id=row.pk)
+
+    def breaks(running: ContactImport) -> None:
+        raise RuntimeError("broken")
+
+    advance_import(row.pk, story.now, tell=breaks)
+
+    row.refresh_from_db()
+    assert (row.state, row.counts) == (ImportState.FAILED, {"created": CHUNK, "left": 1})
+
+
+def test_who_cancels_while_verification_texts_go_out_stops_them(story: Story) -> None:
+    row = uploaded(story.now, people(2), send_verifications=True)
+    start_import(by=ADMIN, now=story.now, import_id=row.pk)
+    run_import(now=story.now, import_id=row.pk)
+    cancel_import(by=ADMIN, now=story.now, import_id=row.pk)
+
+    run_due(story.now)
+
+    row.refresh_from_db()
+    assert (row.state, row.text_count, row.counts) == (ImportState.CANCELLED, 0, {"created": 2})
+    assert not PhoneVerification.objects.exists()
+
+
 @pytest.mark.parametrize("all_or_nothing", [False, True])
 def test_the_next_worker_goes_on_where_one_stopped(story: Story, all_or_nothing: bool) -> None:
     row = uploaded(story.now, people(2 * CHUNK), all_or_nothing=all_or_nothing)

@@ -288,6 +288,8 @@ def _tell(row: ContactImport, *, dry_run: bool) -> None:
         texts = counted(row.text_count, "verification text was", "verification texts were")
         texts = f" {texts} queued." if row.text_count else ""
         say(f"{rows}: {totals}.{texts}")
+    elif row.state == ImportState.CANCELLED and row.started_at is not None:
+        _warn(f"Somebody cancelled the import. {rows}: {totals}.")
     else:
         _warn(f"Nothing was written, since rows are refused: {totals}.")
 

@@ -17,6 +17,7 @@ FATES: Mapping[str, Promise] = {
     Fate.UNCHANGED: pgettext_lazy("row of an import", "unchanged"),
     Fate.SKIPPED: pgettext_lazy("row of an import", "exists, not changed"),
     Fate.REFUSED: pgettext_lazy("row of an import", "refused"),
+    Fate.LEFT: pgettext_lazy("row of an import", "not written"),
 }
 REFUSALS: Mapping[str, Promise | str] = {
     Refusal.INVALID: "%(text)s",

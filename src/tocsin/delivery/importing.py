@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from tocsin.contacts.import_models import ContactImport
 from tocsin.contacts.queries.importing import contacts_of, row_view, rows_of
 from tocsin.contacts.rules.importing import WORKING, ImportOptions, ImportState
+from tocsin.contacts.services.import_ending import ends_if_cancelled, fail_import
 from tocsin.contacts.services.import_holding import MAX_TRIES, came_back, has_tries_left, holding
 from tocsin.contacts.services.imports import (
     check_import,
     create_import,
-    fail_import,
     finish_texting,
     note_progress,
     run_import,
@@ -104,7 +104,7 @@ def advance_import(
 
 def _send_texts(row: ContactImport, now: datetime, should_stop: Callable[[], bool]) -> None:
     """Each few in a transaction with the note that they are queued, so that nobody gets two."""
-    while not should_stop():
+    while not should_stop() and not ends_if_cancelled(row, now):
         waiting = list(map(row_view, rows_of(row.pk).filter(gets_text=True)[:_TEXTS_AT_ONCE]))
         if not waiting:
             finish_texting(now=now, import_id=row.pk)

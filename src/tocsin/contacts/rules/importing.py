@@ -21,6 +21,8 @@ class Fate(StrEnum):
     SKIPPED = "skipped"
     """The contact exists, and only new ones were wanted."""
     REFUSED = "refused"
+    LEFT = "left"
+    """It was to be written, and the import ended before."""
 
 
 class Refusal(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import islice
@@ -12,7 +12,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -31,6 +30,7 @@ from tocsin.contacts.rules.importing import (
     decide_all,
 )
 from tocsin.contacts.services.import_cleaning import clean_row
+from tocsin.contacts.services.import_ending import counted, ends_if_cancelled, leave_unwritten
 from tocsin.contacts.services.import_exchanging import MOST_EXCHANGED, exchanged, refused_for_others, stored_row
 from tocsin.contacts.services.import_writing import write_rows
 from tocsin.contacts.sheets import FORMATS, read_sheet
@@ -110,7 +110,10 @@ def start_import(*, by: Actor, now: datetime, import_id: int, may_attest: bool =
 
 
 def cancel_import(*, by: Actor, now: datetime, import_id: int) -> ContactImport:
-    """Ends it after the chunk that is being worked on; what was written stays, unless all or nothing was chosen."""
+    """Ends it after the chunk that is being worked on; what was written stays, unless all or nothing was chosen.
+
+    Of verification texts those that were queued go out.
+    """
     with transaction.atomic():
         row = _locked(import_id)
         if row.state == ImportState.READY:
@@ -156,7 +159,7 @@ def check_import(
                 with transaction.atomic():
                     _store(row, decisions)
                     row.save(update_fields=["row_count", "progress", "counts", "new_numbers", "unknown_columns"])
-                if _is_cancelled(row, now):
+                if ends_if_cancelled(row, now):
                     return row
                 tell(row)
             if not row.row_count:
@@ -216,11 +219,6 @@ def texts_were_sent(*, import_id: int, numbers: Sequence[int], sent: int) -> Non
     row = ContactImport.objects.select_for_update().get(pk=import_id)
     row.text_count += sent
     row.save(update_fields=["text_count"])
-
-
-def fail_import(*, now: datetime, import_id: int, text: str) -> None:
-    """A fault of ours: it must not stand in the way of other imports for ever."""
-    ContactImport.objects.filter(pk=import_id).update(state=ImportState.FAILED, failure=text, finished_at=now)
 
 
 def forget_imports(now: datetime) -> int:
@@ -303,7 +301,7 @@ def _store_exchanged(row: ContactImport, decisions: Sequence[Decision], refused:
     with transaction.atomic():
         _correct(row, decisions)
         rows_of(row.pk).filter(number__in=[item.row.number for item in decisions]).update(is_exchanged=True)
-    row.counts = _counted(row)
+    row.counts = counted(row)
     row.new_numbers += sum(_gets_text(item) for item in decisions if item.row.number in refused)
 
 
@@ -313,7 +311,7 @@ def _gets_text(decision: Decision) -> bool:
 
 def _next_chunk(row: ContactImport, now: datetime, tell: Tell, should_stop: Callable[[], bool]) -> bool:
     """False when there is nothing left to write, and the import's state says so, or when it is to stop."""
-    if should_stop() or _is_cancelled(row, now):
+    if should_stop() or ends_if_cancelled(row, now):
         return False
     rows = rows_of(row.pk).filter(fate__in=(Fate.CREATED, Fate.CHANGED))
     waiting = list(rows.filter(number__gt=row.written_to, is_exchanged=False)[:CHUNK])
@@ -366,24 +364,11 @@ def _correct(row: ContactImport, decisions: Sequence[Decision]) -> None:
 
 
 def _finish_writing(row: ContactImport, now: datetime) -> None:
-    row.counts = _counted(row)
+    row.counts = counted(row)
     is_texting = row.chosen.send_verifications and rows_of(row.pk).filter(gets_text=True).exists()
     row.state = ImportState.TEXTING if is_texting else ImportState.DONE
     row.finished_at = None if is_texting else now
     row.save(update_fields=["counts", "state", "finished_at"])
-
-
-def _counted(row: ContactImport) -> Mapping[str, int]:
-    return dict(rows_of(row.pk).order_by().values("fate").annotate(count=Count("pk")).values_list("fate", "count"))
-
-
-def _is_cancelled(row: ContactImport, now: datetime) -> bool:
-    if not ContactImport.objects.filter(pk=row.pk, cancel_asked=True).exists():
-        return False
-    row.state, row.finished_at = ImportState.CANCELLED, now
-    row.save(update_fields=["state", "finished_at"])
-    ContactImportFile.objects.filter(contact_import=row).delete()
-    return True
 
 
 def _tell_nothing_was_written(row: ContactImport, refused: Sequence[Decision], now: datetime) -> None:
@@ -391,9 +376,10 @@ def _tell_nothing_was_written(row: ContactImport, refused: Sequence[Decision], n
     with transaction.atomic():
         if refused:
             _correct(row, refused)
-            row.counts = _counted(row)
+            row.counts = counted(row)
             row.state, row.finished_at = ImportState.NOTHING_WRITTEN, now
         elif row.cancel_asked:
             row.state, row.finished_at = ImportState.CANCELLED, now
+            leave_unwritten(row)
         row.progress = 0
         row.save(update_fields=["counts", "state", "finished_at", "progress"])
