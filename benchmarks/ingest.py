@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from statistics import median
 
 from benchmarks.figures import Figure
 from benchmarks.load import as_request, bodies, repeat
+from simulators.ports import free_port, takes_connections
 
 _ROUNDS = 3
 _SECONDS = 5.0
@@ -112,17 +112,3 @@ def running(command: list[str], port: int, environment: dict[str, str]) -> Itera
         finally:
             process.terminate()
             process.wait(30)
-
-
-def takes_connections(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from benchmarks.figures import Figure
-from benchmarks.ingest import free_port, running
+from benchmarks.ingest import running
+from simulators.ports import free_port
 
 _CASES = {
     "100,000 new events in 2,000 groups": (100_000, 2_000),

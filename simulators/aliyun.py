@@ -19,7 +19,8 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from simulators.serving import HttpServer, wait_until
+from simulators.serving import HttpServer
+from simulators.waiting import wait_until
 
 CHINA = timezone(timedelta(hours=8))
 _WINDOW = timedelta(minutes=15)

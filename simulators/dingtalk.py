@@ -16,7 +16,8 @@ from typing import Any
 
 from aiohttp import web
 
-from simulators.serving import HttpServer, wait_until
+from simulators.serving import HttpServer
+from simulators.waiting import wait_until
 
 _PER_MINUTE = 20
 _MUTE = 600.0

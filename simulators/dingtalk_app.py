@@ -17,7 +17,8 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from simulators.pace import Pace
-from simulators.serving import HttpServer, wait_until
+from simulators.serving import HttpServer
+from simulators.waiting import wait_until
 
 _TEMPLATES = ("1366a1eb-bc54-4859-ac88-517c56a9acb1.schema",)
 _CARD_TOPIC = "/v1.0/card/instances/callback"

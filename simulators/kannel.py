@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import urllib.error
@@ -18,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from simulators.ports import free_port
-from simulators.serving import wait_until
+from simulators.ports import free_port, takes_connections
 from simulators.smsc import Smsc
+from simulators.waiting import wait_until
 
 _FAKE_SMSC = "/usr/lib/kannel/test/fakesmsc"
 _PROGRAMS = ("bearerbox", "smsbox", _FAKE_SMSC)
@@ -120,14 +119,14 @@ class Kannel:
         try:
             self._start("bearerbox", str(configuration))
             if self._smsc is None:
-                wait_until(lambda: _listens(self._ports["smsc"]), what="Kannel's bearerbox listening")
+                wait_until(lambda: takes_connections(self._ports["smsc"]), what="Kannel's bearerbox listening")
                 self._start(
                     _FAKE_SMSC, "-H", "127.0.0.1", "-r", str(self._ports["smsc"]), "-i", "100000", "-m", "1",
                     "1 2 text hi",
                 )  # fmt: skip
             else:
                 self._smsc.wait_until_bound()
-            wait_until(lambda: _listens(self._ports["box"]), what="Kannel's bearerbox listening")
+            wait_until(lambda: takes_connections(self._ports["box"]), what="Kannel's bearerbox listening")
             self._start("smsbox", str(configuration))
             wait_until(self._takes_texts, what="Kannel taking texts")
         except BaseException:
@@ -175,17 +174,9 @@ class Kannel:
                 page = reply.read().decode()
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
-        return "smsbox" in page and "online" in page and _listens(self._ports["sendsms"])
+        return "smsbox" in page and "online" in page and takes_connections(self._ports["sendsms"])
 
 
 def _path_of(program: str) -> str | None:
     """Debian puts Kannel's daemons where an ordinary user's PATH does not look."""
     return shutil.which(program) or shutil.which(program, path="/usr/sbin")
-
-
-def _listens(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False

@@ -19,7 +19,8 @@ from typing import Any
 
 from aiohttp import web
 
-from simulators.serving import HttpServer, wait_until
+from simulators.serving import HttpServer
+from simulators.waiting import wait_until
 
 _PER_MINUTE, _PER_SECOND = 100, 5
 _MAX_BYTES = 20 * 1024

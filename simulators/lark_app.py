@@ -17,7 +17,8 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from simulators.serving import HttpServer, wait_until
+from simulators.serving import HttpServer
+from simulators.waiting import wait_until
 
 _PER_SECOND = 5
 _MAX_CARD = 30 * 1024

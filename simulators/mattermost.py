@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from simulators.serving import HttpServer, wait_until
+from simulators.serving import HttpServer
+from simulators.waiting import wait_until
 
 _MAX_CHARACTERS = 16_383
 _NAMES = re.compile(r"(?<![\w])@([A-Za-z0-9._-]+)")

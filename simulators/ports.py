@@ -1,4 +1,4 @@
-"""Ports for programs that have to be told one."""
+"""Ports for programs that have to be told one, and whether they listen there by now."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ def free_port(*, count: int = 1) -> int:
             _is_free(port + more, kind) for more in range(count) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)
         ):
             return port
+
+
+def takes_connections(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 def _is_free(port: int, kind: socket.SocketKind) -> bool:

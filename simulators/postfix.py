@@ -21,7 +21,8 @@ from typing import Self
 
 from simulators.certificates import self_signed
 from simulators.ports import free_port
-from simulators.serving import Server, wait_until
+from simulators.serving import Server
+from simulators.waiting import wait_until
 
 _SCRIPT = Path(__file__).resolve().parent.parent / "tools" / "debian-postfix.sh"
 _OWNER, _SUBMITTERS, _PIPE_USER = "mail", "uucp", "nobody"

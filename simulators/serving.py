@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Self, TypeVar
 
 from aiohttp import web
@@ -80,15 +79,3 @@ class HttpServer(Server):
 
     async def _close(self) -> None:
         await self._runner.cleanup()
-
-
-def wait_until(is_so: Callable[[], object], *, within: float = 60.0, what: str = "it") -> None:
-    """Looks again and again; AssertionError names `what` did not happen in time.
-
-    `within` is long, since it costs nothing: a busy machine is no fault of what is awaited.
-    """
-    until = time.monotonic() + within
-    while not is_so():
-        if time.monotonic() > until:
-            raise AssertionError(f"{what} did not happen within {within:g} s")
-        time.sleep(0.02)

@@ -16,7 +16,7 @@ from typing import Self
 from xml.sax.saxutils import quoteattr
 
 from simulators.ports import free_port
-from simulators.serving import wait_until
+from simulators.waiting import wait_until
 
 _REPLY = """
   <send{retrans}><![CDATA[

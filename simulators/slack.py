@@ -17,7 +17,8 @@ from typing import Any
 from aiohttp import web
 
 from simulators.pace import Pace
-from simulators.serving import HttpServer, wait_until
+from simulators.serving import HttpServer
+from simulators.waiting import wait_until
 
 _PER_WINDOW, _WINDOW = 4, 4.0
 """One a second in a channel, and a short burst."""

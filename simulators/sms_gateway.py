@@ -14,7 +14,8 @@ from urllib.parse import quote
 import aiohttp
 from aiohttp import web
 
-from simulators.serving import HttpServer, wait_until
+from simulators.serving import HttpServer
+from simulators.waiting import wait_until
 from tocsin.channels.texts import sms_parts
 
 DELIVERED, FAILED, BUFFERED, SUBMITTED, REFUSED = 1, 2, 4, 8, 16

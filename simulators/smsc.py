@@ -19,7 +19,8 @@ from pathlib import Path
 import smpp34
 
 from simulators.certificates import server_context
-from simulators.serving import Server, wait_until
+from simulators.serving import Server
+from simulators.waiting import wait_until
 
 _HEADER = struct.Struct(">IIII")
 _BINDS = {0x01: "receiver", 0x02: "transmitter", 0x09: "transceiver"}

@@ -18,7 +18,8 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from simulators.certificates import server_context
-from simulators.serving import Server, wait_until
+from simulators.serving import Server
+from simulators.waiting import wait_until
 
 _MAX_LINE = 998
 

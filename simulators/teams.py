@@ -9,7 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
-from simulators.serving import HttpServer, wait_until
+from simulators.serving import HttpServer
+from simulators.waiting import wait_until
 
 _MAX_BYTES = 28 * 1024
 _AT_TAG = re.compile(r"<at\b", re.IGNORECASE)

@@ -20,7 +20,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from simulators import twiml
-from simulators.serving import HttpServer, wait_until
+from simulators.serving import HttpServer
+from simulators.waiting import wait_until
 from tocsin.channels.texts import sms_parts
 
 _MAX_BODY = 1600

@@ -13,7 +13,8 @@ from typing import Any
 
 from aiohttp import web
 
-from simulators.serving import HttpServer, wait_until
+from simulators.serving import HttpServer
+from simulators.waiting import wait_until
 
 _TOLERANCE = 300.0
 

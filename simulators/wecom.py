@@ -16,7 +16,8 @@ from typing import Any
 from aiohttp import web
 
 from simulators.pace import Pace
-from simulators.serving import HttpServer, wait_until
+from simulators.serving import HttpServer
+from simulators.waiting import wait_until
 
 _PER_MINUTE = 20
 _SIZES = {"text": 2048, "markdown": 4096, "markdown_v2": 4096, "template_card": 4096}

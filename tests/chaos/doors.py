@@ -1,10 +1,9 @@
-"""A web server that a test starts: where it listens, and an alert for it."""
+"""An alert for a web server that a test starts."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import socket
 from datetime import timedelta
 
 from tocsin.core.clock import utc_now
@@ -25,11 +24,3 @@ def post(port: int, token: str, name: str) -> int:
         return connection.getresponse().status
     finally:
         connection.close()
-
-
-def takes_connections(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True

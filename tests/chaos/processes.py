@@ -1,10 +1,8 @@
-"""What the tests do to processes: wait without guessing how long, and ask who lives."""
+"""What the tests ask of processes: who lives, and the database of a data folder."""
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +13,6 @@ from tocsin.config.embedded_postgres import connection_settings
 
 IS_ROOT = os.geteuid() == 0
 """Root's database runs as another user; everybody else's as themselves."""
-
-
-def wait_until(condition: Callable[[], object], *, seconds: float = 60) -> None:
-    """AssertionError when it does not come true in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.02)
 
 
 def is_alive(pid: int) -> bool:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from tests.chaos.processes import wait_until
+from simulators.waiting import wait_until
 
 _ADDRESS = re.compile(r"Tocsin is at (http://\S+)")
 
@@ -108,7 +108,7 @@ class Serve:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            wait_until(lambda: _ADDRESS.search(self.output) or self.process.poll() is not None, seconds=120)
+            wait_until(lambda: _ADDRESS.search(self.output) or self.process.poll() is not None, within=120)
             assert self.process.poll() is None, "it ended"
             wait_until(self.is_ready)
         except AssertionError as error:

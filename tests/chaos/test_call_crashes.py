@@ -8,7 +8,8 @@ import psutil
 import pytest
 
 from simulators.softphone import Softphone
-from tests.chaos.processes import is_alive, wait_until
+from simulators.waiting import wait_until
+from tests.chaos.processes import is_alive
 from tests.chaos.programs import Program, on_this_database
 from tocsin.alerts.models import Alert
 from tocsin.channels.models import ProviderAccount

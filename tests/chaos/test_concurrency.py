@@ -14,8 +14,8 @@ from functools import partial
 import pytest
 from django.db import transaction
 
+from simulators.waiting import wait_until
 from tests.chaos.crowds import crowd
-from tests.chaos.processes import wait_until
 from tests.chaos.threads import (
     at_once,
     deadlocks,

@@ -17,7 +17,8 @@ import pytest
 from simulators.dingtalk import DingtalkSimulator
 from simulators.smtp import SmtpSimulator
 from simulators.softphone import Softphone
-from tests.chaos.processes import is_alive, wait_until
+from simulators.waiting import wait_until
+from tests.chaos.processes import is_alive
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -108,7 +109,7 @@ def test_without_prometheus_it_says_so_and_it_reaches_the_readers_own_servers(te
             TOCSIN_DEMO_DINGTALK=group.webhook,
             TOCSIN_DEMO_DINGTALK_SECRET="SECreader",
         )
-        wait_until(lambda: "Ctrl-C ends everything." in demo.said or demo.process.poll() is not None, seconds=150)
+        wait_until(lambda: "Ctrl-C ends everything." in demo.said or demo.process.poll() is not None, within=150)
         family = demo.family()
         demo.process.send_signal(signal.SIGINT)
         code = demo.end()

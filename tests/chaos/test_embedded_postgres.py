@@ -14,7 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.chaos.processes import IS_ROOT, connect, is_alive, wait_until
+from simulators.waiting import wait_until
+from tests.chaos.processes import IS_ROOT, connect, is_alive
 from tocsin.config.embedded_postgres import (
     EmbeddedPostgres,
     FolderInUseError,

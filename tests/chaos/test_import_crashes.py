@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.chaos.processes import wait_until
+from simulators.waiting import wait_until
 from tests.chaos.programs import Program, on_this_database
 from tests.chaos.threads import other_connections
 from tocsin.contacts.import_models import ContactImport

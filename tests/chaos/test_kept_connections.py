@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulators.smsc import Smsc
-from tests.chaos.processes import wait_until
+from simulators.waiting import wait_until
 from tests.chaos.programs import working
 from tocsin.channels.kinds import Channel
 from tocsin.channels.services import add_account, disable_account, ensure_outbox_accounts, update_account

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
+from simulators.waiting import wait_until
 from tests.chaos.crowds import crowd
-from tests.chaos.processes import wait_until
 from tests.chaos.programs import UNHEARD, working
 from tests.chaos.threads import other_connections
 from tocsin.channels.services import ensure_outbox_accounts

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from simulators.ports import free_port
-from tests.chaos.processes import connect, wait_until
+from simulators.waiting import wait_until
+from tests.chaos.processes import connect
 from tests.chaos.serving import Serve, environment
 
 pytestmark = pytest.mark.thorough
@@ -85,7 +86,7 @@ def test_of_two_that_watch_each_other_one_is_killed_and_the_other_pages_its_admi
     with Serve(other, port=ports[1], **there) as survivor, Serve(installed, port=ports[0], **here) as killed:
         wait_until(lambda: has_heard(other))
         survivor.child("worker").kill()  # another one begins, and tells at once that it lives
-        wait_until(lambda: has_heard(installed), seconds=90)
+        wait_until(lambda: has_heard(installed), within=90)
         before = told(other), told(installed)
         family = killed.family()
         killed.process.kill()

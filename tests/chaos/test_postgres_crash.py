@@ -10,10 +10,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.prepared import prepare
-from simulators.ports import free_port
+from simulators.ports import free_port, takes_connections
 from simulators.smtp import SmtpSimulator
-from tests.chaos.doors import post, takes_connections
-from tests.chaos.processes import connect, wait_until
+from simulators.waiting import wait_until
+from tests.chaos.doors import post
+from tests.chaos.processes import connect
 from tests.chaos.programs import Program
 from tests.chaos.serving import environment
 from tocsin.config.embedded_postgres import EmbeddedPostgres

@@ -15,7 +15,8 @@ import psutil
 import pytest
 from django.contrib.auth.hashers import check_password
 
-from tests.chaos.processes import connect, is_alive, wait_until
+from simulators.waiting import wait_until
+from tests.chaos.processes import connect, is_alive
 from tests.chaos.serving import Serve, environment, tocsin
 
 PASSWORD = re.compile(r"Sign in as `admin` with the password (\S+)")

@@ -8,8 +8,8 @@ import pytest
 from django.db import connection
 
 from simulators.smtp import SmtpSimulator
+from simulators.waiting import wait_until
 from tests.chaos.crowds import crowd
-from tests.chaos.processes import wait_until
 from tests.chaos.programs import working
 from tocsin.alerts.models import Alert
 from tocsin.channels.services import add_account, ensure_outbox_accounts

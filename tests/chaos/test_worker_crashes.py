@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from simulators.ports import free_port
+from simulators.ports import free_port, takes_connections
 from simulators.smtp import SmtpSimulator
+from simulators.waiting import wait_until
 from tests.chaos.crowds import crowd
-from tests.chaos.doors import post, takes_connections
-from tests.chaos.processes import wait_until
+from tests.chaos.doors import post
 from tests.chaos.programs import UNHEARD, Program, on_this_database, working
 from tests.chaos.threads import other_connections
 from tocsin.alerts.models import Alert

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from simulators.dingtalk_app import Colleague, DingtalkAppSimulator
-from simulators.serving import wait_until
+from simulators.waiting import wait_until
 from tests.contracts.listening import pressing
 from tests.contracts.sending import ROBOT, TEXT, send, send_one, send_together, with_open
 from tocsin.channels.base import Mention, Outcome, Provider, SendResult, UpdatingProvider

@@ -11,7 +11,7 @@ import pytest
 
 from simulators.kannel import Kannel
 from simulators.recorder import Recorder
-from simulators.serving import wait_until
+from simulators.waiting import wait_until
 from tests.contracts.sending import SMS, send
 from tocsin.channels.base import CallbackRequest, Outcome, Receipt, ReceiptStatus
 from tocsin.channels.registry import provider_type

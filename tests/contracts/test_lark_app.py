@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from simulators.lark_app import LarkAppSimulator, Person, read_frame, write_frame
-from simulators.serving import wait_until
+from simulators.waiting import wait_until
 from tests.contracts.listening import Pressing, pressing
 from tests.contracts.sending import ROBOT, TEXT, send, send_one, send_together, with_open
 from tocsin.channels.base import Mention, Outcome, Provider, SendResult, UpdatingProvider

@@ -16,9 +16,9 @@ from typing import Literal, cast
 import psutil
 import pytest
 
-from simulators.serving import wait_until
 from simulators.sipp import CHALLENGE, SipServer
 from simulators.softphone import Softphone
+from simulators.waiting import wait_until
 from tests.contracts.calling import CALL, call
 from tests.contracts.sending import open_provider
 from tocsin.channels.base import Outcome, Receipt, ReceiptStatus, SendResult

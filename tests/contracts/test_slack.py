@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.serving import wait_until
 from simulators.slack import SlackSimulator
+from simulators.waiting import wait_until
 from tests.contracts.listening import pressing
 from tests.contracts.sending import ROBOT, TEXT, send, send_one, update
 from tocsin.channels.base import Mention, Outcome

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import pytest
 import smpp34
 
-from simulators.serving import wait_until
 from simulators.smsc import Smsc
+from simulators.waiting import wait_until
 from tests.contracts.asking import look_up
 from tests.contracts.sending import SMS, opened, send, send_one, send_together
 from tocsin.channels.base import (

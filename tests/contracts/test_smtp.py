@@ -10,8 +10,8 @@ from datetime import timedelta
 import pytest
 
 from simulators.raw import LineServer
-from simulators.serving import wait_until
 from simulators.smtp import SmtpSimulator
+from simulators.waiting import wait_until
 from tests.contracts.sending import MAIL, TEXT, open_provider, send, send_one, send_together
 from tocsin.channels.base import Outcome
 from tocsin.channels.http import HttpClient

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import quote
 
 from django.db import connection
 
-from simulators.ports import free_port
-
-_Found = TypeVar("_Found")
+from simulators.ports import free_port, takes_connections
+from simulators.waiting import wait_until
 
 
 @contextmanager
@@ -37,29 +33,13 @@ def running(command: list[str], environment: dict[str, str], port: int, log: Pat
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     try:
-        eventually(lambda: process.poll() is not None or takes_connections(port))
+        wait_until(lambda: process.poll() is not None or takes_connections(port))
         assert process.poll() is None, f"{command[0]} ended"
         yield process
     finally:
         process.terminate()
         process.wait(60)
         sys.stdout.write(log.read_text(errors="replace"))
-
-
-def eventually(look: Callable[[], _Found | None], within: float = 90) -> _Found:
-    deadline = time.monotonic() + within
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"it did not come to pass within {within:.0f} s"
-        time.sleep(0.1)
-    return found
-
-
-def takes_connections(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False
 
 
 def database_url() -> str:

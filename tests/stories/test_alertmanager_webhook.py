@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from simulators.ports import free_port
-from tests.stories.programs import eventually, running, web_server
+from simulators.waiting import wait_until
+from tests.stories.programs import running, web_server
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
 from tocsin.events.models import Event
@@ -40,13 +41,13 @@ def test_alertmanagers_webhook_fires_and_recovers(tmp_path: Path) -> None:
         ]  # fmt: skip
         with running(command, dict(os.environ), port, tmp_path / "alertmanager.log"):
             amtool("DiskFull", "host=db1", "severity=critical", "--annotation=summary=full")
-            fired = eventually(lambda: Event.objects.filter(state="active").first())
+            fired = wait_until(lambda: Event.objects.filter(state="active").first())
             assert fired.labels == {"alertname": "DiskFull", "host": "db1", "severity": "critical"}
             assert (fired.annotations, fired.severity) == ({"summary": "full"}, 1)
             assert (fired.ends_at - utc_now()).total_seconds() > 24 * 3600
 
             amtool("DiskFull", "host=db1", "severity=critical", f"--end={utc_now():%Y-%m-%dT%H:%M:%SZ}")
-            eventually(lambda: Event.objects.filter(state="resolved").exists())
+            wait_until(lambda: Event.objects.filter(state="resolved").exists())
 
     assert Event.objects.count() == 1
     integration.refresh_from_db()

@@ -10,7 +10,7 @@ import pytest
 
 from simulators.dingtalk_app import Colleague, DingtalkAppSimulator
 from simulators.lark_app import LarkAppSimulator, Person
-from simulators.serving import wait_until
+from simulators.waiting import wait_until
 from tests.chaos.programs import working
 from tests.stories.harness import ADMIN, Story, begin
 from tocsin.channels.connections import hold_connections, listening, release_connections

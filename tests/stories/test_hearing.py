@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection
 
-from simulators.serving import wait_until
 from simulators.slack import SlackSimulator
+from simulators.waiting import wait_until
 from tests.stories.harness import Story, begin
 from tocsin.channels.connections import hold_connections, listening, note_lost
 from tocsin.core.clock import utc_now

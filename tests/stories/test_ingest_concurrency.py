@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import random
-import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count, islice
-from typing import Any
 
 import pytest
 from django.db import connection, transaction
 
+from simulators.waiting import wait_until
+from tests.chaos.threads import at_once, is_anybody_waiting_for_a_lock, then_close
 from tocsin.alerts.models import Activity, Alert, AlertEvent
 from tocsin.contacts.services import create_contact
 from tocsin.core.actors import SHELL
@@ -44,47 +42,12 @@ def told(now: datetime) -> Targets:
     return [(contact.pk, ["email"])]
 
 
-def at_once(*works: Callable[[], Any]) -> list[Any]:
-    """Runs each in a thread of its own, begun together; returns their results or raises their first error."""
-    ready = threading.Barrier(len(works))
-
-    def one(work: Callable[[], Any]) -> Any:
-        ready.wait(60)
-        return then_close(work)
-
-    with ThreadPoolExecutor(len(works)) as pool:
-        return [future.result(60) for future in [pool.submit(one, work) for work in works]]
-
-
-def then_close(work: Callable[[], Any]) -> Any:
-    try:
-        return work()
-    finally:
-        connection.close()
-
-
 def fires(now: datetime, name: str = "DiskFull", **labels: str) -> Report:
     return Report({"alertname": name, **labels}, {}, "", now, now + timedelta(hours=1))
 
 
 def recovers(now: datetime, name: str = "DiskFull", **labels: str) -> Report:
     return Report({"alertname": name, **labels}, {}, "", now - timedelta(hours=1), now)
-
-
-def waiting_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        return bool(cursor.fetchone()[0])
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to pass within 60 s"
-        time.sleep(0.01)
 
 
 def test_of_two_posts_that_fire_an_event_again_exactly_one_sees_the_change(
@@ -122,7 +85,7 @@ def test_a_policy_saved_while_an_event_is_accepted_is_matched_against_it_when_ac
         with transaction.atomic():
             accept(source, [fires(now)], now)
             saving = pool.submit(then_close, lambda: create_policy(by=SHELL, now=now, name="Team", targets=told))
-            until(waiting_for_a_lock)
+            wait_until(is_anybody_waiting_for_a_lock)
             assert not saving.done()
         saving.result(60)
 
@@ -139,7 +102,7 @@ def test_a_policy_saved_while_an_event_is_accepted_is_matched_against_it_when_th
         with transaction.atomic():
             lock_policies_for_writing()
             accepting = pool.submit(then_close, lambda: accept(source, [fires(now)], now))
-            until(waiting_for_a_lock)
+            wait_until(is_anybody_waiting_for_a_lock)
             create_policy(by=SHELL, now=now, name="Team", targets=told)
         result = accepting.result(60)
 
@@ -158,7 +121,7 @@ def test_a_look_at_what_fires_leaves_out_what_ends_meanwhile(
         with transaction.atomic():
             accept(source, [recovers(now)], now)
             looking = pool.submit(then_close, lambda: rematch(now))
-            until(waiting_for_a_lock)
+            wait_until(is_anybody_waiting_for_a_lock)
         assert looking.result(60) == 0
 
     assert Alert.objects.count() == 0
@@ -264,7 +227,7 @@ def test_open_alerts_are_locked_by_id_whatever_the_order_of_their_groups(
             Alert.objects.select_for_update(no_key=True).get(pk=lowest.pk)
             more = [fires(now, name, host="b") for name in names]
             accepting = pool.submit(then_close, lambda: accept(source, more, now))
-            until(waiting_for_a_lock)
+            wait_until(is_anybody_waiting_for_a_lock)
 
             free = Alert.objects.select_for_update(no_key=True, nowait=True).filter(pk__in=[one.pk for one in others])
 
@@ -300,7 +263,7 @@ def test_a_batch_that_loses_a_deadlock_is_stored_all_the_same(source: Integratio
 
     assert result.received == 2
     assert set(Event.objects.values_list("count", flat=True)) == {2}
-    until(lambda: deadlocks() == before + 1)
+    wait_until(lambda: deadlocks() == before + 1)
 
 
 def test_a_repeated_report_updates_its_row_in_place(source: IntegrationKey, now: datetime) -> None:
@@ -320,7 +283,7 @@ def test_a_repeated_report_updates_its_row_in_place(source: IntegrationKey, now:
             accept(source, [again], at)
         return updates() == (total + 3, in_place + 3)
 
-    until(three_are_in_place)
+    wait_until(three_are_in_place)
 
 
 def deadlocks() -> int:
@@ -334,7 +297,7 @@ def updates() -> tuple[int, int]:
     """All updates and those in place, of the events' table; a backend tells of its own when it ends."""
     pid = connection.connection.info.backend_pid
     connection.close()
-    until(lambda: not is_running(pid))
+    wait_until(lambda: not is_running(pid))
     with connection.cursor() as cursor:
         cursor.execute("SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'events_event'")
         total, in_place = cursor.fetchone()

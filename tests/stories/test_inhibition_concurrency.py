@@ -7,7 +7,8 @@ from functools import partial
 
 import pytest
 
-from tests.stories.test_ingest_concurrency import at_once, fires, recovers
+from tests.chaos.threads import at_once
+from tests.stories.test_ingest_concurrency import fires, recovers
 from tocsin.core.actors import SHELL
 from tocsin.delivery.pipeline import accept, look_again
 from tocsin.events.models import Event, EventLook

@@ -10,8 +10,8 @@ from django.test import Client
 
 from simulators.kannel import Kannel
 from simulators.recorder import Recorder
-from simulators.serving import wait_until
 from simulators.smsc import Smsc
+from simulators.waiting import wait_until
 from tests.stories.harness import Story
 from tocsin.delivery.models import Receipt
 

@@ -12,7 +12,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import decrypt, encrypt
 from django.db import connection, transaction
 
-from tests.chaos.processes import wait_until
+from simulators.waiting import wait_until
 from tests.chaos.threads import is_anybody_waiting_for_a_lock, then_close
 from tests.stories.harness import ADMIN, Story
 from tests.stories.test_apply import run

@@ -15,7 +15,8 @@ import pytest
 
 from simulators.ports import free_port
 from simulators.smtp import SmtpSimulator
-from tests.stories.programs import eventually, running, web_server
+from simulators.waiting import wait_until
+from tests.stories.programs import running, web_server
 from tocsin.alerts.models import Alert
 from tocsin.channels.services import add_account
 from tocsin.contacts.services import create_contact
@@ -55,7 +56,7 @@ def test_a_rule_of_prometheus_fires_and_resolves(tmp_path: Path) -> None:
         prometheus(tmp_path, prometheus_yml(f"http://127.0.0.1:{port}", token)) as recovers,
     ):
         mail_through(mail)
-        event = eventually(lambda: Event.objects.filter(state="active", count__gte=2).first())
+        event = wait_until(lambda: Event.objects.filter(state="active", count__gte=2).first())
         assert event.labels == {"alertname": "DiskFull", "severity": "critical", "host": "db1"}
         assert event.annotations == {"summary": "the disk of db1 is full"}
         assert (event.severity, event.integration_id, event.matched_policies) == (1, integration.pk, 1)
@@ -64,11 +65,11 @@ def test_a_rule_of_prometheus_fires_and_resolves(tmp_path: Path) -> None:
         assert (alert.title, alert.state, alert.memberships.get().event) == ("DiskFull", "pending", event)
         fired_at = event.changed_at
         subject = f"[P1] DiskFull (#{alert.pk})"
-        eventually(lambda: subjects_told(mail) == [subject])
+        wait_until(lambda: subjects_told(mail) == [subject])
 
         recovers()
-        event = eventually(lambda: Event.objects.filter(state="resolved").first())
-        eventually(lambda: subjects_told(mail) == [subject, f"Re: {subject}"])
+        event = wait_until(lambda: Event.objects.filter(state="resolved").first())
+        wait_until(lambda: subjects_told(mail) == [subject, f"Re: {subject}"])
 
     fired, recovered = (message.part("plain") for message in mail.to("li.na@example.org"))
     assert "the disk of db1 is full" in fired

@@ -11,8 +11,8 @@ from datetime import timedelta
 
 import pytest
 
-from simulators.serving import wait_until
 from simulators.smsc import Part, Smsc
+from simulators.waiting import wait_until
 from tests.stories.harness import Story
 from tocsin.channels.base import Confirmed, InboundText, Receipt, ReceiptStatus, Said, SendResult
 from tocsin.channels.providers.smpp.account import settings_of

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,7 +12,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import requests
 from django.test import Client
 
-from simulators.ports import free_port
+from simulators.ports import free_port, takes_connections
+from simulators.waiting import wait_until
 from tocsin.accounts.rules import IdentityProvider, Role
 
 SECONDS = 10
@@ -46,21 +45,10 @@ def provider_running() -> Iterator[Provider]:
     command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--require-nonce", "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            _await(port)
+            wait_until(lambda: takes_connections(port), what="the identity provider")
             yield Provider(port)
         finally:
             process.terminate()
-
-
-def _await(port: int) -> None:
-    deadline = time.monotonic() + 3 * SECONDS
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            assert time.monotonic() < deadline, "the identity provider does not start"
-            time.sleep(0.1)
 
 
 def with_query(url: str, **changed: str) -> str:

@@ -15,7 +15,8 @@ from urllib.request import urlopen
 import pytest
 from django.db import connection
 
-from tests.stories.programs import eventually, web_server
+from simulators.waiting import wait_until
+from tests.stories.programs import web_server
 from tocsin.core.actors import SHELL
 from tocsin.core.clock import utc_now
 from tocsin.delivery.pipeline import accept
@@ -49,7 +50,7 @@ def test_the_server_takes_alerts_and_beats(tmp_path: Path, now: datetime) -> Non
         assert post(port, token) == 200
         assert post(port, "wrong") == 401
         assert post(port, token, "/api/v2/other") == 404
-        eventually(IngestBeat.objects.exists)
+        wait_until(IngestBeat.objects.exists)
 
     assert Event.objects.get().labels == {"alertname": "A"}
     assert IngestBeat.objects.get().beat_at >= started
@@ -68,7 +69,7 @@ def test_two_processes_give_one_answer_and_logs_follow_a_post(
 
     with web_server(tmp_path, workers=2) as port:
         assert {post(port, token) for _ in range(12)} == {200}
-        eventually(lambda: stored in metrics(port))
+        wait_until(lambda: stored in metrics(port))
         assert all(stored in metrics(port) for _ in range(8))
 
     event = Event.objects.get()
@@ -121,7 +122,7 @@ def test_beats_go_on_after_the_database_was_away(now: datetime) -> None:
         return moment
 
     stop = start_beating(clock)
-    eventually(lambda: IngestBeat.objects.filter(beat_at=back).exists())
+    wait_until(lambda: IngestBeat.objects.filter(beat_at=back).exists())
     stop()
 
     assert Event.objects.get().ends_at == now + timedelta(minutes=15)

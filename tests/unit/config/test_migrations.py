@@ -7,7 +7,7 @@ import threading
 import pytest
 from django.db import connection
 
-from tests.chaos.processes import wait_until
+from simulators.waiting import wait_until
 from tests.chaos.threads import other_connections
 from tests.unit.contacts.writers import Writer
 from tocsin.config.migrations import one_at_a_time

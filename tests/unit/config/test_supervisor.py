@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.processes import wait_until
+from simulators.waiting import wait_until
 from tocsin.config.supervisor import Program, Supervisor, restart_delay
 from tocsin.core.errors import ConfigurationError
 
