@@ -166,6 +166,19 @@ def test_contacts_that_exist_are_left_alone_when_that_is_chosen() -> None:
     assert "exists, not changed" in text_of(client, reply["Location"])
 
 
+def test_half_a_character_in_a_file_is_refused_and_shown() -> None:
+    client = signed_in(Role.ADMIN)
+    row = {"name": "An\ud800n", "email": "ann@example.org", "groups": ["\udfff"]}
+
+    address = uploaded(client, [row])
+
+    shown = text_of(client, address)
+    refused = b"".join(client.get(f"{address}refused/").streaming_content)  # type: ignore[arg-type]
+    assert "Line breaks, control characters and broken characters are not allowed here." in shown
+    assert "An?n" in shown
+    assert [(row["name"], row["groups"]) for row in json.loads(refused)] == [("An?n", ["?"])]
+
+
 def test_an_import_can_be_cancelled() -> None:
     client = signed_in(Role.MANAGER)
     address = uploaded(client, people(2))

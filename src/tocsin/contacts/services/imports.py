@@ -265,10 +265,16 @@ def check_rows(
 
 
 def _as_read(row: Row, values: Values) -> Row:
-    """A refused row is shown, and given back, as it stood in the file."""
+    """A refused row is shown, and given back, as it stood in the file: but for half characters, which JSON can spell
+    and no page can show.
+    """
     names = values.get("groups")
-    texts = {field: value for field, value in values.items() if isinstance(value, str)}
-    return Row(row.number, texts, tuple(names) if isinstance(names, list) else None)
+    texts = {field: _whole(value) for field, value in values.items() if isinstance(value, str)}
+    return Row(row.number, texts, tuple(map(_whole, names)) if isinstance(names, list) else None)
+
+
+def _whole(text: str) -> str:
+    return storable(text, len(text))
 
 
 def _sealed(decision: Decision) -> str:
