@@ -16,11 +16,15 @@ from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.contacts.models import Contact, ContactGroup
 from tocsin.contacts.queries import get_defaults
-from tocsin.contacts.services import update_contact
+from tocsin.contacts.services import add_members, update_contact
 from tocsin.delivery.models import Delivery
 from tocsin.policies.services import delete_policy
 
 pytestmark = pytest.mark.django_db
+HIDDEN = re.compile(
+    r'<input type="hidden" name="(action|post|confirmed|select_across|_selected_action|asked)" value="(.*?)"'
+)
+"""What the form of a question carries to its answer."""
 CONTACT = {
     "name": "Wei", "phone": "", "email": "wei@example.org", "fallback": "default", "user_id": "",
     "dingtalk_user_id": "", "lark_user_id": "", "wecom_user_id": "", "language": "", "time_zone": "",
@@ -300,16 +304,48 @@ def test_all_pages_of_a_list_are_deleted_at_once(story: Story) -> None:
     selected = {"action": "delete_selected", "_selected_action": [contacts[0].pk], "select_across": "1"}
 
     asked = client.post(url, selected).content.decode()
-    carried = re.findall(
-        r'<input type="hidden" name="(action|post|select_across|_selected_action)" value="(.*?)"', asked
-    )
+    carried = HIDDEN.findall(asked)
     client.post(url, dict(carried))
 
     assert "Delete these 60 contacts?" in asked
     assert "Batch Delete" in asked
     assert "Delete multiple objects" not in asked
-    assert [name for name, _value in carried] == ["post", "action", "select_across", "_selected_action"]
+    assert [name for name, _value in carried] == ["post", "action", "select_across", "_selected_action", "asked"]
     assert not Contact.objects.exists()
+
+
+def test_who_comes_to_a_list_after_the_question_is_not_deleted_with_it(story: Story) -> None:
+    old = [story.contact(f"Old {number}") for number in range(3)]
+    client, url = signed_in(Role.MANAGER), f"{reverse('console:contacts_contact_changelist')}?q=old"
+    selected = {"action": "delete_selected", "_selected_action": [old[0].pk], "select_across": "1"}
+    asked = dict(HIDDEN.findall(client.post(url, selected).content.decode()))
+    story.contact("Old friend")
+
+    again = client.post(url, asked)
+
+    page = again.content.decode()
+    assert Contact.objects.count() == 4
+    assert "Delete these 4 contacts?" in page
+    assert "What the list finds has changed since you were asked: look again." in page
+    client.post(url, dict(HIDDEN.findall(page)))
+    assert not Contact.objects.exists()
+
+
+def test_who_comes_to_a_group_after_the_question_is_not_removed_from_it(story: Story) -> None:
+    ann = story.contact("Ann")
+    group = story.group(ann, name="Night shift")
+    client, url = signed_in(Role.MANAGER), f"{reverse('console:contacts_contact_changelist')}?group={group.pk}"
+    selected = {"action": "remove_selected", "_selected_action": [ann.pk], "select_across": "1"}
+    asked = dict(HIDDEN.findall(client.post(url, selected).content.decode()))
+    add_members(by=ADMIN, now=story.now, group_id=group.pk, contact_ids=[story.contact("Bob").pk])
+
+    again = client.post(url, asked)
+
+    page = again.content.decode()
+    assert group.members.count() == 2
+    assert "What the list finds has changed since you were asked: look again." in page
+    client.post(url, dict(HIDDEN.findall(page)))
+    assert not group.members.exists()
 
 
 def test_an_action_on_more_contacts_than_a_list_reads_asks_for_fewer(story: Story) -> None:

@@ -76,8 +76,12 @@ def confirmation(
     hidden: Collection[tuple[str, str]] = (),
     cancel_url: str = "",
     is_danger: bool = False,
+    is_anew: bool = False,
 ) -> HttpResponse:
-    """The question before an act; its form posts `confirmed` and what is `hidden` to the same address."""
+    """The question before an act; its form posts `confirmed` and what is `hidden` to the same address.
+
+    `is_anew`: it was answered, but about others.
+    """
     return TemplateResponse(
         request,
         "console/confirmation.html",
@@ -90,5 +94,6 @@ def confirmation(
             "hidden": hidden,
             "cancel_url": cancel_url,
             "is_danger": is_danger,
+            "is_anew": is_anew,
         },
     )

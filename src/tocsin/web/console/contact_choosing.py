@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -14,10 +13,3 @@ class ChosenContacts(ServiceAdmin):
         """Whom an action is for. Everybody that a list shows was found before."""
         known: list[int] | None = getattr(request, "ids_found", None)
         return list(queryset.values_list("pk", flat=True)) if known is None else known
-
-
-def selection(request: HttpRequest, name: str, ids: list[int]) -> list[tuple[str, str]]:
-    """What a confirmation posts so that the list finds the same rows again."""
-    across = request.POST.get("select_across", "0")
-    chosen = ids[:1] if across == "1" else ids
-    return [("action", name), ("select_across", across), *((ACTION_CHECKBOX_NAME, str(pk)) for pk in chosen)]

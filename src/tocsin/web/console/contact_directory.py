@@ -25,7 +25,8 @@ from tocsin.contacts.services import Known, LookedUp, LookUp, fill_in_user_ids, 
 from tocsin.core.clock import utc_now
 from tocsin.core.errors import TocsinError
 from tocsin.web.console.actors import actor_of, require
-from tocsin.web.console.contact_choosing import ChosenContacts, selection
+from tocsin.web.console.asked import selection
+from tocsin.web.console.contact_choosing import ChosenContacts
 from tocsin.web.console.fields import SwitchField
 from tocsin.web.console.form_pages import add_refusal, capitalise_labels
 from tocsin.web.console.words import said

@@ -24,7 +24,8 @@ from tocsin.contacts.models import Contact
 from tocsin.contacts.services import link_sign_in, revoke_personal_links
 from tocsin.core.clock import utc_now
 from tocsin.web.console.actors import actor_of, may
-from tocsin.web.console.contact_choosing import ChosenContacts, selection
+from tocsin.web.console.asked import selection
+from tocsin.web.console.contact_choosing import ChosenContacts
 from tocsin.web.console.contact_links import links_page
 from tocsin.web.console.display import NOTHING
 from tocsin.web.console.drills import MOST_NAMED

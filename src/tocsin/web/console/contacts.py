@@ -28,8 +28,8 @@ from tocsin.core.clock import utc_now
 from tocsin.core.errors import InvalidInputError
 from tocsin.web.console import empties
 from tocsin.web.console.actors import actor_of, may, require
+from tocsin.web.console.asked import is_asked_anew, selection
 from tocsin.web.console.consequences import confirmation, notes_on_deleting_contacts, notes_on_emptying
-from tocsin.web.console.contact_choosing import selection
 from tocsin.web.console.contact_directory import DirectoryOfContacts
 from tocsin.web.console.contact_exports import export_page
 from tocsin.web.console.contact_forms import AttestForm, ContactForm, DefaultsForm
@@ -152,12 +152,14 @@ class ContactAdmin(ContactListAdmin, DirectoryOfContacts):
         """Of thousands only names are read, and of a deletion that was confirmed nothing."""
         if not isinstance(objs, QuerySet):
             return super().get_deleted_objects(objs, request)
+        ids = self.chosen_ids(request, objs) if request.POST.get("select_across") == "1" else []
+        is_anew = is_asked_anew(request, ids)
         if request.POST.get("post"):
             return [Deletion([], [], [])], {}, set(), []
-        ids = self.chosen_ids(request, objs)
+        ids = ids or self.chosen_ids(request, objs)
         names = dict(Contact.objects.filter(pk__in=ids[:MOST_NAMED]).values_list("pk", "name"))
         shown = [names[pk] for pk in ids if pk in names]
-        deletion = Deletion(shown, self.notes_on_deleting(ids) if ids else [], ids)
+        deletion = Deletion(shown, self.notes_on_deleting(ids) if ids else [], ids, is_anew)
         objs.count = partial(len, ids)  # type: ignore[method-assign]  # Django asks for it once more
         return [deletion], {str(self.opts.verbose_name_plural): len(ids)}, set(), []
 
@@ -180,7 +182,9 @@ class ContactAdmin(ContactListAdmin, DirectoryOfContacts):
     @admin_action(description=_("Remove from Group"), permissions=["change"])
     def remove_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
         ids = self.chosen_ids(request, queryset)
-        return self._remove(request, wanted(request).group_id, ids, selection(request, "remove_selected", ids))
+        is_anew = is_asked_anew(request, ids)
+        hidden = selection(request, "remove_selected", ids)
+        return self._remove(request, wanted(request).group_id, ids, hidden, is_anew=is_anew)
 
     @admin_action(description=_("Export selected"), permissions=["change"])
     def export_selected(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse:
@@ -291,7 +295,13 @@ class ContactAdmin(ContactListAdmin, DirectoryOfContacts):
         return self._remove(request, wanted(request).group_id, [contact.pk], [])
 
     def _remove(
-        self, request: HttpRequest, group_id: int | None, ids: list[int], hidden: list[tuple[str, str]]
+        self,
+        request: HttpRequest,
+        group_id: int | None,
+        ids: list[int],
+        hidden: list[tuple[str, str]],
+        *,
+        is_anew: bool = False,
     ) -> HttpResponse:
         group = ContactGroup.objects.filter(pk=group_id).first()
         if group is None:
@@ -318,6 +328,7 @@ class ContactAdmin(ContactListAdmin, DirectoryOfContacts):
             notes=notes_on_emptying(queries.groups_left_empty(ids, [group.pk])),
             hidden=hidden,
             cancel_url=list_url,
+            is_anew=is_anew,
         )
 
     def _context(self, request: HttpRequest) -> dict[str, Any]:

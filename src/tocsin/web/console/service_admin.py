@@ -30,6 +30,7 @@ from unfold.views import ChangeList
 from tocsin.accounts.rules import Permission
 from tocsin.core.errors import InvalidInputError, TocsinError
 from tocsin.web.console.actors import may
+from tocsin.web.console.asked import digest_of, is_asked_anew
 from tocsin.web.console.dialogs import in_dialog
 from tocsin.web.console.empties import EmptyList, empty_context, plain_list
 from tocsin.web.console.form_pages import add_refusal, capitalise_labels, demand_version
@@ -68,11 +69,16 @@ class WritesThroughServicesError(TypeError):
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """`names`: what goes. `notes`: what stays and is changed by it."""
+    """`names`: what goes. `notes`: what stays and is changed by it. `is_anew`: the answer was about others."""
 
     names: Sequence[str]
     notes: Sequence[str]
     ids: Sequence[Any]
+    is_anew: bool = False
+
+    @property
+    def asked(self) -> str:
+        return digest_of(self.ids)
 
 
 class ServiceForm(forms.ModelForm):
@@ -291,7 +297,8 @@ class ServiceAdmin(ModelAdmin):
     ) -> tuple[list[Deletion], dict[str, int], set[str], list[Any]]:
         """What the confirmation says. Services decide what goes with a row, so nothing is collected here."""
         ids = [obj.pk for obj in objs]
-        deletion = Deletion([str(obj) for obj in objs], self.notes_on_deleting(ids), ids)
+        is_anew = is_asked_anew(request, ids)
+        deletion = Deletion([str(obj) for obj in objs], self.notes_on_deleting(ids), ids, is_anew)
         return [deletion], {str(self.opts.verbose_name_plural): len(deletion.names)}, set(), []
 
     def notes_on_deleting(self, ids: list[Any]) -> Sequence[str]:
