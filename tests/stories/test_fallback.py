@@ -5,15 +5,23 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.test import override_settings
 
-from tests.stories.harness import ADMIN, Story
+from tests.stories.harness import ADMIN, SentMessage, Story
+from tocsin.alerts.models import Alert
+from tocsin.alerts.services import claim_alert
 from tocsin.channels.base import Receipt, ReceiptStatus
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.services import disable_account
+from tocsin.contacts.models import Contact
 from tocsin.contacts.rules import Fallback
 from tocsin.contacts.services import set_default_fallback
 from tocsin.core.ids import to_base36
+from tocsin.core.tickets import ticket
+from tocsin.delivery.alert_links import alert_link
+from tocsin.delivery.foreseeing import coming
+from tocsin.delivery.link_texts import PURPOSE
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.services import record_receipts
 from tocsin.delivery.worker import run_due
@@ -316,3 +324,84 @@ def test_key_two_resolves_and_key_three_says_that_there_is_nothing_to_escalate_t
     assert (story.alert().state, story.alert().resolved_by) == ("resolved", "Ann")
     titles = [entry.title for entry in story.timeline()]
     assert "Ann resolved it by pressing a key" in titles
+
+
+def called_about_two(story: Story, fallback: Fallback) -> tuple[SentMessage, Alert, Alert]:
+    """One call to Ann for two alerts, that of the call itself first."""
+    ann = story.contact("Ann", fallback=fallback)
+    story.policy({ann: ["phone"]}, group_by=["host"], group_wait=0, sends_recovery=False)
+    story.fires("Disk full", host="db0")
+    story.fires("Disk full", host="db1")
+    story.passes()
+    call = story.expect_call(ann, "2 notifications")
+    notification = call.delivery.notification
+    assert notification is not None
+    return call, notification.alert, Alert.objects.exclude(pk=notification.alert_id).get()
+
+
+def test_a_second_call_stands_for_what_the_first_one_did(story: Story) -> None:
+    call, first, second = called_about_two(story, Fallback.CALL)
+    call.ring_out()
+    foreseen = coming([first.pk, second.pk], story.now)
+    story.passes(60)
+
+    story.expect_call(Contact.objects.get(), "Press 1 to claim them").press("1")
+
+    assert {alert.state for alert in Alert.objects.all()} == {"handling"}
+    assert [[item.text for item in items] for items in foreseen.values()] == [["Ann is called again"]] * 2
+
+
+def test_a_key_whose_report_is_late_counts_for_all_that_the_call_told_of(story: Story) -> None:
+    call, _first, _second = called_about_two(story, Fallback.CALL)
+    call.ring_out()
+
+    call.press("1")
+    story.passes(120)
+
+    assert {alert.state for alert in Alert.objects.all()} == {"handling"}
+
+
+@pytest.mark.parametrize("fallback", [Fallback.CALL, Fallback.SMS])
+def test_what_is_claimed_before_its_fallback_goes_out_takes_no_other_alert_along(
+    story: Story, fallback: Fallback
+) -> None:
+    call, first, second = called_about_two(story, fallback)
+    account = call.delivery.account
+    assert account is not None
+    receipt = Receipt(ReceiptStatus.BUSY, reference=to_base36(call.delivery_id))
+    record_receipts(account=account, receipts=[receipt], now=story.now)
+
+    claim_alert(by=ADMIN, now=story.now, alert_id=first.pk)
+    story.passes(60 if fallback is Fallback.CALL else 1)
+
+    again = Delivery.objects.filter(notification__alert_id=second.pk, channel="phone").latest("pk")
+    assert (again.state, again.merged_into_id) == ("accepted", None)
+    story.expect_many(1)
+    SentMessage(story, again.pk).answer()
+
+
+def test_the_link_of_the_text_after_a_call_opens_every_alert_that_the_call_told_of(story: Story) -> None:
+    call, first, second = called_about_two(story, Fallback.SMS)
+    call.refuse()
+    [text] = Delivery.objects.filter(channel="sms")
+    story.expect_many(1)
+
+    link = alert_link(ticket(settings.SECRET_KEYS[0], PURPOSE, text.pk), story.now)
+
+    assert link is not None
+    assert {alert.pk for alert in link.alerts} == {first.pk, second.pk}
+
+
+def test_a_text_about_one_of_two_alerts_does_not_stand_for_that_of_the_other(story: Story) -> None:
+    ann = story.contact("Ann", fallback=Fallback.SMS)
+    fire, flood = ([{"key": "alertname", "operator": "eq", "value": name}] for name in ("Fire", "Flood"))
+    story.policy({ann: ["phone"]}, group_wait=0, rules=[fire])
+    story.policy({ann: ["phone", "sms"]}, group_wait=0, rules=[flood])
+    story.fires("Fire")
+    story.fires("Flood")
+    story.passes()
+    story.expect_text(ann, "Flood").arrive()
+
+    story.expect_call(ann, "1: Flood", "2: Fire").ring_out()
+
+    story.expect_text(ann, "Fire")

@@ -53,7 +53,7 @@ WITH planned AS (
 )
 SELECT DISTINCT p.alert_id, s.recipient_id, s.channel
 FROM planned p CROSS JOIN LATERAL (
-    SELECT id FROM delivery_delivery WHERE id = p.delivery_id
+    SELECT unnest(ARRAY[id, fallback_of_id]) AS id FROM delivery_delivery WHERE id = p.delivery_id
     UNION ALL SELECT id FROM delivery_delivery WHERE fallback_of_id = p.delivery_id
 ) w JOIN delivery_delivery s ON s.id = w.id
 WHERE s.state IN ('sending', 'accepted', 'delivered', 'ambiguous') OR s.reason = 'shadow'

@@ -6,6 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
 from tocsin.alerts.services import record_activities
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.models import Contact
@@ -18,6 +20,7 @@ from tocsin.delivery.render import render_digest
 from tocsin.delivery.rules import DeliveryState, Priority, Purpose, Reason
 from tocsin.delivery.rules.sending import CALL_AGAIN_AFTER
 from tocsin.delivery.summaries import summaries, told_alerts
+from tocsin.events.statements import run
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ def follow_failed_calls(delivery_ids: Collection[int], now: datetime) -> None:
     planned = [_another_call(call, now) for call in again] + _texts(texts, now)
     Delivery.objects.bulk_create(planned)
     if planned:
+        _stand_for_the_same([follow_up for follow_up in planned if follow_up.next_at is not None])
         ring_send()
 
 
@@ -56,19 +60,21 @@ def _another_call(call: _FailedCall, now: datetime) -> Delivery:
     follow_up = _follow_up(call.delivery, Channel.PHONE, now)
     follow_up.content_id = call.delivery.content_id
     follow_up.priority = Priority.PHONE
+    follow_up.stands_for = call.delivery.stands_for
     follow_up.next_at = now + CALL_AGAIN_AFTER
     return follow_up
 
 
 def _texts(calls: list[_FailedCall], now: datetime) -> list[Delivery]:
-    """A text for each, unless the same notification's text is known to have arrived."""
+    """A text for each, unless the text of every notification that the call told of is known to have arrived."""
     if not calls:
         return []
     told = told_alerts([call.delivery.pk for call in calls])
+    about = _notifications([call.delivery.pk for call in calls])
     known = summaries({alert_id: cause for alerts in told.values() for alert_id, cause in alerts.items()})
     texted = set(
         Delivery.objects.filter(
-            notification_id__in={call.delivery.notification_id for call in calls},
+            notification_id__in={pk for ids in about.values() for pk in ids},
             channel=Channel.SMS,
             state=DeliveryState.DELIVERED,
         ).values_list("notification_id", "recipient_id")
@@ -87,7 +93,7 @@ def _texts(calls: list[_FailedCall], now: datetime) -> list[Delivery]:
         follow_up.content = Content(text=text.text, data=text.data)
         follow_up.stands_for = call.delivery.stands_for
         follow_up.next_at = now
-        if (call.delivery.notification_id, call.delivery.recipient_id) in texted:
+        if all((pk, call.delivery.recipient_id) in texted for pk in about[call.delivery.pk]):
             follow_up.state, follow_up.reason = DeliveryState.SKIPPED, Reason.ALREADY_TEXTED
             follow_up.next_at, follow_up.finished_at = None, now
         planned.append(follow_up)
@@ -97,6 +103,26 @@ def _texts(calls: list[_FailedCall], now: datetime) -> list[Delivery]:
     for follow_up in planned:
         follow_up.content_id = follow_up.content.pk if follow_up.content else None
     return planned
+
+
+def _notifications(call_ids: list[int]) -> dict[int, set[int]]:
+    """By call, the notifications that it told of."""
+    found: dict[int, set[int]] = {pk: set() for pk in call_ids}
+    told = Delivery.objects.filter(Q(pk__in=call_ids) | Q(merged_into__in=call_ids))
+    for pk, survivor, notification_id in told.values_list("pk", "merged_into_id", "notification_id"):
+        found[survivor if survivor in found else pk].add(notification_id)
+    return found
+
+
+def _stand_for_the_same(follow_ups: list[Delivery]) -> None:
+    """What the failed call stood for: a key and a link act on all of it, and what is not sent lets go of the others."""
+    run(
+        """
+        UPDATE delivery_delivery d SET merged_into_id = u.follow_up
+        FROM unnest(%s::bigint[], %s::bigint[]) AS u(call, follow_up) WHERE d.merged_into_id = u.call
+        """,
+        [[item.fallback_of_id for item in follow_ups], [item.pk for item in follow_ups]],
+    )
 
 
 def _follow_up(call: Delivery, channel: Channel, now: datetime) -> Delivery:

@@ -64,6 +64,9 @@ def coming(alert_ids: Collection[int], now: datetime) -> dict[int, tuple[Coming,
 def _said(item: Foreseen, alert: Alert, view: PolicyView, ladder: Chain | None) -> Coming:
     has_hours = item.what in (Ahead.FIRST_MESSAGE, Ahead.REPEAT)
     moment = when_to_send(view.window, alert.severity, item.at) if has_hours else Moment()
+    if item.what is Ahead.REPEAT and moment.is_dropped and view.window is not None:
+        opens_at = view.window.opens_at(item.at)  # nothing repeats while the hours are over: it follows, once
+        moment = Moment(opens_at, is_dropped=opens_at is None)
     return Coming(
         at=item.at,
         kind=item.what,
@@ -84,6 +87,8 @@ def _text(item: Foreseen, alert: Alert, ladder: Chain | None) -> str:
         if item.step.step.until is Until.CLAIMED:
             return _("step %(number)d of %(name)s, unless somebody claims it") % words
         return _("step %(number)d of %(name)s, unless it is resolved") % words
+    if item.what is Ahead.FIRST_MESSAGE and alert.state == AlertState.HANDLING:
+        return _("the first message, because nobody has heard of it when the claim lapses")
     return {
         Ahead.FIRST_MESSAGE: _("the first message, when its group has waited"),
         Ahead.REPEAT: _("everybody is told again, unless somebody claims it"),
@@ -97,10 +102,14 @@ def _follow_ups(alerts: Sequence[Alert]) -> dict[int, list[Coming]]:
     known = {alert.pk: alert for alert in alerts if alert.active_count and is_in_force(alert)}
     rings = Q(channel=Channel.PHONE, state__in=_RINGS, deadline_at__isnull=False)
     waits = Q(fallback_of__isnull=False, state__in=_WAITS, next_at__isnull=False)
-    rang = Q(state=DeliveryState.MERGED, merged_into__channel=Channel.PHONE, merged_into__state__in=_RINGS,
-             merged_into__deadline_at__isnull=False)  # fmt: skip
+    rang = Q(merged_into__channel=Channel.PHONE, merged_into__state__in=_RINGS, merged_into__deadline_at__isnull=False)
+    follows = Q(merged_into__fallback_of__isnull=False, merged_into__state__in=_WAITS,
+                merged_into__next_at__isnull=False)  # fmt: skip
+    merged = Q(state=DeliveryState.MERGED) & (rang | follows)
     own = Delivery.objects.filter(notification__alert_id__in=known, purpose=Purpose.ALERT).order_by("-pk")
-    rows = own.filter(rings | waits | rang).values_list("notification__alert_id", "pk", "merged_into_id")[:_MOST_CALLS]
+    rows = own.filter(rings | waits | merged).values_list("notification__alert_id", "pk", "merged_into_id")[
+        :_MOST_CALLS
+    ]
     pairs = {(alert_id, survivor or pk) for alert_id, pk, survivor in rows}
     deliveries = Delivery.objects.select_related("notification").in_bulk({pk for _alert, pk in pairs})
     people = Contact.objects.in_bulk({delivery.recipient_id for delivery in deliveries.values()})
@@ -110,10 +119,10 @@ def _follow_ups(alerts: Sequence[Alert]) -> dict[int, list[Coming]]:
         delivery = deliveries[pk]
         contact = people.get(delivery.recipient_id)
         fallback = resolved_fallback(Fallback(contact.fallback), default) if contact is not None else Fallback.NONE
-        follows = _follows(delivery, fallback)
-        at = _goes_out(known[alert_id], delivery, follows[0]) if follows is not None else None
-        if follows is not None and at is not None:
-            text = follows[1] % {"name": delivery.recipient_name}
+        next_one = _follows(delivery, fallback)
+        at = _goes_out(known[alert_id], delivery, next_one[0]) if next_one is not None else None
+        if next_one is not None and at is not None:
+            text = next_one[1] % {"name": delivery.recipient_name}
             found.setdefault(alert_id, []).append(Coming(at, Ahead.FALLBACK, text, recipient=delivery.recipient_name))
     return found
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from tocsin.alerts.services import claim_alert, escalate_alert, resolve_alert
 from tocsin.core.actors import Actor, ActorKind
@@ -35,13 +36,15 @@ def act_on_keys(pressed: Sequence[tuple[Delivery, str]], now: datetime) -> None:
     keys = {delivery.pk: (delivery, key) for delivery, key in pressed if key in (CLAIM, RESOLVE, ESCALATE)}
     if not keys:
         return
-    messages = Delivery.objects.filter(pk__in=keys) | Delivery.objects.filter(merged_into_id__in=keys)
-    told = messages.exclude(notification=None).order_by("-pk")
+    # What follows a call that failed took over what that stood for; its key may come late.
+    told = Delivery.objects.filter(
+        Q(pk__in=keys) | Q(merged_into__in=keys) | Q(merged_into__fallback_of__in=keys), notification__isnull=False
+    ).order_by("-pk")
     seen: dict[tuple[int, int], int] = {}
-    for alert_id, survivor, pk, escalated_count in told.values_list(
-        "notification__alert_id", "merged_into_id", "pk", "notification__escalated_count"
+    for alert_id, survivor, followed, pk, escalated_count in told.values_list(
+        "notification__alert_id", "merged_into_id", "merged_into__fallback_of_id", "pk", "notification__escalated_count"
     ):
-        call = survivor if survivor is not None and survivor in keys else pk
+        call = next(one for one in (survivor, followed, pk) if one in keys)
         seen[alert_id, call] = max(seen.get((alert_id, call), 0), escalated_count)
     order = {delivery.pk: place for place, (delivery, _key) in enumerate(pressed)}
     for alert_id, call in sorted(seen, key=lambda item: (item[0], order[item[1]])):
