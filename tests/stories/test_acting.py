@@ -337,6 +337,23 @@ def test_a_message_that_a_claim_stopped_is_made_up_for_when_the_claim_ends(story
     story.expect_text(ann)
 
 
+def test_a_message_that_a_claim_stopped_is_made_up_for_when_the_claim_lapsed_during_a_mute(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]}, group_wait=30)
+    story.fires("Disk full")
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lapses_after=timedelta(minutes=10))
+    story.passes(MINUTE)
+    mute_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lasts=timedelta(minutes=30))
+    story.passes(30 * MINUTE - 1)
+    assert story.alert().state == "pending"
+    story.expect_silence()
+
+    story.passes(1)
+
+    story.expect_text(ann)
+    assert story.alert().asked == {}
+
+
 def test_only_who_heard_nothing_because_of_a_claim_is_told_when_it_ends(story: Story) -> None:
     ann, bob, gone = story.contact("Ann"), story.contact("Bob"), story.contact("Gone")
     story.policy({ann: ["sms"], bob: ["phone", "sms"], gone: ["phone"]})

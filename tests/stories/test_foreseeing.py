@@ -10,7 +10,7 @@ import time_machine
 
 from tests.stories.harness import ADMIN, Story
 from tests.stories.test_apply import run
-from tocsin.alerts.services import claim_alert, escalate_alert, mute_alert, resolve_alert
+from tocsin.alerts.services import claim_alert, escalate_alert, mute_alert, resolve_alert, unclaim_alert
 from tocsin.contacts.rules import Fallback
 from tocsin.delivery.explaining import explain
 from tocsin.delivery.foreseeing import coming
@@ -108,6 +108,43 @@ def test_what_falls_due_outside_the_hours_says_when_it_goes_out(story: Story) ->
     [item] = coming([story.alert().pk], story.now)[story.alert().pk]
 
     assert (item.kind, item.at, item.waits_until) == ("first_message", story.now, story.now + timedelta(hours=1))
+
+
+def test_the_first_message_of_what_is_claimed_comes_when_the_claim_lapses_or_never(story: Story) -> None:
+    ann = story.contact("Ann")
+    story.policy({ann: ["sms"]}, group_wait=30)
+    story.fires("Disk full")
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    for_good = said(story)
+    unclaim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lapses_after=timedelta(minutes=10))
+
+    assert for_good == []
+    assert said(story) == [
+        (10, "the claim of Ada Admin lapses"),
+        (10, "the first message, because nobody has heard of it when the claim lapses"),
+    ]
+    story.passes(10 * MINUTE - 1)
+    story.expect_silence()
+    story.passes(1)
+    story.expect_text(ann)
+
+
+def test_what_is_dropped_outside_the_hours_repeats_when_they_begin(story: Story) -> None:
+    ann = story.contact("Ann")
+    hours = {"start": "09:00", "end": "12:30", "zone": "UTC", "outside": "drop"}
+    story.policy({ann: ["sms"]}, group_wait=0, sending_window=hours, repeat_every=timedelta(hours=1))
+    story.fires("Disk full")
+    story.passes()
+    story.expect_text(ann)
+
+    [item] = coming([story.alert().pk], story.now)[story.alert().pk]
+
+    assert (item.kind, item.waits_until, item.is_dropped) == ("repeat", story.now + timedelta(hours=21), False)
+    story.passes(21 * 60 * MINUTE - 1)
+    story.expect_silence()
+    story.passes(1)
+    story.expect_text(ann, "still")
 
 
 def test_what_follows_a_call_is_foreseen_until_it_is_answered(story: Story) -> None:

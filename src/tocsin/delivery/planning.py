@@ -326,6 +326,8 @@ def _apply(item: _Due, now: datetime) -> list[NewActivity]:
     if decision.has_lapsed:
         activities.append(NewActivity(alert.pk, ActivityKind.CLAIM_LAPSED, alert.claimed_by))
         alert.claimed_at, alert.claimed_by, alert.handler_id = None, "", None
+        if decision.keeps_asking:  # muted: who has heard nothing because of the claim hears it when that ends
+            alert.asked = {**alert.asked, "unclaim": {"by": ""}}
     if decision.state is not AlertState.HANDLING:
         alert.lapses_at = None
     if alert.muted_until is not None and alert.muted_until <= now:

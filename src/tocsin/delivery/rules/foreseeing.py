@@ -43,15 +43,16 @@ def _foreseen(facts: AlertFacts, due_at: datetime | None, now: datetime) -> Iter
     loud = max(now, facts.muted_until or now)
     if loud > now:
         yield Foreseen(Ahead.MUTE_ENDS, loud)
+    is_claimed = facts.state is AlertState.HANDLING
+    if is_claimed and facts.lapses_at is not None:
+        yield Foreseen(Ahead.CLAIM_LAPSES, max(now, facts.lapses_at))
     if facts.notified_at is None:
         if due_at is None:
             return
         first = max(loud, due_at)
-        yield Foreseen(Ahead.FIRST_MESSAGE, first)
+        if not is_claimed or facts.lapses_at is not None:
+            yield Foreseen(Ahead.FIRST_MESSAGE, max(first, facts.lapses_at or first))
         facts = replace(facts, notified_at=first, clocks=Clocks(first))
-    is_claimed = facts.state is AlertState.HANDLING
-    if is_claimed and facts.lapses_at is not None:
-        yield Foreseen(Ahead.CLAIM_LAPSES, max(now, facts.lapses_at))
     repeats_at = replace(facts, state=AlertState.PENDING).repeats_at
     if repeats_at is not None and (not is_claimed or facts.lapses_at is not None):
         yield Foreseen(Ahead.REPEAT, max(loud, repeats_at, facts.lapses_at or now))
