@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from auditlog.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
+from tests.stories.harness import ADMIN
 from tests.web.people import PASSWORD, signed_in, user_with
 from tocsin.accounts.rules import Role
+from tocsin.contacts.services import create_contact
+from tocsin.core.clock import utc_now
 from tocsin.web.console.pages import console
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +69,28 @@ def test_static_files_are_served_without_debug(settings: Any) -> None:
         assert len(b"".join(reply)) > 100
         reply.close()
     assert client.get("/static/../settings.py").status_code == 404
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.RESPONDER, Role.MANAGER])
+def test_no_other_method_than_a_browsers_shows_a_page_or_a_number(role: Role) -> None:
+    contact = create_contact(by=ADMIN, now=utc_now(), name="Ann", phone="+8613800138000", email="ann@example.org")
+    client = signed_in(role)
+
+    for page in ("contacts_contact_change", "contacts_contact_overview"):
+        url = reverse(f"console:{page}", args=[contact.pk])
+        for method in ("OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "X"):
+            reply = client.generic(method, url)
+            assert (reply.status_code, reply["Allow"]) == (405, "GET, HEAD, POST"), (method, page)
+            assert b"138" not in reply.content
+    assert not LogEntry.objects.filter(action=LogEntry.Action.ACCESS).exists()
+
+
+def test_looking_at_the_head_of_a_form_leaves_the_entry_of_whoever_opens_it() -> None:
+    contact = create_contact(by=ADMIN, now=utc_now(), name="Ann", phone="+8613800138000")
+
+    signed_in(Role.MANAGER).head(reverse("console:contacts_contact_change", args=[contact.pk]))
+
+    assert LogEntry.objects.get(action=LogEntry.Action.ACCESS).object_repr == "Ann"
 
 
 LISTS = sorted(f"{model._meta.app_label}_{model._meta.model_name}_changelist" for model in console._registry)

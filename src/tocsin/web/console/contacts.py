@@ -105,7 +105,7 @@ class ContactAdmin(ContactListAdmin, DirectoryOfContacts):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        if request.method == "GET" and object_id is not None:
+        if request.method != "POST" and object_id is not None:
             if not self.has_change_permission(request):
                 return self.overview(request, object_id)
             contact = self.get_object(request, object_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone, translation
 
@@ -23,6 +23,10 @@ _CONTENT_POLICY = (
 )
 
 
+_METHODS = ("GET", "HEAD", "POST")
+"""What browsers ask with. Django's admin shows a page to any other one, past whatever is decided by GET and POST."""
+
+
 class ConsoleMiddleware:
     """Acts on /console/ only."""
 
@@ -32,6 +36,8 @@ class ConsoleMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path_info.startswith("/console/"):
             return self._get_response(request)
+        if request.method not in _METHODS:
+            return HttpResponseNotAllowed(_METHODS)
         user = request.user if isinstance(request.user, User) else None
         language = (user.language if user else "") or translation.get_language() or "en"
         zone = ZoneInfo(user.time_zone) if user and user.time_zone else timezone.get_default_timezone()

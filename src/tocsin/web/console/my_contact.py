@@ -19,7 +19,7 @@ from tocsin.web.shared.own import Owner, own_message_page, own_page
 
 def page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     owner, contact = _owner(request, context)
-    if request.method == "GET":
+    if request.method != "POST":
         record_reveal(by=owner.by, now=utc_now(), instance=contact, fields=("phone", "email"))
     return own_page(request, owner)
 

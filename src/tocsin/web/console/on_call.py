@@ -98,7 +98,7 @@ class ScheduleAdmin(ServiceAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """The form is for those who may change; everybody has the page."""
-        if request.method == "GET" and not self.has_change_permission(request) and object_id.isdecimal():
+        if request.method != "POST" and not self.has_change_permission(request) and object_id.isdecimal():
             return HttpResponseRedirect(self.url("page", self.row(request, object_id).pk))
         return super().change_view(request, object_id, form_url, extra_context)
 
