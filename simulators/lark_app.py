@@ -86,6 +86,8 @@ class LarkAppSimulator(HttpServer):
         self.holds_private = False
         """As a slow vendor: messages to one person are not answered before this is over."""
         self.refuses_cards = 0
+        self.refuses_private = 0
+        """The code that messages to one person get."""
         self.refuses_connections: tuple[int, str] | None = None
         self.quota = 100
         """Urgent calls and texts that are still paid for."""
@@ -178,6 +180,8 @@ class LarkAppSimulator(HttpServer):
             return _reply(230002, "Bot/User can NOT be out of the chat.", status=400)
         if by == "open_id" and to not in {person.open_id for person in self.people.values()}:
             return _reply(230013, "Bot has NO availability to this user.", status=400)
+        if by == "open_id" and self.refuses_private:
+            return _reply(self.refuses_private, "refused", status=400)
         while self.holds_private and by == "open_id":  # noqa: ASYNC110 (a test ends it)
             await asyncio.sleep(0.01)
         if uuid and uuid in self._uuids:

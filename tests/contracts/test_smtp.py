@@ -456,7 +456,7 @@ def test_a_mail_over_the_servers_size_is_refused_before_it_is_sent() -> None:
     with SmtpSimulator(max_size=1000) as server:
         result = send_one("smtp", config_for(server), MAIL, text="x" * 5000)
 
-    assert result.outcome == Outcome.PERMANENT_CONFIG
+    assert (result.outcome, result.is_about_message) == (Outcome.PERMANENT_CONFIG, True)
     assert server.messages == []
 
 
@@ -470,7 +470,15 @@ def test_an_international_domain_is_sent_as_dns_spells_it(server: SmtpSimulator)
 def test_an_international_mailbox_needs_a_server_that_takes_it(server: SmtpSimulator) -> None:
     result = send_one("smtp", config_for(server), MAIL, to="王@example.org")
 
-    assert (result.outcome, result.code) == (Outcome.PERMANENT_TARGET, "smtputf8")
+    assert (result.outcome, result.code) == (Outcome.PERMANENT_CONFIG, "smtputf8")
+    assert result.is_about_message  # the next account may take it, and the address is not one that bounces
+
+
+def test_an_international_sender_is_the_accounts_own_fault(server: SmtpSimulator) -> None:
+    result = send_one("smtp", {**config_for(server), "from": "告警@example.org"}, MAIL)
+
+    assert (result.outcome, result.code) == (Outcome.PERMANENT_CONFIG, "smtputf8")
+    assert not result.is_about_message
 
 
 def test_an_international_mailbox_is_reached_where_it_can_be() -> None:

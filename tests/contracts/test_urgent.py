@@ -85,6 +85,27 @@ def test_a_quota_that_is_used_up_is_the_accounts_fault(lark: LarkAppSimulator, d
     assert [(result.outcome, result.is_about_message) for result in results] == [(Outcome.PERMANENT_CONFIG, False)] * 2
 
 
+@pytest.mark.parametrize("code", [230013, 230022, 230028])
+def test_whom_lark_may_not_write_to_or_not_this_is_the_next_accounts(lark: LarkAppSimulator, code: int) -> None:
+    """The availability range of an app leaves people out: with everybody else it is well."""
+    lark.refuses_private = code
+
+    result = send_one("lark_urgent_phone", lark.config, CALLING)
+
+    assert (result.outcome, result.code) == (Outcome.PERMANENT_CONFIG, str(code))
+    assert result.is_about_message
+    assert "group" not in result.detail
+
+
+@pytest.mark.parametrize("code", ["miss.staffId", "param.error"])
+def test_a_ding_that_is_refused_for_what_it_is_is_the_next_accounts(dingtalk: DingtalkAppSimulator, code: str) -> None:
+    dingtalk.answer_next(400, code, "refused")
+
+    result = send_one("dingtalk_ding_phone", dingtalk.config, CALLING)
+
+    assert (result.outcome, result.is_about_message) == (Outcome.PERMANENT_CONFIG, True)
+
+
 def test_too_many_dings_wait(dingtalk: DingtalkAppSimulator) -> None:
     dingtalk.answer_next(400, "toomuch.msg", "too much")
 

@@ -110,6 +110,7 @@ ADDRESSES: dict[str, Door] = {
     "api/v2/silence/<str:silence_id>": Door(ANYBODY, status=(401, 405)),
     "api/v2/silences": Door(ANYBODY, status=(401,)),
     "api/v2/status": Door(ANYBODY, status=(401, 405)),
+    "api/v2/": Door(ANYBODY, status=(404,)),
     "api/v2/<path:rest>": Door(ANYBODY, status=(404,)),
     # senders by the token in the path
     "integrations/<str:token>/<str:dialect>": Door(ANYBODY, at=f"integrations/{'x' * 22}/json", status=(401, 405)),

@@ -423,6 +423,7 @@ def test_what_is_not_there_is_404_and_other_methods_are_405(story: Story) -> Non
     bad = ask("GET", "silence/x")
     assert (bad.status_code, bad.json()["code"]) == (422, 601)
     assert ask("GET", "nothing").json() == {"code": 404, "message": "path /api/v2/nothing was not found"}
+    assert ask("GET", "").json() == {"code": 404, "message": "path /api/v2/ was not found"}
     put = ask("PUT", "silences")
     assert (put.status_code, put.json()["message"]) == (405, "method PUT is not allowed, but [POST,GET] are")
 

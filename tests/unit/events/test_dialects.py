@@ -87,6 +87,14 @@ def test_grafanas_webhook_is_read_with_its_links_and_values() -> None:
     assert test.annotations["values"] == "[ metric='foo' labels={instance=bar} value=10 ]"
 
 
+@pytest.mark.parametrize("dialect", ["alertmanager", "grafana"])
+def test_what_is_over_may_be_written_with_a_capital(dialect: str) -> None:
+    """As a payload of Grafana has it that somebody wrote with `title`."""
+    (report,) = read(dialect, {"alerts": [{"status": "Resolved", "labels": {"alertname": "A"}}]}).reports
+
+    assert report.ends_at == NOW
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
@@ -162,6 +170,23 @@ def test_a_cloud_event_says_that_something_is_over() -> None:
 
     assert read("cloudevents", over, content_type=STRUCTURED).reports[0].ends_at == NOW
     assert read("cloudevents", fires, content_type=STRUCTURED).reports[0].ends_at == NOW + HELD_FOR
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ({"time": "yesterday"}, "time"),
+        ({"data": {"startsAt": "yesterday"}}, "data.startsAt"),
+        ({"time": "2026-11-28T05:00:00Z", "data": {"endsAt": "never"}}, "data.endsAt"),
+    ],
+)
+def test_a_moment_of_a_cloud_event_that_cannot_be_read_is_called_what_its_sender_calls_it(
+    said: dict[str, Any], name: str
+) -> None:
+    found = read("cloudevents", {**CLOUD_EVENT, **said}, content_type=STRUCTURED)
+
+    assert found.reports == []
+    assert found.refused[0].startswith(f"{name}: is no time")
 
 
 def test_percent_signs_in_headers_are_read() -> None:

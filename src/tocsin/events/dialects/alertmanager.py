@@ -55,9 +55,8 @@ def alerts_of(post: Post, version: str) -> tuple[list[Any], int]:
 
 
 def report_of(post: Post, alert: WebhookAlert, **annotations: str) -> Report:
-    starts_at, ends_at = lasting(
-        post, is_over=alert.status == "resolved", starts_at=aware(alert.starts_at), ends_at=aware(alert.ends_at)
-    )
+    is_over = alert.status.strip().lower() == "resolved"
+    starts_at, ends_at = lasting(post, is_over=is_over, starts_at=aware(alert.starts_at), ends_at=aware(alert.ends_at))
     return Report(
         labels=without_empty(alert.labels),
         annotations={**{name: text for name, text in annotations.items() if text}, **(alert.annotations or {})},

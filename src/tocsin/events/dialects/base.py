@@ -34,10 +34,10 @@ class UnreadableError(Exception):
 
 
 class ItemError(Exception):
-    """One item cannot be read: `field` and what is wrong with it."""
+    """One item cannot be read: `field`, and `text`, what is wrong with it."""
 
     def __init__(self, field: str, text: str) -> None:
-        self.field = field
+        self.field, self.text = field, text
         super().__init__(f"{field}: {text}" if field else text)
 
 

@@ -64,10 +64,21 @@ def _report(item: Any, post: Post) -> Report:
     if item["specversion"] != "1.0":
         raise ItemError("specversion", "only 1.0 is read here")
     event = {**item, "data": _data(item)}
-    report = parse_mapping(_MAPPING).report(event, event, post)
+    try:
+        report = parse_mapping(_MAPPING).report(event, event, post)
+    except ItemError as error:
+        raise ItemError(_as_sent(error.field, event["data"]), error.text) from error
     if len(item["source"]) + len(item["id"]) > 4096:
         raise ItemError("id", "is longer, with its source, than 4096 characters")
     return msgspec.structs.replace(report, report_id=_name_of(item["source"], item["id"]))
+
+
+def _as_sent(target: str, data: Any) -> str:
+    """What the sender calls it that says the moment `target`."""
+    name = {"starts_at": "startsAt", "ends_at": "endsAt"}.get(target, "")
+    if name and isinstance(data, dict) and data.get(name) not in (None, ""):
+        return f"data.{name}"
+    return "time" if name else target
 
 
 def _name_of(source: str, event_id: str) -> str:

@@ -10,7 +10,7 @@ from tocsin.web.alertmanager.status import get_status
 
 
 @csrf_exempt
-def unknown(request: HttpRequest, rest: str) -> HttpResponse:
+def unknown(request: HttpRequest, rest: str = "") -> HttpResponse:
     return refusal(404, f"path /api/v2/{rest[:200]} was not found")
 
 
@@ -23,5 +23,6 @@ urlpatterns = [
     ),
     path("api/v2/silences", door(post=views.post_silence, get=views.list_silences), name="am_silences"),
     path("api/v2/status", door(get=get_status), name="am_status"),
+    path("api/v2/", unknown),
     path("api/v2/<path:rest>", unknown),
 ]

@@ -49,6 +49,8 @@ class DingtalkDing:
         if isinstance(reply, SendResult):
             return reply
         result = read_api(reply, *self._api.secrets, message.to)
+        if result.outcome is Outcome.PERMANENT_TARGET:  # another vendor may reach them, or take the text
+            return replace(result, outcome=Outcome.PERMANENT_CONFIG, is_about_message=True)
         if result.outcome is not Outcome.ACCEPTED:
             return result
         answer = answer_of(reply)

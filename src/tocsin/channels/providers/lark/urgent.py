@@ -21,6 +21,10 @@ from tocsin.core.sentences import Sentence
 
 _UNKNOWN = Sentence("Nobody in Lark has this number, so Lark cannot reach it.")
 _NOT_URGED = Sentence("Lark did not reach this person: they may not be urged.")
+_NOT_AVAILABLE = Sentence(
+    "The app may not write to this person: take them into its availability range, on the app's page in Lark."
+)
+_OUT_OF_RANGE = "230013"
 _READ = Sentence("The message was read in Lark.")
 _MAX_BYTES = 3000
 
@@ -42,7 +46,7 @@ class LarkUrgent:
             return SendResult(Outcome.PERMANENT_CONFIG, "unknown", _UNKNOWN, is_about_message=True)
         sent = await self._post(open_id, message)
         if sent.outcome is not Outcome.ACCEPTED:
-            return nothing_sent(sent)  # sent again under the same uuid; nobody was rung yet
+            return nothing_sent(_for_the_next(sent))  # sent again under the same uuid; nobody was rung yet
         return await self._urge(open_id, sent)
 
     async def look_up(self, question: Question) -> Finding:
@@ -82,13 +86,22 @@ class LarkUrgent:
             return replace(reply, provider_id=sent.provider_id)
         result = read(reply, *self._api.secrets, is_api=True)
         if result.outcome is not Outcome.ACCEPTED:
-            return replace(result, provider_id=sent.provider_id)
+            return replace(_for_the_next(result), provider_id=sent.provider_id)
         data = reply.json().get("data")
         if not isinstance(data, dict):
             return without_id(result.code, "Lark")
         if open_id in (data.get("invalid_user_id_list") or []):
             return SendResult(Outcome.PERMANENT_CONFIG, "invalid", _NOT_URGED, sent.provider_id, is_about_message=True)
         return replace(result, provider_id=sent.provider_id)
+
+
+def _for_the_next(result: SendResult) -> SendResult:
+    """What is about this person or this text another vendor may take, and the app is well for everybody else."""
+    if result.code == _OUT_OF_RANGE:
+        return replace(result, outcome=Outcome.PERMANENT_CONFIG, detail=str(_NOT_AVAILABLE), is_about_message=True)
+    if result.outcome is Outcome.PERMANENT_TARGET:
+        return replace(result, outcome=Outcome.PERMANENT_CONFIG, is_about_message=True)
+    return result
 
 
 def _text(message: Message, how: How) -> str:

@@ -26,6 +26,7 @@ _GREYLISTED = (450, 451)
 _GREYLIST_PAUSE = timedelta(minutes=5)
 _FAULTS = ("4.1.", "4.3.", "4.4.")
 """Of the server's own: look-ups, disks, the network. They may be over in seconds."""
+_TOO_LARGE = "5.3.4"
 _CLOSES = 421
 _OF_RECIPIENT = ("4.2.", "4.7.")
 _BAD_RECIPIENT = (501, 521, 550, 551, 553, 556)
@@ -58,10 +59,12 @@ def from_reply(stage: Stage, code: int, text: str, *secrets: str) -> SendResult:
 
 
 def _is_about_message(stage: Stage, code: int, enhanced: str) -> bool:
-    """One mailbox that is full or wants us later, or one content that is not liked, says nothing of the account."""
+    """One mailbox that is full or wants us later, or one content that is not liked or too large, says nothing of the
+    account.
+    """
     if code == _CLOSES:
         return False
-    if stage is Stage.SENT and 500 <= code < 600:
+    if (stage is Stage.SENT and 500 <= code < 600) or enhanced == _TOO_LARGE or (code == 552 and not enhanced):
         return True
     is_of_recipient = stage in (Stage.RCPT, Stage.SENT) and enhanced.startswith(_OF_RECIPIENT)
     return is_of_recipient or _looks_greylisted(stage, code, enhanced)

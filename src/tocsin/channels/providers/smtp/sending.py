@@ -162,7 +162,8 @@ class SmtpEmail:
         if not (sender + recipient + self._account.sender.rpartition("@")[0]).isascii():
             if not link.client.supports_extension("smtputf8"):
                 self._keep(link)
-                return SendResult(Outcome.PERMANENT_TARGET, "smtputf8", _ASCII_ONLY)
+                is_theirs = not recipient.isascii()  # another server may take it, and this one is well for the others
+                return SendResult(Outcome.PERMANENT_CONFIG, "smtputf8", _ASCII_ONLY, is_about_message=is_theirs)
             size += b" SMTPUTF8"
         try:
             reply = await protocol.execute_command(b"MAIL", b"FROM:<%s>%s" % (sender.encode(), size), timeout=timeout)

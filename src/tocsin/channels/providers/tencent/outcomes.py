@@ -28,9 +28,27 @@ _NUMBERS_LIMITS = (
     "LimitExceeded.PhoneNumberDailyLimit",
     "LimitExceeded.PhoneNumberSameContentDailyLimit",
 )
-_TARGET = ("FailedOperation.PhoneNumberInBlacklist", "InvalidParameterValue.IncorrectPhoneNumber")
+_WHERE_TO = (
+    "UnsupportedOperation.ChineseMainlandTemplateToGlobalPhone",
+    "UnsupportedOperation.GlobalTemplateToChineseMainlandPhone",
+    "UnsupportedOperation.ContainDomesticAndInternationalPhoneNumber",
+    "UnsupportedOperation.UnsupportedRegion",
+    "UnsupportedOperation.UnsuportedRegion",
+    "LimitExceeded.AppCountryOrRegionInBlacklist",
+    "LimitExceeded.AppCountryOrRegionDailyLimit",
+    "LimitExceeded.AppGlobalDailyLimit",
+    "LimitExceeded.DailyLimit",
+)
+"""The account does not reach that country, or no more today: another may, and this one is well for everybody else."""
+_TARGET = (
+    "FailedOperation.PhoneNumberInBlacklist",
+    "FailedOperation.PhoneNumberParseFail",
+    "InvalidParameterValue.IncorrectPhoneNumber",
+)
 _MESSAGE = (
     "FailedOperation.ContainSensitiveWord",
+    "InvalidParameter.DirtyWordFound",
+    "InvalidParameterValue.ContentLengthLimit",
     "InvalidParameterValue.TemplateParameterLengthLimit",
     "InvalidParameterValue.TemplateParameterFormatError",
     "InvalidParameterValue.ProhibitedUseUrlInTemplateParameter",
@@ -56,7 +74,7 @@ def read(reply: HttpReply, *hidden: str) -> SendResult:
         return SendResult(Outcome.RATE_LIMITED, code, detail, retry_after=_PAUSES.get(code, reply.retry_after))
     if code in _TARGET:
         return SendResult(Outcome.PERMANENT_TARGET, code, detail)
-    if code in _MESSAGE or code in _NUMBERS_LIMITS:
+    if code in (*_MESSAGE, *_NUMBERS_LIMITS, *_WHERE_TO):
         return SendResult(Outcome.PERMANENT_CONFIG, code, detail, is_about_message=True)
     if _is_the_accounts(code) or reply.status in (401, 403, 404):
         return SendResult(Outcome.PERMANENT_CONFIG, code, detail)
@@ -65,6 +83,12 @@ def read(reply: HttpReply, *hidden: str) -> SendResult:
 
 def _is_the_accounts(code: str) -> bool:
     """Its key, template, signature, package or clock."""
+    if code in (
+        "InternalError.SigVerificationFail",
+        "InternalError.SigFieldMissing",
+        "InternalError.RequestTimeException",
+    ):
+        return True
     family = code.partition(".")[0]
     known = ("AuthFailure", "UnauthorizedOperation", "UnsupportedOperation", "InvalidParameter", "MissingParameter")
     if family in (*known, "InvalidParameterValue", "LimitExceeded", "FailedOperation"):
