@@ -169,6 +169,16 @@ def test_schedules_say_who_is_on_duty_when(story: Story, api: Program) -> None:
     assert far.code == "InvalidEndTime"
 
 
+def test_the_days_of_a_schedule_are_those_of_its_own_clocks(story: Story, api: Program) -> None:
+    ann = story.contact("Ann")
+    schedule = story.schedule([ann], name="New York", tells_by=[], zone="America/New_York")
+
+    asked = {"Id": schedule.pk, "StartTime": "2026-11-24", "EndTime": "2026-11-25"}
+    final = api.get("GetOnCallSchedulesDetail", **asked).body["Data"]["RenderedFinnalEntries"]
+
+    assert (final[0]["Start"], final[-1]["End"]) == ("2026-11-24 00:00", "2026-11-26 00:00")
+
+
 def test_what_was_sent_in_a_time_is_found_by_an_index(story: Story, api: Program) -> None:
     """Among what was sent in two months before."""
     columns = [field.column for field in Delivery._meta.concrete_fields if field.column not in ("id", "planned_at")]

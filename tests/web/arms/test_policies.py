@@ -17,7 +17,15 @@ from tocsin.core.clock import utc_now
 from tocsin.core.errors import ConflictError
 from tocsin.policies.models import NotificationPolicy, SilencePolicy
 from tocsin.policies.queries import targets_of
-from tocsin.policies.services import StepInput, create_escalation, create_policy, save_policy, typed_content_of
+from tocsin.policies.services import (
+    StepInput,
+    create_escalation,
+    create_policy,
+    save_policy,
+    shadow_policy,
+    typed_content_of,
+)
+from tocsin.policies.services.silences import create_silence
 from tocsin.web.arms.operation import Caller
 from tocsin.web.arms.policies import write_policy
 
@@ -130,6 +138,46 @@ def test_what_an_update_omits_stays_also_what_this_api_does_not_know(api: Progra
     policy.refresh_from_db()
     assert policy.current is not None
     assert (policy.is_enabled, policy.current.sending_window) == (True, None)
+
+
+def test_hours_that_are_sent_back_as_they_were_shown_stay_with_their_days(api: Program, ann: Contact) -> None:
+    """Whole working days are shown as 00:00 to 23:59, which otherwise is no window at all."""
+    policy = create_policy(
+        by=ADMIN, now=utc_now(), name="Working days", targets=[(ann.pk, ["email"])],
+        sending_window={"start": "00:00", "end": "24:00", "days": [1, 2, 3, 4, 5], "zone": "UTC", "outside": "drop"},
+    )  # fmt: skip
+    assert policy.current is not None
+    before = policy.current.sending_window
+
+    [shown] = api.ok("ListNotificationPolicies", **PAGE, IsDetail="true")["PageBean"]["NotificationPolicies"]
+    hours = {"notifyStartTime": shown["NotifyRule"]["NotifyStartTime"],
+             "notifyEndTime": shown["NotifyRule"]["NotifyEndTime"]}  # fmt: skip
+    rule = rule_for(("CONTACT", ann.pk), channels=("email",), **hours)
+    api.ok("CreateOrUpdateNotificationPolicy", Id=policy.pk, Name="Weekdays", NotifyRule=rule)
+
+    policy.refresh_from_db()
+    assert hours == {"notifyStartTime": "00:00", "notifyEndTime": "23:59"}
+    assert policy.current.sending_window == before
+
+
+def test_a_window_until_the_end_of_the_day_is_shown_as_it_was_written(api: Program, ann: Contact) -> None:
+    """Terraform would otherwise change it for ever."""
+    rule = rule_for(("CONTACT", ann.pk), notifyStartTime="09:00", notifyEndTime="23:59")
+
+    made = api.ok("CreateOrUpdateNotificationPolicy", Name="Late", NotifyRule=rule)["NotificationPolicy"]
+
+    assert (made["NotifyRule"]["NotifyStartTime"], made["NotifyRule"]["NotifyEndTime"]) == ("09:00", "23:59")
+
+
+def test_a_policy_in_shadow_stays_there_when_its_state_is_sent_back(api: Program, ann: Contact) -> None:
+    policy = create_policy(by=ADMIN, now=utc_now(), name="Trial", targets=[(ann.pk, ["email"])])
+    shadow_policy(by=ADMIN, now=utc_now(), policy_id=policy.pk)
+
+    [shown] = api.ok("ListNotificationPolicies", **PAGE)["PageBean"]["NotificationPolicies"]
+    api.ok("CreateOrUpdateNotificationPolicy", Id=policy.pk, Name="Trial run", State=shown["State"])
+
+    policy.refresh_from_db()
+    assert (policy.name, policy.is_enabled, policy.is_shadow) == ("Trial run", False, True)
 
 
 def test_templates_of_this_api_are_its_own_language_and_return_unchanged(api: Program, ann: Contact) -> None:
@@ -279,6 +327,24 @@ def test_a_silence_goes_round_in_each_of_its_forms(api: Program) -> None:
     assert whole == off
     api.ok("DeleteSilencePolicy", Id=made["Id"])
     assert api.call("DeleteSilencePolicy", Id=made["Id"]).code == "404"
+
+
+def test_a_period_that_is_sent_back_as_it_was_shown_stays_to_the_second(api: Program) -> None:
+    """Alertmanager's silences begin and end at any second, and here they are shown in minutes."""
+    starts_at, ends_at = datetime(2027, 1, 1, 9, 0, 41, tzinfo=UTC), datetime(2027, 1, 1, 11, 0, 41, tzinfo=UTC)
+    silence = create_silence(
+        by=ADMIN, now=utc_now(), name="Deploy", rules=[[{"key": "team", "operator": "eq", "value": "db"}]],
+        effect="period", starts_at=starts_at, ends_at=ends_at,
+    )  # fmt: skip
+
+    [shown] = api.ok("ListSilencePolicies", **PAGE, IsDetail="true")["PageBean"]["SilencePolicies"]
+    api.ok(
+        "CreateOrUpdateSilencePolicy", Id=silence.pk, Name="Release", EffectiveTimeType=shown["EffectiveTimeType"],
+        TimeSlots=shown["TimeSlots"],
+    )  # fmt: skip
+
+    silence.refresh_from_db()
+    assert (silence.name, silence.starts_at, silence.ends_at) == ("Release", starts_at, ends_at)
 
 
 @pytest.mark.parametrize(

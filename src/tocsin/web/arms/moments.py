@@ -14,13 +14,13 @@ _SHAPES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
 NEVER = -1
 
 
-def read_moment(name: str, text: str) -> datetime | None:
-    """None for an empty text. RpcError for what is no moment."""
+def read_moment(name: str, text: str, zone: str = "") -> datetime | None:
+    """By the clocks of `zone`, or the installation's. None for an empty text. RpcError for what is no moment."""
     if not text.strip():
         return None
     for shape in _SHAPES:
         try:
-            return keepable(datetime.strptime(text.strip(), shape).replace(tzinfo=ZoneInfo(settings.TIME_ZONE)))
+            return keepable(datetime.strptime(text.strip(), shape).replace(tzinfo=ZoneInfo(zone or settings.TIME_ZONE)))
         except ValueError:
             continue
     raise invalid(name, f"Write {name} like 2026-12-24 18:00:00.")

@@ -60,8 +60,8 @@ def schedule_detail(asked: GetOnCallSchedulesDetail, caller: Caller) -> Answer:
     schedule = existing(
         Schedule.objects.prefetch_related("layers__people").filter(pk=asked.id).first(), "There is no such schedule."
     )
-    begin = read_moment("StartTime", asked.start_time) or caller.now
-    last = read_moment("EndTime", asked.end_time)
+    begin = read_moment("StartTime", asked.start_time, schedule.time_zone) or caller.now
+    last = read_moment("EndTime", asked.end_time, schedule.time_zone)
     end = last + timedelta(days=1) if last is not None else begin + _SHOWN_FOR
     if not begin < end <= begin + _MOST_DAYS:
         raise invalid("EndTime", f"EndTime is within {_MOST_DAYS.days} days after StartTime.")

@@ -129,11 +129,12 @@ def write_policy(
 ) -> NotificationPolicy:
     """The whole content, and whether it is in force unless that stays (None).
 
-    ConflictError when somebody changed the policy since `before`, which `content` began with, was read.
+    One in shadow is shown as disabled, and stays in shadow when that is sent back. ConflictError when somebody changed
+    the policy since `before`, which `content` began with, was read.
     """
     policy = before
     with transaction.atomic():
-        if is_enabled is False:
+        if is_enabled is False and not policy.is_shadow:
             policy = disable_policy(by=caller.by, now=caller.now, policy_id=policy.pk, version=policy.version)
         policy = save_policy(
             by=caller.by, now=caller.now, policy_id=policy.pk, version=policy.version, name=name, **content

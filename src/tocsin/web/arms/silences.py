@@ -134,7 +134,10 @@ def _times(asked: CreateOrUpdateSilencePolicy, before: SilencePolicy | None) -> 
     if kind == _CUSTOM:
         if len(slots) != 1:
             raise invalid("TimeSlots", "Name one period; several are several silence policies.")
-        starts_at, ends_at = (_moment(at, zone) for at in (slots[0].start_time, slots[0].end_time))
+        times = (slots[0].start_time, slots[0].end_time)
+        starts_at, ends_at = (_moment(at, zone) for at in times)
+        if before is not None and before.effect == Effect.PERIOD and times == _shown_period(before):
+            starts_at, ends_at = before.starts_at or starts_at, before.ends_at or ends_at  # to the second, as they were
         return {"effect": Effect.PERIOD, "starts_at": starts_at, "ends_at": ends_at, "time_zone": zone}
     period = asked.time_period if asked.time_period is not UNSET else before and _period_of(before)
     if not period:
@@ -184,10 +187,7 @@ def _shown(silence: SilencePolicy, *, is_whole: bool) -> dict[str, Any]:
 def _slots(silence: SilencePolicy) -> list[dict[str, str]]:
     match silence.effect:
         case Effect.PERIOD:
-            zone = ZoneInfo(silence.time_zone)
-            starts, ends = (
-                at.astimezone(zone).strftime(_MOMENT) if at else "" for at in (silence.starts_at, silence.ends_at)
-            )
+            starts, ends = _shown_period(silence)
             return [{"startTime": starts, "endTime": ends}]
         case Effect.DAILY:
             return [{"startTime": window["start"], "endTime": window["end"]} for window in silence.windows]
@@ -203,6 +203,12 @@ def _slots(silence: SilencePolicy) -> list[dict[str, str]]:
             ]
         case _:
             return []
+
+
+def _shown_period(silence: SilencePolicy) -> tuple[str, str]:
+    zone = ZoneInfo(silence.time_zone)
+    starts, ends = (at.astimezone(zone).strftime(_MOMENT) if at else "" for at in (silence.starts_at, silence.ends_at))
+    return starts, ends
 
 
 OPERATIONS = (

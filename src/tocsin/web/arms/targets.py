@@ -73,11 +73,22 @@ def read_targets(name: str, rules: Sequence[NotifyRule]) -> list[tuple[int, list
 
 
 def read_window(rule: NotifyRule, before: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """By the installation's clocks; from midnight to midnight is no window. Days and what happens outside stay."""
+    """By the installation's clocks; from midnight to midnight is no window. Days and what happens outside stay, and all
+    of it when the hours are those that are shown: days without hours are shown as whole days.
+    """
     start, end = rule.notify_start_time or ALL_DAY[0], rule.notify_end_time or ALL_DAY[1]
+    if before is not None and (start, end) == _shown_hours(before):
+        return dict(before)
     if (start, end) in (ALL_DAY, ("00:00", "24:00")):
         return None
     return {"zone": settings.TIME_ZONE, **(before or {}), "start": start, "end": end}
+
+
+def _shown_hours(window: Mapping[str, Any] | None) -> tuple[str, str]:
+    """The end of a day is written as these programs write it: they would change another spelling for ever."""
+    if not window:
+        return ALL_DAY
+    return window["start"], ALL_DAY[1] if window["end"] == "00:00" else window["end"]
 
 
 def shown_notify_rules(versions: Collection[PolicyVersion | None]) -> dict[int, dict[str, Any]]:
@@ -95,12 +106,12 @@ def shown_channels(channels: Collection[str]) -> list[str]:
 def _shown(
     version: PolicyVersion, targets: Sequence[tuple[int, list[str]]], named: Mapping[int, Any]
 ) -> dict[str, Any]:
-    window = version.sending_window or {}
+    start, end = _shown_hours(version.sending_window)
     used = {channel for _id, channels in targets for channel in channels}
     kinds = {named[object_id].kind for object_id, _channels in targets if object_id in named}
     return {
-        "NotifyStartTime": window.get("start", ALL_DAY[0]),
-        "NotifyEndTime": window.get("end", ALL_DAY[1]),
+        "NotifyStartTime": start,
+        "NotifyEndTime": end,
         "NotifyChannels": [
             *(["dingTalk"] if "robot" in kinds else []),
             *shown_channels(used),
