@@ -71,9 +71,6 @@ class DingtalkSimulator(HttpServer):
         """The next request is refused so, whatever it holds."""
         self._next.append(_reply(errcode, errmsg))
 
-    def answer_next_raw(self, status: int, body: bytes) -> None:
-        self._next.append(web.Response(status=status, body=body))
-
     def call_unsafe(self, link: str) -> None:
         """Messages that hold this text are refused for their content."""
         self._unsafe.append(link)

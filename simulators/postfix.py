@@ -103,7 +103,6 @@ install -d -o {owner} -g {submitters} -m 710 queue/public
 install -d -o {owner} -g root -m 700 data
 exec "$2" -d -c "$1"
 """
-_TEMPORARY_FAILURE = "75"
 
 
 class Postfix:

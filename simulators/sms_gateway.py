@@ -39,7 +39,7 @@ class SentText:
 
 
 class SmsGatewaySimulator(HttpServer):
-    """`reports`: kinds that are reported for each text, in that order, unless a number has its own."""
+    """`reports`: kinds that are reported for each text, in that order."""
 
     username, password = "tocsin", "gateway-s3cret"
 
@@ -48,17 +48,12 @@ class SmsGatewaySimulator(HttpServer):
         self.texts: list[SentText] = []
         self.is_operator_online = True
         self._reports, self._max_parts = tuple(reports), max_parts
-        self._reports_for: dict[str, tuple[int, ...]] = {}
         self._denied: set[str] = set()
         self._reporting: set[asyncio.Task[None]] = set()
 
     @property
     def sendsms(self) -> str:
         return f"{self.url}/cgi-bin/sendsms"
-
-    def report_for(self, number: str, *kinds: int) -> None:
-        """What is reported for texts to this number; nothing without kinds."""
-        self._reports_for[number] = kinds
 
     def deny(self, number: str) -> None:
         self._denied.add(number)
@@ -104,7 +99,7 @@ class SmsGatewaySimulator(HttpServer):
     async def _report(self, sent: SentText) -> None:
         """Once for each kind, with GET; what fails is not tried again."""
         async with aiohttp.ClientSession() as session:
-            for kind in self._reports_for.get(sent.to, self._reports):
+            for kind in self._reports:
                 with contextlib.suppress(aiohttp.ClientError, TimeoutError):
                     async with session.get(sent.report(kind), timeout=aiohttp.ClientTimeout(total=5)):
                         pass

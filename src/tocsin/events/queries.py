@@ -10,7 +10,7 @@ import msgspec
 from django.db.models import Count
 
 from tocsin.core.crypto import hash_token
-from tocsin.events.models import Event, Integration, Rematch
+from tocsin.events.models import Event, Integration
 from tocsin.events.rules import EventState, IntegrationKey, Severity, match_labels
 from tocsin.events.statements import execute
 
@@ -52,10 +52,6 @@ def list_integrations() -> list[Integration]:
 def active_events_of(integration_id: int) -> int:
     """How many events of the integration have not resolved."""
     return Event.objects.filter(integration_id=integration_id).exclude(state=EventState.RESOLVED).count()
-
-
-def is_rematch_waiting() -> bool:
-    return Rematch.objects.exists()
 
 
 def newest_event_of(integration_id: int) -> Event | None:

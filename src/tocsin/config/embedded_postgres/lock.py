@@ -64,16 +64,6 @@ class FolderLock:
             self._file = None
 
 
-def lock_holder(path: Path) -> Holder | None:
-    """Who holds it now, or None."""
-    try:
-        file = path.open("r+")
-    except FileNotFoundError:
-        return None
-    with file:
-        return None if _try_lock(file) else _read(file)
-
-
 def _try_lock(file: IO[str]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

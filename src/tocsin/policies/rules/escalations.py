@@ -12,7 +12,6 @@ from tocsin.channels.kinds import Channel
 from tocsin.policies.rules.windows import Outside, Window
 
 LONGEST_STEP = timedelta(minutes=90)
-DEFAULT_STEP = timedelta(minutes=10)
 MOST_STEPS = 10
 MOST_REPETITIONS = 9
 MOST_ROUNDS = 9

@@ -12,7 +12,7 @@ from tocsin.accounts.rules import Role
 from tocsin.alerts.rules import AlertState
 from tocsin.channels.base import Outcome, ReceiptStatus
 from tocsin.channels.kinds import Channel
-from tocsin.contacts.rules import Fallback, LinkState
+from tocsin.contacts.rules import LinkState
 from tocsin.delivery.rules import Cause, DeliveryState
 from tocsin.events.rules import EventState
 from tocsin.web.shared.words import CHANNELS as CHANNELS
@@ -91,12 +91,6 @@ CAUSES: Words = {
     Cause.REPEATED: _("Repeated"),
     Cause.ESCALATED: _("Escalated"),
     Cause.RECOVERED: _("Recovered"),
-}
-FALLBACKS: Words = {
-    Fallback.DEFAULT: _("Use the global default"),
-    Fallback.NONE: _("Do nothing"),
-    Fallback.CALL: _("Call again"),
-    Fallback.SMS: _("Send a text message"),
 }
 LINK_STATES: Words = {
     LinkState.WAITS: _("Not opened yet"),
