@@ -6,6 +6,7 @@ import ast
 import io
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,6 +63,14 @@ def messages_of(path: Path) -> Iterator[Message]:
     for _line, found, _comments, context in extract("python", io.BytesIO(source.encode()), functions):
         text, plural = (found, "") if isinstance(found, str) else (found[0], found[1])
         yield Message(text, plural, context or "")
+
+
+def texts_in_modules() -> Iterator[str]:
+    """Every text that stands in the source's modules, marked for translation or not."""
+    for path in SOURCE.rglob("*.py"):
+        if "migrations" not in path.parts:
+            nodes = ast.walk(ast.parse(path.read_text()))
+            yield from (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
 def _imported(module: ast.Module) -> dict[str, Any]:
@@ -161,8 +170,13 @@ _NOT_READ = {"tests", "migrations", "management", "idp", "providers", "headless"
 _IN_DOCSTRINGS = {"addedname", "changedname", "deletedname"}
 
 
-def library_messages() -> Iterator[tuple[str, Message]]:
+@cache
+def library_messages() -> tuple[tuple[str, Message], ...]:
     """Messages of the installed packages whose pages and errors the console shows."""
+    return tuple(_library_messages())
+
+
+def _library_messages() -> Iterator[tuple[str, Message]]:
     folders = {Path(app.path) for app in apps.get_app_configs() if not app.name.startswith(("tocsin.", "django."))}
     for folder in sorted(folders):
         for path in sorted(path for path in folder.rglob("*") if path.suffix in _SUFFIXES):

@@ -20,6 +20,8 @@ from tests.web.messages import (
     compiled,
     library_messages,
     messages_in,
+    messages_of,
+    texts_in_modules,
     untranslated,
     untranslated_of_libraries,
 )
@@ -54,10 +56,19 @@ def test_every_message_has_a_finished_translation() -> None:
 
 
 def test_what_the_installed_packages_say_has_a_translation_too() -> None:
-    found = list(library_messages())
+    found = library_messages()
 
     assert len(found) > 800
     assert untranslated_of_libraries(found) == [], "Unfold ships none: add them to django.po, then run `make messages`."
+
+
+def test_no_translation_is_left_of_what_nothing_says_any_more() -> None:
+    shown = (message for path in SOURCE.rglob("*.html") for message in messages_of(path))
+    said = {*texts_in_modules(), *(message.text for _where, message in library_messages())}
+    said |= {message.text for message in shown}
+
+    ids = [entry.id if isinstance(entry.id, str) else entry.id[0] for entry in chinese() if entry.id]
+    assert [text for text in ids if text not in said] == [], "Take them out of django.po, then run `make messages`."
 
 
 def test_no_template_shows_words_of_one_language() -> None:
