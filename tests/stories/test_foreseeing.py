@@ -108,6 +108,32 @@ def test_what_falls_due_outside_the_hours_says_when_it_goes_out(story: Story) ->
     [item] = coming([story.alert().pk], story.now)[story.alert().pk]
 
     assert (item.kind, item.at, item.waits_until) == ("first_message", story.now, story.now + timedelta(hours=1))
+    story.passes(30 * MINUTE)
+    assert said(story) == [(30, "the hours of the policy begin, and what waited for them is told")]
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    assert said(story) == []
+    unclaim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(30 * MINUTE)
+    story.expect_text(ann)
+    assert said(story) == []
+
+
+def test_a_mute_that_ends_outside_the_hours_says_for_when_what_it_held_back_waits(story: Story) -> None:
+    ann = story.contact("Ann")
+    hours = {"start": "13:00", "end": "20:00", "zone": "UTC"}
+    story.policy({ann: ["sms"]}, group_wait=0, sending_window=hours)
+    story.fires("Disk full")
+    story.passes(MINUTE)
+    mute_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk, lasts=timedelta(hours=9))
+
+    [item] = coming([story.alert().pk], story.now)[story.alert().pk]
+
+    opens_at = story.now.replace(hour=13, minute=0) + timedelta(days=1)
+    assert (item.kind, item.at, item.waits_until) == ("mute_ends", story.now + timedelta(hours=9), opens_at)
+    story.passes((opens_at - story.now).total_seconds() - 1)
+    story.expect_silence()
+    story.passes(1)
+    story.expect_text(ann)
 
 
 def test_the_first_message_of_what_is_claimed_comes_when_the_claim_lapses_or_never(story: Story) -> None:

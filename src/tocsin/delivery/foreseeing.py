@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Min, Q
 from django.utils.translation import gettext as _
 
 from tocsin.alerts.models import Alert
@@ -17,13 +17,14 @@ from tocsin.contacts.queries import default_fallback
 from tocsin.contacts.rules import Fallback, resolved_fallback
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.planning import is_in_force, known_facts
-from tocsin.delivery.rules import Cause, DeliveryState, Purpose
+from tocsin.delivery.rules import Cause, DeliveryState, Purpose, Reason
 from tocsin.delivery.rules.foreseeing import Ahead, Foreseen, foreseen
 from tocsin.delivery.rules.sending import CALL_AGAIN_AFTER, why_not_now
 from tocsin.policies.queries import PolicyView, chains, policy_versions
 from tocsin.policies.rules import Chain, Moment, Until, when_to_send
 
 _MOST_CALLS = 100
+_OF_POLICY = (Cause.FIRED, Cause.ADDED, Cause.REPEATED)
 _WAITS = (DeliveryState.PLANNED, DeliveryState.HELD)
 _RINGS = (DeliveryState.ACCEPTED, DeliveryState.AMBIGUOUS)
 
@@ -45,24 +46,26 @@ class Coming:
 
 
 def coming(alert_ids: Collection[int], now: datetime) -> dict[int, tuple[Coming, ...]]:
-    """Of each in order of time, in seven statements however many there are; () for what is not open."""
+    """Of each in order of time, in eight statements however many there are; () for what is not open."""
     alerts = list(Alert.objects.filter(pk__in=alert_ids, resolved_at__isnull=True).select_related("policy"))
     if not alerts:
         return dict.fromkeys(alert_ids, ())
     views = policy_versions({alert.policy_version_id for alert in alerts})
     ladders = chains({view.escalation_id for view in views.values() if view.escalation_id is not None})
-    calls = _follow_ups(alerts)
+    known = {alert.pk: alert for alert in alerts if alert.active_count and is_in_force(alert)}
+    calls, waiting = _follow_ups(known), _waiting(known)
     found: dict[int, tuple[Coming, ...]] = dict.fromkeys(alert_ids, ())
     for alert in alerts:
         view = views[alert.policy_version_id]
         facts = known_facts(alert, view, ladders)
         said = [_said(item, alert, view, facts.chain) for item in foreseen(facts, alert.due_at, now)]
-        found[alert.pk] = tuple(sorted([*said, *calls.get(alert.pk, ())], key=lambda item: item.at))
+        others = (*waiting.get(alert.pk, ()), *calls.get(alert.pk, ()))
+        found[alert.pk] = tuple(sorted([*said, *others], key=lambda item: item.at))
     return found
 
 
 def _said(item: Foreseen, alert: Alert, view: PolicyView, ladder: Chain | None) -> Coming:
-    has_hours = item.what in (Ahead.FIRST_MESSAGE, Ahead.REPEAT)
+    has_hours = item.what in (Ahead.FIRST_MESSAGE, Ahead.REPEAT, Ahead.MUTE_ENDS)
     moment = when_to_send(view.window, alert.severity, item.at) if has_hours else Moment()
     if item.what is Ahead.REPEAT and moment.is_dropped and view.window is not None:
         opens_at = view.window.opens_at(item.at)  # nothing repeats while the hours are over: it follows, once
@@ -97,9 +100,25 @@ def _text(item: Foreseen, alert: Alert, ladder: Chain | None) -> str:
     }[item.what]
 
 
-def _follow_ups(alerts: Sequence[Alert]) -> dict[int, list[Coming]]:
+def _waiting(known: Mapping[int, Alert]) -> dict[int, list[Coming]]:
+    """Messages of the policies that wait for its hours; of the end of a mute after that more is known."""
+    rows = Delivery.objects.filter(
+        notification__alert_id__in=known, notification__cause__in=_OF_POLICY, purpose=Purpose.ALERT,
+        state=DeliveryState.PLANNED, reason=Reason.OUTSIDE_WINDOW, fallback_of__isnull=True, next_at__isnull=False,
+    )  # fmt: skip
+    earliest = rows.values_list("notification__alert_id", "notification__cause").annotate(at=Min("next_at"))
+    moments: dict[int, datetime] = {}
+    for alert_id, cause, at in earliest.order_by():
+        alert = known[alert_id]
+        is_muted = alert.muted_until is not None and alert.muted_until > at
+        if not is_muted and _is_sent(alert, Cause(cause), at):
+            moments[alert_id] = min(at, moments.get(alert_id, at))
+    text = _("the hours of the policy begin, and what waited for them is told")
+    return {alert_id: [Coming(at, Ahead.HOURS_BEGIN, text)] for alert_id, at in moments.items()}
+
+
+def _follow_ups(known: Mapping[int, Alert]) -> dict[int, list[Coming]]:
     """What follows calls that ring or have failed; a call that tells of several alerts counts for each."""
-    known = {alert.pk: alert for alert in alerts if alert.active_count and is_in_force(alert)}
     rings = Q(channel=Channel.PHONE, state__in=_RINGS, deadline_at__isnull=False)
     waits = Q(fallback_of__isnull=False, state__in=_WAITS, next_at__isnull=False)
     rang = Q(merged_into__channel=Channel.PHONE, merged_into__state__in=_RINGS, merged_into__deadline_at__isnull=False)
@@ -150,9 +169,11 @@ def _goes_out(alert: Alert, delivery: Delivery, at: datetime) -> datetime | None
         return None
     if alert.muted_until is not None and alert.muted_until > at:
         at = alert.muted_until
+    cause = Cause(notification.cause)
+    return at if _is_sent(alert, cause, at, reaches_claimed=notification.reaches_claimed) else None
+
+
+def _is_sent(alert: Alert, cause: Cause, at: datetime, *, reaches_claimed: bool = False) -> bool:
     has_lapsed = alert.lapses_at is not None and alert.lapses_at <= at
     state = AlertState.PENDING if has_lapsed else AlertState(alert.state)
-    reason = why_not_now(
-        Cause(notification.cause), state, firing_was_sent=True, reaches_claimed=notification.reaches_claimed
-    )
-    return at if reason is None else None
+    return why_not_now(cause, state, firing_was_sent=True, reaches_claimed=reaches_claimed) is None

@@ -18,6 +18,8 @@ class Ahead(StrEnum):
     FALLBACK = "fallback"
     CLAIM_LAPSES = "claim_lapses"
     MUTE_ENDS = "mute_ends"
+    HOURS_BEGIN = "hours_begin"
+    """For which a message waits."""
 
 
 @dataclass(frozen=True, slots=True)
