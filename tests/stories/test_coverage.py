@@ -12,13 +12,14 @@ from tests.stories.harness import ADMIN, Story
 from tocsin.channels.kinds import Channel
 from tocsin.channels.queries import accounts_by_channel
 from tocsin.channels.services import disable_account
+from tocsin.cli.coverage import show
 from tocsin.cli.doctor import doctor
 from tocsin.contacts.models import Contact, ContactGroup, ObjectReach
 from tocsin.contacts.services import delete_contacts, delete_groups
 from tocsin.delivery.coverage import count_dead_ends, coverage
 from tocsin.delivery.rules.coverage import DeadEnd, Item
 from tocsin.oncall.services import substitute
-from tocsin.policies.services import StepInput, create_escalation
+from tocsin.policies.services import StepInput, create_escalation, disable_policy
 from tocsin.web.console.coverage import address_of
 
 
@@ -164,6 +165,21 @@ def test_doctor_warns_of_each_kind_of_dead_end_with_some_names(
         "Told by phone or text message, but not verified: 1 (Ann)",
     ]
     assert said_by_doctor(story, capsys) == [("ok", "every enabled policy reaches somebody; no dead ends")]
+
+
+def test_without_any_enabled_policy_nothing_is_called_well(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    ann = story.contact("Ann")
+    Contact.objects.update(is_proved=True)
+    disable_policy(by=ADMIN, now=story.now, policy_id=story.policy({ann: ["sms"]}).pk)
+
+    with pytest.raises(SystemExit) as ended:
+        show()
+
+    assert ended.value.code == 3
+    assert capsys.readouterr().out.strip() == "No notification policy is enabled, so nobody is told of anything."
+    assert said_by_doctor(story, capsys) == [
+        ("warning", "No notification policy is enabled, so nobody is told of anything.")
+    ]
 
 
 def said_by_doctor(story: Story, capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str]]:

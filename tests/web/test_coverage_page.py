@@ -7,10 +7,12 @@ from datetime import datetime
 
 import pytest
 
-from tests.stories.harness import Story, begin
+from tests.stories.harness import ADMIN, Story, begin
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.cli.coverage import show
+from tocsin.policies.models import NotificationPolicy
+from tocsin.policies.services import disable_policy
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +38,16 @@ def test_each_dead_end_leads_to_where_it_is_mended_and_the_front_page_counts_the
     assert f"/console/contacts/contact/{bob.pk}/overview/" in page
     assert "3 dead ends: somebody would not be told" in home
     assert "/verify/" not in signed_in(Role.VIEWER).get("/console/coverage/").text
+
+
+def test_the_page_says_when_no_policy_is_enabled(story: Story) -> None:
+    for policy in NotificationPolicy.objects.all():
+        disable_policy(by=ADMIN, now=story.now, policy_id=policy.pk)
+
+    page = signed_in(Role.VIEWER).get("/console/coverage/").text
+
+    assert "No notification policy is enabled, so nobody is told of anything" in page
+    assert "every enabled policy reaches somebody" not in page
 
 
 def test_the_command_ends_with_3_when_something_is_broken(story: Story, capsys: pytest.CaptureFixture[str]) -> None:

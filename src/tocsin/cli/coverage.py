@@ -11,29 +11,34 @@ from tocsin.cli.shared import Json, say, show_json
 from tocsin.core.clock import utc_now
 from tocsin.delivery.coverage import coverage
 from tocsin.delivery.rules.coverage import CURES, TITLES, Item, Section, count_broken
+from tocsin.policies.queries import is_any_enabled
 
 app = App(name="coverage", help="Find what would leave an alert untold.")
 
 
 @app.default
 def show(*, json: Json = False) -> None:
-    """Exit code 0 when nothing is broken, 3 when something is. Contacts without proof are advice and do not count."""
-    sections = coverage(utc_now())
+    """Exit code 0 when nothing is broken, 3 when something is, or no policy is enabled. Contacts without proof are
+    advice and do not count.
+    """
+    sections, is_enabled = coverage(utc_now()), is_any_enabled()
     if json:
         show_json([asdict(section) | {"is_advice": section.is_advice} for section in sections])
     else:
-        _print(sections)
-    sys.exit(3 if count_broken(sections) else 0)
+        _print(sections, is_enabled=is_enabled)
+    sys.exit(3 if count_broken(sections) or not is_enabled else 0)
 
 
-def _print(sections: list[Section]) -> None:
+def _print(sections: list[Section], *, is_enabled: bool) -> None:
+    if not is_enabled:
+        say("No notification policy is enabled, so nobody is told of anything.")
     found = [section for section in sections if section.total]
     for section in found:
         more = " or more" if section.is_more else ""
         say(f"{TITLES[section.dead_end]}: {section.total}{more}. {CURES[section.dead_end]}")
         for item in section.items:
             say(f"  {_line(item)}")
-    if not found:
+    if is_enabled and not found:
         say("No dead ends: every enabled policy reaches somebody.")
 
 

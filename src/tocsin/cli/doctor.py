@@ -81,6 +81,7 @@ def _examine_database() -> Iterator[Finding]:
         from tocsin.delivery.coverage import coverage
         from tocsin.delivery.models import Beat
         from tocsin.delivery.rules.coverage import TITLES
+        from tocsin.policies.queries import is_any_enabled
 
         sealed: dict[str, tuple[QuerySet[Any], str]] = {
             "provider accounts": (ProviderAccount.objects.all(), "config"),
@@ -107,9 +108,12 @@ def _examine_database() -> Iterator[Finding]:
         )
         yield checks.check_second_factors(user.username for user in administrators_without_second_factor())
         yield from checks.check_coverage(
-            (str(TITLES[section.dead_end]), section.total, [item.name for item in section.items])
-            for section in coverage(utc_now(), shown=3)
-            if not section.is_advice
+            (
+                (str(TITLES[section.dead_end]), section.total, [item.name for item in section.items])
+                for section in coverage(utc_now(), shown=3)
+                if not section.is_advice
+            ),
+            is_any_enabled=is_any_enabled(),
         )
         yield checks.check_planning(*_unplanned())
         if has_text_provider:

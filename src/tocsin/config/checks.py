@@ -192,11 +192,17 @@ def check_planning(count: int, examples: Sequence[str]) -> Finding:
     return Finding("planning", Level.FAILURE, text)
 
 
-def check_coverage(found: Iterable[tuple[str, int, Sequence[str]]]) -> Iterator[Finding]:
-    """One row for each kind of dead end that there is: its title, how many, and names of some."""
+def check_coverage(found: Iterable[tuple[str, int, Sequence[str]]], *, is_any_enabled: bool) -> Iterator[Finding]:
+    """One row for each kind of dead end that there is: its title, how many, and names of some.
+
+    `is_any_enabled`: whether there is a policy that could tell anybody.
+    """
     rows = [
         Finding("coverage", Level.WARNING, f"{title}: {total} ({', '.join([*names, '...'][:total])})")
         for title, total, names in found
         if total
     ]
+    if not is_any_enabled:
+        text = "No notification policy is enabled, so nobody is told of anything."
+        rows.insert(0, Finding("coverage", Level.WARNING, text))
     yield from rows or [Finding("coverage", Level.OK, "every enabled policy reaches somebody; no dead ends")]

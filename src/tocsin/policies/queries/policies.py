@@ -211,6 +211,11 @@ def policies_naming_integration(name: str, integration_id: int = 0) -> list[Noti
     ]
 
 
+def is_any_enabled() -> bool:
+    """Whether there is a policy that sends anything at all."""
+    return existing_policies().filter(is_enabled=True).exists()
+
+
 def is_anybody_reached() -> bool:
     """Whether some enabled policy names somebody who has what its channels need; one statement, however many people.
 

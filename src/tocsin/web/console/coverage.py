@@ -16,6 +16,7 @@ from tocsin.accounts.rules import Permission
 from tocsin.core.clock import utc_now
 from tocsin.delivery.coverage import coverage
 from tocsin.delivery.rules.coverage import CURES, TITLES, DeadEnd, Item, Section, count_broken
+from tocsin.policies.queries import is_any_enabled
 from tocsin.web.console.actors import may
 from tocsin.web.console.display import clock
 from tocsin.web.console.outlets import failure_text
@@ -35,7 +36,12 @@ PAGES = {
 def page(request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
     found = coverage(utc_now())
     sections = [_shown(section, may_manage=may(request, Permission.MANAGE)) for section in found if section.total]
-    more = {"title": _("Coverage"), "sections": sections, "broken": count_broken(found)}
+    more = {
+        "title": _("Coverage"),
+        "sections": sections,
+        "broken": count_broken(found),
+        "is_any_enabled": is_any_enabled(),
+    }
     return TemplateResponse(request, "console/coverage.html", {**context, **more})
 
 

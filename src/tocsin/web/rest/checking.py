@@ -21,6 +21,7 @@ from tocsin.delivery.explaining import ANY_SOURCE, ExplainedPolicy, ExplainedSte
 from tocsin.delivery.rules import DeliveryState
 from tocsin.delivery.rules.coverage import CURES, TITLES, count_broken
 from tocsin.events.queries import integration_keys
+from tocsin.policies.queries import is_any_enabled
 from tocsin.web.rest.callers import actor_of
 from tocsin.web.rest.fields import Id, Moment, Typed, TypedMoment, taken
 from tocsin.web.rest.paging import Page, PageQuery, one_page
@@ -124,6 +125,7 @@ class DeadEnds(BaseModel):
 
 class CoverageOut(BaseModel):
     broken: int = Field(description="Dead ends that are more than advice.")
+    is_any_policy_enabled: bool = Field(description="False: nobody is told of anything.")
     sections: list[DeadEnds]
 
 
@@ -192,6 +194,7 @@ def read_coverage(request: HttpRequest) -> Any:
     names = ("kind", "id", "name", "since", "until", "failure")
     return CoverageOut(
         broken=count_broken(sections),
+        is_any_policy_enabled=is_any_enabled(),
         sections=[
             DeadEnds(
                 kind=section.dead_end.value,
