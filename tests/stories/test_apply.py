@@ -22,10 +22,12 @@ from tocsin.contacts.services import create_robot, delete_contacts, update_conta
 from tocsin.core import phones
 from tocsin.core.clock import utc_now
 from tocsin.events.models import Integration
+from tocsin.events.services import create_integration, delete_integration
 from tocsin.files.rules.kinds import KINDS
 from tocsin.files.rules.schema import json_schema
 from tocsin.oncall.models import Schedule
 from tocsin.policies.models import EscalationPolicy, Inhibition, NotificationPolicy, SilencePolicy
+from tocsin.policies.services import create_policy
 from tocsin.policies.services.silences import create_silence
 
 pytestmark = pytest.mark.django_db
@@ -554,3 +556,42 @@ def test_robots_of_other_kinds_and_of_apps_come_back_as_they_were(
     assert "settings.token: is a secret" in capsys.readouterr().err
     assert run("apply", "-f", write("robots:\n  - {name: Bot, platform: lark}\n")) == 1
     assert "platform: is telegram and cannot change" in capsys.readouterr().err
+
+
+def test_a_policy_whose_integration_was_deleted_does_not_come_to_hear_every_one(
+    write: Any, story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No name is left for it, and a policy that names no source hears all."""
+    gone, _token = create_integration(by=ADMIN, now=story.now, name="Old Zabbix")
+    policy = create_policy(
+        by=ADMIN, now=story.now, name="Zabbix", targets=[(story.contact("Ann").pk, ["email"])], sources=[gone.pk]
+    )
+    named, pk = f"integration {gone.pk} (deleted)", gone.pk
+    delete_integration(by=ADMIN, now=story.now, integration_id=pk)
+
+    run("dump", tmp_path / "dump")
+    capsys.readouterr()
+    dumped = (tmp_path / "dump" / "policies.yaml").read_text()
+    unchanged = run("apply", "-f", tmp_path / "dump")
+    said = capsys.readouterr().out
+    changed = run("apply", "-f", write(dumped + "    stops_here: true\n"))
+
+    assert (unchanged, said, changed) == (0, "No changes.\n", 1)
+    assert named in dumped
+    assert named in capsys.readouterr().err
+    policy.refresh_from_db()
+    assert policy.current is not None
+    assert policy.current.sources == [pk]
+
+
+def test_an_integration_that_knows_no_words_for_severities_comes_back_so(
+    story: Story, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_integration(by=ADMIN, now=story.now, name="Plain", severity_map={})
+
+    run("dump", tmp_path / "dump")
+    capsys.readouterr()
+    assert run("apply", "-f", tmp_path / "dump") == 0
+
+    assert capsys.readouterr().out == "No changes.\n"
+    assert Integration.objects.get(name="Plain").severity_map == {}

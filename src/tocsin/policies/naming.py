@@ -86,6 +86,11 @@ class Names:
         return _one(self._escalations, typed, field)
 
 
+def reference_to_gone(integration_id: int) -> str:
+    """How a file names a source that was deleted: left out, its policy would hear every integration."""
+    return f"integration {integration_id} (deleted)"
+
+
 def references_to(ids: Collection[int]) -> dict[int, str]:
     """How a file names each of these notification objects; the plain name where nothing else has it."""
     names = {name for (name,) in execute(_NAMES, {"ids": list(ids)})} if ids else set()

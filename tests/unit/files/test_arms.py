@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from tocsin.files.rules.importing.arms import NotOfferedError, draft_of_arms
 from tocsin.files.rules.schema import json_schema
+from tocsin.policies.rules import GO_MARK
 
 _CONDITION = {"Key": "severity", "Operator": "in", "Value": "critical,error"}
 ANSWERS: Mapping[str, tuple[str, list[dict[str, Any]]]] = {
@@ -45,7 +46,7 @@ ANSWERS: Mapping[str, tuple[str, list[dict[str, Any]]]] = {
                             {"NotifyObjectType": "CONTACT", "NotifyObjectId": 41, "NotifyObjectName": "Tickets"},
                             {"NotifyObjectType": "CONTACT_SCHEDULE", "NotifyObjectId": 61, "NotifyObjectName": "Duty"},
                         ]},
-         "NotifyTemplate": {"SmsContent": "{{ .level }}"}},
+         "NotifyTemplate": {"SmsContent": "{{ .level }}", "TtsContent": "{{ if }}", "EmailTitle": ""}},
         {"Id": 52, "Name": "Off", "State": "disable", "NotifyRule": {}, "EscalationPolicyId": 71},
     ]),
     "ListSilencePolicies": ("SilencePolicies", [
@@ -87,6 +88,8 @@ def test_what_arms_lists_becomes_files_and_the_rest_is_said() -> None:
     assert severe["rules"] == [[{"key": "severity", "operator": "in", "value": "critical,error"}]]
     assert severe["sending_window"] == {"start": "08:00", "end": "20:00", "zone": "Asia/Shanghai", "outside": "hold"}
     assert (severe["repeat_minutes"], off["state"]) == (10, "disabled")
+    assert severe["templates"] == {"sms_content": GO_MARK + "{{ .level }}"}
+    assert any("TtsContent is not carried" in note for note in draft.notes)
     nights, move = document["silences"]
     assert nights["windows"] == [{"start": "22:00", "end": "06:00", "day": 5, "end_day": 1}]
     assert move["ends_at"] == "2026-12-25T06:00:00+08:00"
@@ -100,6 +103,19 @@ def test_what_arms_lists_becomes_files_and_the_rest_is_said() -> None:
         "notification policy Severe", "notification policy Off", "silence policy All", "ListEscalationPolicies",
         "on-call schedule Duty",
     ]  # fmt: skip
+
+
+def test_a_wait_of_no_seconds_stays_none() -> None:
+    rows = [{"Id": 1, "Name": "At once", "GroupRule": {"GroupWait": 0, "GroupInterval": 0}, "NotifyRule": {}}]
+
+    def ask(action: str, parameters: Mapping[str, str]) -> Mapping[str, Any]:
+        if action != "ListNotificationPolicies":
+            raise NotOfferedError(action)
+        return {"PageBean": {"NotificationPolicies": rows, "Total": 1}}
+
+    [policy] = draft_of_arms(ask).document["policies"]
+
+    assert (policy["group_wait_seconds"], policy["group_interval_seconds"]) == (0, 1)
 
 
 def test_a_hundred_and_one_contacts_are_two_pages() -> None:

@@ -19,7 +19,7 @@ from tocsin.files.rules.kinds import KINDS
 from tocsin.files.rules.state import Hidden, Item, State
 from tocsin.oncall.models import Schedule
 from tocsin.policies.models import EscalationPolicy, Inhibition, NotificationPolicy, PolicyVersion, SilencePolicy
-from tocsin.policies.naming import references_to
+from tocsin.policies.naming import reference_to_gone, references_to
 from tocsin.policies.rules.silencing import Effect
 
 Ids = Collection[int] | None
@@ -205,7 +205,7 @@ def _content(version: PolicyVersion | None, names: Mapping[int, str], sources: M
     minutes = version.repeat_seconds / 60
     content = {
         "rules": _rules(version.rules),
-        "sources": sorted(sources[pk] for pk in version.sources if pk in sources),
+        "sources": sorted(sources.get(pk) or reference_to_gone(pk) for pk in version.sources),
         "stops_here": version.stops_here,
         "group_by": version.group_by,
         "group_wait_seconds": version.group_wait_seconds,

@@ -49,9 +49,10 @@ def _object(kind: Kind, item: Item, variables: list[str] | None) -> dict[str, An
             continue
         if field.name in _SEVERITIES:
             value = {word: f"P{severity}" for word, severity in value.items()}
-        value = _without_secrets(value, (kind.key, item.name, field.name), variables)
-        if value not in (None, {}):
-            found[field.name] = value
+        shown = _without_secrets(value, (kind.key, item.name, field.name), variables)
+        is_emptied = value == {} and bool(field.default)  # by whoever wanted none of what is the default
+        if shown not in (None, {}) or is_emptied:
+            found[field.name] = shown
     return found
 
 

@@ -118,9 +118,22 @@ def make_way(pairs: Iterable[tuple[Entry, Item | None]]) -> dict[int, contacts.H
 
 def is_as_stored(entry: Entry, item: Item | None) -> bool:
     """Surely: what is not said to be may still be the same, which the service finds out."""
-    if item is None or entry.kind.key != "contacts":  # there may be a hundred thousand of these
-        return False
+    if item is None or entry.kind.key not in ("contacts", "policies"):
+        return False  # of the first there may be a hundred thousand, and of the others one may name what is gone
+    if entry.kind.key == "policies":
+        return _comparable(entry.kind.whole(dict(entry.values))) == _comparable(entry.kind.whole(dict(item.values)))
     return all(item.values[name] == value for name, value in entry.kind.whole(dict(entry.values)).items())
+
+
+def _comparable(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """Rules as conditions, sources in one order."""
+    rules = [
+        [{"key": key, "operator": "eq", "value": value} for key, value in rule.items()]
+        if isinstance(rule, dict)
+        else rule
+        for rule in policy["rules"]
+    ]
+    return {**policy, "rules": rules, "sources": sorted(policy["sources"])}
 
 
 def _plain(name: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tocsin.policies.rules.escalations import Chain, DailyPeriod, Step, Until
+from tocsin.policies.rules.go_templates import ARMS_TEXTS, is_go
 from tocsin.policies.rules.go_templates import MARK as GO_MARK
-from tocsin.policies.rules.go_templates import is_go
 from tocsin.policies.rules.matching import (
     SIGNS,
     Condition,
@@ -48,6 +48,7 @@ from tocsin.policies.rules.windows import (
 )
 
 __all__ = [
+    "ARMS_TEXTS",
     "EMPTY_TEXT",
     "EVENT_FIELDS",
     "FILTERS",

@@ -18,6 +18,18 @@ from tocsin.policies.rules.go_reading import UNREADABLE, Block, Pipe, Value, go_
 from tocsin.policies.rules.template_faults import GREW, TOO_SLOW, TemplateFault
 
 MARK = "{{/* go */}}"
+ARMS_TEXTS: Mapping[str, str] = {
+    "EmailTitle": "email_title",
+    "EmailContent": "email_content",
+    "EmailRecoverTitle": "email_recover_title",
+    "EmailRecoverContent": "email_recover_content",
+    "SmsContent": "sms_content",
+    "SmsRecoverContent": "sms_recover_content",
+    "TtsContent": "phone_content",
+    "TtsRecoverContent": "phone_recover_content",
+    "RobotContent": "robot_content",
+}
+"""What ARMS calls a policy's texts, and their fields here."""
 _MOST_STEPS = 50_000
 _STEP_LENGTH = 100
 """Characters of a text that is made on the way and cost a step more."""

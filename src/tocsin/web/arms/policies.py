@@ -13,7 +13,7 @@ from tocsin.accounts.rules import Permission
 from tocsin.core.errors import existing
 from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.queries import existing_policies
-from tocsin.policies.rules import GO_MARK, is_go
+from tocsin.policies.rules import ARMS_TEXTS, GO_MARK, is_go
 from tocsin.policies.services import (
     TypedContent,
     create_policy,
@@ -30,18 +30,7 @@ from tocsin.web.arms.paging import among, page_of
 from tocsin.web.arms.parameters import Id, Paged, Part, Request, given, read_ids, read_json
 from tocsin.web.arms.targets import NotifyRule, read_targets, read_window, shown_notify_rules
 
-_TEMPLATES = {
-    "EmailTitle": "email_title",
-    "EmailContent": "email_content",
-    "EmailRecoverTitle": "email_recover_title",
-    "EmailRecoverContent": "email_recover_content",
-    "SmsContent": "sms_content",
-    "SmsRecoverContent": "sms_recover_content",
-    "TtsContent": "phone_content",
-    "TtsRecoverContent": "phone_recover_content",
-    "RobotContent": "robot_content",
-}
-TEMPLATE_FIELDS = tuple(f"templates.{field}" for field in _TEMPLATES.values())
+TEMPLATE_FIELDS = tuple(f"templates.{field}" for field in ARMS_TEXTS.values())
 NAMES = {
     "name": "Name",
     "rules": "MatchingRules",
@@ -206,7 +195,7 @@ def _repeat(asked: CreateOrUpdateNotificationPolicy, content: TypedContent) -> N
 
 def read_texts(parameter: str, typed: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
     """Of another program's language, but for what is sent back as it was shown; what it does not know stays."""
-    known = {name[:1].lower() + name[1:]: field for name, field in _TEMPLATES.items()}
+    known = {name[:1].lower() + name[1:]: field for name, field in ARMS_TEXTS.items()}
     found = {field: source for field, source in before.items() if field not in known.values()}
     for name, source in typed.items():
         field = known.get(name)
@@ -251,7 +240,7 @@ def _details(policy: NotificationPolicy, notify_rule: Mapping[str, Any]) -> dict
     version = policy.current
     if version is None:
         return {}
-    texts = {name: _source(version.templates.get(field, "")) for name, field in _TEMPLATES.items()}
+    texts = {name: _source(version.templates.get(field, "")) for name, field in ARMS_TEXTS.items()}
     return {
         "MatchingRules": shown_rules(version.rules),
         "GroupRule": {

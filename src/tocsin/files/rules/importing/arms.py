@@ -9,7 +9,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tocsin.core.clock import keepable
+from tocsin.core.errors import InvalidInputError
 from tocsin.files.rules.importing.drafting import Draft
+from tocsin.policies.rules import ARMS_TEXTS, GO_MARK, parse_templates
 
 Ask = Callable[[str, Mapping[str, str]], Mapping[str, Any]]
 """Action and parameters -> the answer."""
@@ -152,8 +154,8 @@ class _Import:
             self._draft.note(place, "is disabled: it would tell nobody; name somebody and enable it")
         policy |= {
             "group_by": list(group.get("GroupingFields") or ()),
-            "group_wait_seconds": int(group.get("GroupWait") or 5),
-            "group_interval_seconds": int(group.get("GroupInterval") or 30),
+            "group_wait_seconds": int(group.get("GroupWait", 5)),
+            "group_interval_seconds": max(int(group.get("GroupInterval", 30)), 1),
             "tells": tells,
             "sends_recovery": bool(row.get("SendRecoverMessage", True)),
         }
@@ -164,11 +166,21 @@ class _Import:
         start, end = (str(notify.get(key) or "") for key in ("NotifyStartTime", "NotifyEndTime"))
         if start and end and (start, end) != _WHOLE_DAY:
             policy["sending_window"] = {"start": start, "end": end, "zone": self._zone, "outside": "hold"}
-        if any((row.get("NotifyTemplate") or {}).values()):
-            self._draft.note(place, "texts of its own are not carried; templates have another language here")
+        if texts := self._texts(place, row.get("NotifyTemplate") or {}):
+            policy["templates"] = texts
         if row.get("IntegrationId"):
             self._draft.note(place, "what it pushes to a ticket system is not carried")
         self._draft.add("policies", policy)
+
+    def _texts(self, place: str, sources: Mapping[str, Any]) -> dict[str, str]:
+        """In ARMS's own language, which policies read here, too."""
+        found: dict[str, str] = {}
+        for name, field in ARMS_TEXTS.items():
+            try:
+                found |= parse_templates({field: GO_MARK + str(sources.get(name) or "")})
+            except InvalidInputError as error:
+                self._draft.note(place, f"its {name} is not carried: {next(iter(error.fields.values()))}")
+        return found
 
     def _tells(self, place: str, notify: Mapping[str, Any]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
