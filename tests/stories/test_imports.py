@@ -296,6 +296,27 @@ def test_one_that_runs_is_cancelled_after_its_chunk(story: Story) -> None:
     assert (ended.state, Contact.objects.count(), ended.progress) == (ImportState.CANCELLED, CHUNK, CHUNK)
 
 
+def test_groups_that_a_file_leaves_without_members_are_known_before_it_is_written(story: Story) -> None:
+    ann, bob, cho = (story.contact(name, email=f"{name.lower()}@example.org") for name in ("Ann", "Bob", "Cho"))
+    alone, taken_over = story.group(ann, name="Alone"), story.group(ann, name="Taken over")
+    story.group(ann, bob, name="Shared")
+    both = story.group(bob, cho, name="Both")
+
+    rows = [
+        {"email": "ann@example.org", "groups": ["Shared"]},
+        {"email": "bob@example.org", "groups": ["Taken over"]},
+        {"email": "cho@example.org", "groups": ["Taken over"]},
+        {"email": "nobody", "groups": ["Alone"]},
+    ]
+    row = uploaded(story.now, rows)
+
+    assert row.emptied_groups == [alone.pk, both.pk]
+    assert uploaded(story.now, rows[:2]).emptied_groups == [alone.pk]
+    start_import(by=ADMIN, now=story.now, import_id=row.pk)
+    run_due(story.now)
+    assert (alone.members.count(), taken_over.members.count(), both.members.count()) == (0, 2, 0)
+
+
 def test_what_a_cancelled_import_did_not_write_is_not_said_to_be_written(story: Story) -> None:
     wei = story.contact("Wei", phone="+8613800000001", email="wei@example.org")
     rows = [*people(CHUNK, start=100), {"email": "wei@example.org", "phone": "+8613900000001"}, *people(1, start=5000)]

@@ -15,7 +15,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, override_settings
 from django.urls import reverse
 
-from tests.stories.harness import ADMIN, begin
+from tests.stories.harness import ADMIN, Story, begin
 from tests.web.people import signed_in
 from tocsin.accounts.rules import Role
 from tocsin.contacts.import_models import ContactImport
@@ -164,6 +164,19 @@ def test_contacts_that_exist_are_left_alone_when_that_is_chosen() -> None:
 
     assert ContactImport.objects.get().counts == {"skipped": 1, "created": 1}
     assert "exists, not changed" in text_of(client, reply["Location"])
+
+
+def test_a_file_that_empties_a_group_says_which_policies_tell_nobody_then(story: Story) -> None:
+    group = story.group(story.contact("Ann", email="ann@example.org"), name="Night shift")
+    story.policy({group: ["email"]}, name="Databases")
+    client = signed_in(Role.MANAGER)
+
+    address = uploaded(client, [{"email": "ann@example.org", "groups": ["Day shift"]}], create_groups="on")
+
+    shown = text_of(client, address)
+    assert "The group Night shift will have no members." in shown
+    assert "Databases" in shown
+    assert "Nobody else is told there." in shown
 
 
 def test_half_a_character_in_a_file_is_refused_and_shown() -> None:

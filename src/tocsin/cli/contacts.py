@@ -22,7 +22,7 @@ from tocsin.contacts.import_models import ContactImport
 from tocsin.contacts.import_texts import problem_text
 from tocsin.contacts.models import Contact, ContactGroup
 from tocsin.contacts.queries import SentLink, personal_links_of
-from tocsin.contacts.queries.importing import RowView, row_view, rows_of, uses_losing_phone
+from tocsin.contacts.queries.importing import RowView, emptied_groups, row_view, rows_of, uses_losing_phone
 from tocsin.contacts.queries.listing import NumberState, Wanted, contacts_found
 from tocsin.contacts.rules.importing import Fate, ImportOptions, ImportState
 from tocsin.contacts.services import revoke_personal_links
@@ -236,6 +236,7 @@ def _summary(row: ContactImport, *, dry_run: bool) -> dict[str, Any]:
         "unknown_columns": row.unknown_columns,
         "numbers_unverified": rows_of(row.pk).filter(is_unverified=True).count(),
         "losing_phone": [f"{use.kind} {use.name}" for use in uses_losing_phone(row.pk)],
+        "groups_emptied": [name for _pk, name in emptied_groups(row)],
         "each": [_row(view) for view in _views(row)] if dry_run else [_row(view) for view in _views(row, Fate.REFUSED)],
     }
 
@@ -280,6 +281,8 @@ def _tell(row: ContactImport, *, dry_run: bool) -> None:
         uses = ", ".join(f"{use.kind} {use.name}" for use in uses_losing_phone(row.pk)) or "none"
         numbers = counted(lost, "proved number is replaced and has", "proved numbers are replaced and have")
         _warn(f"{numbers} to be verified again. Used by phone or text in: {uses}.")
+    if emptied := [name for _pk, name in emptied_groups(row)]:
+        _warn(f"{counted(len(emptied), 'group is', 'groups are')} left without members: {', '.join(emptied[:_SHOWN])}.")
     totals = ", ".join(f"{row.counts.get(fate, 0)} {fate.value}" for fate in Fate if row.counts.get(fate))
     rows = counted(row.row_count, "row")
     if dry_run:

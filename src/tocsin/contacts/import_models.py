@@ -48,6 +48,9 @@ class ContactImport(models.Model):
 
     new_numbers = models.PositiveIntegerField(default=0)
     counts = models.JSONField(default=dict)
+    emptied_groups = models.JSONField(default=list, db_default=[])
+    """Ids of those that have members as the file is checked, and would have none."""
+
     text_count = models.PositiveIntegerField(default=0)
     by_kind = models.CharField(max_length=16)
     by_name = models.CharField(_("by"), max_length=150)

@@ -152,5 +152,10 @@ def uses_losing_phone(import_id: int) -> list[Use]:
     return list(found.values())
 
 
+def emptied_groups(row: ContactImport) -> list[tuple[int, str]]:
+    """Groups that have members and would have none, by name."""
+    return list(ContactGroup.objects.filter(pk__in=row.emptied_groups).order_by("name").values_list("pk", "name"))
+
+
 def recent_imports(count: int = 20) -> list[ContactImport]:
     return list(ContactImport.objects.order_by("-pk")[:count])

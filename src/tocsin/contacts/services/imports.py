@@ -30,6 +30,7 @@ from tocsin.contacts.rules.importing import (
     decide_all,
 )
 from tocsin.contacts.services.import_cleaning import clean_row
+from tocsin.contacts.services.import_emptying import Emptying
 from tocsin.contacts.services.import_ending import counted, ends_if_cancelled, leave_unwritten
 from tocsin.contacts.services.import_exchanging import MOST_EXCHANGED, exchanged, refused_for_others, stored_row
 from tocsin.contacts.services.import_writing import write_rows
@@ -145,11 +146,13 @@ def check_import(
             sheet = read_sheet(crypto.unseal(bytes(row.file.sealed), settings.SECRET_KEYS), row.format)
             row.unknown_columns = list(sheet.headings.unknown)
             claimed: dict[tuple[str, str], int] = {}
+            emptying = Emptying()
             refused: list[Row] = []
             while chunk := list(islice(sheet.rows, CHUNK)):
                 if should_stop():
                     return row
                 decisions = check_rows(chunk, claimed, row.chosen)
+                emptying.sees(decisions)
                 counts.update(item.fate.value for item in decisions)
                 if len(refused) <= MOST_EXCHANGED:
                     refused += refused_for_others(decisions)
@@ -164,7 +167,10 @@ def check_import(
                 tell(row)
             if not row.row_count:
                 raise InvalidInputError({"file": _("The file has headings and no rows.")})
-            _store_exchanged(row, exchanged(row.pk, refused, claimed, row.chosen), {item.number for item in refused})
+            passed, numbers = exchanged(row.pk, refused, claimed, row.chosen), {item.number for item in refused}
+            emptying.sees(item for item in passed if item.row.number in numbers)
+            _store_exchanged(row, passed, numbers)
+            row.emptied_groups = emptying.group_ids()
             row.state = ImportState.READY
         except TocsinError as error:
             row.state, row.finished_at = ImportState.FAILED, now
@@ -174,7 +180,8 @@ def check_import(
         if row.state == ImportState.FAILED:
             ContactImportRow.objects.filter(contact_import=row).delete()
             row.row_count, row.counts = 0, {}
-        row.save(update_fields=["state", "finished_at", "failure", "row_count", "counts", "new_numbers"])
+        changed = ["state", "finished_at", "failure", "row_count", "counts", "new_numbers", "emptied_groups"]
+        row.save(update_fields=changed)
         ContactImportFile.objects.filter(contact_import=row).delete()
     return row
 

@@ -8,17 +8,27 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
+from django.utils.translation import gettext as _now
 
 from tocsin.contacts.import_models import STATE_LABELS, ContactImport
 from tocsin.contacts.import_texts import FATES, FIELDS, problem_text
 from tocsin.contacts.models import FALLBACK_LABELS
-from tocsin.contacts.queries.importing import RowView, contacts_of, refused_rows, row_view, rows_of, uses_losing_phone
+from tocsin.contacts.queries.importing import (
+    RowView,
+    contacts_of,
+    emptied_groups,
+    refused_rows,
+    row_view,
+    rows_of,
+    uses_losing_phone,
+)
 from tocsin.contacts.rules import Fallback
 from tocsin.contacts.rules.importing import WORKING, Fate, ImportState
 from tocsin.contacts.sheets import COLUMNS
 from tocsin.contacts.sheets.cells import spaced
 from tocsin.delivery.crashes import is_worker_running
-from tocsin.web.console.uses import uses_list
+from tocsin.web.console.consequences import notes_on_emptying
+from tocsin.web.console.uses import MOST_NAMED, uses_list
 from tocsin.web.console.words import said
 from tocsin.web.shared.files import import_value
 
@@ -90,7 +100,16 @@ def import_context(row: ContactImport, fate: str, page: str, *, reveals: bool) -
         "texts": texts,
         "unverified": rows_of(row.pk).filter(is_unverified=True).count(),
         "losing": uses_list(uses_losing_phone(row.pk)),
+        "emptied": _notes_on_emptying(row) if is_ready else [],
     }
+
+
+def _notes_on_emptying(row: ContactImport) -> list[str]:
+    groups = emptied_groups(row)
+    notes: list[str] = [*notes_on_emptying(groups[:MOST_NAMED])]
+    if (more := len(groups) - MOST_NAMED) > 0:
+        notes.append(_now("and %(count)d more groups will have no members.") % {"count": more})
+    return notes
 
 
 def refused_columns(row: ContactImport) -> list[str]:

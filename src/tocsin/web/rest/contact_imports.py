@@ -17,7 +17,7 @@ from tocsin.contacts import queries
 from tocsin.contacts.import_models import ContactImport
 from tocsin.contacts.import_texts import problem_text
 from tocsin.contacts.queries import NumberState, Reachability
-from tocsin.contacts.queries.importing import RowView, contacts_of, row_view, rows_of, uses_losing_phone
+from tocsin.contacts.queries.importing import RowView, contacts_of, emptied_groups, row_view, rows_of, uses_losing_phone
 from tocsin.contacts.rules import Fallback
 from tocsin.contacts.rules.importing import MAX_FILE_BYTES, Fate, ImportOptions, ImportState
 from tocsin.contacts.services.exporting import export_contacts
@@ -65,6 +65,7 @@ class ImportOut(BaseModel):
     new_numbers: int = Field(description="That get a verification text.")
     text_count: int = Field(description="Verification texts that were sent.")
     not_called_by: list[Named] = Field(description="These call and text the changed numbers no more, until verified.")
+    left_empty: list[Named] = Field(description="Groups that will have no members.")
     by: str = Field(description="Who uploaded it, or who started it.")
     created_at: Moment
     started_at: Moment | None
@@ -186,7 +187,9 @@ _PLAIN = ("file_name", "row_count", "progress", "counts", "unknown_columns", "ne
 
 
 def _out(row: ContactImport, *, losing: bool = True) -> ImportOut:
-    uses = uses_losing_phone(row.pk) if losing and row.state == ImportState.READY else []
+    is_ready = losing and row.state == ImportState.READY
+    uses = uses_losing_phone(row.pk) if is_ready else []
+    groups = emptied_groups(row) if is_ready else []
     chosen = row.chosen
     return ImportOut(
         id=row.pk,
@@ -194,6 +197,7 @@ def _out(row: ContactImport, *, losing: bool = True) -> ImportOut:
         choices=ImportChoices(**{name: getattr(chosen, name) for name in ImportChoices.model_fields}),
         failure=said(row.failure),
         not_called_by=[Named(id=use.id, name=use.name) for use in uses],
+        left_empty=[Named(id=pk, name=name) for pk, name in groups],
         by=row.by_name,
         **{name: getattr(row, name) for name in _PLAIN},
     )
