@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-import time_machine
-from django.http import HttpResponse
 from django.test import Client
 
+from tests.web.personal.pages import Clock, heading, press
 from tocsin.channels.models import ProviderAccount
-from tocsin.channels.services import ensure_outbox_accounts
 from tocsin.contacts import services
 from tocsin.contacts.models import AddressCount, Contact, PhoneVerification
 from tocsin.contacts.rules import OPENING_LINKS, PageLimit
@@ -23,33 +20,6 @@ from tocsin.delivery.verifications import send_verifications, verification_messa
 
 pytestmark = pytest.mark.django_db
 UNKNOWN = "A" * 22
-
-
-class Clock:
-    """What the pages take for now."""
-
-    def __init__(self, traveller: time_machine.Coordinates) -> None:
-        self._traveller = traveller
-
-    @property
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def passes(self, time: timedelta) -> None:
-        self._traveller.shift(time)
-
-
-@pytest.fixture(autouse=True)
-def clock(db: None, now: datetime) -> Iterator[Clock]:
-    ensure_outbox_accounts(now=now)
-    with time_machine.travel(now, tick=False) as traveller:
-        yield Clock(traveller)
-
-
-@pytest.fixture
-def browser() -> Client:
-    """Keeps cookies, and is held to the check of the form's token."""
-    return Client(enforce_csrf_checks=True, REMOTE_ADDR="203.0.113.9")
 
 
 @pytest.fixture
@@ -64,20 +34,6 @@ def link_for(contact: Contact, clock: Clock) -> str:
 
 def newest_text(contact: Contact) -> str:
     return verification_message(PhoneVerification.objects.filter(contact=contact).latest("pk"), "en")
-
-
-def press(browser: Client, page: Any, path: str, do: str = "verify", **typed: str) -> Any:
-    """Sends the form of a page that was opened, as a browser does."""
-    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.content.decode())
-    assert token, page.content.decode()
-    return browser.post(path, {"csrfmiddlewaretoken": token[1], "do": do, **typed})
-
-
-def heading(page: HttpResponse | Any) -> str:
-    assert page.status_code == 200
-    found = re.search(r"<h1[^>]*>(.*?)</h1>", page.content.decode())
-    assert found
-    return found[1]
 
 
 def is_verified(contact: Contact) -> bool:
@@ -121,8 +77,8 @@ def test_pressing_the_button_verifies_and_pressing_again_shows_success(
     path = link_for(ann, clock)
     opened = browser.get(path)
 
-    first = press(browser, opened, path)
-    again = press(browser, opened, path)
+    first = press(browser, opened, path, "verify")
+    again = press(browser, opened, path, "verify")
 
     assert heading(first) == heading(again) == "Your number is verified"
     assert is_verified(ann)
@@ -132,7 +88,7 @@ def test_pressing_the_button_verifies_and_pressing_again_shows_success(
 
 def test_a_used_link_says_already_verified(browser: Client, ann: Contact, clock: Clock) -> None:
     path = link_for(ann, clock)
-    press(browser, browser.get(path), path)
+    press(browser, browser.get(path), path, "verify")
 
     assert heading(browser.get(path)) == "This number is already verified"
 
@@ -141,7 +97,7 @@ def test_an_expired_link_offers_a_new_text_to_the_same_number(browser: Client, a
     path = link_for(ann, clock)
     clock.passes(timedelta(hours=24))
     expired = browser.get(path)
-    assert heading(expired) == heading(press(browser, expired, path)) == "This link has expired"
+    assert heading(expired) == heading(press(browser, expired, path, "verify")) == "This link has expired"
 
     sent = press(browser, expired, path, "send")
 
@@ -149,7 +105,7 @@ def test_an_expired_link_offers_a_new_text_to_the_same_number(browser: Client, a
     new = newest_text(ann).partition("https://tocsin.example")[2]
     assert new != path
     assert Delivery.objects.filter(purpose="verification", address_masked="+86 138 **** 5678").count() == 2
-    assert heading(press(browser, browser.get(new), new)) == "Your number is verified"
+    assert heading(press(browser, browser.get(new), new, "verify")) == "Your number is verified"
 
 
 def test_the_offered_text_keeps_to_the_numbers_limits(browser: Client, ann: Contact, clock: Clock) -> None:
@@ -185,7 +141,7 @@ def test_a_replaced_link_points_to_the_newest_message(browser: Client, ann: Cont
 
     opened = browser.get(path)
 
-    assert heading(opened) == heading(press(browser, opened, path)) == "There is a newer message"
+    assert heading(opened) == heading(press(browser, opened, path, "verify")) == "There is a newer message"
     assert not is_verified(ann)
 
 
@@ -222,7 +178,7 @@ def test_a_link_to_a_number_that_was_changed_is_as_unknown_as_any(browser: Clien
     opened = browser.get(path)
     services.update_contact(by=SHELL, now=clock.now, contact_id=ann.pk, version=None, phone="13912345678")
 
-    assert heading(press(browser, opened, path)) == heading(browser.get(path)) == "This link is not valid"
+    assert heading(press(browser, opened, path, "verify")) == heading(browser.get(path)) == "This link is not valid"
     assert not is_verified(ann)
 
 
@@ -258,7 +214,7 @@ def test_a_browser_that_hides_where_the_form_came_from_may_send_it(
     browser = Client(enforce_csrf_checks=True, **{"wsgi.url_scheme": "https"}, **extra)
     path = link_for(ann, clock)
 
-    assert heading(press(browser, browser.get(path), path)) == "Your number is verified"
+    assert heading(press(browser, browser.get(path), path, "verify")) == "Your number is verified"
 
 
 # The code
@@ -274,7 +230,7 @@ def code(ann: Contact, clock: Clock, settings: Any) -> str:
 
 
 def enter(browser: Client, phone: str, code: str) -> Any:
-    return press(browser, browser.get("/v/"), "/v/", phone=phone, code=code)
+    return press(browser, browser.get("/v/"), "/v/", "verify", phone=phone, code=code)
 
 
 @pytest.mark.parametrize("phone", ["13812345678", "+86 138-1234-5678", "１３８１２３４５６７８"])
