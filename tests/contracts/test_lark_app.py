@@ -11,7 +11,8 @@ from typing import Any, cast
 
 import pytest
 
-from simulators.lark_app import LarkAppSimulator, Person, read_frame, write_frame
+from simulators.lark_app import LarkAppSimulator, Person
+from simulators.lark_frames import read_frame, write_frame
 from simulators.waiting import wait_until
 from tests.contracts.listening import Pressing, pressing
 from tests.contracts.sending import ROBOT, TEXT, send, send_one, send_together, with_open
