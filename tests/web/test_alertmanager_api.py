@@ -23,7 +23,7 @@ from tocsin.accounts.rules import Role
 from tocsin.accounts.services import create_token, revoke_token
 from tocsin.core.clock import utc_now
 from tocsin.events.models import Event
-from tocsin.events.services import create_integration
+from tocsin.events.services import create_integration, delete_integration
 from tocsin.policies.models import SilencePolicy
 from tocsin.policies.services.inhibitions import create_inhibition
 from tocsin.policies.services.silences import create_silence, end_silence
@@ -170,6 +170,20 @@ def test_the_status_shows_policies_as_a_configuration(story: Story) -> None:
         ("Databases", False)
     ] * 2
     assert content["route"]["routes"][0]["matchers"] == ['team=~"db|web\\\\.eu"', 'severity!="a\\"b"']
+
+
+def test_the_status_shows_no_route_for_everything_where_a_source_was_deleted(story: Story) -> None:
+    """An empty pattern would match what has no such label."""
+    gone, _token = create_integration(by=ADMIN, now=story.now, name="Old")
+    told(story, name="Databases", sources=[gone.pk])
+    pk = gone.pk
+    delete_integration(by=ADMIN, now=story.now, integration_id=pk)
+
+    content = yaml.safe_load(program(Role.VIEWER)("GET", "status").json()["config"]["original"])
+
+    [matcher] = content["route"]["routes"][0]["matchers"]
+    assert matcher.startswith("__integration__=~")
+    assert "deleted" in matcher
 
 
 def test_a_silence_made_there_is_a_silence_policy_here(story: Story, now: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -74,9 +75,15 @@ def call_keys(language: str) -> dict[str, CallKey]:
 
 def plain_speech(text: str) -> str:
     """As a voice can read it: no web addresses, no signs, and words where names are written together."""
-    words = _WORDS.sub(" ", without_links(text)).replace("_", " ")
-    heard = "".join(char if char.isalnum() or char in _HEARD else " " for char in words)
+    words = _WORDS.sub(" ", without_links(unicodedata.normalize("NFC", text))).replace("_", " ")
+    heard = "".join(char if _is_heard(char) else " " for char in words)
     return " ".join(heard.split()).strip(" .")
+
+
+def _is_heard(char: str) -> bool:
+    """Vowel signs and accents are part of a word; what chooses a picture for a sign is not."""
+    is_mark = unicodedata.category(char) in ("Mn", "Mc") and not "\ufe00" <= char <= "\ufe0f"
+    return char.isalnum() or char in _HEARD or is_mark
 
 
 def _title(alert: AlertSummary) -> str:

@@ -17,6 +17,9 @@ from tocsin.delivery.speech import call_keys, plain_speech
         ("<b>97 % of /var</b>", "b 97 % of /var /b"),
         ("10.0.0.1:9100", "10.0.0.1:9100"),
         ("磁盘已满！实例 db1", "磁盘已满！实例 db1"),
+        ("डिस्क भर गई", "डिस्क भर गई"),
+        ("ดิสก์เต็ม ⚠️", "ดิสก์เต็ม"),
+        ("re\u0301plica down", "réplica down"),
         ("...", ""),
     ],
 )

@@ -14,6 +14,7 @@ from tocsin.core.actors import Actor
 from tocsin.core.clock import utc_now
 from tocsin.events.queries import list_integrations
 from tocsin.events.rules import INTEGRATION_KEY
+from tocsin.policies.naming import reference_to_gone
 from tocsin.policies.queries import matchers
 from tocsin.policies.rules import Condition, Matcher, Operator
 from tocsin.policies.rules.matching import listed_values
@@ -53,7 +54,7 @@ def as_configuration(policies: list[Matcher], integrations: dict[int, str]) -> s
 
 
 def _routes(policy: Matcher, integrations: dict[int, str]) -> list[dict[str, Any]]:
-    names = sorted(integrations[pk] for pk in policy.sources if pk in integrations)
+    names = sorted(integrations.get(pk) or reference_to_gone(pk) for pk in policy.sources)
     source = [_written(INTEGRATION_KEY, "=~", "|".join(re2.escape(name) for name in names))] if policy.sources else []
     return [
         {
