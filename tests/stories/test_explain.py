@@ -83,6 +83,17 @@ def test_explain_knows_the_open_alert_that_an_event_would_join(story: Story) -> 
     assert policy.group_labels == {"alertname": "Disk full"}
 
 
+def test_a_policy_in_shadow_is_explained_as_such_whether_it_matches_or_not(story: Story) -> None:
+    ann = story.contact()
+    story.policy({ann: ["email"]}, name="Disks", rules=DISK, is_shadow=True)
+
+    [disk] = explain({"alertname": "Disk full"}, story.now).policies
+    [other] = explain({"alertname": "Host down"}, story.now).policies
+
+    assert (disk.is_match, disk.is_shadow) == (True, True)
+    assert (other.is_match, other.is_shadow) == (False, True)
+
+
 def test_a_disabled_policy_is_explained_as_such(story: Story) -> None:
     ann = story.contact()
     story.policy({ann: ["email"]}, is_enabled=False)

@@ -181,7 +181,11 @@ def explain(
     for item in matched:
         begin = begins.get(item.policy_id)
         if not item.is_match or begin is None:
-            explained.append(ExplainedPolicy(item.policy_id, item.name, item.is_enabled, False, _why_not(item)))
+            explained.append(
+                ExplainedPolicy(
+                    item.policy_id, item.name, item.is_enabled, False, _why_not(item), is_shadow=item.is_shadow
+                )
+            )
             continue
         view, (_group, group_labels) = begin.view, groups[item.policy_id]
         open_alert_id = opened[item.policy_id].id if item.policy_id in opened else None
