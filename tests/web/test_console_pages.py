@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -18,7 +20,8 @@ from tocsin.accounts.queries import newest_entries
 from tocsin.accounts.rules import Role
 from tocsin.accounts.services import create_access_key, create_token
 from tocsin.alerts.models import Alert
-from tocsin.contacts.services import import_contact
+from tocsin.contacts.models import Contact
+from tocsin.contacts.services import attest_phone, import_contact
 from tocsin.core.clock import utc_now
 from tocsin.delivery.lifecycle import subscribe
 from tocsin.delivery.models import Delivery
@@ -284,6 +287,51 @@ def test_times_are_those_of_the_users_zone(story: Story) -> None:
     client.post(url, {**from_form, "time_zone": "Asia/Shanghai", "version": user.version})
 
     assert "2026-11-23 20:00:00 CST" in client.get(alert).content.decode()
+
+
+def test_the_heading_of_a_row_is_its_name_as_it_was_given(story: Story) -> None:
+    client = signed_in(Role.ADMIN)
+
+    token = client.get(reverse("console:accounts_apitoken_change", args=[pk_of("accounts_apitoken")])).text
+    audit = client.get(reverse("console:auditlog_logentry_changelist")).text
+
+    assert _crumbs(token) == ["Settings", "API tokens", "ci"]
+    assert ">contacts:read</code>" in token
+    assert _crumbs(audit) == ["Settings", "Audit log"]
+
+
+def test_the_page_of_a_new_row_says_so_and_has_no_button_that_leads_to_itself(story: Story) -> None:
+    client, add = signed_in(Role.ADMIN), reverse("console:policies_notificationpolicy_add")
+    row = reverse("console:policies_notificationpolicy_change", args=[pk_of("policies_notificationpolicy")])
+
+    assert _crumbs(client.get(add).text)[-1] == "New"
+    assert f'href="{add}"' not in client.get(add).text
+    assert f'href="{add}"' in client.get(row).text
+
+
+def test_the_audit_log_names_fields_as_pages_do_and_tells_times_by_the_readers_clock(
+    story: Story, settings: Any
+) -> None:
+    settings.ATTESTED_PHONES = True
+    policy = LogEntry.objects.filter(content_type__model="notificationpolicy").latest("pk")
+    wei = pk_of("contacts_contact")
+    Contact.objects.filter(pk=wei).update(phone_verified_at=None)
+    attest_phone(by=ADMIN, now=story.now, contact_id=wei, source="HR")
+    client = signed_in(Role.ADMIN)
+
+    changes = client.get(reverse("console:auditlog_logentry_change", args=[policy.pk])).text
+    contact = client.get(reverse("console:contacts_contact_overview", args=[wei])).text
+
+    assert "<th>group wait (seconds)</th>" in changes
+    assert "<th>stop here</th><td>–</td><td>no</td>" in changes
+    said = re.findall(r"→ (\d{4}-.*?)</span>", contact)
+    assert said == ["2026-11-23 12:01:00 UTC"]
+
+
+def _crumbs(page: str) -> list[str]:
+    heading = page.split("<h1", 1)[1].split("</h1>", 1)[0]
+    parts = re.sub(r"<span class=\"material.*?</span>", "", heading, flags=re.DOTALL)
+    return [" ".join(part.split()) for part in re.findall(r"tracking-tight\">(.*?)</", parts, re.DOTALL)]
 
 
 def test_the_audit_log_of_a_row_is_its_history(story: Story) -> None:

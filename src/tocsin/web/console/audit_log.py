@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from auditlog.models import LogEntry
@@ -44,8 +45,16 @@ _FACTS: Words = {
     "rules": _("match rules"),
     "targets": _("notification objects"),
     "group_by": _("group by"),
+    "sources": _("event sources"),
+    "stops_here": _("stop here"),
+    "escalation_id": _("escalation policy"),
+    "repeat_seconds": _("repeat every (seconds)"),
+    "severity_limits": _("channels by severity"),
+    "sending_window": _("sending hours"),
     "group_wait": _("group wait (seconds)"),
+    "group_wait_seconds": _("group wait (seconds)"),
     "group_interval": _("group interval (seconds)"),
+    "group_interval_seconds": _("group interval (seconds)"),
     "sends_recovery": _("tell of recovery"),
     "legacy_chatbot_url": _("chatbot (imported)"),
     "phone_verified_at": _("verified"),
@@ -63,6 +72,8 @@ _FACTS: Words = {
     "identity provider": _("identity provider"),
 }
 _SHOWN = 3
+_SWITCHES = ("is_", "sends_", "stops_")
+_ANSWERS: Words = {"True": _("yes"), "False": _("no")}
 
 
 class ActionFilter(ChoicesFilter):
@@ -161,7 +172,7 @@ class LogEntryAdmin(ServiceAdmin):
     @display(description=_("changes"))
     def changes_table(self, entry: LogEntry) -> SafeString | str:
         rows = [
-            (field_title(entry, name), before or NOTHING, after or NOTHING)
+            (field_title(entry, name), fact(name, before), fact(name, after))
             for name, (before, after) in entry.changes_dict.items()
         ]
         if not rows:
@@ -181,3 +192,21 @@ def field_title(entry: LogEntry, name: str) -> str:
     except FieldDoesNotExist:
         return name
     return str(getattr(field, "verbose_name", name))
+
+
+def fact(name: str, value: object) -> str:
+    """What a field was or became: a moment by the reader's clock, yes and no as words, anything else as it is kept."""
+    text = str(value or "")
+    if name.endswith("_at") and (at := _moment(text)) is not None:
+        return clock(at)
+    if name.startswith(_SWITCHES) and text in _ANSWERS:
+        return str(_ANSWERS[text])
+    return text or NOTHING
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

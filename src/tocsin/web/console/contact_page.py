@@ -25,7 +25,7 @@ from tocsin.core.redact import mask_email, redact
 from tocsin.delivery.models import Delivery
 from tocsin.delivery.verifications import may_call_with_code
 from tocsin.web.console.actors import may
-from tocsin.web.console.audit_log import ACTIONS, field_title
+from tocsin.web.console.audit_log import ACTIONS, fact, field_title
 from tocsin.web.console.contact_list import fallback_words, user_ids
 from tocsin.web.console.contact_reachability import channel_lines, channels_ready, proof_lines
 from tocsin.web.console.display import NOTHING, chip, moment, state_chip
@@ -154,7 +154,7 @@ def _changes(contact: Contact) -> list[dict[str, Any]]:
             "by": (entry.additional_data or {}).get("by", ""),
             "at": moment(entry.timestamp, now),
             "fields": [
-                (_FIELDS.get(name) or field_title(entry, name), before or NOTHING, after or NOTHING)
+                (_FIELDS.get(name) or field_title(entry, name), fact(name, before), fact(name, after))
                 for name, (before, after) in entry.changes_dict.items()
             ],
             "note": (entry.additional_data or {}).get("note", ""),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache, wraps
 from typing import Any, TypeVar
 
@@ -55,10 +55,14 @@ def clock(at: datetime) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()}"
 
 
+def is_recent(at: datetime, now: datetime) -> bool:
+    return abs(now - at) < timedelta(hours=48)
+
+
 def ago(at: datetime, now: datetime) -> str:
     """`12 s ago`, `5 min ago`, `3 h 20 min ago`, then the date; `in 5 min` for what is to come."""
     seconds = int((now - at).total_seconds())
-    if abs(seconds) >= 48 * 3600:
+    if not is_recent(at, now):
         return formats.date_format(timezone.localtime(at), "SHORT_DATE_FORMAT")
     text = span(abs(seconds) if abs(seconds) < 60 else abs(seconds) // 60 * 60)
     return _("in %(time)s") % {"time": text} if seconds < 0 else _("%(time)s ago") % {"time": text}

@@ -19,6 +19,7 @@ from tocsin.web.console.audit_log import LogEntryAdmin
 from tocsin.web.console.contact_groups import ContactGroupAdmin
 from tocsin.web.console.contacts import ContactAdmin
 from tocsin.web.console.deliveries import DeliveryAdmin
+from tocsin.web.console.display import NOTHING
 from tocsin.web.console.escalations import EscalationPolicyAdmin
 from tocsin.web.console.events import EventAdmin
 from tocsin.web.console.inhibitions import InhibitionAdmin
@@ -34,6 +35,7 @@ from tocsin.web.console.users import ApiTokenAdmin, UserAdmin
 from tocsin.web.console.webhooks import WebhookAdmin
 
 console = ConsoleSite(name="console")
+console.empty_value_display = NOTHING
 console.register(Alert, AlertAdmin)
 console.register(Event, EventAdmin)
 console.register(NotificationPolicy, NotificationPolicyAdmin)

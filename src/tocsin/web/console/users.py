@@ -316,7 +316,9 @@ class ApiTokenAdmin(ServiceAdmin):
 
     @display(description=_("what it is for"))
     def is_for(self, token: ApiToken) -> SafeString | str:
-        return format_html_join(" ", "{}", ((chip(scope),) for scope in token.scopes)) or NOTHING
+        return (
+            format_html_join(" ", '<code class="tc-label">{}</code>', ((scope,) for scope in token.scopes)) or NOTHING
+        )
 
     @display(description=_("owner"), ordering="owner__username")
     def owned_by(self, token: ApiToken) -> SafeString | str:

@@ -6,7 +6,9 @@ import re
 from datetime import datetime, timedelta
 
 from django import template
+from django.db.models import Model
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 
 from tocsin.web.console import display
 from tocsin.web.console.words import ALERT_STATES, EVENT_STATES, reason_text
@@ -40,9 +42,23 @@ def moment(at: datetime | None, now: datetime) -> SafeString | str:
     return display.moment(at, now)
 
 
+@register.filter
+def is_recent(at: datetime, now: datetime) -> bool:
+    """Near enough that `moment` says how long ago it was, not the date once more."""
+    return display.is_recent(at, now)
+
+
 @register.simple_tag
 def labels(pairs: dict[str, str], limit: int = 6) -> SafeString:
     return display.label_list(pairs, limit)
+
+
+@register.filter
+def heading(title: object) -> str:
+    """Begins with a capital letter, unless it is a name that somebody gave a row."""
+    text = str(title)
+    is_given = text in {getattr(title, field, None) for field in ("name", "username", "title")}
+    return text if isinstance(title, Model) and is_given else capfirst(text)
 
 
 @register.filter
