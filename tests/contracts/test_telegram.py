@@ -260,3 +260,20 @@ def test_what_is_no_list_of_updates_is_a_lost_connection(updates: str) -> None:
 
     assert str(problem) == "The connection to Telegram was lost: HTTP 200"
     assert heard.presses == []
+
+
+@pytest.mark.parametrize(
+    ("code", "description", "outcome"),
+    [
+        (400, "Bad Request: chat not found", Outcome.PERMANENT_TARGET),
+        (403, "Forbidden: bot was kicked from the group chat", Outcome.PERMANENT_TARGET),
+        (400, "Bad Request: message thread not found", Outcome.PERMANENT_TARGET),
+        (401, "Unauthorized", Outcome.PERMANENT_CONFIG),
+    ],
+)
+def test_what_is_wrong_with_one_group_says_nothing_of_the_app(
+    group: TelegramSimulator, code: int, description: str, outcome: Outcome
+) -> None:
+    group.answer_next(code, description)
+
+    assert send_one("telegram_app", group.config, OF_APP).outcome == outcome
