@@ -87,6 +87,25 @@ def test_giving_it_away_ends_a_claim_and_escalation_goes_on_until_the_new_one_cl
     story.expect_text(cho, "nobody has claimed it for 10 minutes")
 
 
+def test_who_it_was_given_to_while_nothing_went_out_is_told_when_it_is_opened_again(story: Story) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob", email=None)
+    story.policy({ann: ["sms"]}, group_wait=0)
+    story.fires("Disk full")
+    story.passes()
+    story.expect_text(ann)
+    alert_id = story.alert().pk
+    mute_alert(by=ADMIN, now=story.now, alert_id=alert_id, lasts=timedelta(hours=1))
+    assign_alert(by=ADMIN, now=story.now, alert_id=alert_id, contact_id=bob.pk)
+    resolve_alert(by=ADMIN, now=story.now, alert_id=alert_id)
+    story.passes(MINUTE)
+    story.expect_silence()
+
+    reopen_alert(by=ADMIN, now=story.now, alert_id=alert_id)
+    story.passes(MINUTE)
+
+    story.expect_text(bob, "Ada Admin")
+
+
 def test_a_deleted_assignee_is_not_told_and_holds_nothing_up(story: Story) -> None:
     ann, bob = story.contact("Ann"), story.contact("Bob")
     story.policy({ann: ["sms"]})
@@ -352,6 +371,29 @@ def test_a_message_that_a_claim_stopped_is_made_up_for_when_the_claim_lapsed_dur
 
     story.expect_text(ann)
     assert story.alert().asked == {}
+
+
+def test_who_a_step_would_have_told_but_for_a_claim_is_told_when_it_ends_also_where_there_is_other_news(
+    story: Story,
+) -> None:
+    ann, bob = story.contact("Ann"), story.contact("Bob")
+    step = StepInput(targets=[(ann.pk, ["sms"]), (bob.pk, ["sms"])], after_minutes=10)
+    ladder = create_escalation(by=ADMIN, now=story.now, name="Nights", steps=[step], rounds=0)
+    story.policy({ann: ["sms"]}, group_wait=0, group_interval=300, escalation_id=ladder.pk)
+    story.fires("Disk full")
+    story.passes(10 * MINUTE - 1)
+    story.expect_text(ann)
+    plan_due(story.now + timedelta(seconds=1))
+    claim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(MINUTE)
+    assert story.delivery(bob, "sms").reason == "claimed"
+
+    story.fires("Disk full", instance="db2")
+    unclaim_alert(by=ADMIN, now=story.now, alert_id=story.alert().pk)
+    story.passes(MINUTE)
+
+    story.expect_text(ann, "more events")
+    story.expect_text(bob, "firing: 2 events")
 
 
 def test_only_who_heard_nothing_because_of_a_claim_is_told_when_it_ends(story: Story) -> None:

@@ -96,10 +96,9 @@ class _Due:
             heard = self.heard if decision.cause is None else frozenset()
             among = self.policy.targets
             found.append(Telling(alert, cause, counts, self._targets(), self.policy, among=among, heard=heard))
-        elif self.stopped and decision.state is AlertState.PENDING and counts.active and not decision.keeps_asking:
-            told = alert.assigned_to_id if decision.tells_assignee else None
-            only = frozenset(pk for pk in self.stopped if pk != told)
-            found.append(Telling(alert, Cause.FIRED, counts, self._all_targets(), self.policy, only=only))
+        is_loud = decision.state is AlertState.PENDING and counts.active and not decision.keeps_asking
+        if self.stopped and is_loud:
+            found.append(Telling(alert, Cause.FIRED, counts, self._all_targets(), self.policy, only=self.stopped))
         if decision.tells_assignee and alert.assigned_to_id is not None:
             found.append(assignment(alert, counts, self.policy, alert.asker("assign")))
         found += [

@@ -47,7 +47,8 @@ class Telling:
     """One notification to be made. `step`: of an escalation; `by`: who wanted it.
 
     `among`: an assignee is told over the channels that these objects of the policy have for them. `only`: nobody else
-    is told. `heard`: recipients and channels that have it already.
+    is told, and of these whoever no other telling of the alert reaches. `heard`: recipients and channels that have it
+    already.
     """
 
     alert: Alert
@@ -98,7 +99,8 @@ def tell(tellings: Sequence[Telling], now: datetime) -> list[NewActivity]:
     samples = sample_events(list({item.alert.pk for item in tellings}))
     many = {item.alert.pk for item in tellings if item.counts.active > EVENTS_LISTED}
     common = labels_in_common(many) if many else {}
-    made_of = [(item, _made(item, people, carried, mentions_by, told.get(item.alert.pk, ()))) for item in tellings]
+    planned_for = [_made(item, people, carried, mentions_by, told.get(item.alert.pk, ())) for item in tellings]
+    made_of = _each_once(list(zip(tellings, planned_for, strict=True)))
     plans = [(item, made) for item, made in made_of if made.deliveries or (item.only is None and not item.heard)]
     texts = {
         (at, key): _rendered(item, samples[item.alert.pk], common.get(item.alert.pk, {}), key)
@@ -152,6 +154,22 @@ def _limited(item: Telling, made: Plan) -> Plan:
         return made
     lacking = (planned for planned in made.deliveries if (planned.recipient_id, planned.channel) not in item.heard)
     return Plan(tuple(lacking), made.shortfalls)
+
+
+def _each_once(made_of: Sequence[tuple[Telling, Plan]]) -> list[tuple[Telling, Plan]]:
+    """What makes up for something (`only`) is not for those who are told of the same alert anyway."""
+    told: dict[int, set[int]] = {}
+    for item, made in made_of:
+        if item.only is None:
+            told.setdefault(item.alert.pk, set()).update(planned.recipient_id for planned in made.deliveries)
+    return [
+        (item, made) if item.only is None else (item, _without(made, told.get(item.alert.pk, set())))
+        for item, made in made_of
+    ]
+
+
+def _without(made: Plan, told: Collection[int]) -> Plan:
+    return Plan(tuple(planned for planned in made.deliveries if planned.recipient_id not in told), ())
 
 
 def _channels_of(item: Telling, people: Directory) -> Targets:

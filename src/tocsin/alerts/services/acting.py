@@ -90,7 +90,8 @@ def resolve_alert(*, by: Actor, now: datetime, alert_id: int, text: str = "", ho
     alert = _open(alert_id)
     _advance(alert, now)
     alert.state, alert.resolved_at, alert.resolved_by = AlertState.RESOLVED, now, by.name[:150]
-    alert.lapses_at, alert.muted_until, alert.asked = None, None, {}
+    alert.lapses_at, alert.muted_until = None, None
+    alert.asked = {what: wish for what, wish in alert.asked.items() if what == "assign"}  # it is still theirs
     alert.due_at = now + reopens_after(alert.policy_version.repeat_seconds)
     return _write(alert, ActivityKind.RESOLVED, by, now, how, text)
 
@@ -113,7 +114,7 @@ def reopen_alert(*, by: Actor, now: datetime, alert_id: int, how: str = "") -> A
     alert.state, alert.resolved_at, alert.resolved_by = AlertState.PENDING, None, ""
     alert.claimed_at, alert.claimed_by, alert.handler_id = None, "", None
     alert.escalation = Clocks(now).as_json()
-    alert.asked = {"reopen": {"by": by.name}}
+    alert.asked = {**alert.asked, "reopen": {"by": by.name}}
     alert.due_at = now
     try:
         with transaction.atomic():

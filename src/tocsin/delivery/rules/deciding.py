@@ -94,7 +94,9 @@ def _open_again(facts: AlertFacts, now: datetime) -> Decision:
     told = replace(facts, state=AlertState.PENDING, notified_at=now, clocks=Clocks(now), lapses_at=None)
     escalation = _escalation(told, now)
     due_at = _earliest(told.repeats_at, escalation.next_at)
-    return Decision(AlertState.PENDING, Cause.REPEATED, due_at, clocks=escalation.clocks)
+    return Decision(
+        AlertState.PENDING, Cause.REPEATED, due_at, clocks=escalation.clocks, tells_assignee=facts.asks_assignee
+    )
 
 
 def _decide_open(facts: AlertFacts, now: datetime) -> Decision:
