@@ -360,8 +360,9 @@ def test_an_import_that_a_fault_ends_says_which_rows_it_had_not_written(story: S
     assert (row.state, row.counts) == (ImportState.FAILED, {"created": CHUNK, "left": 1})
 
 
-def test_who_cancels_while_verification_texts_go_out_stops_them(story: Story) -> None:
-    row = uploaded(story.now, people(2), send_verifications=True)
+@pytest.mark.parametrize("all_or_nothing", [False, True])
+def test_who_cancels_while_verification_texts_go_out_stops_them(story: Story, all_or_nothing: bool) -> None:
+    row = uploaded(story.now, people(2), send_verifications=True, all_or_nothing=all_or_nothing)
     start_import(by=ADMIN, now=story.now, import_id=row.pk)
     run_import(now=story.now, import_id=row.pk)
     cancel_import(by=ADMIN, now=story.now, import_id=row.pk)

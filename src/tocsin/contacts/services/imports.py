@@ -381,7 +381,7 @@ def _finish_writing(row: ContactImport, now: datetime) -> None:
     is_texting = row.chosen.send_verifications and rows_of(row.pk).filter(gets_text=True).exists()
     row.state = ImportState.TEXTING if is_texting else ImportState.DONE
     row.finished_at = None if is_texting else now
-    row.save(update_fields=["counts", "state", "finished_at"])
+    row.save(update_fields=["counts", "state", "finished_at", "written_to"])
 
 
 def _tell_nothing_was_written(row: ContactImport, refused: Sequence[Decision], now: datetime) -> None:
