@@ -179,6 +179,15 @@ def test_a_file_that_empties_a_group_says_which_policies_tell_nobody_then(story:
     assert "Nobody else is told there." in shown
 
 
+def test_a_row_without_a_name_is_shown_with_that_of_its_contact(story: Story) -> None:
+    story.contact("Ann Smith", email="ann@example.org")
+    client = signed_in(Role.MANAGER)
+
+    address = uploaded(client, [{"email": "ann@example.org", "user_id": "ann"}])
+
+    assert "<bdi>Ann Smith</bdi>" in text_of(client, address)
+
+
 def test_half_a_character_in_a_file_is_refused_and_shown() -> None:
     client = signed_in(Role.ADMIN)
     row = {"name": "An\ud800n", "email": "ann@example.org", "groups": ["\udfff"]}

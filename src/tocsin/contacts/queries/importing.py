@@ -12,7 +12,7 @@ from django.db import connection
 
 from tocsin.channels.kinds import Channel
 from tocsin.contacts.import_models import ContactImport, ContactImportRow
-from tocsin.contacts.models import ContactGroup
+from tocsin.contacts.models import Contact, ContactGroup
 from tocsin.contacts.queries.people import uses_of
 from tocsin.contacts.rules import Use
 from tocsin.contacts.rules.importing import Fate, Known, Row, Stored, keys_of
@@ -125,6 +125,15 @@ def contacts_of(views: Collection[RowView]) -> dict[int, int | None]:
         made = next((contact for key in keys if (contact := known.contacts.get(key)) is not None), None)
         found[view.number] = view.contact_id if view.contact_id is not None or made is None else made.id
     return found
+
+
+def names_where_none_is_given(views: Collection[RowView]) -> dict[int, str]:
+    """Row number -> the name of the contact that a row without one means."""
+    meant = {
+        view.number: view.contact_id for view in views if view.contact_id is not None and "name" not in view.values
+    }
+    names = dict(Contact.objects.filter(pk__in=meant.values()).values_list("pk", "name"))
+    return {number: names[pk] for number, pk in meant.items() if pk in names}
 
 
 def rows_of(import_id: int, fate: str = "") -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -17,6 +17,7 @@ from tocsin.contacts.queries.importing import (
     RowView,
     contacts_of,
     emptied_groups,
+    names_where_none_is_given,
     refused_rows,
     row_view,
     rows_of,
@@ -80,6 +81,7 @@ def import_context(row: ContactImport, fate: str, page: str, *, reveals: bool) -
     texts = row.new_numbers if row.state == ImportState.READY else row.text_count
     views = [row_view(item) for item in shown]
     contacts = contacts_of(views) if row.state == ImportState.DONE else {}
+    names = names_where_none_is_given(views)
     is_ready = row.state == ImportState.READY
     refused = row.counts.get(Fate.REFUSED, 0)
     return {
@@ -95,7 +97,7 @@ def import_context(row: ContactImport, fate: str, page: str, *, reveals: bool) -
         ],
         "fate": fate if fate in FATES else "",
         "shown": shown,
-        "rows": [_shown(view, contacts.get(view.number), reveals=reveals) for view in views],
+        "rows": [_shown(view, contacts.get(view.number), names, reveals=reveals) for view in views],
         "options": row.chosen,
         "texts": texts,
         "unverified": rows_of(row.pk).filter(is_unverified=True).count(),
@@ -127,12 +129,12 @@ def refused_as_read(row: ContactImport) -> Iterator[dict[str, Any]]:
         yield {**values, "error": "; ".join(_problems(view))}
 
 
-def _shown(view: RowView, contact_id: int | None, *, reveals: bool) -> ShownRow:
+def _shown(view: RowView, contact_id: int | None, names: Mapping[int, str], *, reveals: bool) -> ShownRow:
     return ShownRow(
         number=view.number,
         fate=str(FATES[view.fate]),
         colour=_COLOURS.get(view.fate, "default"),
-        name=view.values.get("name", ""),
+        name=view.values.get("name") or names.get(view.number, ""),
         addresses=tuple(_masked(name, view.values[name], reveals) for name in _ADDRESSES if view.values.get(name)),
         lines=tuple(_problems(view)) or tuple(_changes(view, reveals=reveals)) or tuple(_given(view, reveals=reveals)),
         contact_id=contact_id,
