@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tocsin.channels.kinds import PERSONAL_CHANNELS, Channel
-from tocsin.contacts.rules import ContactView, Directory, mention_id, why_not_reachable
+from tocsin.contacts.rules import ContactView, Directory, RobotView, mention_id, why_not_reachable
 from tocsin.core.phones import mask as mask_phone
 from tocsin.core.redact import mask_email
 from tocsin.delivery.rules.states import Priority, Reason
@@ -67,63 +67,17 @@ def plan(
     carried. `severity_limits`: channels that are kept for alerts at least so severe; each that would be used otherwise
     is one shortfall. The order in which objects, members or people are named makes no difference.
     """
-    people: dict[int, set[Channel]] = {}
-    robots: set[int] = set()
-    webhooks: set[int] = set()
-    shortfalls: list[Shortfall] = []
-    for object_id, channels in sorted(targets, key=lambda target: target[0]):
-        if object_id in directory.robots:
-            robots.add(object_id)
-        elif object_id in directory.webhooks:
-            webhooks.add(object_id)
-        elif object_id in directory.contacts:
-            people.setdefault(object_id, set()).update(channels)
-        elif (group := directory.groups.get(object_id)) is not None:
-            if not group.member_ids:
-                shortfalls.append(Shortfall(object_id, group.name, "", Reason.EMPTY_GROUP))
-            for member_id in group.member_ids:
-                people.setdefault(member_id, set()).update(channels)
-        elif (schedule := directory.schedules.get(object_id)) is not None:
-            if not schedule.on_duty_ids:
-                shortfalls.append(Shortfall(object_id, schedule.name, "", Reason.NOBODY_ON_DUTY))
-            for contact_id in schedule.on_duty_ids:
-                people.setdefault(contact_id, set()).update(channels)
-    if not targets:
-        shortfalls.append(Shortfall(0, "", "", Reason.NO_TARGETS))
-
-    people = dict(sorted(people.items()))
+    named = _recipients(targets, directory)
+    shortfalls = list(named.shortfalls)
     deliveries: list[PlannedDelivery] = []
-    for contact_id, wanted in people.items():
+    for contact_id, wanted in named.people.items():
         if is_recovery and Channel.PHONE in wanted and Channel.SMS in channels_carried:
             wanted = wanted - {Channel.PHONE} | {Channel.SMS}
         _plan_person(directory.contacts[contact_id], wanted, channels_carried, deliveries, shortfalls)
-    for robot_id in sorted(robots):
-        robot = directory.robots[robot_id]
-        if not robot.is_enabled:
-            shortfalls.append(Shortfall(robot_id, robot.name, robot.platform, Reason.ROBOT_DISABLED))
-            continue
-        if robot.platform not in channels_carried:
-            shortfalls.append(Shortfall(robot_id, robot.name, robot.platform, Reason.NO_ACCOUNT))
-            continue
-        mentioned = []
-        by = mentions_by.get(robot.provider, mentions_by.get(robot.platform, ()))
-        for contact_id in people if by else ():
-            contact = directory.contacts[contact_id]
-            if can_mention(contact, robot.platform, by):
-                mentioned.append(contact_id)
-            else:
-                shortfalls.append(Shortfall(contact_id, contact.name, robot.platform, Reason.NO_USER_ID))
-        deliveries.append(
-            PlannedDelivery(
-                robot_id,
-                robot.name,
-                robot.platform,
-                language=robot.language,
-                time_zone=robot.time_zone,
-                mention_ids=tuple(mentioned),
-            )
-        )
-    for webhook_id in sorted(webhooks):
+    people = [directory.contacts[contact_id] for contact_id in named.people]
+    for robot_id in named.robot_ids:
+        _plan_robot(directory.robots[robot_id], people, channels_carried, mentions_by, deliveries, shortfalls)
+    for webhook_id in named.webhook_ids:
         webhook = directory.webhooks[webhook_id]
         if webhook.is_enabled:
             deliveries.append(PlannedDelivery(webhook_id, webhook.name, Channel.WEBHOOK, language=webhook.language))
@@ -187,6 +141,77 @@ def assignee_channels(
 def can_mention(contact: ContactView, platform: Channel, mentions_by: Sequence[str]) -> bool:
     return ("user_id" in mentions_by and bool(mention_id(contact, platform))) or (
         "phone" in mentions_by and bool(contact.phone)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipients:
+    """Who is told when all that the targets name is told: each once, by id."""
+
+    people: Mapping[int, set[Channel]]
+    robot_ids: Sequence[int]
+    webhook_ids: Sequence[int]
+    shortfalls: Sequence[Shortfall]
+
+
+def _recipients(targets: Sequence[tuple[int, Sequence[Channel]]], directory: Directory) -> _Recipients:
+    people: dict[int, set[Channel]] = {}
+    robots: set[int] = set()
+    webhooks: set[int] = set()
+    shortfalls: list[Shortfall] = []
+    for object_id, channels in sorted(targets, key=lambda target: target[0]):
+        if object_id in directory.robots:
+            robots.add(object_id)
+        elif object_id in directory.webhooks:
+            webhooks.add(object_id)
+        elif object_id in directory.contacts:
+            people.setdefault(object_id, set()).update(channels)
+        elif (group := directory.groups.get(object_id)) is not None:
+            if not group.member_ids:
+                shortfalls.append(Shortfall(object_id, group.name, "", Reason.EMPTY_GROUP))
+            for member_id in group.member_ids:
+                people.setdefault(member_id, set()).update(channels)
+        elif (schedule := directory.schedules.get(object_id)) is not None:
+            if not schedule.on_duty_ids:
+                shortfalls.append(Shortfall(object_id, schedule.name, "", Reason.NOBODY_ON_DUTY))
+            for contact_id in schedule.on_duty_ids:
+                people.setdefault(contact_id, set()).update(channels)
+    if not targets:
+        shortfalls.append(Shortfall(0, "", "", Reason.NO_TARGETS))
+    return _Recipients(dict(sorted(people.items())), sorted(robots), sorted(webhooks), shortfalls)
+
+
+def _plan_robot(
+    robot: RobotView,
+    people: Sequence[ContactView],
+    channels_carried: Collection[Channel],
+    mentions_by: Mapping[str, Sequence[str]],
+    deliveries: list[PlannedDelivery],
+    shortfalls: list[Shortfall],
+) -> None:
+    """Who cannot be mentioned is one shortfall each; the message goes out all the same."""
+    if not robot.is_enabled:
+        shortfalls.append(Shortfall(robot.id, robot.name, robot.platform, Reason.ROBOT_DISABLED))
+        return
+    if robot.platform not in channels_carried:
+        shortfalls.append(Shortfall(robot.id, robot.name, robot.platform, Reason.NO_ACCOUNT))
+        return
+    mentioned = []
+    by = mentions_by.get(robot.provider, mentions_by.get(robot.platform, ()))
+    for contact in people if by else ():
+        if can_mention(contact, robot.platform, by):
+            mentioned.append(contact.id)
+        else:
+            shortfalls.append(Shortfall(contact.id, contact.name, robot.platform, Reason.NO_USER_ID))
+    deliveries.append(
+        PlannedDelivery(
+            robot.id,
+            robot.name,
+            robot.platform,
+            language=robot.language,
+            time_zone=robot.time_zone,
+            mention_ids=tuple(mentioned),
+        )
     )
 
 
