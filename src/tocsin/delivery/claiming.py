@@ -107,36 +107,10 @@ def claim(
     rows += rest_of_storms(rows, now)
     rows = with_what_they_stand_for(rows)
     addresses = read_addresses(rows, now)
-    sent_firings = _sent_firings(row for row in rows if row.cause == Cause.RECOVERED)
-
-    quiet = quiet_alerts({row.alert_id for row in rows if row.alert_id and row.cause != Cause.RECOVERED})
-
-    skips: list[Skip] = []
-    waits: dict[int, datetime] = {}
-    muted: dict[int, datetime] = {}
-    ready: list[tuple[QueueRow, Route]] = []
-    for row in rows:
-        reason = _why_not(row, addresses, sent_firings, quiet, now)
-        moment = moment_for(row.window, row.cause, row.severity, now)
-        if reason is None and moment.is_dropped:
-            reason = Reason.OUTSIDE_WINDOW
-        if reason is Reason.MUTED and row.muted_until is not None and row.state != DeliveryState.AMBIGUOUS:
-            muted[row.id] = row.muted_until
-        elif reason is None and moment.at is not None:
-            waits[row.id] = moment.at
-        elif reason is None and _is_planned_again(row, now):
-            waits[row.id] = now + _PLANNED_AGAIN_WITHIN
-        elif reason is None and row.is_shadow:
-            skips.append(Skip(row.id, DeliveryState.SKIPPED, Reason.SHADOW))
-        elif reason is not None:
-            skips.append(Skip(row.id, DeliveryState.CANCELLED if reason in _GONE else DeliveryState.SKIPPED, reason))
-        elif (route := addresses.route(row)) is None:
-            skips.append(Skip(row.id, DeliveryState.FAILED, Reason.NO_ACCOUNT))
-        else:
-            ready.append((row, route))
+    checked = _check(rows, addresses, now)
 
     held: list[Held] = []
-    ready = _wait_for_running_calls(ready, now, held)
+    ready = _wait_for_running_calls(checked.ready, now, held)
     ready, waited = _merge_waited(ready)
     caps = (
         caps_in_force() if any(row.purpose == Purpose.ALERT and row.channel in _CAPPED for row, _ in ready) else Caps()
@@ -145,15 +119,15 @@ def claim(
     stormy = stormy_pairs(ready)
     ready, merged = _merge(ready, stormy)
     ready, closed = pass_lanes(ready, addresses, now, held)
-    skips += _give_up_held_calls(held, now)
+    skips = [*checked.skips, *_give_up_held_calls(held, now)]
 
     mark_merged(waited, now)
     mark_merged(merged, now)
-    mark_waiting(waits)
-    mark_waiting(muted, Reason.MUTED)
+    mark_waiting(checked.waits)
+    mark_waiting(checked.muted, Reason.MUTED)
     mark_held(held, now)
     mark_skipped(skips, now)
-    _let_go(rows, skips, waits | muted, now)
+    _let_go(rows, skips, checked.waits | checked.muted, now)
     contents = write_digests(merged)
     begin_probes(addresses.probed & {route.account_id for _, route in ready if route.account_id is not None}, now)
     contents |= announce(count_sent(ready, stormy, had, caps, now), ready, contents, addresses.contents)
@@ -179,6 +153,43 @@ def claim(
         )
         for row, route in ready
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What the re-check leaves: who may go and how, until when others wait, and who does not go."""
+
+    ready: list[tuple[QueueRow, Route]] = field(default_factory=list)
+    waits: dict[int, datetime] = field(default_factory=dict)
+    muted: dict[int, datetime] = field(default_factory=dict)
+    skips: list[Skip] = field(default_factory=list)
+
+
+def _check(rows: Sequence[QueueRow], addresses: Addresses, now: datetime) -> _Checked:
+    sent_firings = _sent_firings(row for row in rows if row.cause == Cause.RECOVERED)
+    quiet = quiet_alerts({row.alert_id for row in rows if row.alert_id and row.cause != Cause.RECOVERED})
+    found = _Checked()
+    for row in rows:
+        reason = _why_not(row, addresses, sent_firings, quiet, now)
+        moment = moment_for(row.window, row.cause, row.severity, now)
+        if reason is None and moment.is_dropped:
+            reason = Reason.OUTSIDE_WINDOW
+        if reason is Reason.MUTED and row.muted_until is not None and row.state != DeliveryState.AMBIGUOUS:
+            found.muted[row.id] = row.muted_until
+        elif reason is None and moment.at is not None:
+            found.waits[row.id] = moment.at
+        elif reason is None and _is_planned_again(row, now):
+            found.waits[row.id] = now + _PLANNED_AGAIN_WITHIN
+        elif reason is None and row.is_shadow:
+            found.skips.append(Skip(row.id, DeliveryState.SKIPPED, Reason.SHADOW))
+        elif reason is not None:
+            state = DeliveryState.CANCELLED if reason in _GONE else DeliveryState.SKIPPED
+            found.skips.append(Skip(row.id, state, reason))
+        elif (route := addresses.route(row)) is None:
+            found.skips.append(Skip(row.id, DeliveryState.FAILED, Reason.NO_ACCOUNT))
+        else:
+            found.ready.append((row, route))
+    return found
 
 
 def _resting(row: QueueRow, route: Route, addresses: Addresses) -> list[str]:
