@@ -8,6 +8,7 @@ import pytest
 from auditlog.models import LogEntry
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 from django.utils.functional import Promise
 
 from tests.stories.harness import begin
@@ -17,9 +18,17 @@ from tocsin.accounts.rules import Role
 from tocsin.channels.base import Outcome
 from tocsin.delivery.models import Delivery
 from tocsin.web.console.pages import console
+from tocsin.web.shared.words import said
 
 pytestmark = pytest.mark.django_db
 CHINESE = {"HTTP_ACCEPT_LANGUAGE": "zh-CN,zh;q=0.9,en;q=0.8"}
+
+
+def test_a_failure_behind_a_code_is_read_in_chinese_too() -> None:
+    with translation.override("zh-hans"):
+        told = [said("connect: 127.0.0.1 could not be connected to."), said("connect: ein Fehler"), said("ein Fehler")]
+
+    assert told == ["connect：无法连接 127.0.0.1。", "connect：ein Fehler", "ein Fehler"]
 
 
 def choose(client: Client, language: str, following: str = "/console/") -> str:

@@ -206,7 +206,7 @@ class SilencePolicyAdmin(ServiceAdmin):
         change = times_of(silence).next_change(utc_now()) if silence.is_enabled else None
         following = _now("next change: %(time)s") % {"time": clock(change)} if change else ""
         return format_html(
-            '{} <div class="tc-quiet">{} · {}</div><div class="tc-quiet">{}</div>',
+            '<div>{} <div class="tc-quiet">{} · {}</div><div class="tc-quiet">{}</div></div>',
             lines,
             EFFECTS[Effect(silence.effect)],
             silence.time_zone,

@@ -12,6 +12,7 @@ from tocsin.channels.kinds import Channel
 from tocsin.core.errors import InvalidInputError, TocsinError
 from tocsin.core.sentences import translated
 from tocsin.delivery.rules import REASON_TEXTS, DeliveryState, Purpose, Reason
+from tocsin.delivery.rules.told import CODED
 
 Words = Mapping[str, str | Promise]
 
@@ -63,6 +64,9 @@ def reason_text(reason: str) -> str:
 
 def said(text: str) -> str:
     """What pure code or a provider says, in the reader's language; others' words as they are."""
+    code, colon, detail = text.partition(": ")
+    if colon and " " not in code and (told := translated(detail, _now)) != detail:
+        return _now(CODED) % {"code": code, "detail": told}  # else the code is read as the first word of the detail
     return translated(text, _now)
 
 
