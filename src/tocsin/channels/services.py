@@ -176,15 +176,15 @@ def ensure_outbox_accounts(*, now: datetime) -> list[ProviderAccount]:
     return created
 
 
-def try_account(*, account: ProviderAccount, to: str, text: str = "", subject: str = "") -> SendResult:
+def try_account(*, account: ProviderAccount, to: str) -> SendResult:
     """Sends one message now, past the queue and its limits. No receipt is asked for; a call is waited for."""
     kind = kind_of(account)
     message = Message(
         reference="t" + to_base62(secrets.token_bytes(16), 12).lower(),
         channel=kind.channel,
         to=to,
-        subject=subject or _("Test message from %(organisation)s") % {"organisation": settings.ORGANISATION},
-        text=text or _("This is a test of %(account)s. No action is needed.") % {"account": account.name},
+        subject=_("Test message from %(organisation)s") % {"organisation": settings.ORGANISATION},
+        text=_("This is a test of %(account)s. No action is needed.") % {"account": account.name},
     )
     return asyncio.run(send_once(kind, config_of(account), message))
 

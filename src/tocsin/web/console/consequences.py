@@ -75,7 +75,6 @@ def confirmation(
     names: Collection[str] = (),
     hidden: Collection[tuple[str, str]] = (),
     cancel_url: str = "",
-    is_danger: bool = False,
     is_anew: bool = False,
 ) -> HttpResponse:
     """The question before an act; its form posts `confirmed` and what is `hidden` to the same address.
@@ -93,7 +92,6 @@ def confirmation(
             "names": names,
             "hidden": hidden,
             "cancel_url": cancel_url,
-            "is_danger": is_danger,
             "is_anew": is_anew,
         },
     )
