@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from tocsin.channels.base import Config, Message, Outcome, SendResult
@@ -28,6 +27,8 @@ _TAKEN = Sentence(
 
 
 class TelegramApp(TelegramBot):
+    _has_groups = True
+
     def __init__(self, config: Config, http: HttpClient) -> None:
         super().__init__(http, api=config["api"], token=config["token"], chat="")
 
@@ -37,10 +38,7 @@ class TelegramApp(TelegramBot):
         """
         chat, _slash, topic = message.to.partition("/")
         where: dict[str, Any] = {"chat_id": chat, **({"message_thread_id": int(topic)} if topic.isdecimal() else {})}
-        return _about_the_group(await self._posted("sendMessage", where, message))
-
-    async def update(self, message: Message, provider_id: str) -> SendResult:
-        return _about_the_group(await super().update(message, provider_id))
+        return await self._posted("sendMessage", where, message)
 
     async def listen(self, heard: Heard, connected: Callable[[], None]) -> None:
         """Asks again and again, and for what follows only when the last presses are being answered."""
@@ -87,12 +85,6 @@ class TelegramApp(TelegramBot):
         is_alert = not answer.is_done and not is_told
         toast = {"callback_query_id": query_id, "text": answer.text[:_MAX_TOAST], "show_alert": is_alert}
         await self._call("answerCallbackQuery", toast)
-
-
-def _about_the_group(result: SendResult) -> SendResult:
-    """Of a token that is refused Telegram says 401 or 404."""
-    is_the_groups = result.outcome is Outcome.PERMANENT_CONFIG and result.code in ("400", "403")
-    return replace(result, outcome=Outcome.PERMANENT_TARGET) if is_the_groups else result
 
 
 def _pause(result: SendResult) -> float:

@@ -22,6 +22,9 @@ _QUIET = {"link_preview_options": {"is_disabled": True}}
 
 
 class TelegramBot:
+    _has_groups = False
+    """Several, one of which says nothing of the others."""
+
     def __init__(self, http: HttpClient, *, api: str, token: str, chat: str, topic: str = "") -> None:
         self._http, self._api, self._token = http, api.rstrip("/"), token
         self._chat, self._topic = chat, topic
@@ -58,7 +61,7 @@ class TelegramBot:
             return reply
         if is_the_same(reply):
             return SendResult(Outcome.ACCEPTED, "ok", TOOK_IT % {"platform": "Telegram"})
-        result = read(reply, self._token, self._token.partition(":")[2])
+        result = read(reply, self._token, self._token.partition(":")[2], has_groups=self._has_groups)
         if note is not None and result.outcome is Outcome.ACCEPTED:
             return replace(result, code=note[0], detail=note[1])
         return result

@@ -37,8 +37,12 @@ _PARSING = ("can't parse", "unsupported start tag", "can't find end", "entity")
 _CONTENT = ("message is too long", "message text is empty", "text must be", "message_too_long")
 
 
-def read(reply: HttpReply, *secrets: str) -> SendResult:
-    """`ok` and the message's number are success. `provider_id`: chat and number."""
+def read(reply: HttpReply, *secrets: str, has_groups: bool = False) -> SendResult:
+    """`ok` and the message's number are success. `provider_id`: chat and number.
+
+    `has_groups`: what is wrong with one group is its own, and the bot is well for the others.
+    """
+    of_the_group = Outcome.PERMANENT_TARGET if has_groups else Outcome.PERMANENT_CONFIG
     try:
         answer = reply.json()
         is_ok = answer["ok"]
@@ -57,10 +61,10 @@ def read(reply: HttpReply, *secrets: str) -> SendResult:
     if code in ("401", "404"):
         return SendResult(Outcome.PERMANENT_CONFIG, code, concealed(ADVISED % {"advice": _BAD_TOKEN, **said}, *secrets))
     if advice := next((advice for sign, advice in _ADVICE if sign in lower), None):
-        outcome = Outcome.PERMANENT_TARGET if any(sign in lower for sign in _NO_MORE) else Outcome.PERMANENT_CONFIG
+        outcome = Outcome.PERMANENT_TARGET if any(sign in lower for sign in _NO_MORE) else of_the_group
         return SendResult(outcome, code, concealed(ADVISED % {"advice": advice, **said}, *secrets))
     if code == "403":
-        return SendResult(Outcome.PERMANENT_CONFIG, code, refused)
+        return SendResult(of_the_group, code, refused)
     if code == "400" and any(sign in lower for sign in (*_CONTENT, *_PARSING)):
         return SendResult(Outcome.PERMANENT_TARGET, code, refused)
     if code == "504":
