@@ -40,7 +40,8 @@ PORT = Number(gte=0, lte=65535)
 PROCESSES = Number(gte=1, lte=256)
 
 _ADDRESS_FILE = "address"
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 600.0
+_SAY_AFTER_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _running = False
 _OTHER_TABLES = {
@@ -110,16 +111,23 @@ def database_running(purpose: str, *, migrates: bool = True) -> Iterator[int]:
 
 
 def _start_unless_served(server: EmbeddedPostgres) -> bool:
-    """True when it was started here; False when `serve` runs it. Other commands are waited for."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    """True when it was started here; False when `serve` runs it. Other commands are waited for: a first migration or a
+    large import takes a while.
+    """
+    begun = time.monotonic()
+    is_said = False
     while True:
         try:
             server.start()
         except FolderInUseError as error:
             if error.holder.purpose == "serve" and is_ready(server.layout):
                 return False
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - begun
+            if waited > _PATIENCE_SECONDS:
                 raise
+            if waited > _SAY_AFTER_SECONDS and not is_said:
+                sys.stderr.write(f"{error} Waiting for it.\n")
+                is_said = True
             time.sleep(_POLL_SECONDS)
         else:
             return True
