@@ -113,6 +113,15 @@ def test_the_list_and_the_page_say_who_is_on_duty_and_whom_nobody_can_call(story
     assert browser.get(address("change", rota.pk))["Location"] == address("page", rota.pk)
 
 
+def test_a_gap_that_is_over_gives_no_alarm_in_the_calendar(story: Story) -> None:
+    rota = story.schedule([story.contact("Ann")], name="Database", tells_by=[], starts_on="2026-11-25", zone="UTC")
+
+    page = signed_in(Role.VIEWER).get(address("page", rota.pk) + "?view=month&day=2026-11-23").content.decode()
+
+    days = re.findall(r'<time datetime="(2026-11-2[1-6])">.*?class="tc-piece (\S+?)"', page, re.DOTALL)
+    assert [kind for _day, kind in days] == ["tc-piece-over"] * 2 + ["tc-piece-gap"] * 3 + ["tc-hue-0"]
+
+
 def test_the_list_costs_the_same_statements_however_many_schedules_there_are(
     story: Story, django_assert_max_num_queries: Any
 ) -> None:

@@ -126,19 +126,22 @@ def _shown_days(
             "date": day.date,
             "is_today": day.date == today,
             "is_other": day.date.month != chosen.month,
-            "pieces": [_shown_piece(piece, names, hues, zone) for piece in day.pieces],
+            "pieces": [_shown_piece(piece, names, hues, zone, now) for piece in day.pieces],
         }
         for day in days
     ]
 
 
-def _shown_piece(piece: Piece, names: Mapping[int, str], hues: Mapping[int, int], zone: ZoneInfo) -> dict[str, Any]:
+def _shown_piece(
+    piece: Piece, names: Mapping[int, str], hues: Mapping[int, int], zone: ZoneInfo, now: datetime
+) -> dict[str, Any]:
     starts, ends = (f"{at.astimezone(zone):%H:%M}" for at in (piece.starts_at, piece.ends_at))
     until = "24:00" if ends == "00:00" else ends
     shift = piece.shift
     return {
         "from": starts,
         "until": until,
+        "is_over": piece.ends_at <= now,
         "is_whole": (starts, until) == ("00:00", "24:00"),
         "who": names.get(shift.contact_id or 0, "?") if shift.contact_id else "",
         "hue": hues.get(shift.contact_id or 0, 0),
