@@ -29,6 +29,7 @@ from tocsin.channels.base import Limit, Outcome, Receipt, ReceiptStatus, SendRes
 from tocsin.channels.models import ProviderAccount
 from tocsin.channels.services import delete_account, ensure_outbox_accounts, update_account
 from tocsin.contacts.models import Contact, ContactReach
+from tocsin.contacts.rules import Fallback
 from tocsin.contacts.services import add_members, create_contact, create_group, delete_contacts
 from tocsin.core.actors import SHELL
 from tocsin.core.errors import ConflictError
@@ -231,6 +232,28 @@ def test_receipts_of_a_call_and_of_the_one_that_stands_for_it_wait_for_no_claim_
 
     assert first.merged_into_id == calls[1]
     assert deadlocks() == before
+
+
+def test_what_follows_a_failed_call_waits_for_nobody_who_writes_what_the_call_stood_for(
+    source: IntegrationKey, now: datetime
+) -> None:
+    """By then contacts are locked as well, which comes after deliveries."""
+    ann = person(now, 1)
+    Contact.objects.filter(pk=ann.pk).update(fallback=Fallback.CALL)
+    policy(now, ann.pk, "phone", group_by=["alertname"])
+    accept(source, [fires(now, "Fire"), fires(now, "Flood")], now)
+    plan_due(now)
+    (call,) = claim(now, worker_id=1)
+    record([outcome(call, now, provider_id="v1")], now)
+    merged, account = Delivery.objects.get(state="merged"), ProviderAccount.objects.get(channel="phone")
+    busy = [Receipt(ReceiptStatus.BUSY, provider_id="v1")]
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        Delivery.objects.select_for_update().get(pk=merged.pk)
+        pool.submit(then_close, partial(record_receipts, account=account, receipts=busy, now=now)).result(20)
+
+    again = Delivery.objects.get(fallback_of=call.delivery_id)
+    assert (again.channel, again.state) == ("phone", "planned")
 
 
 def test_who_has_limits_locked_waits_for_no_other_one(now: datetime) -> None:

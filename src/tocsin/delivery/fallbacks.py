@@ -115,11 +115,18 @@ def _notifications(call_ids: list[int]) -> dict[int, set[int]]:
 
 
 def _stand_for_the_same(follow_ups: list[Delivery]) -> None:
-    """What the failed call stood for: a key and a link act on all of it, and what is not sent lets go of the others."""
+    """What the failed call stood for: a key and a link act on all of it, and what is not sent lets go of the others.
+
+    Waits for nobody, since more than these is locked by now: what somebody else writes in this moment stays with the
+    call.
+    """
     run(
         """
         UPDATE delivery_delivery d SET merged_into_id = u.follow_up
-        FROM unnest(%s::bigint[], %s::bigint[]) AS u(call, follow_up) WHERE d.merged_into_id = u.call
+        FROM (SELECT o.id, n.follow_up FROM unnest(%s::bigint[], %s::bigint[]) AS n(call, follow_up)
+              JOIN delivery_delivery o ON o.merged_into_id = n.call
+              ORDER BY o.id FOR NO KEY UPDATE OF o SKIP LOCKED) u
+        WHERE d.id = u.id
         """,
         [[item.fallback_of_id for item in follow_ups], [item.pk for item in follow_ups]],
     )
