@@ -21,8 +21,9 @@ WHERE {key} > %s AND {column} <> '' AND split_part({column}, ':', 2) <> %s ORDER
 """
 _WRITE = """
 UPDATE {table} t SET {column} = fresh.sealed
-FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS fresh (id, found, sealed)
-WHERE t.{key} = fresh.id AND t.{column} = fresh.found
+FROM (SELECT o.{key} AS id, n.sealed FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS n (id, found, sealed)
+      JOIN {table} o ON o.{key} = n.id AND o.{column} = n.found ORDER BY o.{key} FOR NO KEY UPDATE OF o) fresh
+WHERE t.{key} = fresh.id
 """
 
 
