@@ -152,11 +152,11 @@ class ContactAdmin(ContactListAdmin, DirectoryOfContacts):
         """Of thousands only names are read, and of a deletion that was confirmed nothing."""
         if not isinstance(objs, QuerySet):
             return super().get_deleted_objects(objs, request)
-        ids = self.chosen_ids(request, objs) if request.POST.get("select_across") == "1" else []
+        is_answered, is_across = bool(request.POST.get("post")), request.POST.get("select_across") == "1"
+        ids = self.chosen_ids(request, objs) if is_across or not is_answered else []
         is_anew = is_asked_anew(request, ids)
-        if request.POST.get("post"):
+        if is_answered and not is_anew:
             return [Deletion([], [], [])], {}, set(), []
-        ids = ids or self.chosen_ids(request, objs)
         names = dict(Contact.objects.filter(pk__in=ids[:MOST_NAMED]).values_list("pk", "name"))
         shown = [names[pk] for pk in ids if pk in names]
         deletion = Deletion(shown, self.notes_on_deleting(ids) if ids else [], ids, is_anew)
