@@ -100,6 +100,13 @@ def nothing_sent(result: SendResult) -> SendResult:
     return result
 
 
+def for_another_vendor(result: SendResult) -> SendResult:
+    """What is about this person or this text another vendor may take, and the account is well for everybody else."""
+    if result.outcome is Outcome.PERMANENT_TARGET:
+        return replace(result, outcome=Outcome.PERMANENT_CONFIG, is_about_message=True)
+    return result
+
+
 def webhook_parts(url: str) -> SplitResult | None:
     """The parts of an https address (http on this machine only); None for anything else."""
     try:

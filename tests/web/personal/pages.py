@@ -1,4 +1,4 @@
-"""What the pages of contacts take for now, and how a browser reads and sends them."""
+"""What the pages of contacts take for the time, and how a browser reads and sends them."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from tocsin.channels.base import Config, Finding, Message, Outcome, Question, Receipt, ReceiptStatus, SendResult
-from tocsin.channels.groups import nothing_sent, without_id
+from tocsin.channels.groups import for_another_vendor, nothing_sent, without_id
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.dingtalk.account import DingtalkApi
 from tocsin.channels.providers.dingtalk.app_outcomes import answer_of, read_api
@@ -48,9 +48,7 @@ class DingtalkDing:
         reply = await self._api.call("POST", "/v1.0/robot/ding/send", payload)
         if isinstance(reply, SendResult):
             return reply
-        result = read_api(reply, *self._api.secrets, message.to)
-        if result.outcome is Outcome.PERMANENT_TARGET:  # another vendor may reach them, or take the text
-            return replace(result, outcome=Outcome.PERMANENT_CONFIG, is_about_message=True)
+        result = for_another_vendor(read_api(reply, *self._api.secrets, message.to))
         if result.outcome is not Outcome.ACCEPTED:
             return result
         answer = answer_of(reply)

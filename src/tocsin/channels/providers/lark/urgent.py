@@ -11,7 +11,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from tocsin.channels.base import Config, Finding, Message, Outcome, Question, Receipt, ReceiptStatus, SendResult
-from tocsin.channels.groups import nothing_sent, without_id
+from tocsin.channels.groups import for_another_vendor, nothing_sent, without_id
 from tocsin.channels.http import HttpClient
 from tocsin.channels.providers.lark.account import LarkApi
 from tocsin.channels.providers.lark.directory import find_one
@@ -96,12 +96,9 @@ class LarkUrgent:
 
 
 def _for_the_next(result: SendResult) -> SendResult:
-    """What is about this person or this text another vendor may take, and the app is well for everybody else."""
     if result.code == _OUT_OF_RANGE:
         return replace(result, outcome=Outcome.PERMANENT_CONFIG, detail=str(_NOT_AVAILABLE), is_about_message=True)
-    if result.outcome is Outcome.PERMANENT_TARGET:
-        return replace(result, outcome=Outcome.PERMANENT_CONFIG, is_about_message=True)
-    return result
+    return for_another_vendor(result)
 
 
 def _text(message: Message, how: How) -> str:
