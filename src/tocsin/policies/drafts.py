@@ -82,7 +82,7 @@ def names_in(listed: Iterable[Mapping[str, Any]]) -> Names:
 def typed_content(typed: Mapping[str, Any], names: Names) -> TypedContent:
     """A policy as a file describes it, for `read_content` and the services. InvalidInputError names the file's key."""
     content = TypedContent(
-        rules=[_rule(rule) for rule in typed.get("rules") or ()],
+        rules=[as_conditions(rule) for rule in typed.get("rules") or ()],
         sources=[names.source(str(name)) for name in typed.get("sources") or ()],
         stops_here=bool(typed.get("stops_here", False)),
         sends_recovery=bool(typed.get("sends_recovery", True)),
@@ -106,7 +106,7 @@ def typed_content(typed: Mapping[str, Any], names: Names) -> TypedContent:
     return content
 
 
-def _rule(typed: Any) -> Any:
+def as_conditions(typed: Any) -> Any:
     """`{label: value}` is short for conditions that are equal; a list holds conditions of key, operator and value."""
     if not isinstance(typed, Mapping):
         return typed

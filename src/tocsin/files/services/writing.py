@@ -23,7 +23,7 @@ from tocsin.files.rules.shapes import SecretRef
 from tocsin.files.rules.state import Item
 from tocsin.oncall.services import schedules
 from tocsin.policies import services as policies
-from tocsin.policies.drafts import channels_of, names_in, typed_content
+from tocsin.policies.drafts import as_conditions, channels_of, names_in, typed_content
 from tocsin.policies.models import NotificationPolicy
 from tocsin.policies.naming import Names
 from tocsin.policies.rules import RulesError, parse_rules, rules_as_json
@@ -127,13 +127,7 @@ def is_as_stored(entry: Entry, item: Item | None) -> bool:
 
 def _comparable(policy: Mapping[str, Any]) -> dict[str, Any]:
     """Rules as conditions, sources in one order."""
-    rules = [
-        [{"key": key, "operator": "eq", "value": value} for key, value in rule.items()]
-        if isinstance(rule, dict)
-        else rule
-        for rule in policy["rules"]
-    ]
-    return {**policy, "rules": rules, "sources": sorted(policy["sources"])}
+    return {**policy, "rules": list(map(as_conditions, policy["rules"])), "sources": sorted(policy["sources"])}
 
 
 def _plain(name: str) -> str:
